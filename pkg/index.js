@@ -1,0 +1,163 @@
+import { EngineClient } from "./client.js";
+import { PromptLensError, invalid } from "./error.js";
+
+export { PromptLensError };
+
+/** A loaded CLIP model in its own worker. Make one with {@link PromptLens.load}. */
+export class PromptLens {
+  /** @type {EngineClient} */
+  #engine;
+
+  /** @param {EngineClient} engine */
+  constructor(engine) {
+    if (!(engine instanceof EngineClient)) throw invalid("Use PromptLens.load() to make a PromptLens.");
+    this.#engine = engine;
+  }
+
+  /**
+   * Starts a worker and loads a model into it.
+   *
+   * @param {import("./index.js").LoadOptions} options
+   * @returns {Promise<PromptLens>}
+   */
+  static async load({ model, onProgress, signal, ...options } = {}) {
+    if (typeof model !== "string" && !(model instanceof URL)) {
+      throw invalid("`model` must be the address of a model folder.");
+    }
+    const folder = folderAddress(model);
+    const engine = new EngineClient();
+    try {
+      await engine.call("load", { model: folder, options: defined(options) }, { signal, onProgress });
+    } catch (error) {
+      engine.free();
+      throw error;
+    }
+    return new PromptLens(engine);
+  }
+
+  /**
+   * What was loaded and where it runs, as of the last finished call.
+   *
+   * @returns {import("./index.js").Info}
+   */
+  get info() {
+    return this.#engine.info;
+  }
+
+  /**
+   * Computes the text features of a class list once, for any number of images.
+   *
+   * @param {string[]} labels class names, as plain text
+   * @param {import("./index.js").ClassesOptions} [options]
+   * @returns {Promise<Classes>}
+   */
+  async classes(labels, { signal, ...options } = {}) {
+    const names = strings(labels, "labels");
+    if (options.templates !== undefined) options.templates = strings(options.templates, "templates");
+    const discard = (id) => void this.#engine.call("freeClasses", { classes: id }).catch(() => {});
+    const id = await this.#engine.call("classes", { labels: names, options: defined(options) }, { signal, discard });
+    return new Classes(this.#engine, id, names);
+  }
+
+  /**
+   * The L2-normalised feature of an image file.
+   *
+   * @param {Blob | ArrayBuffer | ArrayBufferView} image
+   * @param {import("./index.js").CallOptions} [options]
+   * @returns {Promise<Float32Array>}
+   */
+  async embedImage(image, { signal } = {}) {
+    return this.#engine.call("embedImage", { image: blobOf(image) }, { signal });
+  }
+
+  /**
+   * The L2-normalised features of texts, taken as they are, without a template.
+   *
+   * @param {string[]} texts
+   * @param {import("./index.js").CallOptions} [options]
+   * @returns {Promise<Float32Array[]>}
+   */
+  async embedText(texts, { signal } = {}) {
+    return this.#engine.call("embedText", { texts: strings(texts, "texts") }, { signal });
+  }
+
+  /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */
+  free() {
+    this.#engine.free();
+  }
+}
+
+/** A class list with its text features. Make one with {@link PromptLens#classes}. */
+export class Classes {
+  /** @type {EngineClient} */
+  #engine;
+  /** @type {number} */
+  #id;
+  #freed = false;
+  /** @type {readonly string[]} the class names, in the order they were given */
+  labels;
+
+  /**
+   * @param {EngineClient} engine
+   * @param {number} id
+   * @param {string[]} labels
+   */
+  constructor(engine, id, labels) {
+    if (!(engine instanceof EngineClient)) throw invalid("Use lens.classes() to make Classes.");
+    this.#engine = engine;
+    this.#id = id;
+    this.labels = Object.freeze(labels);
+  }
+
+  /**
+   * The probability of each class for one image file, highest first.
+   *
+   * @param {Blob | ArrayBuffer | ArrayBufferView} image
+   * @param {import("./index.js").ClassifyOptions} [options]
+   * @returns {Promise<import("./index.js").Result>}
+   */
+  async classify(image, { signal, onProgress, ...options } = {}) {
+    if (this.#freed) throw new PromptLensError("engine/freed", "These classes were freed. Make new ones.");
+    const args = { classes: this.#id, image: blobOf(image), options: defined(options) };
+    return this.#engine.call("classify", args, { signal, onProgress });
+  }
+
+  /** Releases the text features, after the calls already made. */
+  free() {
+    if (this.#freed) return;
+    this.#freed = true;
+    this.#engine.call("freeClasses", { classes: this.#id }).catch(() => {});
+  }
+}
+
+/** The absolute address of a model folder, with its final slash. */
+function folderAddress(model) {
+  let address;
+  try {
+    address = new URL(model, globalThis.document?.baseURI ?? globalThis.location.href);
+  } catch {
+    throw invalid(`\`model\` is not an address: ${model}`);
+  }
+  if (!address.pathname.endsWith("/")) address.pathname += "/";
+  return address.href;
+}
+
+/** @returns {Blob} */
+function blobOf(image) {
+  if (image instanceof Blob) return image;
+  if (image instanceof ArrayBuffer || ArrayBuffer.isView(image)) return new Blob([image]);
+  throw invalid("The image must be a Blob, a File or its bytes.");
+}
+
+/** A copy of a list of strings; anything else is refused. */
+function strings(list, name) {
+  if (!Array.isArray(list) || list.some((item) => typeof item !== "string")) {
+    throw invalid(`\`${name}\` must be an array of strings.`);
+  }
+  return [...list];
+}
+
+/** `options` without the keys that were given as `undefined`. */
+function defined(options) {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

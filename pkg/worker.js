@@ -1,0 +1,131 @@
+/*
+ * The engine's own thread. Nothing here computes: it takes numbered requests, runs them one after
+ * the other on the WebAssembly engine, and answers each. When the engine traps, its memory can no
+ * longer be trusted: the worker says so once and answers nothing more.
+ */
+import init, { Engine } from "./promptlens.js";
+import { errorBody, PromptLensError } from "./error.js";
+import { probeGpu } from "./probe.js";
+
+/** Larger files are refused before they are read into memory. */
+const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
+
+/** @type {Engine | null} */
+let engine = null;
+let dead = false;
+/** @type {{id: number, op: string, args: any, abort: AbortController}[]} waiting, oldest first */
+const queue = [];
+/** @type {(typeof queue)[number] | null} */
+let running = null;
+
+const operations = {
+  async load({ model, options }, { signal, progress }) {
+    const [probe] = await Promise.all([
+      options.device === "cpu" ? undefined : probeGpu(),
+      init({ module_or_path: engineCode(progress, signal) }),
+    ]);
+    engine = await Engine.load(model, { ...options, probe }, progress, signal);
+  },
+  classes: ({ labels, options }, { signal }) => engine.classes(labels, options, signal),
+  classify: async ({ classes, image, options }, { signal, progress }) =>
+    engine.classify(classes, await bytesOf(image), options, progress, signal),
+  embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
+  embedText: ({ texts }) => engine.embedText(texts),
+  freeClasses: ({ classes }) => engine.freeClasses(classes),
+};
+
+self.addEventListener("message", ({ data }) => {
+  if (dead) return;
+  if (data.abort === undefined) {
+    queue.push({ ...data, abort: new AbortController() });
+    pump();
+  } else if (running?.id === data.abort) {
+    running.abort.abort();
+  } else {
+    const index = queue.findIndex((request) => request.id === data.abort);
+    if (index >= 0) {
+      const [{ id }] = queue.splice(index, 1);
+      self.postMessage({ id, error: { code: "engine/cancelled", message: "The caller stopped this call." } });
+    }
+  }
+});
+
+// A trap inside a task of the engine settles no promise of ours; it surfaces in one of these.
+self.addEventListener("error", (event) => {
+  event.preventDefault();
+  die(event.error ?? event.message);
+});
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  die(event.reason);
+});
+
+self.postMessage({ hello: true });
+
+async function pump() {
+  if (running) return;
+  while (!dead && (running = queue.shift() ?? null)) {
+    const { id, op, args, abort } = running;
+    const progress = (event) => self.postMessage({ id, progress: event });
+    try {
+      const value = await operations[op](args, { signal: abort.signal, progress });
+      if (!dead) self.postMessage({ id, value, info: engine?.info() });
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) die(error);
+      else if (!dead) self.postMessage({ id, error: errorBody(error), info: engine?.info() });
+    }
+  }
+}
+
+function die(reason) {
+  if (dead) return;
+  dead = true;
+  queue.length = 0;
+  self.postMessage({ fatal: `The engine stopped: ${errorBody(reason).message}. Load it again.` });
+}
+
+/** Reads a file completely. */
+async function bytesOf(blob) {
+  if (blob.size > MAX_IMAGE_BYTES) {
+    const megabytes = MAX_IMAGE_BYTES / 1024 / 1024;
+    throw new PromptLensError("image/too-large", `The file is larger than ${megabytes} MB. Choose a smaller one.`);
+  }
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    throw new PromptLensError("io/failed", `The file could not be read: ${error.message}`);
+  }
+}
+
+/** The engine's WebAssembly as a response that reports its bytes while the browser compiles them. */
+async function engineCode(progress, signal) {
+  const url = new URL("./promptlens_bg.wasm", import.meta.url);
+  let response;
+  try {
+    response = await fetch(url, { signal, credentials: "same-origin" });
+  } catch (error) {
+    throw new PromptLensError("network/failed", `${url.href} could not be fetched: ${error.message}`);
+  }
+  if (!response.ok) {
+    throw new PromptLensError("network/failed", `${url.href} answered ${response.status}.`);
+  }
+  // The length of an encoded body counts other bytes than those that are read here.
+  const length = response.headers.has("content-encoding") ? 0 : Number(response.headers.get("content-length"));
+  const total = length > 0 ? length : null;
+  let loaded = 0;
+  const counted = response.body.pipeThrough(
+    new TransformStream({
+      transform(chunk, controller) {
+        loaded += chunk.byteLength;
+        progress({ stage: "engine", loaded, total, source: "network" });
+        controller.enqueue(chunk);
+      },
+      flush() {
+        const timing = performance.getEntriesByName(url.href, "resource").at(-1);
+        const cached = timing?.transferSize === 0 && timing.decodedBodySize > 0;
+        progress({ stage: "engine", loaded, total: loaded, source: cached ? "cache" : "network" });
+      },
+    }),
+  );
+  return new Response(counted, { headers: { "content-type": "application/wasm" } });
+}

@@ -1,0 +1,155 @@
+// y[m, n] = act(sum_k x[m, k] w[n, k] + bias[n]) + residual[m, n]
+//
+// x [M, K] f32; w [N, K] f32, or Q8/Q4 words with f16 scales per 32 inputs; y [M, N] f32.
+// K counts groups of four and is padded to whole blocks where w is packed.
+// One invocation owns ROWS rows and COLS columns in registers and uses no workgroup memory.
+
+const ROWS: u32 = $ROWS;
+const COLS: u32 = $COLS;
+const WORKGROUP: u32 = $WORKGROUP;
+
+struct Params {
+    m: u32,
+    n: u32,
+    k4: u32,          // K / 4
+    scale_stride: u32 // u32 words of scales per output row
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
+#if PACKED
+@group(0) @binding(1) var<storage, read_write> w: array<u32>;
+#else
+@group(0) @binding(1) var<storage, read_write> w: array<vec4<f32>>;
+#end
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+#if PACKED
+@group(0) @binding($SCALES) var<storage, read_write> scales: array<u32>;
+#end
+#if BIAS
+@group(0) @binding($BIAS_AT) var<storage, read_write> bias: array<f32>;
+#end
+#if RESIDUAL
+@group(0) @binding($RESIDUAL_AT) var<storage, read_write> residual: array<f32>;
+#end
+@group(0) @binding($PARAMS) var<uniform> p: Params;
+
+#if ACTIVATE
+$ACTIVATION
+#end
+
+#if PACKED
+// The f16 scale of `block` in output row `n`, two per word.
+fn scale_of(n: u32, block: u32) -> f32 {
+    let pair = unpack2x16float(scales[n * p.scale_stride + block / 2u]);
+    return select(pair.x, pair.y, (block & 1u) == 1u);
+}
+#end
+
+#if Q8
+fn four(word: u32) -> vec4<f32> {
+    let v = vec4<i32>(vec4<u32>(word << 24u, word << 16u, word << 8u, word)) >> vec4<u32>(24u);
+    return vec4<f32>(v);
+}
+#end
+#if Q4
+fn four(bits: u32) -> vec4<f32> {
+    let v = vec4<i32>(vec4<u32>(bits << 28u, bits << 24u, bits << 20u, bits << 16u)) >> vec4<u32>(28u);
+    return vec4<f32>(v);
+}
+#end
+
+@compute @workgroup_size($WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tile = (group.x + group.y * groups.x) * WORKGROUP + local;
+    let tiles_n = (p.n + COLS - 1u) / COLS;
+    let m0 = (tile / tiles_n) * ROWS;
+    let n0 = (tile % tiles_n) * COLS;
+    if (m0 >= p.m) {
+        return;
+    }
+    // Rows and columns past the edge repeat the last one; they are computed and not stored.
+#for r ROWS
+    let x$r = min(m0 + ${r}u, p.m - 1u) * p.k4;
+#end
+#for c COLS
+    let c$c = min(n0 + ${c}u, p.n - 1u);
+#end
+#for r ROWS
+#for c COLS
+    var a${r}_$c = 0.0;
+#end
+#end
+#if PACKED
+    for (var block = 0u; block < p.k4 / 8u; block++) {
+#for c COLS
+        let s$c = scale_of(c$c, block);
+#end
+#if Q8
+        for (var i = 0u; i < 8u; i++) {
+            let k = block * 8u + i;
+#for c COLS
+            let w$c = four(w[c$c * p.k4 + k]) * s$c;
+#end
+#for r ROWS
+            let v$r = x[x$r + k];
+#for c COLS
+            a${r}_$c += dot(v$r, w$c);
+#end
+#end
+        }
+#end
+#if Q4
+        for (var i = 0u; i < 4u; i++) {
+            let k = block * 8u + i * 2u;
+#for c COLS
+            let word$c = w[c$c * (p.k4 / 2u) + block * 4u + i];
+            let lo$c = four(word$c) * s$c;
+            let hi$c = four(word$c >> 16u) * s$c;
+#end
+#for r ROWS
+            let v$r = x[x$r + k];
+            let u$r = x[x$r + k + 1u];
+#for c COLS
+            a${r}_$c += dot(v$r, lo$c) + dot(u$r, hi$c);
+#end
+#end
+        }
+#end
+    }
+#else
+    for (var k = 0u; k < p.k4; k++) {
+#for c COLS
+        let w$c = w[c$c * p.k4 + k];
+#end
+#for r ROWS
+        let v$r = x[x$r + k];
+#for c COLS
+        a${r}_$c += dot(v$r, w$c);
+#end
+#end
+    }
+#end
+#for c COLS
+    if (n0 + ${c}u < p.n) {
+#if BIAS
+        let b$c = bias[n0 + ${c}u];
+#end
+#for r ROWS
+        if (m0 + ${r}u < p.m) {
+            let at = (m0 + ${r}u) * p.n + n0 + ${c}u;
+            var value = a${r}_$c;
+#if BIAS
+            value += b$c;
+#end
+#if ACTIVATE
+            value = activate(value);
+#end
+#if RESIDUAL
+            value += residual[at];
+#end
+            y[at] = value;
+        }
+#end
+    }
+#end
+}

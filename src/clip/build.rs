@@ -1,0 +1,252 @@
+//! Assembles a [`Clip`] from tensors that arrive one at a time in any order.
+//!
+//! A layer goes to the device as soon as its last part is here, so host memory holds incomplete
+//! layers only. Queries, keys and values become one layer.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Device;
+
+use super::Clip;
+use super::block::Block;
+use super::config::{Activation, ClipConfig};
+use super::text::{TextTower, TokenTable};
+use super::vision::VisionTower;
+use crate::error::{Error, Kind, Result};
+use crate::kernels::{LayerNorm, Linear, floats};
+use crate::weights::HostTensor;
+use crate::weights::Packed;
+
+/// Takes tensors by their Hugging Face names.
+#[derive(Debug)]
+pub struct Builder {
+    config: ClipConfig,
+    device: Device,
+    pending: BTreeMap<String, HostTensor>,
+    linears: BTreeMap<String, Linear>,
+    norms: BTreeMap<String, LayerNorm>,
+}
+
+impl Builder {
+    /// A builder for a model of `config` on `device`.
+    pub fn new(config: ClipConfig, device: Device) -> Self {
+        Self {
+            config,
+            device,
+            pending: BTreeMap::new(),
+            linears: BTreeMap::new(),
+            norms: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one tensor. Names and shapes are those of [`ClipConfig::tensors`].
+    ///
+    /// # Errors
+    /// `weights/wrong-shape` if parts of a layer do not fit together.
+    pub fn put(&mut self, name: &str, tensor: HostTensor) -> Result<()> {
+        self.pending.insert(name.to_string(), tensor);
+        let Some((layer, _)) = name.rsplit_once('.') else {
+            return Ok(());
+        };
+        if name.ends_with("embedding.weight") && !name.contains("patch_embedding") {
+            return Ok(());
+        }
+        if let Some((attention, part)) = layer.rsplit_once('.')
+            && matches!(part, "q_proj" | "k_proj" | "v_proj")
+        {
+            return self.fuse(attention);
+        }
+        if layer.contains("norm") || layer.contains("layrnorm") {
+            return self.norm(layer);
+        }
+        self.linear(layer)
+    }
+
+    fn linear(&mut self, layer: &str) -> Result<()> {
+        let bare = layer.ends_with("projection") || layer.ends_with("patch_embedding");
+        let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));
+        if !self.pending.contains_key(&weight) || !(bare || self.pending.contains_key(&bias)) {
+            return Ok(());
+        }
+        let weight = self.take(&weight)?;
+        let bias = if bare {
+            None
+        } else {
+            Some(self.take(&bias)?.into_floats())
+        };
+        self.linears
+            .insert(layer.to_string(), Linear::new(weight, bias, &self.device));
+        Ok(())
+    }
+
+    fn norm(&mut self, layer: &str) -> Result<()> {
+        let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));
+        if self.pending.contains_key(&weight) && self.pending.contains_key(&bias) {
+            let (gamma, beta) = (
+                self.take(&weight)?.into_floats(),
+                self.take(&bias)?.into_floats(),
+            );
+            let eps = if layer.starts_with("text") {
+                self.config.text.layer_norm_eps
+            } else {
+                self.config.vision.layer_norm_eps
+            };
+            self.norms.insert(
+                layer.to_string(),
+                LayerNorm::new(gamma, beta, eps, &self.device)?,
+            );
+        }
+        Ok(())
+    }
+
+    /// Joins the three projections under `attention` once all six parts are here.
+    fn fuse(&mut self, attention: &str) -> Result<()> {
+        let names =
+            |kind: &str| ["q_proj", "k_proj", "v_proj"].map(|p| format!("{attention}.{p}.{kind}"));
+        let (weights, biases) = (names("weight"), names("bias"));
+        if !weights
+            .iter()
+            .chain(&biases)
+            .all(|name| self.pending.contains_key(name))
+        {
+            return Ok(());
+        }
+        let weights = weights
+            .iter()
+            .map(|name| self.take(name))
+            .collect::<Result<Vec<_>>>()?;
+        let mut bias = Vec::new();
+        for name in &biases {
+            bias.extend(self.take(name)?.into_floats());
+        }
+        let layer = Linear::new(stack(weights)?, Some(bias), &self.device);
+        self.linears.insert(format!("{attention}.qkv"), layer);
+        Ok(())
+    }
+
+    fn take(&mut self, name: &str) -> Result<HostTensor> {
+        self.pending.remove(name).ok_or_else(|| missing(name))
+    }
+
+    fn take_linear(&mut self, name: &str) -> Result<Linear> {
+        self.linears.remove(name).ok_or_else(|| missing(name))
+    }
+
+    fn take_norm(&mut self, name: &str) -> Result<LayerNorm> {
+        self.norms.remove(name).ok_or_else(|| missing(name))
+    }
+
+    fn blocks(
+        &mut self,
+        tower: &str,
+        layers: usize,
+        heads: usize,
+        activation: Activation,
+        causal: bool,
+    ) -> Result<Vec<Block>> {
+        (0..layers)
+            .map(|i| {
+                let at = |name: &str| format!("{tower}.encoder.layers.{i}.{name}");
+                Ok(Block {
+                    norm1: self.take_norm(&at("layer_norm1"))?,
+                    qkv: self.take_linear(&at("self_attn.qkv"))?,
+                    out: self.take_linear(&at("self_attn.out_proj"))?,
+                    norm2: self.take_norm(&at("layer_norm2"))?,
+                    fc1: self.take_linear(&at("mlp.fc1"))?,
+                    fc2: self.take_linear(&at("mlp.fc2"))?,
+                    heads,
+                    activation,
+                    causal,
+                })
+            })
+            .collect()
+    }
+
+    /// The finished model.
+    ///
+    /// # Errors
+    /// `weights/missing-tensor` if a part never came.
+    pub fn finish(mut self) -> Result<Clip> {
+        let (v, t) = (self.config.vision.clone(), self.config.text.clone());
+        let device = self.device.clone();
+        let class = self
+            .take("vision_model.embeddings.class_embedding")?
+            .into_floats();
+        let position = self
+            .take("vision_model.embeddings.position_embedding.weight")?
+            .into_floats();
+        let tokens = position.len() / v.width;
+        let vision = VisionTower {
+            patch: self.take_linear("vision_model.embeddings.patch_embedding")?,
+            class: floats(class, [v.width], &device),
+            position: floats(position, [tokens, v.width], &device),
+            pre: self.take_norm("vision_model.pre_layrnorm")?,
+            blocks: self.blocks("vision_model", v.layers, v.heads, v.activation, false)?,
+            post: self.take_norm("vision_model.post_layernorm")?,
+            projection: self.take_linear("visual_projection")?,
+            device: device.clone(),
+            config: v,
+        };
+        let text = TextTower {
+            tokens: TokenTable::new(
+                self.take("text_model.embeddings.token_embedding.weight")?,
+                t.width,
+            ),
+            position: self
+                .take("text_model.embeddings.position_embedding.weight")?
+                .into_floats(),
+            blocks: self.blocks("text_model", t.layers, t.heads, t.activation, t.causal)?,
+            last: self.take_norm("text_model.final_layer_norm")?,
+            projection: self.take_linear("text_projection")?,
+            device: device.clone(),
+            config: t,
+        };
+        let logit_scale = self.take("logit_scale")?.into_floats()[0].exp();
+        if !logit_scale.is_finite() {
+            return Err(Error::new(
+                Kind::WeightsNotFinite,
+                "The model's logit_scale is too large.",
+            ));
+        }
+        Ok(Clip {
+            config: self.config,
+            vision,
+            text,
+            logit_scale,
+            device,
+        })
+    }
+}
+
+/// The matrices one below the other.
+fn stack(parts: Vec<HostTensor>) -> Result<HostTensor> {
+    let shape = vec![
+        parts.iter().map(|p| p.shape()[0]).sum(),
+        parts[0].shape()[1],
+    ];
+    if parts.iter().all(|p| matches!(p, HostTensor::Packed { .. })) {
+        let packed: Vec<_> = parts
+            .into_iter()
+            .filter_map(|p| match p {
+                HostTensor::Packed { packed, .. } => Some(packed),
+                HostTensor::Float { .. } => None,
+            })
+            .collect();
+        return Ok(HostTensor::Packed {
+            shape,
+            packed: Packed::concat_rows(&packed)?,
+        });
+    }
+    let data = parts
+        .into_iter()
+        .flat_map(HostTensor::into_floats)
+        .collect();
+    Ok(HostTensor::Float { shape, data })
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(
+        Kind::WeightsMissingTensor,
+        format!("The weights lack the tensor {name}."),
+    )
+}

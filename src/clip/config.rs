@@ -1,0 +1,403 @@
+//! What a CLIP is made of, read from a Hugging Face `config.json`, and the complete list of
+//! tensors that such a model has.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Kind, Result};
+
+/// The nonlinearity of a tower's MLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x * sigmoid(1.702 x)`, which OpenAI's weights were trained with.
+    QuickGelu,
+    /// Exact GELU, `x * (1 + erf(x / sqrt 2)) / 2`, the default of OpenCLIP.
+    Gelu,
+}
+
+/// The image tower.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VisionConfig {
+    /// Columns of a token row.
+    pub width: usize,
+    /// Transformer blocks.
+    pub layers: usize,
+    /// Attention heads; `width / heads` is the head dimension, at most 128.
+    pub heads: usize,
+    /// Hidden columns of the MLP.
+    pub mlp: usize,
+    /// Side of the square input in pixels.
+    pub image_size: usize,
+    /// Side of a patch in pixels.
+    pub patch_size: usize,
+    /// Added to the variance in layer normalisation.
+    pub layer_norm_eps: f32,
+    /// The MLP's nonlinearity.
+    pub activation: Activation,
+}
+
+/// The text tower.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextConfig {
+    /// Columns of a token row.
+    pub width: usize,
+    /// Transformer blocks.
+    pub layers: usize,
+    /// Attention heads; `width / heads` is the head dimension, at most 128.
+    pub heads: usize,
+    /// Hidden columns of the MLP.
+    pub mlp: usize,
+    /// Longest sequence of token ids, start and end included.
+    pub context_length: usize,
+    /// Rows of the token embedding.
+    pub vocab_size: usize,
+    /// Added to the variance in layer normalisation.
+    pub layer_norm_eps: f32,
+    /// The MLP's nonlinearity.
+    pub activation: Activation,
+    /// The end id that the file states. Old files say 2, which is wrong: the tokenizer decides.
+    pub eos_token_id: Option<u32>,
+    /// Whether a token sees only itself and what stands before it (`causal`, true when left out).
+    pub causal: bool,
+}
+
+/// A whole CLIP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipConfig {
+    /// The image tower.
+    pub vision: VisionConfig,
+    /// The text tower.
+    pub text: TextConfig,
+    /// Columns of the joint space.
+    pub projection_dim: usize,
+}
+
+/// How a tensor is used, which decides how it may be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The matrix of a linear layer, one row per output. The patch convolution counts as one with
+    /// `3 * patch * patch` inputs.
+    Linear,
+    /// A table of which single rows are read.
+    Embedding,
+    /// Small and sensitive: kept as 32-bit floats.
+    Float,
+}
+
+/// A tensor that a model must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// The Hugging Face name.
+    pub name: String,
+    /// Dimensions, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// How it is used.
+    pub role: Role,
+}
+
+impl TensorSpec {
+    /// `(rows, cols)` of the tensor seen as a matrix: the first dimension by the product of the
+    /// others. A scalar is 1 x 1 and a vector is one column.
+    pub fn matrix(&self) -> (usize, usize) {
+        let rows = self.shape.first().copied().unwrap_or(1);
+        (rows, self.shape.iter().skip(1).product())
+    }
+
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// The largest `config.json` that is read.
+const MAX_CONFIG_BYTES: usize = 1 << 20;
+/// The largest head that the attention code serves.
+const MAX_HEAD_DIM: usize = 128;
+/// Elements of one tensor: its f32 form stays below 2 GiB, which wasm32 can address.
+const MAX_TENSOR_ELEMENTS: u64 = (1 << 29) - 1;
+/// Elements of the whole model.
+const MAX_MODEL_ELEMENTS: u64 = 1 << 32;
+
+impl ClipConfig {
+    /// Reads a Hugging Face CLIP `config.json`.
+    ///
+    /// A field that is left out takes the default of transformers' `CLIPConfig` (ViT-B/32). As
+    /// there, `text_config_dict` and `vision_config_dict` of old files stand in place of
+    /// `text_config` and `vision_config`.
+    ///
+    /// # Errors
+    /// `config/invalid` if the bytes are not such a file, or describe a model that cannot exist or
+    /// is beyond the limits.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() > MAX_CONFIG_BYTES {
+            return Err(invalid("is larger than 1 MiB"));
+        }
+        let value: Value = serde_json::from_slice(bytes)
+            .map_err(|error| invalid(format!("is not valid JSON ({error})")))?;
+        let root = value
+            .as_object()
+            .ok_or_else(|| invalid("is not a JSON object"))?;
+        match root.get("model_type") {
+            None | Some(Value::Null) => {}
+            Some(Value::String(kind)) if kind == "clip" => {}
+            Some(other) => return Err(invalid(format!("describes model_type {other}, not clip"))),
+        }
+        let text = section(root, "text_config")?;
+        let vision = section(root, "vision_config")?;
+        if !root.contains_key("model_type") && text.is_none() && vision.is_none() {
+            return Err(invalid("has neither text_config nor vision_config"));
+        }
+        let empty = Map::new();
+        let text = Fields("text_config", text.unwrap_or(&empty));
+        let vision = Fields("vision_config", vision.unwrap_or(&empty));
+        let top = Fields("config", root);
+
+        if vision.size("num_channels", 3, 16)? != 3 {
+            return Err(invalid("asks for other than 3 image channels"));
+        }
+        let config = Self {
+            vision: VisionConfig {
+                width: vision.size("hidden_size", 768, 8192)?,
+                layers: vision.size("num_hidden_layers", 12, 200)?,
+                heads: vision.size("num_attention_heads", 12, 256)?,
+                mlp: vision.size("intermediate_size", 3072, 65536)?,
+                image_size: vision.size("image_size", 224, 2048)?,
+                patch_size: vision.size("patch_size", 32, 256)?,
+                layer_norm_eps: vision.eps()?,
+                activation: vision.activation()?,
+            },
+            text: TextConfig {
+                width: text.size("hidden_size", 512, 8192)?,
+                layers: text.size("num_hidden_layers", 12, 200)?,
+                heads: text.size("num_attention_heads", 8, 256)?,
+                mlp: text.size("intermediate_size", 2048, 65536)?,
+                context_length: text.size("max_position_embeddings", 77, 4096)?,
+                vocab_size: text.size("vocab_size", 49408, 1 << 20)?,
+                layer_norm_eps: text.eps()?,
+                activation: text.activation()?,
+                eos_token_id: text.token_id("eos_token_id"),
+                causal: text.flag("causal", true)?,
+            },
+            projection_dim: top.size("projection_dim", 512, 8192)?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Patches along one side of the image.
+    pub fn grid(&self) -> usize {
+        self.vision.image_size / self.vision.patch_size
+    }
+
+    /// Rows of the image tower: one per patch and the class row.
+    pub fn vision_tokens(&self) -> usize {
+        self.grid() * self.grid() + 1
+    }
+
+    /// Every tensor of this model, by its Hugging Face name, in a fixed order.
+    pub fn tensors(&self) -> Vec<TensorSpec> {
+        let mut list = SpecList(Vec::new());
+        list.add("logit_scale", &[], Role::Float);
+
+        let (t, d) = (&self.text, self.projection_dim);
+        let embeddings = "text_model.embeddings";
+        list.add(
+            format!("{embeddings}.token_embedding.weight"),
+            &[t.vocab_size, t.width],
+            Role::Embedding,
+        );
+        list.add(
+            format!("{embeddings}.position_embedding.weight"),
+            &[t.context_length, t.width],
+            Role::Float,
+        );
+        list.blocks("text_model", t.layers, t.width, t.mlp);
+        list.norm("text_model.final_layer_norm", t.width);
+        list.add("text_projection.weight", &[d, t.width], Role::Linear);
+
+        let v = &self.vision;
+        let embeddings = "vision_model.embeddings";
+        list.add(
+            format!("{embeddings}.class_embedding"),
+            &[v.width],
+            Role::Float,
+        );
+        list.add(
+            format!("{embeddings}.patch_embedding.weight"),
+            &[v.width, 3, v.patch_size, v.patch_size],
+            Role::Linear,
+        );
+        list.add(
+            format!("{embeddings}.position_embedding.weight"),
+            &[self.vision_tokens(), v.width],
+            Role::Float,
+        );
+        // The missing letter is part of the published name.
+        list.norm("vision_model.pre_layrnorm", v.width);
+        list.blocks("vision_model", v.layers, v.width, v.mlp);
+        list.norm("vision_model.post_layernorm", v.width);
+        list.add("visual_projection.weight", &[d, v.width], Role::Linear);
+        list.0
+    }
+
+    fn check(&self) -> Result<()> {
+        let (v, t) = (&self.vision, &self.text);
+        for (tower, width, heads) in [("vision", v.width, v.heads), ("text", t.width, t.heads)] {
+            if width % heads != 0 {
+                return Err(invalid(format!(
+                    "divides the {tower} width {width} by {heads} heads, which leaves a rest"
+                )));
+            }
+            if width / heads > MAX_HEAD_DIM {
+                return Err(invalid(format!(
+                    "has {tower} heads of {} columns; at most {MAX_HEAD_DIM} are supported",
+                    width / heads
+                )));
+            }
+        }
+        if v.patch_size > v.image_size {
+            return Err(invalid("has a patch_size above its image_size"));
+        }
+        if t.context_length < 3 || t.vocab_size < 3 {
+            return Err(invalid("leaves no room for a word between start and end"));
+        }
+        let mut total = 0u64;
+        for spec in self.tensors() {
+            let elements = spec
+                .shape
+                .iter()
+                .try_fold(1u64, |product, &side| product.checked_mul(side as u64))
+                .filter(|&elements| elements <= MAX_TENSOR_ELEMENTS)
+                .ok_or_else(|| {
+                    invalid(format!("makes {} too large: {:?}", spec.name, spec.shape))
+                })?;
+            total += elements;
+        }
+        if total > MAX_MODEL_ELEMENTS {
+            return Err(invalid(format!("describes {total} parameters, too many")));
+        }
+        Ok(())
+    }
+}
+
+struct SpecList(Vec<TensorSpec>);
+
+impl SpecList {
+    fn add(&mut self, name: impl Into<String>, shape: &[usize], role: Role) {
+        self.0.push(TensorSpec {
+            name: name.into(),
+            shape: shape.to_vec(),
+            role,
+        });
+    }
+
+    fn linear(&mut self, name: &str, outputs: usize, inputs: usize) {
+        self.add(format!("{name}.weight"), &[outputs, inputs], Role::Linear);
+        self.add(format!("{name}.bias"), &[outputs], Role::Float);
+    }
+
+    fn norm(&mut self, name: &str, width: usize) {
+        self.add(format!("{name}.weight"), &[width], Role::Float);
+        self.add(format!("{name}.bias"), &[width], Role::Float);
+    }
+
+    fn blocks(&mut self, tower: &str, layers: usize, width: usize, mlp: usize) {
+        for layer in 0..layers {
+            let block = format!("{tower}.encoder.layers.{layer}");
+            self.norm(&format!("{block}.layer_norm1"), width);
+            for part in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+                self.linear(&format!("{block}.self_attn.{part}"), width, width);
+            }
+            self.norm(&format!("{block}.layer_norm2"), width);
+            self.linear(&format!("{block}.mlp.fc1"), mlp, width);
+            self.linear(&format!("{block}.mlp.fc2"), width, mlp);
+        }
+    }
+}
+
+fn invalid(what: impl AsRef<str>) -> Error {
+    Error::new(
+        Kind::ConfigInvalid,
+        format!(
+            "config.json {}; use the config.json that belongs to a CLIP checkpoint.",
+            what.as_ref()
+        ),
+    )
+}
+
+fn section<'a>(root: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>> {
+    for key in [format!("{name}_dict"), name.to_owned()] {
+        match root.get(&key) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => return Ok(Some(map)),
+            Some(_) => return Err(invalid(format!("has a {key} that is not an object"))),
+        }
+    }
+    Ok(None)
+}
+
+/// One section of the file with typed, bounded access.
+struct Fields<'a>(&'static str, &'a Map<String, Value>);
+
+impl Fields<'_> {
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.1.get(key).filter(|value| !value.is_null())
+    }
+
+    fn bad(&self, key: &str, value: &Value, want: impl AsRef<str>) -> Error {
+        let mut shown = value.to_string();
+        if shown.len() > 40 {
+            shown = "something else".to_owned();
+        }
+        invalid(format!(
+            "says {}.{key} = {shown} where {} is needed",
+            self.0,
+            want.as_ref()
+        ))
+    }
+
+    fn size(&self, key: &str, default: usize, max: usize) -> Result<usize> {
+        let Some(value) = self.get(key) else {
+            return Ok(default);
+        };
+        value
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok())
+            .filter(|number| (1..=max).contains(number))
+            .ok_or_else(|| self.bad(key, value, format!("a whole number from 1 to {max}")))
+    }
+
+    fn eps(&self) -> Result<f32> {
+        let key = "layer_norm_eps";
+        let Some(value) = self.get(key) else {
+            return Ok(1e-5);
+        };
+        value
+            .as_f64()
+            .filter(|number| (1e-12..=0.1).contains(number))
+            .map(|number| number as f32)
+            .ok_or_else(|| self.bad(key, value, "a number from 1e-12 to 0.1"))
+    }
+
+    fn activation(&self) -> Result<Activation> {
+        let key = "hidden_act";
+        match self.get(key) {
+            None => Ok(Activation::QuickGelu),
+            Some(Value::String(name)) if name == "quick_gelu" => Ok(Activation::QuickGelu),
+            Some(Value::String(name)) if name == "gelu" => Ok(Activation::Gelu),
+            Some(other) => Err(self.bad(key, other, "quick_gelu or gelu")),
+        }
+    }
+
+    /// An id that nothing depends on: a form that is not a plain number counts as not stated.
+    fn token_id(&self, key: &str) -> Option<u32> {
+        u32::try_from(self.get(key)?.as_u64()?).ok()
+    }
+
+    fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(other) => Err(self.bad(key, other, "true or false")),
+        }
+    }
+}

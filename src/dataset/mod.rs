@@ -1,0 +1,226 @@
+//! Labelled images from a directory or a tar: `<split>/<class>/<file>` or `<class>/<file>`.
+//!
+//! Nothing is ever unpacked to disk. A first pass over the names builds the index, a second one
+//! hands over the bytes of the chosen images.
+
+mod archive;
+mod directory;
+mod features;
+mod layout;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+use crate::image;
+
+pub use features::{Embedded, embed_all};
+
+/// The split that is measured where none is named.
+pub const TEST_SPLIT: &str = "test";
+
+/// What a data set may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Members of an archive, or entries of a folder.
+    pub entries: usize,
+    /// Bytes of one image file.
+    pub file_bytes: u64,
+    /// Bytes of one name.
+    pub name_bytes: usize,
+    /// Bytes of an unpacked archive.
+    pub archive_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            entries: 2_000_000,
+            file_bytes: image::Limits::default().max_bytes as u64,
+            name_bytes: 4096,
+            archive_bytes: 512 << 30,
+        }
+    }
+}
+
+/// One labelled file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The split, where the data set has splits.
+    pub split: Option<String>,
+    /// The class: the name of the folder that the file lies in.
+    pub class: String,
+    /// The path inside the data set, with `/` between folders.
+    pub path: String,
+    /// Position among the members of an archive.
+    member: usize,
+}
+
+/// An indexed data set.
+#[derive(Debug, Clone)]
+pub struct DataSet {
+    path: PathBuf,
+    archive: bool,
+    limits: Limits,
+    items: Vec<Item>,
+    ignored: usize,
+}
+
+impl DataSet {
+    /// Indexes the folder, `.tar` or `.tar.gz` at `path`; which of these it is shows in its bytes.
+    ///
+    /// Names that start with a dot are passed over. Where a file lies three levels deep, the first
+    /// level are splits. Files elsewhere are counted in [`ignored`](Self::ignored).
+    ///
+    /// # Errors
+    /// `io/failed` if it cannot be read, `data/invalid` for a file that is not a sound tar,
+    /// `data/unsafe-path` for absolute member names and such with `..`, `data/too-large` beyond
+    /// `limits`, `data/empty` if no file lies in a class folder.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
+        let kind = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
+        let archive = kind.is_file();
+        let names = if kind.is_dir() {
+            directory::names(path, limits)?
+        } else if archive {
+            archive::names(path, limits)?
+        } else {
+            return Err(Error::new(
+                Kind::Io,
+                format!("{} is neither a folder nor a file.", path.display()),
+            ));
+        };
+        let total = names.len();
+        let items = layout::items(names);
+        if items.is_empty() {
+            return Err(Error::new(
+                Kind::DataEmpty,
+                format!(
+                    "{} has no file at <class>/<file> or <split>/<class>/<file>.",
+                    path.display()
+                ),
+            ));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            archive,
+            limits: *limits,
+            ignored: total - items.len(),
+            items,
+        })
+    }
+
+    /// Every labelled file: a folder's by path, an archive's in its own order.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Visible files that lie in no class folder.
+    pub fn ignored(&self) -> usize {
+        self.ignored
+    }
+
+    /// The splits, none where the classes lie at the top.
+    pub fn splits(&self) -> BTreeSet<&str> {
+        self.items
+            .iter()
+            .filter_map(|item| item.split.as_deref())
+            .collect()
+    }
+
+    /// The files of `split`; where it is left out, of [`TEST_SPLIT`], or all of a data set without
+    /// splits.
+    ///
+    /// # Errors
+    /// `data/unknown-split` if there is no such split.
+    pub fn select(&self, split: Option<&str>) -> Result<Vec<&Item>> {
+        let splits = self.splits();
+        if splits.is_empty() && split.is_none() {
+            return Ok(self.items.iter().collect());
+        }
+        let wanted = split.unwrap_or(TEST_SPLIT);
+        if !splits.contains(wanted) {
+            const SHOWN: usize = 8;
+            let known: Vec<_> = splits.iter().take(SHOWN).collect();
+            let advice = if known.is_empty() {
+                "It has none; leave the split out.".to_owned()
+            } else {
+                format!("It starts with the folders {known:?}; name one of them as the split.")
+            };
+            return Err(Error::new(
+                Kind::DataUnknownSplit,
+                format!("{} has no split {wanted:?}. {advice}", self.path.display()),
+            ));
+        }
+        Ok(self
+            .items
+            .iter()
+            .filter(|item| item.split.as_deref() == Some(wanted))
+            .collect())
+    }
+
+    /// Hands the bytes of `items` to `take`, in the order of [`items`](Self::items). A file that is
+    /// too large or cannot be read is handed over as its error and does not end the pass.
+    ///
+    /// # Errors
+    /// `io/failed` or `data/invalid` for the archive itself, and whatever `take` returns.
+    pub fn read(
+        &self,
+        items: &[&Item],
+        take: &mut dyn FnMut(&Item, Result<Vec<u8>>) -> Result<()>,
+    ) -> Result<()> {
+        if self.archive {
+            return archive::read(&self.path, &self.limits, items, take);
+        }
+        for item in items {
+            take(item, read_limited(&self.path.join(&item.path), self.limits.file_bytes))?;
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of the image file at `path`, at most those that an image may have.
+///
+/// # Errors
+/// `io/failed`, `image/too-large`.
+pub fn read_image(path: &Path) -> Result<Vec<u8>> {
+    read_limited(path, Limits::default().file_bytes)
+}
+
+fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let kind = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
+    if !kind.is_file() {
+        return Err(Error::new(
+            Kind::Io,
+            format!("{} is not a file.", path.display()),
+        ));
+    }
+    let file = File::open(path).map_err(|error| failed(path, &error))?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(path, &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large(&path.display().to_string(), limit));
+    }
+    Ok(bytes)
+}
+
+fn too_large(name: &str, limit: u64) -> Error {
+    Error::new(
+        Kind::ImageTooLarge,
+        format!("{name} is larger than {limit} bytes; use a smaller image file."),
+    )
+}
+
+fn too_many(path: &Path, limit: usize) -> Error {
+    Error::new(
+        Kind::DataTooLarge,
+        format!("{} has more than {limit} entries; split it.", path.display()),
+    )
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Kind::Io, format!("{}: {error}.", path.display()))
+}

@@ -1,0 +1,173 @@
+//! The front door for image bytes: limits, dimensions, decoding, orientation.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader};
+
+use super::sniff::describe_foreign;
+use super::{Format, Rgb8, container, convert, jpeg, sniff};
+use crate::error::{Error, Kind, Result};
+
+/// What a file may cost before it is refused. The checks run on the header, before any pixel is
+/// decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest file in bytes.
+    pub max_bytes: usize,
+    /// Largest declared `width * height`.
+    pub max_pixels: u64,
+    /// Most memory in bytes that a decoder may ask for beside the file itself.
+    pub max_alloc: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 << 20,
+            max_pixels: 50_000_000,
+            max_alloc: 512 << 20,
+        }
+    }
+}
+
+/// Width and height as the file's header declares them, before orientation; nothing is decoded.
+///
+/// Errors: [`Kind::ImageEmpty`], [`Kind::ImageUnknownFormat`], [`Kind::ImageTruncated`],
+/// [`Kind::ImageInvalid`].
+pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
+    let format = recognise(bytes)?;
+    declared_dimensions(bytes, format)
+}
+
+/// Decodes the first (or only) frame to 8-bit RGB, upright.
+///
+/// * EXIF orientation is applied exactly once.
+/// * 16-bit samples keep their high byte, as in Pillow.
+/// * Alpha is composited over white by Pillow's integer rule, then dropped.
+/// * GIF, animated WebP and APNG give their first frame; the part of the canvas which that frame
+///   does not cover is transparent, hence white.
+/// * CMYK and YCCK JPEGs are converted without a colour profile; embedded profiles are ignored.
+///
+/// A file whose pixel data is incomplete is refused with [`Kind::ImageTruncated`]; for JPEG a
+/// missing end marker alone is accepted when every scan is whole.
+///
+/// Errors: [`Kind::ImageEmpty`], [`Kind::ImageUnknownFormat`], [`Kind::ImageTooLarge`],
+/// [`Kind::ImageTruncated`], [`Kind::ImageInvalid`].
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
+    if bytes.len() > limits.max_bytes {
+        return Err(Error::new(
+            Kind::ImageTooLarge,
+            format!(
+                "the file has {} bytes, more than the {} accepted; use a smaller one",
+                bytes.len(),
+                limits.max_bytes
+            ),
+        ));
+    }
+    let format = recognise(bytes)?;
+    let (width, height) = declared_dimensions(bytes, format)?;
+    if u64::from(width) * u64::from(height) > limits.max_pixels {
+        return Err(Error::new(
+            Kind::ImageTooLarge,
+            format!(
+                "the image declares {width} x {height} pixels, more than the {} accepted; \
+                 scale it down first",
+                limits.max_pixels
+            ),
+        ));
+    }
+    let bytes = complete(bytes, format)?;
+    read(&bytes, format, limits)
+        .map_err(|error| explain(&bytes, format, &error))
+        .and_then(convert::to_upright_rgb)
+}
+
+fn recognise(bytes: &[u8]) -> Result<Format> {
+    if bytes.is_empty() {
+        return Err(Error::new(
+            Kind::ImageEmpty,
+            "the file is empty; choose another one",
+        ));
+    }
+    sniff(bytes).ok_or_else(|| {
+        Error::new(
+            Kind::ImageUnknownFormat,
+            format!(
+                "the file is {}, not a JPEG, PNG, WebP, GIF or BMP image",
+                describe_foreign(bytes)
+            ),
+        )
+    })
+}
+
+fn declared_dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
+    let (width, height) = match format {
+        Format::Jpeg => jpeg::dimensions(bytes)?,
+        _ => container::dimensions(bytes, format).ok_or_else(|| truncated(format))?,
+    };
+    if width == 0 || height == 0 {
+        return Err(Error::new(
+            Kind::ImageInvalid,
+            format!("the {} declares no pixels", format.name()),
+        ));
+    }
+    Ok((width, height))
+}
+
+/// Refuses files whose pixel data stops early where the decoder would invent the rest, and closes
+/// a JPEG that only lacks its end marker.
+fn complete(bytes: &[u8], format: Format) -> Result<Cow<'_, [u8]>> {
+    match format {
+        Format::Jpeg => jpeg::complete(bytes),
+        _ if container::ends_early(bytes, format) => Err(truncated(format)),
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+fn read(bytes: &[u8], format: Format, limits: &Limits) -> Result<convert::Decoded, ImageError> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
+    let mut codec_limits = ::image::Limits::no_limits();
+    codec_limits.max_alloc = Some(limits.max_alloc);
+    reader.limits(codec_limits);
+    let mut decoder = reader.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let pixels = DynamicImage::from_decoder(decoder)?;
+    Ok(convert::Decoded {
+        pixels,
+        orientation,
+    })
+}
+
+fn truncated(format: Format) -> Error {
+    Error::new(
+        Kind::ImageTruncated,
+        format!(
+            "the {} ends before its pixel data does; download or export it again",
+            format.name()
+        ),
+    )
+}
+
+fn explain(bytes: &[u8], format: Format, error: &ImageError) -> Error {
+    match error {
+        ImageError::Limits(_) => Error::new(
+            Kind::ImageTooLarge,
+            format!(
+                "decoding this {} needs too much memory; scale it down first",
+                format.name()
+            ),
+        ),
+        ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
+            truncated(format)
+        }
+        _ if container::lacks_end(bytes, format) => truncated(format),
+        _ => Error::new(
+            Kind::ImageInvalid,
+            format!(
+                "the {} is damaged or uses a feature that is not read ({error}); export it again",
+                format.name()
+            ),
+        ),
+    }
+}

@@ -1,0 +1,162 @@
+//! Reads a Hugging Face `preprocessor_config.json`.
+
+use serde::Deserialize;
+
+use super::preprocess::{CLIP_MEAN, CLIP_STD};
+use super::{Filter, Preprocess, Resize};
+use crate::error::{Error, Kind, Result};
+
+/// The largest side a configuration may ask for.
+const MAX_SIDE: u32 = 4096;
+
+#[derive(Deserialize)]
+struct Raw {
+    do_resize: Option<bool>,
+    size: Option<Size>,
+    resample: Option<u32>,
+    do_center_crop: Option<bool>,
+    crop_size: Option<Size>,
+    do_rescale: Option<bool>,
+    rescale_factor: Option<f64>,
+    do_normalize: Option<bool>,
+    image_mean: Option<Vec<f64>>,
+    image_std: Option<Vec<f64>>,
+}
+
+/// A number, or a table of named sides.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged)]
+enum Size {
+    Edge(u32),
+    Named {
+        shortest_edge: Option<u32>,
+        width: Option<u32>,
+        height: Option<u32>,
+    },
+}
+
+impl Preprocess {
+    /// Reads `preprocessor_config.json`: `size` and `crop_size` as a number, as
+    /// `{"shortest_edge"}` or as `{"width", "height"}`, `resample` 2 (bilinear) or 3 (bicubic),
+    /// and the five `do_*` switches. Absent keys have CLIP's values; other keys are ignored.
+    ///
+    /// [`Kind::ConfigInvalid`] for broken JSON, sides outside 1..=4096, other filters, means and
+    /// deviations that are not three finite numbers (deviations above zero), or a combination
+    /// whose output size would depend on the photo.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let raw: Raw = serde_json::from_slice(json).map_err(|error| invalid(&error.to_string()))?;
+        let resize = match raw.do_resize.unwrap_or(true) {
+            true => read_resize(raw.size.unwrap_or(Size::Edge(224)))?,
+            false => Resize::None,
+        };
+        let crop = raw.do_center_crop.unwrap_or(true);
+        let (crop_width, crop_height) = match (crop, resize) {
+            (true, _) => read_crop(raw.crop_size.unwrap_or(Size::Edge(224)))?,
+            (false, Resize::Exact { width, height }) => (width, height),
+            (false, _) => {
+                return Err(invalid(
+                    "without do_center_crop, size needs a width and a height",
+                ));
+            }
+        };
+        let rescale = match raw.do_rescale.unwrap_or(true) {
+            true => raw.rescale_factor.unwrap_or(1.0 / 255.0),
+            false => 1.0,
+        };
+        if !(rescale.is_finite() && rescale > 0.0) {
+            return Err(invalid("rescale_factor must be a positive number"));
+        }
+        let (mean, std) = match raw.do_normalize.unwrap_or(true) {
+            true => (
+                read_channels(raw.image_mean.as_deref(), CLIP_MEAN, "image_mean")?,
+                read_channels(raw.image_std.as_deref(), CLIP_STD, "image_std")?,
+            ),
+            false => ([0.0; 3], [1.0; 3]),
+        };
+        if std.iter().any(|&s| s < 1e-6) {
+            return Err(invalid("image_std must be above zero"));
+        }
+        Ok(Self {
+            resize,
+            filter: read_filter(raw.resample)?,
+            crop_width,
+            crop_height,
+            rescale,
+            mean,
+            std,
+        })
+    }
+}
+
+fn invalid(what: &str) -> Error {
+    Error::new(
+        Kind::ConfigInvalid,
+        format!("preprocessor_config.json cannot be used: {what}"),
+    )
+}
+
+fn side(length: u32) -> Result<u32> {
+    match length {
+        1..=MAX_SIDE => Ok(length),
+        _ => Err(invalid(&format!(
+            "a side of {length} is not in 1..={MAX_SIDE}"
+        ))),
+    }
+}
+
+fn read_resize(size: Size) -> Result<Resize> {
+    match size {
+        Size::Edge(edge)
+        | Size::Named {
+            shortest_edge: Some(edge),
+            width: None,
+            height: None,
+        } => Ok(Resize::ShortestEdge(side(edge)?)),
+        Size::Named {
+            shortest_edge: None,
+            width: Some(width),
+            height: Some(height),
+        } => Ok(Resize::Exact {
+            width: side(width)?,
+            height: side(height)?,
+        }),
+        Size::Named { .. } => Err(invalid(
+            "size needs either shortest_edge or width and height",
+        )),
+    }
+}
+
+fn read_crop(size: Size) -> Result<(u32, u32)> {
+    match size {
+        Size::Edge(edge) => Ok((side(edge)?, side(edge)?)),
+        Size::Named {
+            shortest_edge: None,
+            width: Some(width),
+            height: Some(height),
+        } => Ok((side(width)?, side(height)?)),
+        Size::Named { .. } => Err(invalid("crop_size needs width and height")),
+    }
+}
+
+fn read_filter(resample: Option<u32>) -> Result<Filter> {
+    match resample {
+        Some(2) => Ok(Filter::Bilinear),
+        Some(3) | None => Ok(Filter::Bicubic),
+        Some(other) => Err(invalid(&format!(
+            "resample {other} is neither 2 (bilinear) nor 3 (bicubic)"
+        ))),
+    }
+}
+
+fn read_channels(values: Option<&[f64]>, default: [f32; 3], name: &str) -> Result<[f32; 3]> {
+    let Some(values) = values else {
+        return Ok(default);
+    };
+    let wrong = || invalid(&format!("{name} must be three finite numbers"));
+    let values: [f64; 3] = values.try_into().map_err(|_| wrong())?;
+    let values = values.map(|v| v as f32);
+    match values.iter().all(|v| v.is_finite()) {
+        true => Ok(values),
+        false => Err(wrong()),
+    }
+}

@@ -1,0 +1,92 @@
+//! The random crop of TPT: torchvision's `RandomResizedCrop` and a mirror image half the time.
+
+use crate::error::Result;
+use crate::image::{Filter, Rect, Rgb8, resize};
+use crate::rng::Rng;
+
+/// Which share of the area and which proportions a random crop may have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CropRange {
+    /// Smallest and largest share of the image's area.
+    pub area: (f64, f64),
+    /// Smallest and largest width over height, drawn log-uniformly.
+    pub aspect: (f64, f64),
+}
+
+impl Default for CropRange {
+    /// torchvision's defaults.
+    fn default() -> Self {
+        Self {
+            area: (0.08, 1.0),
+            aspect: (3.0 / 4.0, 4.0 / 3.0),
+        }
+    }
+}
+
+impl CropRange {
+    /// A rectangle inside `width` x `height`: ten tries, then the largest central rectangle
+    /// whose proportions are allowed.
+    pub fn draw(&self, width: u32, height: u32, rng: &mut Rng) -> Rect {
+        let area = f64::from(width) * f64::from(height);
+        for _ in 0..10 {
+            let target = area * rng.uniform(self.area.0, self.area.1);
+            let aspect = rng.uniform(self.aspect.0.ln(), self.aspect.1.ln()).exp();
+            let w = (target * aspect).sqrt().round_ties_even() as u32;
+            let h = (target / aspect).sqrt().round_ties_even() as u32;
+            if (1..=width).contains(&w) && (1..=height).contains(&h) {
+                let y = rng.below(u64::from(height - h) + 1) as u32;
+                let x = rng.below(u64::from(width - w) + 1) as u32;
+                return Rect {
+                    x,
+                    y,
+                    width: w,
+                    height: h,
+                };
+            }
+        }
+        let aspect = f64::from(width) / f64::from(height);
+        let (w, h) = if aspect < self.aspect.0 {
+            let h = (f64::from(width) / self.aspect.0).round_ties_even();
+            (width, (h as u32).clamp(1, height))
+        } else if aspect > self.aspect.1 {
+            let w = (f64::from(height) * self.aspect.1).round_ties_even();
+            ((w as u32).clamp(1, width), height)
+        } else {
+            (width, height)
+        };
+        Rect {
+            x: (width - w) / 2,
+            y: (height - h) / 2,
+            width: w,
+            height: h,
+        }
+    }
+}
+
+/// A random crop of `image` scaled to `size` by antialiased bilinear, mirrored half the time.
+pub fn random_resized_crop(
+    image: &Rgb8,
+    size: (u32, u32),
+    range: &CropRange,
+    rng: &mut Rng,
+) -> Result<Rgb8> {
+    let source = range.draw(image.width, image.height, rng);
+    let whole = Rect {
+        x: 0,
+        y: 0,
+        width: size.0,
+        height: size.1,
+    };
+    let mut view = resize(image, source, size, whole, Filter::Bilinear)?;
+    if rng.chance(0.5) {
+        mirror(&mut view);
+    }
+    Ok(view)
+}
+
+/// Left becomes right.
+pub fn mirror(image: &mut Rgb8) {
+    for row in image.data.chunks_exact_mut(image.width as usize * 3) {
+        row.as_chunks_mut::<3>().0.reverse();
+    }
+}

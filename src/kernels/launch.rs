@@ -1,0 +1,159 @@
+//! Launching a WGSL file on tensors of Burn's own wgpu device.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use burn::backend::wgpu::{
+    CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
+};
+use burn::tensor::{DType, Shape};
+use cubecl::prelude::{CubeCount, CubeDim, KernelId};
+use cubecl::server::{KernelArguments, MetadataBindingInfo};
+
+use super::source::{Constants, expand};
+
+static DISPATCHES: AtomicU64 = AtomicU64::new(0);
+static TILING: AtomicU8 = AtomicU8::new(0);
+
+/// How the heavy kernels divide their work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tiling {
+    /// Everything in registers, no workgroup memory: software adapters, where barriers are slow.
+    Registers,
+    /// Tiles staged in workgroup memory: real GPUs.
+    Workgroup,
+}
+
+/// Chooses the tiling of all later launches. Set once the adapter is known; both give the same
+/// values up to the order of f32 sums.
+pub fn set_tiling(tiling: Tiling) {
+    TILING.store(u8::from(tiling == Tiling::Workgroup), Ordering::Relaxed);
+}
+
+/// The tiling that launches use.
+pub fn tiling() -> Tiling {
+    if TILING.load(Ordering::Relaxed) == 1 {
+        Tiling::Workgroup
+    } else {
+        Tiling::Registers
+    }
+}
+
+/// How many of this crate's kernels were launched on a GPU since the program started.
+pub fn dispatches() -> u64 {
+    DISPATCHES.load(Ordering::Relaxed)
+}
+
+/// One shader file with the values of its constants.
+pub struct Kernel {
+    /// The file's name, which with the constants is the compilation cache key.
+    pub name: &'static str,
+    /// The file's text before expansion.
+    pub source: &'static str,
+    /// Values for its `$NAME`s.
+    pub constants: Constants,
+    /// Invocations per workgroup; the shader's `@workgroup_size` must agree.
+    pub workgroup: [u32; 3],
+}
+
+impl KernelSource for Kernel {
+    fn source(&self) -> SourceTemplate {
+        SourceTemplate::new(expand(self.source, &self.constants))
+    }
+
+    fn id(&self) -> KernelId {
+        let [x, y, z] = self.workgroup;
+        KernelId::new::<Self>()
+            .info((self.name, self.constants.clone()))
+            .cube_dim(CubeDim::new_3d(x, y, z).0)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// A number for a shader's parameter block.
+#[derive(Clone, Copy)]
+pub enum Param {
+    /// An unsigned integer.
+    U(u32),
+    /// A float.
+    F(f32),
+}
+
+impl From<usize> for Param {
+    fn from(value: usize) -> Self {
+        Param::U(u32::try_from(value).expect("tensor dimensions fit in 32 bits"))
+    }
+}
+
+impl From<f32> for Param {
+    fn from(value: f32) -> Self {
+        Param::F(value)
+    }
+}
+
+/// Runs `kernel` over `groups` workgroups. `buffers` bind at 0, 1, ..; `params` is the uniform
+/// block behind them. All buffers must be contiguous and distinct.
+pub fn launch(kernel: Kernel, groups: [u32; 3], buffers: &[&CubeTensor], params: &[Param]) {
+    debug_assert!(
+        groups.iter().all(|g| *g <= 65_535),
+        "{}: too many workgroups {groups:?}",
+        kernel.name
+    );
+    DISPATCHES.fetch_add(1, Ordering::Relaxed);
+    let [x, y, z] = kernel.workgroup;
+    let client = buffers[0].client.clone();
+    let bindings = buffers.iter().map(|t| t.handle.clone().binding()).collect();
+    let arguments = KernelArguments::new()
+        .with_buffers(bindings)
+        .with_info(MetadataBindingInfo::custom(pack(params)));
+    let task = SourceKernel::new(kernel, CubeDim::new_3d(x, y, z));
+    client.launch(
+        Box::new(task),
+        CubeCount::Static(groups[0], groups[1], groups[2]),
+        arguments,
+    );
+}
+
+/// The parameter block as the words the runtime takes, padded to the 16 bytes a uniform needs.
+fn pack(params: &[Param]) -> Vec<u64> {
+    let mut words: Vec<u32> = params
+        .iter()
+        .map(|p| match p {
+            Param::U(v) => *v,
+            Param::F(v) => v.to_bits(),
+        })
+        .collect();
+    words.resize(words.len().next_multiple_of(4), 0);
+    words
+        .chunks(2)
+        .map(|w| u64::from(w[0]) | (u64::from(w[1]) << 32))
+        .collect()
+}
+
+/// An uninitialised f32 tensor beside `like`.
+pub fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    let shape = shape.into();
+    let handle = like.client.empty(shape.num_elements() * 4);
+    CubeTensor::new_contiguous(
+        like.client.clone(),
+        like.device.clone(),
+        shape,
+        handle,
+        DType::F32,
+    )
+}
+
+/// `tensor` with its rows one after the other in memory.
+pub fn contiguous(tensor: CubeTensor) -> CubeTensor {
+    into_contiguous(tensor)
+}
+
+/// Workgroups to cover `items` with `each` per group, split over two dimensions where one is not
+/// enough. The shader computes its index as `group.x + group.y * groups.x`.
+pub fn spread(items: usize, each: usize) -> [u32; 3] {
+    let groups = items.div_ceil(each).max(1);
+    let x = groups.min(32_768);
+    [x as u32, groups.div_ceil(x) as u32, 1]
+}

@@ -1,0 +1,220 @@
+//! `y = act(x Wᵀ + b) + residual` from f32, Q8 or Q4 weights, with the backward for `x`.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::wgpu::{CubeBackend, CubeTensor};
+use burn::backend::{Autodiff, FloatDType, TensorMetadata};
+
+use super::activation_kernel as activation;
+use super::launch::{Kernel, Param, contiguous, empty, launch, spread};
+use super::source::Constants;
+use crate::clip::config::Activation;
+
+/// Rows of x and columns of W that one invocation owns. Measured on the software adapter.
+const ROWS: usize = 8;
+const COLS: usize = 4;
+const WORKGROUP: usize = 64;
+
+/// A frozen weight matrix [N, K] on the GPU.
+#[derive(Clone, Debug)]
+pub enum Weight {
+    /// f32 [N, K], K padded with zeros to a multiple of four.
+    Dense(CubeTensor),
+    /// Packed integers [N, words] and f16 scale pairs [N, pairs]; K padded to whole blocks of 32.
+    Packed {
+        /// 8 or 4 bits per value.
+        bits: u8,
+        /// u32 words.
+        words: CubeTensor,
+        /// Two f16 scales per u32 word.
+        scales: CubeTensor,
+    },
+}
+
+/// A frozen layer on the GPU: `N` outputs of `K` inputs.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// The matrix.
+    pub weight: Weight,
+    /// [N], or none.
+    pub bias: Option<CubeTensor>,
+    /// Outputs.
+    pub n: usize,
+    /// Inputs before padding.
+    pub k: usize,
+    /// Inputs after padding.
+    pub k_padded: usize,
+}
+
+impl Layer {
+    fn constants(&self) -> Constants {
+        let bits = match self.weight {
+            Weight::Dense(_) => 0,
+            Weight::Packed { bits, .. } => bits,
+        };
+        Constants::from([
+            ("WORKGROUP", WORKGROUP.to_string()),
+            ("ROWS", ROWS.to_string()),
+            ("PACKED", u8::from(bits != 0).to_string()),
+            ("Q8", u8::from(bits == 8).to_string()),
+            ("Q4", u8::from(bits == 4).to_string()),
+        ])
+    }
+
+    fn scale_stride(&self) -> usize {
+        match &self.weight {
+            Weight::Dense(_) => 0,
+            Weight::Packed { scales, .. } => scales.meta.shape()[1],
+        }
+    }
+}
+
+/// y [M, N] of contiguous x [M, K_padded].
+fn forward(
+    x: &CubeTensor,
+    layer: &Layer,
+    act: Option<Activation>,
+    residual: Option<&CubeTensor>,
+) -> CubeTensor {
+    let m = x.meta.shape()[0];
+    let y = empty(x, [m, layer.n]);
+    let mut constants = layer.constants();
+    let mut buffers = vec![x];
+    let weight = match &layer.weight {
+        Weight::Dense(w) => w,
+        Weight::Packed { words, .. } => words,
+    };
+    buffers.extend([weight, &y]);
+    if let Weight::Packed { scales, .. } = &layer.weight {
+        constants.insert("SCALES", buffers.len().to_string());
+        buffers.push(scales);
+    }
+    constants.insert("BIAS", u8::from(layer.bias.is_some()).to_string());
+    if let Some(bias) = &layer.bias {
+        constants.insert("BIAS_AT", buffers.len().to_string());
+        buffers.push(bias);
+    }
+    constants.insert("RESIDUAL", u8::from(residual.is_some()).to_string());
+    if let Some(residual) = residual {
+        constants.insert("RESIDUAL_AT", buffers.len().to_string());
+        buffers.push(residual);
+    }
+    constants.insert("PARAMS", buffers.len().to_string());
+    constants.insert("COLS", COLS.to_string());
+    constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
+    constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());
+    let tiles = m.div_ceil(ROWS) * layer.n.div_ceil(COLS);
+    launch(
+        Kernel {
+            name: "linear",
+            source: include_str!("../../shaders/linear.wgsl"),
+            constants,
+            workgroup: [WORKGROUP as u32, 1, 1],
+        },
+        spread(tiles, WORKGROUP),
+        &buffers,
+        &[
+            m.into(),
+            layer.n.into(),
+            (layer.k_padded / 4).into(),
+            layer.scale_stride().into(),
+        ],
+    );
+    y
+}
+
+/// dx [M, K] of contiguous dy [M, N].
+fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
+    let m = dy.meta.shape()[0];
+    let dx = empty(dy, [m, layer.k]);
+    let mut constants = layer.constants();
+    let mut buffers = vec![dy];
+    match &layer.weight {
+        Weight::Dense(w) => buffers.extend([w, &dx]),
+        Weight::Packed { words, scales, .. } => buffers.extend([words, &dx, scales]),
+    }
+    constants.insert("PARAMS", buffers.len().to_string());
+    let k4 = layer.k_padded / 4;
+    let params: [Param; 5] = [
+        m.into(),
+        layer.n.into(),
+        k4.into(),
+        layer.scale_stride().into(),
+        layer.k.into(),
+    ];
+    launch(
+        Kernel {
+            name: "linear_backward",
+            source: include_str!("../../shaders/linear_backward.wgsl"),
+            constants,
+            workgroup: [WORKGROUP as u32, 1, 1],
+        },
+        spread(m.div_ceil(ROWS) * k4, WORKGROUP),
+        &buffers,
+        &params,
+    );
+    dx
+}
+
+/// Pads the columns of x to what the weights are padded to. CLIP's widths need none.
+fn padded(x: CubeTensor, layer: &Layer) -> CubeTensor {
+    let x = if layer.k == layer.k_padded {
+        x
+    } else {
+        let m = x.meta.shape()[0];
+        let device = x.device();
+        let zeros = CubeBackend::float_zeros(
+            [m, layer.k_padded - layer.k].into(),
+            &device,
+            FloatDType::F32,
+        );
+        CubeBackend::float_cat(vec![x, zeros], 1)
+    };
+    contiguous(x)
+}
+
+/// The fused product without gradient.
+pub fn infer(
+    x: CubeTensor,
+    layer: &Layer,
+    act: Option<Activation>,
+    residual: Option<CubeTensor>,
+) -> CubeTensor {
+    let residual = residual.map(contiguous);
+    forward(&padded(x, layer), layer, act, residual.as_ref())
+}
+
+type Tracked = Autodiff<CubeBackend>;
+type TrackedTensor = <Tracked as burn::backend::BackendTypes>::FloatTensorPrimitive;
+
+#[derive(Debug)]
+struct LinearBackward;
+
+impl Backward<CubeBackend, 1> for LinearBackward {
+    type State = Layer;
+
+    fn backward(self, ops: Ops<Layer, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x] = ops.parents;
+        let dy = contiguous(grads.consume::<CubeBackend>(&ops.node));
+        if let Some(x) = x {
+            grads.register::<CubeBackend>(x.id, backward(&dy, &ops.state));
+        }
+    }
+}
+
+/// `x Wᵀ + b` as a node of the gradient tape.
+pub fn track(x: TrackedTensor, layer: &Layer) -> TrackedTensor {
+    match LinearBackward
+        .prepare::<NoCheckpointing>([x.node()])
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prep) => {
+            let y = infer(x.primitive().clone(), layer, None, None);
+            prep.finish(layer.clone(), y)
+        }
+        OpsKind::UnTracked(prep) => prep.finish(infer(x.into_primitive(), layer, None, None)),
+    }
+}

@@ -1,0 +1,275 @@
+//! The Rust side of `shaders/`: the frozen layers of a CLIP as values that hold their weights where
+//! they are used, packed on a GPU and as f32 on the CPU backend.
+//!
+//! [`Linear`], [`LayerNorm`] and [`attention`] are one interface over two implementations: this
+//! crate's WGSL on a wgpu device, [`plain`] Burn operations elsewhere. All are differentiable in
+//! their activations and never in their weights.
+
+pub mod activation_kernel;
+pub mod attention_kernel;
+pub mod launch;
+pub mod layer_norm_kernel;
+pub mod linear_kernel;
+pub mod plain;
+pub mod source;
+
+use burn::backend::wgpu::{CubeBackend, CubeTensor};
+use burn::backend::{Autodiff, DispatchDevice};
+use burn::tensor::{DType, Device, Float, Int, Tensor, TensorData};
+
+use crate::clip::config::Activation;
+use crate::error::{Error, Kind, Result};
+use crate::weights::HostTensor;
+use crate::weights::Packed;
+
+/// Whether this crate's kernels run on `device`.
+pub fn is_gpu(device: &Device) -> bool {
+    matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Cube(_)
+    )
+}
+
+fn primitive<const D: usize>(x: Tensor<D>) -> CubeTensor {
+    x.try_into_primitive::<CubeBackend>()
+        .expect("the tensor lives on the GPU that its layer was built for")
+}
+
+fn tracked<const D: usize>(
+    x: Tensor<D>,
+) -> <Autodiff<CubeBackend> as burn::backend::BackendTypes>::FloatTensorPrimitive {
+    x.autodiff()
+        .try_into_primitive::<Autodiff<CubeBackend>>()
+        .expect("the tensor lives on the GPU that its layer was built for")
+}
+
+fn from_primitive<const D: usize>(x: CubeTensor) -> Tensor<D> {
+    Tensor::<D, Float>::from_primitive::<CubeBackend>(x)
+}
+
+fn from_tracked<const D: usize>(
+    x: <Autodiff<CubeBackend> as burn::backend::BackendTypes>::FloatTensorPrimitive,
+) -> Tensor<D> {
+    Tensor::<D, Float>::from_primitive::<Autodiff<CubeBackend>>(x)
+}
+
+fn words(values: Vec<i32>, shape: [usize; 2], device: &Device) -> CubeTensor {
+    let data = TensorData::new(values, shape);
+    Tensor::<2, Int>::from_data(data, (device, DType::I32))
+        .try_into_primitive::<CubeBackend>()
+        .expect("the tensor was made on this GPU")
+}
+
+/// Floats [shape] on `device`.
+pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
+}
+
+/// A frozen linear layer `y = x Wᵀ + b`.
+#[derive(Clone, Debug)]
+pub enum Linear {
+    /// Ordinary operations on f32 weights [N, K].
+    Plain {
+        /// [N, K].
+        weight: Tensor<2>,
+        /// [N], or none.
+        bias: Option<Tensor<1>>,
+    },
+    /// This crate's kernels.
+    Gpu(linear_kernel::Layer),
+}
+
+impl Linear {
+    /// A layer from a matrix [N, K] in host memory, packed or not, and an optional bias [N]. On the
+    /// CPU backend a packed matrix is dequantised, so that it answers with the same weights.
+    pub fn new(weight: HostTensor, bias: Option<Vec<f32>>, device: &Device) -> Self {
+        let shape = weight.shape().to_vec();
+        let (n, k) = (shape[0], shape[1..].iter().product::<usize>());
+        if !is_gpu(device) {
+            let bias = bias.map(|b| floats(b, [n], device));
+            return Self::Plain {
+                weight: floats(weight.into_floats(), [n, k], device),
+                bias,
+            };
+        }
+        let (weight, k_padded) = match weight {
+            HostTensor::Float { data, .. } => {
+                let padded = k.next_multiple_of(4);
+                let rows = pad_rows(data, k, padded);
+                (
+                    linear_kernel::Weight::Dense(primitive(floats(rows, [n, padded], device))),
+                    padded,
+                )
+            }
+            HostTensor::Packed { packed, .. } => {
+                let padded = k.next_multiple_of(packed.block);
+                (upload(packed, device), padded)
+            }
+        };
+        let bias = bias.map(|b| primitive(floats(b, [n], device)));
+        Self::Gpu(linear_kernel::Layer {
+            weight,
+            bias,
+            n,
+            k,
+            k_padded,
+        })
+    }
+
+    /// act(x Wᵀ + b) + residual: x [M, K], residual [M, N] -> [M, N].
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        act: Option<Activation>,
+        residual: Option<Tensor<2>>,
+    ) -> Tensor<2> {
+        match self {
+            Self::Plain { weight, bias } => {
+                let y = plain::linear(x, weight.clone(), bias.clone());
+                let y = act.map_or(y.clone(), |act| plain::activate(y, act));
+                match residual {
+                    Some(residual) => residual + y,
+                    None => y,
+                }
+            }
+            Self::Gpu(layer) if x.is_autodiff() => {
+                let mut y = linear_kernel::track(tracked(x), layer);
+                if let Some(act) = act {
+                    y = activation_kernel::track(y, act);
+                }
+                let y = from_tracked(y);
+                match residual {
+                    Some(residual) => residual + y,
+                    None => y,
+                }
+            }
+            Self::Gpu(layer) => from_primitive(linear_kernel::infer(
+                primitive(x),
+                layer,
+                act,
+                residual.map(primitive),
+            )),
+        }
+    }
+}
+
+fn pad_rows(data: Vec<f32>, k: usize, padded: usize) -> Vec<f32> {
+    if k == padded {
+        return data;
+    }
+    data.chunks(k)
+        .flat_map(|row| {
+            row.iter()
+                .copied()
+                .chain(std::iter::repeat_n(0.0, padded - k))
+        })
+        .collect()
+}
+
+fn upload(packed: Packed, device: &Device) -> linear_kernel::Weight {
+    let rows = packed.rows;
+    let per_row = packed.words.len() / rows;
+    let blocks = packed.scales.len() / rows;
+    let pairs = blocks.div_ceil(2);
+    let scales = packed
+        .scales
+        .chunks(blocks)
+        .flat_map(|row| row.chunks(2))
+        .map(|pair| (u32::from(pair[0]) | u32::from(*pair.get(1).unwrap_or(&0)) << 16) as i32)
+        .collect();
+    let bits = packed.bits;
+    linear_kernel::Weight::Packed {
+        bits,
+        words: words(
+            packed.words.into_iter().map(|w| w as i32).collect(),
+            [rows, per_row],
+            device,
+        ),
+        scales: words(scales, [rows, pairs], device),
+    }
+}
+
+/// A frozen LayerNorm over the last dimension.
+#[derive(Clone, Debug)]
+pub enum LayerNorm {
+    /// Ordinary operations.
+    Plain {
+        /// Scale [W].
+        gamma: Tensor<1>,
+        /// Shift [W].
+        beta: Tensor<1>,
+        /// Added to the variance.
+        eps: f32,
+    },
+    /// This crate's kernels.
+    Gpu(layer_norm_kernel::Norm),
+}
+
+impl LayerNorm {
+    /// A LayerNorm from its scale and shift [W].
+    ///
+    /// # Errors
+    /// `weights/wrong-shape` if they differ in length.
+    pub fn new(gamma: Vec<f32>, beta: Vec<f32>, eps: f32, device: &Device) -> Result<Self> {
+        if gamma.len() != beta.len() {
+            return Err(Error::new(
+                Kind::WeightsWrongShape,
+                "A LayerNorm's weight and bias differ in length.",
+            ));
+        }
+        let width = gamma.len();
+        let (gamma, beta) = (
+            floats(gamma, [width], device),
+            floats(beta, [width], device),
+        );
+        Ok(if is_gpu(device) {
+            Self::Gpu(layer_norm_kernel::Norm {
+                gamma: primitive(gamma),
+                beta: primitive(beta),
+                eps,
+            })
+        } else {
+            Self::Plain { gamma, beta, eps }
+        })
+    }
+
+    /// x [R, W] -> [R, W].
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Plain { gamma, beta, eps } => {
+                plain::layer_norm(x, gamma.clone(), beta.clone(), *eps)
+            }
+            Self::Gpu(norm) if x.is_autodiff() => {
+                from_tracked(layer_norm_kernel::track(tracked(x), norm))
+            }
+            Self::Gpu(norm) => from_primitive(layer_norm_kernel::infer(primitive(x), norm)),
+        }
+    }
+}
+
+/// Multi-head attention over qkv [B, T, 3 W]; prefix [P, 3 W] holds keys and values that every batch
+/// entry sees before its own; with `causal`, row i sees the prefix and rows 0..=i -> [B, T, W].
+pub fn attention(
+    qkv: Tensor<3>,
+    prefix: Option<Tensor<2>>,
+    heads: usize,
+    causal: bool,
+) -> Tensor<3> {
+    if !is_gpu(&qkv.device()) {
+        return plain::attention(qkv, prefix, heads, causal);
+    }
+    if qkv.is_autodiff() || prefix.as_ref().is_some_and(Tensor::is_autodiff) {
+        return from_tracked(attention_kernel::track(
+            tracked(qkv),
+            prefix.map(tracked),
+            heads,
+            causal,
+        ));
+    }
+    from_primitive(attention_kernel::infer(
+        primitive(qkv),
+        prefix.map(primitive),
+        heads,
+        causal,
+    ))
+}

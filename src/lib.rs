@@ -1,0 +1,23 @@
+//! Zero-shot image classification with a quantised CLIP, prompts that can be learned and tuned at
+//! test time, and an answer for "none of these", in the browser on WebGPU and natively.
+//!
+//! Data flows one way: bytes, pixels, features, logits, verdict.
+
+pub mod classifier;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod classifier_native;
+pub mod clip;
+pub mod clock;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod dataset;
+pub mod device;
+pub mod error;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod evaluate;
+pub mod image;
+pub mod kernels;
+pub mod prompt;
+pub mod tokenize;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
+pub mod weights;

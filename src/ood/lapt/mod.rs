@@ -1,0 +1,35 @@
+//! LAPT (Zhang et al. 2024): two contexts, v_ID in front of every class name and v_neg in front of
+//! every negative label, trained on images of both kinds.
+//!
+//! This is the arithmetic after the towers: the losses with their exact gradients with respect to
+//! the text features, the partners for mixing, and the labelling of images from names alone. Rows
+//! `0..K` of the text features belong to the classes and pass their gradients on to v_ID, rows
+//! `K..` to the negative labels and v_neg.
+
+mod collect;
+mod losses;
+mod partners;
+
+pub use collect::{Collected, Labelled, MAX_IMAGES, collect, default_threshold};
+pub use losses::{Loss, Mix, Samples, cross_distribution, cross_entropy, cross_modal};
+pub use partners::partners;
+
+/// α of λ ~ Beta(α, α) in cross-modal mixing.
+pub const CROSS_MODAL_ALPHA: f64 = 1.0;
+/// β of λ ~ Beta(β, β) in cross-distribution mixing.
+pub const CROSS_DISTRIBUTION_BETA: f64 = 0.3;
+/// Context tokens in the released checkpoint.
+pub const CONTEXT_LENGTH: usize = 4;
+/// Negative labels while training (testing applies v_neg to all that were mined).
+pub const TRAINING_NEGATIVES: usize = 1000;
+
+/// The templates behind the fixed texts of cross-modal mixing.
+pub const HARD_TEMPLATES: [&str; 7] = [
+    "itap of a {}.",
+    "a bad photo of the {}.",
+    "a origami {}.",
+    "a photo of the large {}.",
+    "a {} in a video game.",
+    "art of the {}.",
+    "a photo of the small {}.",
+];

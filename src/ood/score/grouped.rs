@@ -1,0 +1,45 @@
+//! The grouped ratio that NegLabel and LAPT share.
+
+use super::super::draw::shuffled;
+use super::super::softmax::log_sum_exp;
+use super::ScoreParameters;
+
+/// The negatives' indices by group. They are dealt in the order of the seed (their own order
+/// without one) into consecutive runs of equal length; the remainder is left out. More groups than
+/// negatives mean one negative per group.
+pub(super) fn deal(negatives: usize, groups: usize, seed: Option<u64>) -> Vec<Vec<usize>> {
+    let order = match seed {
+        Some(seed) => shuffled(negatives, seed),
+        None => (0..negatives).collect(),
+    };
+    let groups = groups.min(negatives);
+    match negatives.checked_div(groups) {
+        None | Some(0) => Vec::new(),
+        Some(size) => order.chunks_exact(size).take(groups).map(<[usize]>::to_vec).collect(),
+    }
+}
+
+/// Mean over groups of Σ_ID e^{cos/τ} / (Σ_ID e^{cos/τ} + Σ_group e^{cos/τ}), between 0 and 1.
+///
+/// Each ratio is the logistic function of a difference of log-sum-exps, so that no τ makes it 0/0.
+pub(super) fn ratio(classes: &[f64], negatives: &[f64], parameters: &ScoreParameters) -> f64 {
+    let id = log_sum_exp(classes, parameters.tau);
+    // One group holds every negative, so its order cannot matter: keep the result independent of
+    // the seed to the last bit.
+    if parameters.groups == 1 {
+        return share(id, log_sum_exp(negatives, parameters.tau));
+    }
+    let groups = deal(negatives.len(), parameters.groups, parameters.shuffle_seed);
+    let sum: f64 = groups
+        .iter()
+        .map(|group| {
+            let members: Vec<f64> = group.iter().map(|i| negatives[*i]).collect();
+            share(id, log_sum_exp(&members, parameters.tau))
+        })
+        .sum();
+    sum / groups.len() as f64
+}
+
+fn share(id: f64, negative: f64) -> f64 {
+    1.0 / (1.0 + (negative - id).exp())
+}

@@ -1,0 +1,216 @@
+//! The scores: one trait, one file each, one [`REGISTRY`].
+
+mod energy;
+mod entropy;
+mod gl_mcm;
+mod grouped;
+mod lapt;
+mod max_logit;
+mod mcm;
+mod neglabel;
+mod variance;
+
+use serde::{Deserialize, Serialize};
+
+use super::softmax::{check_finite, check_tau};
+use crate::error::{Error, Kind, Result};
+
+pub use energy::Energy;
+pub use entropy::Entropy;
+pub use gl_mcm::GlMcm;
+pub use lapt::Lapt;
+pub use max_logit::MaxLogit;
+pub use mcm::Mcm;
+pub use neglabel::NegLabel;
+pub use variance::Variance;
+
+/// What one image is scored on. All values are cosines of L2-normalised features.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScoreInput<'a> {
+    /// Image to the K class names, `[K]`.
+    pub classes: &'a [f64],
+    /// Image to the negative labels in their stored order, `[N]`; empty where the score needs none.
+    pub negatives: &'a [f64],
+    /// Every local (patch) feature to the K class names, `[patches, K]` row-major; empty where the
+    /// score needs none.
+    pub patches: &'a [f64],
+}
+
+/// Which cosines a score reads besides those to the class names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// [`ScoreInput::negatives`].
+    pub negatives: bool,
+    /// [`ScoreInput::patches`].
+    pub patches: bool,
+    /// The texts were encoded with contexts that LAPT learned.
+    pub learned_contexts: bool,
+}
+
+/// The knobs of all scores. Each reads those that its [`Score::parameters`] lists.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ScoreParameters {
+    /// Softmax temperature on cosines.
+    pub tau: f64,
+    /// Weight of the local term of GL-MCM.
+    pub local_weight: f64,
+    /// Number of groups that the negatives are split into.
+    pub groups: usize,
+    /// Seed of the order in which the negatives are dealt into groups; `None` keeps their order.
+    pub shuffle_seed: Option<u64>,
+}
+
+impl ScoreParameters {
+    /// The value that a parameter has in a score that does not read it.
+    const NEUTRAL: Self = Self { tau: 1.0, local_weight: 0.0, groups: 1, shuffle_seed: None };
+}
+
+/// Names of the fields of [`ScoreParameters`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parameter {
+    /// [`ScoreParameters::tau`].
+    Tau,
+    /// [`ScoreParameters::local_weight`].
+    LocalWeight,
+    /// [`ScoreParameters::groups`].
+    Groups,
+    /// [`ScoreParameters::shuffle_seed`].
+    ShuffleSeed,
+}
+
+/// The groups that NegLabel and LAPT use (papers' default).
+pub const DEFAULT_GROUPS: usize = 100;
+/// The seed that deals negatives into groups unless the caller names another.
+pub const DEFAULT_SHUFFLE_SEED: u64 = 0;
+/// The weight of the local term in GL-MCM's ImageNet script.
+pub const DEFAULT_LOCAL_WEIGHT: f64 = 0.5;
+
+/// An out-of-distribution score. **Higher means more in-distribution.**
+pub trait Score: Sync {
+    /// The stable name: lower case, words joined by `-`.
+    fn name(&self) -> &'static str;
+
+    /// Formula and source in one line.
+    fn summary(&self) -> &'static str;
+
+    /// Which cosines it reads besides those to the class names.
+    fn needs(&self) -> Needs;
+
+    /// Which parameters change its value.
+    fn parameters(&self) -> &'static [Parameter];
+
+    /// Its default temperature for a model with this `logit_scale` (already exponentiated).
+    fn default_tau(&self, logit_scale: f64) -> f64;
+
+    /// The formula. [`Score::score`] has checked the input and the parameters.
+    fn formula(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> f64;
+
+    /// Its defaults for a model with this `logit_scale`; parameters it does not read are neutral.
+    fn defaults(&self, logit_scale: f64) -> ScoreParameters {
+        self.relevant(&ScoreParameters {
+            tau: self.default_tau(logit_scale),
+            local_weight: DEFAULT_LOCAL_WEIGHT,
+            groups: DEFAULT_GROUPS,
+            shuffle_seed: Some(DEFAULT_SHUFFLE_SEED),
+        })
+    }
+
+    /// `parameters` with everything that this score does not read set to a neutral value, so that
+    /// two settings are equal exactly when they give the same score.
+    fn relevant(&self, parameters: &ScoreParameters) -> ScoreParameters {
+        let mut kept = ScoreParameters::NEUTRAL;
+        for parameter in self.parameters() {
+            match parameter {
+                Parameter::Tau => kept.tau = parameters.tau,
+                Parameter::LocalWeight => kept.local_weight = parameters.local_weight,
+                Parameter::Groups => kept.groups = parameters.groups,
+                Parameter::ShuffleSeed => kept.shuffle_seed = parameters.shuffle_seed,
+            }
+        }
+        kept
+    }
+
+    /// The score of one image.
+    ///
+    /// # Errors
+    /// `labels/empty` without class names, `negatives/empty` where it needs negatives and has none,
+    /// `options/invalid` for a parameter outside its range or for missing patch cosines,
+    /// `engine/not-finite` for NaN or infinite cosines.
+    fn score(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> Result<f64> {
+        check(self.name(), self.needs(), input, &self.relevant(parameters))?;
+        let value = self.formula(input, parameters);
+        check_finite(&[value], "similarities (not cosines: their score overflows)")?;
+        Ok(value)
+    }
+}
+
+/// Every score, in the order in which they are offered.
+pub static REGISTRY: &[&dyn Score] =
+    &[&Mcm, &MaxLogit, &Energy, &Entropy, &Variance, &GlMcm, &NegLabel, &Lapt];
+
+/// The score called `name`; `_` and `-` are the same, upper case is allowed.
+///
+/// # Errors
+/// `options/invalid`, listing the names that exist.
+pub fn by_name(name: &str) -> Result<&'static dyn Score> {
+    let wanted = name.replace('_', "-").to_ascii_lowercase();
+    REGISTRY.iter().copied().find(|s| s.name() == wanted).ok_or_else(|| {
+        let names: Vec<_> = REGISTRY.iter().map(|s| s.name()).collect();
+        let said: String = name.chars().take(40).collect();
+        Error::new(
+            Kind::OptionInvalid,
+            format!("There is no score called '{said}'. Choose one of {}.", names.join(", ")),
+        )
+    })
+}
+
+/// One over the model's `logit_scale`: where the papers write 0.01, their model's scale is 100.
+fn model_tau(logit_scale: f64) -> f64 {
+    1.0 / logit_scale
+}
+
+fn check(
+    name: &str,
+    needs: Needs,
+    input: &ScoreInput<'_>,
+    parameters: &ScoreParameters,
+) -> Result<()> {
+    check_tau(parameters.tau)?;
+    if !(0.0..=1e6).contains(&parameters.local_weight) {
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            "The weight of the local term must lie between 0 and 1000000.",
+        ));
+    }
+    if parameters.groups == 0 {
+        return Err(Error::new(Kind::OptionInvalid, "There must be at least one group."));
+    }
+    if input.classes.is_empty() {
+        return Err(Error::new(Kind::LabelsEmpty, "Give at least one class name."));
+    }
+    check_finite(input.classes, "similarities to the class names")?;
+    if needs.negatives {
+        if input.negatives.is_empty() {
+            return Err(Error::new(
+                Kind::NegativesEmpty,
+                format!("The score {name} needs negative labels: add some, or choose mcm."),
+            ));
+        }
+        check_finite(input.negatives, "similarities to the negative labels")?;
+    }
+    if needs.patches {
+        if input.patches.is_empty() || !input.patches.len().is_multiple_of(input.classes.len()) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!(
+                    "The score {name} needs the similarity of every patch to each of the {} \
+                     classes, but it got {} numbers.",
+                    input.classes.len(),
+                    input.patches.len()
+                ),
+            ));
+        }
+        check_finite(input.patches, "patch similarities")?;
+    }
+    Ok(())
+}

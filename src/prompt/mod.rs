@@ -1,0 +1,3 @@
+//! What stands around a class name.
+
+pub mod template;

@@ -1,0 +1,6 @@
+//! Every native test in one binary, so that Burn is linked once.
+
+mod common;
+mod fixtures;
+mod kernels;
+mod towers;

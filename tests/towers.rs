@@ -1,0 +1,138 @@
+//! The towers against PyTorch, on the CPU backend and on the software Vulkan device.
+
+use std::path::Path;
+
+use promptlens::classifier::Classifier;
+use promptlens::clip::read;
+use promptlens::device::Choice;
+use promptlens::weights::Quantisation;
+
+use crate::common::{cosine, relative_error, shared};
+use crate::fixtures::load;
+
+fn open(dir: &Path, choice: Choice, quantisation: Option<Quantisation>) -> Classifier {
+    pollster::block_on(Classifier::open(dir, choice, quantisation)).expect("the model loads")
+}
+
+fn check(name: &str, choice: Choice, tolerance: f32) {
+    let Some(dir) = shared(&format!("fixtures/{name}")) else {
+        return;
+    };
+    let model = open(&dir, choice, None);
+    let expected = load(&dir.join("expected.safetensors"));
+    let close = |what: &str, actual: &[f32], expected: &[f32]| {
+        let error = relative_error(actual, expected);
+        println!("{name} {what}: {error:.2e}");
+        assert!(
+            error <= tolerance,
+            "{name} {what}: error {error:.3e} above {tolerance:.0e}"
+        );
+    };
+
+    let pixels = &expected["pixel_values"].values;
+    for (i, state) in model
+        .clip
+        .vision
+        .hidden_states(pixels)
+        .into_iter()
+        .enumerate()
+    {
+        let state = pollster::block_on(read(state)).unwrap();
+        close(
+            &format!("vision_hidden_{i}"),
+            &state,
+            &expected[&format!("vision_hidden_{i}")].values,
+        );
+    }
+    let mut image = pollster::block_on(read(model.clip.vision.encode(pixels))).unwrap();
+    close("image_embeds", &image, &expected["image_embeds"].values);
+
+    let ids = &expected["input_ids"];
+    let length = ids.shape[1];
+    let sequences: Vec<Vec<u32>> = (0..ids.shape[0])
+        .map(|i| {
+            let end = expected["eot"].values[i] as usize;
+            ids.row(i)[..=end].iter().map(|v| *v as u32).collect()
+        })
+        .collect();
+    for (i, state) in model
+        .clip
+        .text
+        .hidden_states(&sequences, length)
+        .into_iter()
+        .enumerate()
+    {
+        let state = pollster::block_on(read(state)).unwrap();
+        close(
+            &format!("text_hidden_{i}"),
+            &state,
+            &expected[&format!("text_hidden_{i}")].values,
+        );
+    }
+    let (features, rows) = model.clip.text.encode(&sequences);
+    let mut text = pollster::block_on(read(features)).unwrap();
+    assert!(rows.processed < rows.full);
+    close("text_embeds", &text, &expected["text_embeds"].values);
+
+    let d = model.clip.config.projection_dim;
+    promptlens::clip::normalise_rows(&mut image, d);
+    promptlens::clip::normalise_rows(&mut text, d);
+    let logits: Vec<f32> = image
+        .chunks(d)
+        .flat_map(|f| {
+            text.chunks(d)
+                .map(|t| model.clip.logit_scale * f.iter().zip(t).map(|(a, b)| a * b).sum::<f32>())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    close("logits", &logits, &expected["logits"].values);
+}
+
+#[test]
+fn cpu_matches_pytorch_with_quick_gelu() {
+    check("tiny-rand", Choice::Cpu, 1e-4);
+}
+
+#[test]
+fn cpu_matches_pytorch_with_gelu() {
+    check("tiny-rand-gelu", Choice::Cpu, 1e-4);
+}
+
+#[test]
+fn gpu_matches_pytorch_with_quick_gelu() {
+    check("tiny-rand", Choice::WebGpu, 1e-4);
+}
+
+#[test]
+fn gpu_matches_pytorch_with_gelu() {
+    check("tiny-rand-gelu", Choice::WebGpu, 1e-4);
+}
+
+/// Feature cosine of mini-0 against PyTorch from the reference's own pixel values.
+fn mini(choice: Choice, quantisation: Quantisation, least: f64) {
+    let Some(dir) = shared("models/mini-0") else {
+        return;
+    };
+    let model = open(&dir, choice, Some(quantisation));
+    let expected = load(&shared("fixtures/mini/expected.safetensors").unwrap());
+    let found = pollster::block_on(model.embed_pixels(&expected["pixel_values"].values)).unwrap();
+    let d = model.clip.config.projection_dim;
+    for (i, row) in found.chunks(d).enumerate() {
+        let c = cosine(row, expected["image_embeds"].row(i));
+        assert!(c >= least, "image {i}: cosine {c} below {least}");
+    }
+}
+
+#[test]
+fn quantised_features_stay_close_on_cpu() {
+    mini(Choice::Cpu, Quantisation::None, 0.999_99);
+    mini(Choice::Cpu, Quantisation::Q8, 0.999);
+    mini(Choice::Cpu, Quantisation::Q4, 0.985);
+}
+
+#[test]
+fn quantised_features_stay_close_on_gpu() {
+    mini(Choice::WebGpu, Quantisation::None, 0.999_99);
+    mini(Choice::WebGpu, Quantisation::Q8, 0.999);
+    mini(Choice::WebGpu, Quantisation::Q4, 0.985);
+}

@@ -1,0 +1,169 @@
+import { announce } from "./announce.js";
+import { integer } from "./format.js";
+import { showProblem } from "./problem.js";
+
+const chips = document.getElementById("chips");
+const chipTemplate = document.getElementById("chip-template");
+const adder = document.getElementById("names-add");
+const input = document.getElementById("name-input");
+const textField = document.getElementById("names-text");
+const area = document.getElementById("names-area");
+const mode = document.getElementById("names-mode");
+const count = document.getElementById("names-count");
+const clear = document.getElementById("names-clear");
+const restore = document.getElementById("names-restore");
+const template = document.getElementById("template");
+
+/** Time without typing after which an edit counts. */
+const PAUSE_MS = 500;
+
+let names = [];
+let own = [];
+let changed = () => {};
+let pause = 0;
+
+/** The class names, in order. */
+export const getNames = () => [...names];
+
+/** The prompt template. */
+export const getTemplate = () => template.value;
+
+/** Sets the names, and the list that "The model's own names" brings back. */
+export function setNames(list, modelNames = []) {
+  own = modelNames;
+  names = [...list];
+  render();
+}
+
+/** Calls `edited` at each edit of the names or the template, and `paused` once typing has paused. */
+export function onEdit(edited, paused) {
+  changed = () => {
+    clearTimeout(pause);
+    pause = setTimeout(paused, PAUSE_MS);
+    edited();
+  };
+}
+
+/** Shows what is wrong with the names or the template, beside the field concerned. */
+export function showNamesError(error) {
+  const aboutTemplate = error?.code?.startsWith("prompt/");
+  showProblem(document.getElementById("names-error"), aboutTemplate ? null : error);
+  showProblem(document.getElementById("template-error"), aboutTemplate ? error : null);
+  template.setAttribute("aria-invalid", String(Boolean(aboutTemplate)));
+  for (const field of [input, area]) field.setAttribute("aria-invalid", String(Boolean(error && !aboutTemplate)));
+  if (error) announce(error.message);
+}
+
+function render() {
+  chips.replaceChildren(...names.map(chip));
+  if (!textField.hidden) area.value = names.join("\n");
+  renderCounts();
+}
+
+function renderCounts() {
+  count.textContent = names.length ? integer(names.length) : "";
+  clear.hidden = names.length === 0;
+  restore.hidden = own.length === 0 || own.join("\n") === names.join("\n");
+}
+
+function chip(name, index) {
+  const item = chipTemplate.content.cloneNode(true).firstElementChild;
+  item.querySelector(".chip-name").textContent = name;
+  const button = item.querySelector("button");
+  button.setAttribute("aria-label", `Remove ${name}`);
+  button.addEventListener("click", () => removeAt(index));
+  return item;
+}
+
+function removeAt(index) {
+  const [name] = names.splice(index, 1);
+  render();
+  const next = chips.children[Math.min(index, names.length - 1)];
+  (next?.querySelector("button") ?? input).focus();
+  announce(`${name} removed.`);
+  changed();
+}
+
+function add(list) {
+  const fresh = [];
+  for (const name of list.map((item) => item.trim())) {
+    if (name === "") continue;
+    const known = names.indexOf(name);
+    if (known >= 0) {
+      announce(`${name} is already in the list.`);
+      flash(chips.children[known]);
+    } else {
+      names.push(name);
+      fresh.push(name);
+    }
+  }
+  if (fresh.length === 0) return;
+  render();
+  announce(fresh.length === 1 ? `${fresh[0]} added.` : `${fresh.length} names added.`);
+  changed();
+}
+
+/** Draws the eye to the chip that is there already. */
+function flash(item) {
+  item?.classList.remove("flash");
+  void item?.offsetWidth;
+  item?.classList.add("flash");
+}
+
+function addTyped() {
+  const typed = input.value;
+  input.value = "";
+  add(typed.split(","));
+}
+
+input.addEventListener("keydown", (event) => {
+  if (event.isComposing) return;
+  if (event.key === "Enter" || event.key === ",") {
+    event.preventDefault();
+    addTyped();
+  } else if (event.key === "Backspace" && input.value === "" && names.length > 0) {
+    const name = names.pop();
+    render();
+    announce(`${name} removed.`);
+    changed();
+  }
+});
+input.addEventListener("blur", addTyped);
+input.addEventListener("paste", (event) => {
+  const pasted = event.clipboardData.getData("text/plain");
+  if (!/[\n,\t]/.test(pasted)) return;
+  event.preventDefault();
+  add(pasted.split(/[\n,\t]/));
+});
+
+area.addEventListener("input", () => {
+  names = area.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  renderCounts();
+  changed();
+});
+
+mode.addEventListener("click", () => {
+  const toText = textField.hidden;
+  textField.hidden = !toText;
+  adder.hidden = toText;
+  chips.hidden = toText;
+  mode.textContent = toText ? "Edit as list" : "Edit as text";
+  render();
+  (toText ? area : input).focus();
+});
+
+clear.addEventListener("click", () => {
+  setNames([], own);
+  (textField.hidden ? input : area).focus();
+  announce("All names removed.");
+  changed();
+});
+
+restore.addEventListener("click", () => {
+  setNames(own, own);
+  (textField.hidden ? input : area).focus();
+  announce(`${own.length} names restored.`);
+  changed();
+});
+
+template.addEventListener("input", () => changed());

@@ -11,7 +11,11 @@ lint() { scripts/lint.sh host; }
 native() { cargo test --locked --release; }
 web() { scripts/build-web.sh; }
 lint-web() { scripts/lint.sh web; }
-browser() { (cd tests/browser && npm test --silent); }
+browser() {
+  # The command line is what the page is compared with.
+  cargo build --locked --release --bin promptlens
+  (cd tests/browser && npm test --silent)
+}
 scripts() { node --test scripts/serve.test.mjs; }
 
 deny() {
@@ -35,6 +39,18 @@ fetch_crates
 PROMPTLENS_CHROMIUM="$(find_chromium)"
 export PROMPTLENS_CHROMIUM
 
+# The counts of cargo's and node's test runners, added up.
+count() {
+  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    /^test result: / { passed += $4; failed += $6; skipped += $8 }
+    /^(#|ℹ) pass [0-9]+$/ { passed += $3 }
+    /^(#|ℹ) fail [0-9]+$/ { failed += $3 }
+    /^(#|ℹ) (skipped|todo) [0-9]+$/ { skipped += $3 }
+    END { printf "tests: %d passed, %d failed, %d skipped\n", passed, failed, skipped }'
+}
+
+output="$(mktemp)"
+trap 'rm -f "$output"' EXIT
 summary=()
 failed=0
 for step in "${steps[@]}"; do
@@ -42,14 +58,15 @@ for step in "${steps[@]}"; do
   began=$SECONDS
   # A subshell outside any condition, so that `set -e` holds inside the step.
   set +e
-  (set -e; "$step")
-  status=$?
+  (set -e; "$step") 2>&1 | tee -a "$output"
+  status=${PIPESTATUS[0]}
   set -e
   verdict=ok
-  [ $status -eq 0 ] || { verdict=FAILED; failed=1; }
+  [ "$status" -eq 0 ] || { verdict=FAILED; failed=1; }
   summary+=("$(printf '%-8s %-10s %5d s' "$verdict" "$step" $((SECONDS - began)))")
 done
 
 say "summary"
 printf '%s\n' "${summary[@]}"
+count "$output"
 exit $failed

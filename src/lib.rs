@@ -4,8 +4,6 @@
 //! Data flows one way: bytes, pixels, features, logits, verdict.
 
 pub mod classifier;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod classifier_native;
 pub mod clip;
 pub mod clock;
 #[cfg(not(target_arch = "wasm32"))]
@@ -16,8 +14,13 @@ pub mod error;
 pub mod evaluate;
 pub mod image;
 pub mod kernels;
+pub mod learn;
+pub mod ood;
 pub mod prompt;
+pub mod rng;
 pub mod tokenize;
+pub mod tune;
+pub mod watch;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
 pub mod weights;

@@ -156,7 +156,10 @@ mod tests {
     }
 
     fn near(got: f64, wanted: f64, tolerance: f64) {
-        assert!((got - wanted).abs() < tolerance, "{got} is not near {wanted}");
+        assert!(
+            (got - wanted).abs() < tolerance,
+            "{got} is not near {wanted}"
+        );
     }
 
     #[test]
@@ -168,7 +171,12 @@ mod tests {
         let drawn: Vec<u64> = (0..4).map(|_| rng.bits()).collect();
         assert_eq!(
             drawn,
-            [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]
+            [
+                41_943_041,
+                58_720_359,
+                3_588_806_011_781_223,
+                3_591_011_842_654_386
+            ]
         );
         // Reference output of SplitMix64 for the seed 1234567.
         let mut state = 1_234_567;

@@ -56,3 +56,15 @@ pub fn load(path: &Path) -> BTreeMap<String, Reference> {
         })
         .collect()
 }
+
+/// The metadata of the safetensors file at `path`.
+pub fn metadata(path: &Path) -> BTreeMap<String, String> {
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
+    header
+        .metadata()
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect()
+}

@@ -1,6 +1,15 @@
 //! Every native test in one binary, so that Burn is linked once.
 
+mod cli;
 mod common;
 mod fixtures;
+mod image;
 mod kernels;
+mod ood;
+mod prefix;
+mod rejection;
+mod tokenize;
 mod towers;
+mod tune;
+mod views;
+mod weights;

@@ -11,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, EntryType, PaxExtensions};
 
 use super::layout::{Name, visible};
-use super::{Item, Limits, failed, too_large, too_many};
+use super::{Item, Limits, Take, failed, too_large, too_many};
 use crate::error::{Error, Kind, Result};
 
 /// Bytes of a PAX header beside the name in it.
@@ -41,12 +41,7 @@ pub fn names(path: &Path, limits: &Limits) -> Result<Vec<Name>> {
 }
 
 /// Hands the bytes of `items`, which stand in the order of the archive, to `take`.
-pub fn read(
-    path: &Path,
-    limits: &Limits,
-    items: &[&Item],
-    take: &mut dyn FnMut(&Item, Result<Vec<u8>>) -> Result<()>,
-) -> Result<()> {
+pub fn read(path: &Path, limits: &Limits, items: &[&Item], take: &mut Take<'_>) -> Result<()> {
     let mut wanted = items.iter().copied().peekable();
     if wanted.peek().is_none() {
         return Ok(());
@@ -198,7 +193,10 @@ fn pax_path(archive: &Path, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
             // In raw mode the size of the plain header counts; two sizes are two readings.
             b"size" => return Err(invalid(archive, "it holds a member of 8 GiB or more")),
             key if key.starts_with(b"GNU.sparse") => {
-                return Err(invalid(archive, "it holds sparse files, which are not read"));
+                return Err(invalid(
+                    archive,
+                    "it holds sparse files, which are not read",
+                ));
             }
             _ => {}
         }
@@ -215,8 +213,7 @@ fn inner_path(archive: &Path, name: &[u8], limits: &Limits) -> Result<String> {
         ));
     }
     let name = String::from_utf8_lossy(name);
-    let windows = name.contains('\\') || name.as_bytes().get(1) == Some(&b':');
-    if name.starts_with('/') || windows || name.split('/').any(|part| part == "..") {
+    if name.starts_with('/') || name.split('/').any(|part| part == "..") {
         return Err(Error::new(
             Kind::DataUnsafePath,
             format!(

@@ -55,8 +55,9 @@ pub fn embed_all<K: Send>(
         let from_feed = &from_feed;
         let collector = scope.spawn(move || {
             let outcome = collect(&from_workers, take);
+            // Without receivers the workers end, and then the feed's next send fails.
+            drop(from_workers);
             if outcome.is_err() {
-                // Without a receiver the feed's next send fails, which ends it.
                 drop(lock(from_feed).take());
             }
             outcome
@@ -162,7 +163,9 @@ fn collect<K>(
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 fn stopped() -> Error {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Kind, Result};
 use crate::image;
 
-pub use features::{Embedded, embed_all};
+pub use features::{Embedded, Feed, embed_all};
 
 /// The split that is measured where none is named.
 pub const TEST_SPLIT: &str = "test";
@@ -57,6 +57,9 @@ pub struct Item {
     /// Position among the members of an archive.
     member: usize,
 }
+
+/// Receives the bytes of a file, or why there are none.
+pub type Take<'a> = dyn FnMut(&Item, Result<Vec<u8>>) -> Result<()> + 'a;
 
 /// An indexed data set.
 #[derive(Debug, Clone)]
@@ -165,16 +168,15 @@ impl DataSet {
     ///
     /// # Errors
     /// `io/failed` or `data/invalid` for the archive itself, and whatever `take` returns.
-    pub fn read(
-        &self,
-        items: &[&Item],
-        take: &mut dyn FnMut(&Item, Result<Vec<u8>>) -> Result<()>,
-    ) -> Result<()> {
+    pub fn read(&self, items: &[&Item], take: &mut Take<'_>) -> Result<()> {
         if self.archive {
             return archive::read(&self.path, &self.limits, items, take);
         }
         for item in items {
-            take(item, read_limited(&self.path.join(&item.path), self.limits.file_bytes))?;
+            take(
+                item,
+                read_limited(&self.path.join(&item.path), self.limits.file_bytes),
+            )?;
         }
         Ok(())
     }
@@ -217,7 +219,10 @@ fn too_large(name: &str, limit: u64) -> Error {
 fn too_many(path: &Path, limit: usize) -> Error {
     Error::new(
         Kind::DataTooLarge,
-        format!("{} has more than {limit} entries; split it.", path.display()),
+        format!(
+            "{} has more than {limit} entries; split it.",
+            path.display()
+        ),
     )
 }
 

@@ -13,6 +13,7 @@ mod preprocess;
 mod preprocess_config;
 mod resample;
 mod sniff;
+pub mod views;
 
 pub use decode::{Limits, decode, dimensions};
 pub use preprocess::{Preprocess, Resize, resize_crop, to_chw};

@@ -10,6 +10,8 @@ use crate::error::{Error, Kind, Result};
 /// The interpolation kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
+    /// Plain mean of the covered pixels, support 0.5; enlarging repeats the nearest pixel.
+    Box,
     /// Triangle kernel, support 1.
     Bilinear,
     /// Keys' cubic with a = -0.5, support 2.
@@ -19,12 +21,17 @@ pub enum Filter {
 impl Filter {
     fn support(self) -> f64 {
         match self {
+            Filter::Box => 0.5,
             Filter::Bilinear => 1.0,
             Filter::Bicubic => 2.0,
         }
     }
 
     fn weight(self, x: f64) -> f64 {
+        if self == Filter::Box {
+            // Half open, so that a pixel on the border counts once.
+            return f64::from(u8::from(x > -0.5 && x <= 0.5));
+        }
         let x = x.abs();
         match self {
             Filter::Bilinear if x < 1.0 => 1.0 - x,

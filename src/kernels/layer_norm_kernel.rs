@@ -6,10 +6,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::launch::{Kernel, contiguous, empty, launch, spread};
+use super::launch::{Kernel, Tiling, contiguous, empty, launch, spread, tiling};
 use super::source::Constants;
 
+/// Rows per workgroup where one invocation owns a row.
 const WORKGROUP: usize = 16;
+/// Invocations per row where a workgroup owns it.
+const TILED_WORKGROUP: usize = 64;
 
 /// Scale and shift [W] on the GPU, and the epsilon.
 #[derive(Clone, Debug)]
@@ -25,18 +28,32 @@ pub struct Norm {
 fn run(x: &CubeTensor, norm: &Norm, dy: Option<&CubeTensor>) -> CubeTensor {
     let (rows, width) = (x.meta.shape()[0], x.meta.shape()[1]);
     let y = empty(x, [rows, width]);
+    let (name, source, workgroup, per_group) = match tiling() {
+        Tiling::Registers => (
+            "layer_norm",
+            include_str!("../../shaders/layer_norm.wgsl"),
+            WORKGROUP,
+            WORKGROUP,
+        ),
+        Tiling::Workgroup => (
+            "layer_norm_tiled",
+            include_str!("../../shaders/layer_norm_tiled.wgsl"),
+            TILED_WORKGROUP,
+            1,
+        ),
+    };
     let constants = Constants::from([
-        ("WORKGROUP", WORKGROUP.to_string()),
+        ("WORKGROUP", workgroup.to_string()),
         ("BACKWARD", u8::from(dy.is_some()).to_string()),
     ]);
     launch(
         Kernel {
-            name: "layer_norm",
-            source: include_str!("../../shaders/layer_norm.wgsl"),
+            name,
+            source,
             constants,
-            workgroup: [WORKGROUP as u32, 1, 1],
+            workgroup: [workgroup as u32, 1, 1],
         },
-        spread(rows, WORKGROUP),
+        spread(rows, per_group),
         &[x, &norm.gamma, &y, dy.unwrap_or(&norm.beta)],
         &[rows.into(), width.into(), norm.eps.into()],
     );

@@ -8,7 +8,7 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Autodiff, FloatDType, TensorMetadata};
 
 use super::activation_kernel as activation;
-use super::launch::{Kernel, Param, contiguous, empty, launch, spread};
+use super::launch::{Kernel, Param, Tiling, contiguous, empty, launch, spread, tiling};
 use super::source::Constants;
 use crate::clip::config::Activation;
 
@@ -16,6 +16,8 @@ use crate::clip::config::Activation;
 const ROWS: usize = 8;
 const COLS: usize = 4;
 const WORKGROUP: usize = 64;
+/// Side of the piece of y or dx that one workgroup computes on a real GPU.
+const TILE: usize = 64;
 
 /// A frozen weight matrix [N, K] on the GPU.
 #[derive(Clone, Debug)]
@@ -105,23 +107,33 @@ fn forward(
     constants.insert("COLS", COLS.to_string());
     constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
     constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());
-    let tiles = m.div_ceil(ROWS) * layer.n.div_ceil(COLS);
-    launch(
-        Kernel {
-            name: "linear",
-            source: include_str!("../../shaders/linear.wgsl"),
-            constants,
-            workgroup: [WORKGROUP as u32, 1, 1],
-        },
-        spread(tiles, WORKGROUP),
-        &buffers,
-        &[
-            m.into(),
-            layer.n.into(),
-            (layer.k_padded / 4).into(),
-            layer.scale_stride().into(),
-        ],
-    );
+    let params = [
+        m.into(),
+        layer.n.into(),
+        (layer.k_padded / 4).into(),
+        layer.scale_stride().into(),
+    ];
+    let (kernel, groups) = match tiling() {
+        Tiling::Registers => (
+            Kernel {
+                name: "linear",
+                source: include_str!("../../shaders/linear.wgsl"),
+                constants,
+                workgroup: [WORKGROUP as u32, 1, 1],
+            },
+            spread(m.div_ceil(ROWS) * layer.n.div_ceil(COLS), WORKGROUP),
+        ),
+        Tiling::Workgroup => (
+            Kernel {
+                name: "linear_tiled",
+                source: include_str!("../../shaders/linear_tiled.wgsl"),
+                constants,
+                workgroup: [16, 16, 1],
+            },
+            spread(m.div_ceil(TILE) * layer.n.div_ceil(TILE), 1),
+        ),
+    };
+    launch(kernel, groups, &buffers, &params);
     y
 }
 
@@ -144,17 +156,27 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
         layer.scale_stride().into(),
         layer.k.into(),
     ];
-    launch(
-        Kernel {
-            name: "linear_backward",
-            source: include_str!("../../shaders/linear_backward.wgsl"),
-            constants,
-            workgroup: [WORKGROUP as u32, 1, 1],
-        },
-        spread(m.div_ceil(ROWS) * k4, WORKGROUP),
-        &buffers,
-        &params,
-    );
+    let (kernel, groups) = match tiling() {
+        Tiling::Registers => (
+            Kernel {
+                name: "linear_backward",
+                source: include_str!("../../shaders/linear_backward.wgsl"),
+                constants,
+                workgroup: [WORKGROUP as u32, 1, 1],
+            },
+            spread(m.div_ceil(ROWS) * k4, WORKGROUP),
+        ),
+        Tiling::Workgroup => (
+            Kernel {
+                name: "linear_backward_tiled",
+                source: include_str!("../../shaders/linear_backward_tiled.wgsl"),
+                constants,
+                workgroup: [16, 16, 1],
+            },
+            spread(m.div_ceil(TILE) * k4.div_ceil(TILE / 4), 1),
+        ),
+    };
+    launch(kernel, groups, &buffers, &params);
     dx
 }
 

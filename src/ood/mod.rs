@@ -5,7 +5,6 @@
 //! hold throughout: a **higher score means more in-distribution**, and every temperature τ applies
 //! to **cosines** (a paper's softmax of 100·cos at temperature 1 is τ = 0.01 here).
 
-mod draw;
 pub mod lapt;
 pub mod metrics;
 pub mod negatives;

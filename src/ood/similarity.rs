@@ -19,7 +19,11 @@ where
             lanes[i] += x[i].into() * y[i].into();
         }
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(x, y)| (*x).into() * (*y).into()).sum();
+    let rest: f64 = a_rest
+        .iter()
+        .zip(b_rest)
+        .map(|(x, y)| (*x).into() * (*y).into())
+        .sum();
     lanes.iter().sum::<f64>() + rest
 }
 
@@ -81,7 +85,10 @@ where
     B: Copy + Into<f64>,
 {
     same_width(queries.width(), rows.width())?;
-    Ok(queries.iter().flat_map(|q| rows.iter().map(move |r| dot(q, r))).collect())
+    Ok(queries
+        .iter()
+        .flat_map(|q| rows.iter().map(move |r| dot(q, r)))
+        .collect())
 }
 
 /// Refuses features of two models.

@@ -1,3 +1,4 @@
 //! What stands around a class name.
 
+pub mod context;
 pub mod template;

@@ -80,6 +80,13 @@ impl Template {
     }
 }
 
+impl Template {
+    /// The words in front of the class name, which a learned context may start from.
+    pub fn words_before(&self) -> &str {
+        self.before.trim()
+    }
+}
+
 impl std::fmt::Display for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{{}}{}", self.before, self.after)

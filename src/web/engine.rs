@@ -12,8 +12,12 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortSignal;
 
 use super::convert::{from_js, to_js, to_js_error};
-use super::fetch::{check, progress, small, stream};
-use crate::classifier::{Classes, Classifier, Loading, ModelFiles, Prediction, Timings};
+use super::fetch::{small, stream};
+use super::listener::{Listener, check, progress};
+use crate::classifier::{
+    Classes, Classifier, ClassifyOptions, KeptView, Loading, Method, ModelFiles, Prediction,
+    Timings, Tuning,
+};
 use crate::clip::read;
 use crate::device::self_test::{self, Outcome};
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
@@ -36,6 +40,34 @@ struct ClassesOptions {
     templates: Option<Vec<String>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AnswerOptions {
+    tune: Option<String>,
+    views: Option<usize>,
+    steps: Option<usize>,
+    seed: Option<u64>,
+    rho: Option<f64>,
+    augmix: Option<bool>,
+}
+
+impl AnswerOptions {
+    fn classify(&self) -> Result<ClassifyOptions> {
+        Ok(ClassifyOptions {
+            tune: self
+                .tune
+                .as_deref()
+                .map_or(Ok(Method::None), Method::parse)?,
+            views: self.views,
+            steps: self.steps,
+            rho: self.rho,
+            seed: self.seed.unwrap_or(0),
+            augmix: self.augmix.unwrap_or(false),
+            ..ClassifyOptions::default()
+        })
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Info<'a> {
@@ -51,13 +83,54 @@ struct Info<'a> {
     version: &'static str,
 }
 
-/// One image's answer as contract.md names it; parts that were not asked for are null.
+/// What tuning did, with the names of the package's types.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TuningAnswer {
+    views: usize,
+    kept: usize,
+    guarded: bool,
+    entropy_before: f64,
+    entropy_after: f64,
+    predictions_before: Vec<Prediction>,
+    kept_views: Vec<ViewAnswer>,
+}
+
+/// A kept view; its thumbnail is RGB, rows from the top.
+#[derive(Serialize)]
+struct ViewAnswer {
+    index: usize,
+    entropy: f64,
+    size: u32,
+    #[serde(with = "serde_bytes")]
+    thumbnail: Vec<u8>,
+}
+
+impl From<Tuning> for TuningAnswer {
+    fn from(t: Tuning) -> Self {
+        let view = |v: KeptView| ViewAnswer {
+            index: v.index,
+            entropy: v.entropy,
+            size: v.size,
+            thumbnail: v.thumbnail,
+        };
+        Self {
+            views: t.views,
+            kept: t.kept,
+            guarded: t.guarded,
+            entropy_before: t.entropy_before,
+            entropy_after: t.entropy_after,
+            predictions_before: t.predictions_before,
+            kept_views: t.kept_views.into_iter().map(view).collect(),
+        }
+    }
+}
+
+/// One image's answer; parts that were not asked for are null.
 #[derive(Serialize)]
 struct Answer {
     predictions: Vec<Prediction>,
-    ood: Option<()>,
-    tuning: Option<()>,
-    heatmap: Option<()>,
+    tuning: Option<TuningAnswer>,
     timings: Timings,
 }
 
@@ -228,7 +301,7 @@ impl Engine {
         &self,
         classes: u32,
         bytes: Vec<u8>,
-        _options: JsValue,
+        options: JsValue,
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
     ) -> Promise {
@@ -242,15 +315,18 @@ impl Engine {
                     "These classes were freed; make them again with classes().",
                 )
             })?;
-            progress(on_progress.as_ref(), "encode", 0, Some(1), "cache");
-            let found = inner.classifier.classify(&set, &bytes).await?;
-            check(signal.as_ref())?;
-            progress(on_progress.as_ref(), "encode", 1, Some(1), "cache");
+            let options = from_js::<AnswerOptions>(options)?.classify()?;
+            let listener = Listener {
+                callback: on_progress,
+                signal,
+            };
+            let found = inner
+                .classifier
+                .classify(&set, &bytes, &options, &listener)
+                .await?;
             to_js(&Answer {
                 predictions: found.predictions,
-                ood: None,
-                tuning: None,
-                heatmap: None,
+                tuning: found.tuning.map(Into::into),
                 timings: found.timings,
             })
         })

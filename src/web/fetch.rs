@@ -1,11 +1,12 @@
 //! Files over HTTP: whole small ones, and large ones piece by piece with progress.
 
 use gloo::net::http::{Request, Response};
-use js_sys::{Function, Object, Reflect, Uint8Array};
+use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, ReadableStreamDefaultReader};
 
+use super::listener::check;
 use crate::error::{Error, Kind, Result};
 
 /// The largest small file.
@@ -16,17 +17,6 @@ fn failed(url: &str, why: impl std::fmt::Display) -> Error {
         Kind::NetworkFailed,
         format!("{url} could not be loaded: {why}."),
     )
-}
-
-/// Refuses once the caller has aborted.
-///
-/// # Errors
-/// `engine/cancelled`.
-pub fn check(signal: Option<&AbortSignal>) -> Result<()> {
-    if signal.is_some_and(AbortSignal::aborted) {
-        return Err(Error::new(Kind::Cancelled, "Cancelled."));
-    }
-    Ok(())
 }
 
 async fn send(url: &str, signal: Option<&AbortSignal>) -> Result<Response> {
@@ -112,28 +102,4 @@ fn describe(error: &JsValue) -> String {
         .ok()
         .and_then(|m| m.as_string())
         .unwrap_or_else(|| "the connection broke".to_string())
-}
-
-/// Calls `callback` with `{stage, loaded, total, source}`. What it throws is its own affair.
-pub fn progress(
-    callback: Option<&Function>,
-    stage: &str,
-    loaded: u64,
-    total: Option<u64>,
-    source: &str,
-) {
-    let Some(callback) = callback else { return };
-    let event = Object::new();
-    let total = total.map_or(JsValue::NULL, |t| JsValue::from_f64(t as f64));
-    let entries: [(&str, JsValue); 4] = [
-        ("stage", stage.into()),
-        ("loaded", JsValue::from_f64(loaded as f64)),
-        ("total", total),
-        ("source", source.into()),
-    ];
-    for (name, value) in entries {
-        // Setting a property on a fresh object cannot fail.
-        let _ = Reflect::set(&event, &name.into(), &value);
-    }
-    let _ = callback.call1(&JsValue::NULL, &event);
 }

@@ -3,6 +3,7 @@
 mod convert;
 mod engine;
 mod fetch;
+mod listener;
 mod log;
 
 pub use engine::Engine;

@@ -29,13 +29,14 @@ const EXACT: [&str; 19] = [
     "grey_progressive.jpg",
 ];
 
-const LOSSY: [&str; 6] = [
+const LOSSY: [&str; 7] = [
     "baseline.jpg",
     "cmyk.jpg",
     "lossy.webp",
     "progressive.jpg",
     "progressive_444.jpg",
     "restarts.jpg",
+    "scans_444.jpg",
 ];
 
 fn expected(name: &str) -> Rgb8 {

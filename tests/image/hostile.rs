@@ -171,6 +171,13 @@ fn a_progressive_stump_with_an_end_marker_is_refused_inside_a_scan() {
 }
 
 #[test]
+fn rare_layouts_that_the_decoder_gets_wrong_are_refused() {
+    for name in ["scans_420.jpg", "coarse_luma.jpg"] {
+        assert_eq!(code(&file(name)), "image/invalid", "{name}");
+    }
+}
+
+#[test]
 fn damage_never_panics() {
     for name in WHOLE {
         let good = file(name);

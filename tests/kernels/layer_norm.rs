@@ -3,11 +3,15 @@
 use burn::tensor::Device;
 use promptlens::kernels::{LayerNorm, floats, plain};
 
-use super::{gpu, gradient, host, tensor, values};
+use super::{each_tiling, gpu, gradient, host, tensor, values};
 use crate::common::relative_error;
 
 #[test]
 fn forward_and_backward_match_over_shapes() {
+    each_tiling(forward_and_backward_check);
+}
+
+fn forward_and_backward_check() {
     let (gpu, cpu) = (gpu(), Device::flex());
     for [rows, width] in [[1, 1], [1, 64], [5, 7], [16, 192], [17, 768], [600, 33]] {
         let (gamma, beta) = (values(width, 3), values(width, 4));

@@ -5,7 +5,7 @@ use promptlens::clip::config::Activation;
 use promptlens::kernels::{Linear, floats, plain};
 use promptlens::weights::{HostTensor, Packed, Scheme};
 
-use super::{gpu, gradient, host, tensor, values};
+use super::{each_tiling, gpu, gradient, host, tensor, values};
 use crate::common::relative_error;
 
 const SHAPES: &[[usize; 3]] = &[
@@ -59,6 +59,10 @@ fn reference(
 
 #[test]
 fn forward_matches_over_shapes_formats_and_fusions() {
+    each_tiling(forward_check);
+}
+
+fn forward_check() {
     let (gpu, cpu) = (gpu(), Device::flex());
     for [m, k, n] in SHAPES.iter().copied() {
         for scheme in [None, Some(Scheme::Blocks8), Some(Scheme::Blocks4)] {
@@ -92,6 +96,10 @@ fn forward_matches_over_shapes_formats_and_fusions() {
 
 #[test]
 fn backward_matches_over_shapes_and_formats() {
+    each_tiling(backward_check);
+}
+
+fn backward_check() {
     let (gpu, cpu) = (gpu(), Device::flex());
     for [m, k, n] in SHAPES.iter().copied() {
         for scheme in [None, Some(Scheme::Blocks8), Some(Scheme::Blocks4)] {

@@ -4,9 +4,12 @@ mod attention;
 mod layer_norm;
 mod linear;
 
+use std::sync::Mutex;
+
 use burn::tensor::{Device, Tensor};
 use promptlens::device::{Choice, open};
 use promptlens::kernels::floats;
+use promptlens::kernels::launch::{Tiling, set_tiling};
 
 /// The software Vulkan device.
 pub fn gpu() -> Device {
@@ -49,4 +52,16 @@ pub fn gradient<const D: usize, const E: usize>(
     let c = tensor(y.dims(), seed, &device);
     let grads = (y * c).sum().backward();
     host(x.grad(&grads).expect("a gradient"))
+}
+
+/// Runs `check` with each tiling forced, one at a time: the software device would never choose the
+/// workgroup tiling, and the choice is the process's.
+pub fn each_tiling(check: impl Fn()) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _alone = ONE.lock().unwrap_or_else(|e| e.into_inner());
+    gpu();
+    for tiling in [Tiling::Workgroup, Tiling::Registers] {
+        set_tiling(tiling);
+        check();
+    }
 }

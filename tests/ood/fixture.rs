@@ -42,11 +42,24 @@ impl Fixture {
         let tensor = file.tensor(name).expect("tensor");
         let data = tensor.data();
         match tensor.dtype() {
-            Dtype::F64 => data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
-            Dtype::F32 => {
-                data.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
-            }
-            Dtype::I64 => data.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(),
+            Dtype::F64 => data
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f64::from_le_bytes(*b))
+                .collect(),
+            Dtype::F32 => data
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f64::from(f32::from_le_bytes(*b)))
+                .collect(),
+            Dtype::I64 => data
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| i64::from_le_bytes(*b) as f64)
+                .collect(),
             other => panic!("{name} is stored as {other:?}"),
         }
     }
@@ -60,8 +73,18 @@ impl Fixture {
 /// max |a − b|; infinity where a number is NaN. Panics on a length mismatch.
 pub fn worst(actual: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(actual.len(), expected.len(), "lengths differ");
-    let distance = |(a, b): (&f64, &f64)| if (a - b).is_nan() { f64::INFINITY } else { (a - b).abs() };
-    actual.iter().zip(expected).map(distance).fold(0.0, f64::max)
+    let distance = |(a, b): (&f64, &f64)| {
+        if (a - b).is_nan() {
+            f64::INFINITY
+        } else {
+            (a - b).abs()
+        }
+    };
+    actual
+        .iter()
+        .zip(expected)
+        .map(distance)
+        .fold(0.0, f64::max)
 }
 
 /// Uniform numbers in [0, 1) for tests, from a linear congruential generator (Knuth's MMIX).
@@ -70,7 +93,10 @@ pub struct Uniform(pub u64);
 impl Uniform {
     /// The next number.
     pub fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 

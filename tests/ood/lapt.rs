@@ -13,14 +13,29 @@ fn rows(data: &[f64]) -> Rows<'_, f64> {
 
 #[test]
 fn stored_losses_and_gradient() {
-    let Some(f) = Fixture::open("lapt/case.safetensors") else { return };
-    let (features, text, hard) = (f.numbers("features"), f.numbers("text"), f.numbers("hard_text"));
+    let Some(f) = Fixture::open("lapt/case.safetensors") else {
+        return;
+    };
+    let (features, text, hard) = (
+        f.numbers("features"),
+        f.numbers("text"),
+        f.numbers("hard_text"),
+    );
     let (labels, partner) = (f.indices("labels"), f.indices("partner"));
-    let samples = Samples { features: rows(&features), labels: &labels };
+    let samples = Samples {
+        features: rows(&features),
+        labels: &labels,
+    };
     let l = cross_entropy(samples, rows(&text), 100.0).unwrap();
-    let mix = Mix { with: &labels, lambda: &f.numbers("lam") };
+    let mix = Mix {
+        with: &labels,
+        lambda: &f.numbers("lam"),
+    };
     let cm = cross_modal(samples, rows(&hard), mix, rows(&text), 100.0).unwrap();
-    let mix = Mix { with: &partner, lambda: &f.numbers("mu") };
+    let mix = Mix {
+        with: &partner,
+        lambda: &f.numbers("mu"),
+    };
     let cd = cross_distribution(samples, mix, rows(&text), 100.0).unwrap();
     let values = [l.value, cm.value, cd.value];
     let stored = ["loss", "loss_cm", "loss_cd"].map(|name| f.numbers(name)[0]);
@@ -33,18 +48,33 @@ fn stored_losses_and_gradient() {
     // The engine's features are f32.
     let narrow = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<_>>();
     let (features, text) = (narrow(&features), narrow(&text));
-    let samples =
-        Samples { features: Rows::new(&features, 512).unwrap(), labels: &labels };
+    let samples = Samples {
+        features: Rows::new(&features, 512).unwrap(),
+        labels: &labels,
+    };
     let l = cross_entropy(samples, Rows::new(&text, 512).unwrap(), 100.0).unwrap();
     assert!((l.value - stored[0]).abs() < 1e-5);
 }
 
 #[test]
 fn stored_loss_with_two_contexts() {
-    let Some(f) = Fixture::open("lapt/contexts_mini.safetensors") else { return };
-    let (features, text, labels) = (f.numbers("image_features"), f.numbers("text"), f.indices("labels"));
+    let Some(f) = Fixture::open("lapt/contexts_mini.safetensors") else {
+        return;
+    };
+    let (features, text, labels) = (
+        f.numbers("image_features"),
+        f.numbers("text"),
+        f.indices("labels"),
+    );
     let scale = f.text("logit_scale").parse().unwrap();
-    let l = cross_entropy(Samples { features: rows(&features), labels: &labels }, rows(&text), scale);
+    let l = cross_entropy(
+        Samples {
+            features: rows(&features),
+            labels: &labels,
+        },
+        rows(&text),
+        scale,
+    );
     assert!((l.unwrap().value - f.numbers("loss")[0]).abs() < 1e-5);
 }
 
@@ -74,15 +104,31 @@ impl Toy {
         let (features, texts, hard) = (unit(6), unit(5), unit(10));
         let labels = vec![0, 4, 2, 3, 1, 0];
         let with = vec![1, 0, 3, 2, 3, 1];
-        Self { features, texts, hard, labels, with, lambda: u.many(6, 0.0, 1.0) }
+        Self {
+            features,
+            texts,
+            hard,
+            labels,
+            with,
+            lambda: u.many(6, 0.0, 1.0),
+        }
     }
 
     fn losses(&self, texts: &[f64], lambda: &[f64]) -> [Loss; 3] {
         let r = |v| Rows::new(v, WIDTH).unwrap();
-        let samples = Samples { features: r(&self.features), labels: &self.labels };
+        let samples = Samples {
+            features: r(&self.features),
+            labels: &self.labels,
+        };
         let hard: Vec<usize> = self.labels.iter().map(|y| 2 * y + 1).collect();
-        let modal = Mix { with: &hard, lambda };
-        let distribution = Mix { with: &self.with, lambda };
+        let modal = Mix {
+            with: &hard,
+            lambda,
+        };
+        let distribution = Mix {
+            with: &self.with,
+            lambda,
+        };
         [
             cross_entropy(samples, r(texts), 14.0).unwrap(),
             cross_modal(samples, r(&self.hard), modal, r(texts), 14.0).unwrap(),
@@ -106,7 +152,10 @@ fn gradients_match_finite_differences() {
         for which in 0..3 {
             let numeric = (up[which].value - down[which].value) / (2.0 * step);
             let error = (numeric - exact[which].text_gradient[i]).abs();
-            assert!(error < 1e-6 * (1.0 + numeric.abs()), "loss {which}, number {i}: {error}");
+            assert!(
+                error < 1e-6 * (1.0 + numeric.abs()),
+                "loss {which}, number {i}: {error}"
+            );
         }
     }
 }
@@ -122,8 +171,11 @@ fn mixing_with_weight_one_is_the_plain_loss() {
     // With weight zero the partner stands alone.
     let [_, _, cd] = toy.losses(&toy.texts, &[0.0; 6]);
     let mut swapped = Toy::new();
-    swapped.features =
-        toy.with.iter().flat_map(|j| toy.features[j * WIDTH..(j + 1) * WIDTH].to_vec()).collect();
+    swapped.features = toy
+        .with
+        .iter()
+        .flat_map(|j| toy.features[j * WIDTH..(j + 1) * WIDTH].to_vec())
+        .collect();
     swapped.labels = toy.with.iter().map(|j| toy.labels[*j]).collect();
     let [l, ..] = swapped.losses(&toy.texts, &[1.0; 6]);
     assert!((cd.value - l.value).abs() < 1e-12);
@@ -147,8 +199,13 @@ fn unusable_batches_are_refused() {
     let f = [1.0, 0.0, 0.0, 1.0];
     let r = Rows::new(&f, 2).unwrap();
     let code = |features: &[f64], labels: &[usize], with: &[usize], lambda: &[f64]| {
-        let samples = Samples { features: Rows::new(features, 2).unwrap(), labels };
-        cross_distribution(samples, Mix { with, lambda }, r, 10.0).map(|_| "").map_err(|e| e.code())
+        let samples = Samples {
+            features: Rows::new(features, 2).unwrap(),
+            labels,
+        };
+        cross_distribution(samples, Mix { with, lambda }, r, 10.0)
+            .map(|_| "")
+            .map_err(|e| e.code())
     };
     assert_eq!(code(&f, &[0, 1], &[1, 0], &[0.5, 0.5]), Ok(""));
     for (labels, with, lambda) in [
@@ -163,12 +220,24 @@ fn unusable_batches_are_refused() {
         assert_eq!(code(&f, labels, with, lambda), Err("engine/internal"));
     }
     let opposite = [1.0, 0.0, -1.0, 0.0];
-    assert_eq!(code(&opposite, &[0, 1], &[1, 0], &[0.5, 0.5]), Err("engine/not-finite"));
+    assert_eq!(
+        code(&opposite, &[0, 1], &[1, 0], &[0.5, 0.5]),
+        Err("engine/not-finite")
+    );
     let nan = [f64::NAN, 0.0, 0.0, 1.0];
-    assert_eq!(code(&nan, &[0, 1], &[1, 0], &[0.5, 0.5]), Err("engine/not-finite"));
+    assert_eq!(
+        code(&nan, &[0, 1], &[1, 0], &[0.5, 0.5]),
+        Err("engine/not-finite")
+    );
     let wide = [1.0, 0.0, 0.0];
-    let samples = Samples { features: Rows::new(&wide, 3).unwrap(), labels: &[0] };
-    assert_eq!(cross_entropy(samples, r, 1.0).unwrap_err().code(), "engine/internal");
+    let samples = Samples {
+        features: Rows::new(&wide, 3).unwrap(),
+        labels: &[0],
+    };
+    assert_eq!(
+        cross_entropy(samples, r, 1.0).unwrap_err().code(),
+        "engine/internal"
+    );
 }
 
 #[test]
@@ -192,8 +261,7 @@ fn partners_are_of_the_other_kind() {
 #[test]
 fn images_are_labelled_by_name() {
     // Two classes, two negatives, τ = 0.1: images 0-2 show class 0, 3 shows class 1, 4 a negative.
-    let classes =
-        [[0.5, 0.1], [0.6, 0.1], [0.4, 0.1], [0.1, 0.5], [0.2, 0.2]].map(|r| r.to_vec());
+    let classes = [[0.5, 0.1], [0.6, 0.1], [0.4, 0.1], [0.1, 0.5], [0.2, 0.2]].map(|r| r.to_vec());
     let negatives =
         [[0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.2, 0.6]].map(|r| r.to_vec());
     let c = collect(&classes, &negatives, 0.1, default_threshold(2), 2).unwrap();

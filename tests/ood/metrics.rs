@@ -6,7 +6,9 @@ use promptlens::ood::similarity::Rows;
 
 #[test]
 fn stored_metrics() {
-    let Some(f) = Fixture::open("ood/case.safetensors") else { return };
+    let Some(f) = Fixture::open("ood/case.safetensors") else {
+        return;
+    };
     let stored = f.json("metrics");
     let mut seen = 0;
     for (name, expected) in stored.as_object().unwrap() {
@@ -25,7 +27,10 @@ fn stored_metrics() {
             ("threshold", m.threshold),
         ] {
             let expected = expected[key].as_f64().unwrap();
-            assert!((actual - expected).abs() <= 1e-12, "{name} {key}: {actual} {expected}");
+            assert!(
+                (actual - expected).abs() <= 1e-12,
+                "{name} {key}: {actual} {expected}"
+            );
         }
         seen += 1;
     }
@@ -41,12 +46,27 @@ fn brute_force(id: &[f64], ood: &[f64]) -> [f64; 5] {
     thresholds.sort_by(|a, b| b.total_cmp(a));
     thresholds.dedup();
     let down = thresholds.iter().copied();
-    let a = down.clone().find(|t| 20 * id.iter().filter(|s| **s >= *t).count() >= 19 * id.len());
-    let b = down.rev().find(|t| 20 * ood.iter().filter(|s| **s <= *t).count() >= 19 * ood.len());
+    let a = down
+        .clone()
+        .find(|t| 20 * id.iter().filter(|s| **s >= *t).count() >= 19 * id.len());
+    let b = down
+        .rev()
+        .find(|t| 20 * ood.iter().filter(|s| **s <= *t).count() >= 19 * ood.len());
     let (a, b) = (a.unwrap(), b.unwrap());
     let mut pairs = 0.0;
     for x in id {
-        pairs += ood.iter().map(|y| if x > y { 1.0 } else if x == y { 0.5 } else { 0.0 }).sum::<f64>();
+        pairs += ood
+            .iter()
+            .map(|y| {
+                if x > y {
+                    1.0
+                } else if x == y {
+                    0.5
+                } else {
+                    0.0
+                }
+            })
+            .sum::<f64>();
     }
     let precision = |positive: &[f64], negative: &[f64]| {
         let mut previous = 0.0;
@@ -78,11 +98,28 @@ fn brute_force_agrees_with_and_without_ties() {
     let mut u = Uniform(4);
     for case in 0..200 {
         let levels = if case % 2 == 0 { 6.0 } else { 1e9 };
-        let (n, m) = (1 + (u.next() * 70.0) as usize, 1 + (u.next() * 70.0) as usize);
-        let id: Vec<f64> = u.many(n, 0.0, 1.0).iter().map(|v| (v * levels).round()).collect();
-        let ood: Vec<f64> = u.many(m, -0.5, 1.0).iter().map(|v| (v * levels).round()).collect();
+        let (n, m) = (
+            1 + (u.next() * 70.0) as usize,
+            1 + (u.next() * 70.0) as usize,
+        );
+        let id: Vec<f64> = u
+            .many(n, 0.0, 1.0)
+            .iter()
+            .map(|v| (v * levels).round())
+            .collect();
+        let ood: Vec<f64> = u
+            .many(m, -0.5, 1.0)
+            .iter()
+            .map(|v| (v * levels).round())
+            .collect();
         let m = OodMetrics::of(&id, &ood).unwrap();
-        let actual = [m.fpr95, m.auroc, m.aupr_in, m.aupr_out, m.fpr95_ood_positive];
+        let actual = [
+            m.fpr95,
+            m.auroc,
+            m.aupr_in,
+            m.aupr_out,
+            m.fpr95_ood_positive,
+        ];
         for (a, b) in actual.iter().zip(brute_force(&id, &ood)) {
             assert!((a - b).abs() < 1e-12, "case {case}: {actual:?}");
         }
@@ -91,23 +128,44 @@ fn brute_force_agrees_with_and_without_ties() {
 
 #[test]
 fn perfect_reversed_and_constant_scores() {
-    let (low, high): (Vec<f64>, Vec<f64>) = ((0..40).map(f64::from).collect(), (50..90).map(f64::from).collect());
+    let (low, high): (Vec<f64>, Vec<f64>) = (
+        (0..40).map(f64::from).collect(),
+        (50..90).map(f64::from).collect(),
+    );
     let perfect = OodMetrics::of(&high, &low).unwrap().with_accuracy(0.75);
     assert_eq!(perfect.row(), [0.0, 1.0, 1.0, 1.0, 0.75]);
     assert_eq!(perfect.fpr95_ood_positive, 0.0);
     let reversed = OodMetrics::of(&low, &high).unwrap();
-    assert_eq!((reversed.auroc, reversed.fpr95, reversed.fpr95_ood_positive), (0.0, 1.0, 1.0));
+    assert_eq!(
+        (reversed.auroc, reversed.fpr95, reversed.fpr95_ood_positive),
+        (0.0, 1.0, 1.0)
+    );
     assert!(reversed.row()[4].is_nan());
     let constant = OodMetrics::of(&[1.0; 30], &[1.0; 10]).unwrap();
-    assert_eq!((constant.auroc, constant.fpr95, constant.aupr_in), (0.5, 1.0, 0.75));
+    assert_eq!(
+        (constant.auroc, constant.fpr95, constant.aupr_in),
+        (0.5, 1.0, 0.75)
+    );
 }
 
 #[test]
 fn unusable_scores_are_refused() {
-    assert_eq!(OodMetrics::of(&[], &[1.0]).unwrap_err().code(), "options/invalid");
-    assert_eq!(OodMetrics::of(&[1.0], &[]).unwrap_err().code(), "options/invalid");
-    assert_eq!(OodMetrics::of(&[f64::NAN], &[1.0]).unwrap_err().code(), "engine/not-finite");
-    assert_eq!(intervals(&[1.0], &[1.0], 0, 0).unwrap_err().code(), "options/invalid");
+    assert_eq!(
+        OodMetrics::of(&[], &[1.0]).unwrap_err().code(),
+        "options/invalid"
+    );
+    assert_eq!(
+        OodMetrics::of(&[1.0], &[]).unwrap_err().code(),
+        "options/invalid"
+    );
+    assert_eq!(
+        OodMetrics::of(&[f64::NAN], &[1.0]).unwrap_err().code(),
+        "engine/not-finite"
+    );
+    assert_eq!(
+        intervals(&[1.0], &[1.0], 0, 0).unwrap_err().code(),
+        "options/invalid"
+    );
     assert!(Rows::new(&[0.0; 3], 2).is_err() && Rows::new(&[0.0; 3], 0).is_err());
 }
 
@@ -129,7 +187,10 @@ fn bootstrap_is_seeded_and_has_the_width_that_theory_gives() {
         assert!(i.low < value && value < i.high, "{i:?} {value}");
     }
     // Hanley and McNeil (1982): the standard error of AUROC.
-    let (q1, q2) = (m.auroc / (2.0 - m.auroc), 2.0 * m.auroc.powi(2) / (1.0 + m.auroc));
+    let (q1, q2) = (
+        m.auroc / (2.0 - m.auroc),
+        2.0 * m.auroc.powi(2) / (1.0 + m.auroc),
+    );
     let variance = (m.auroc * (1.0 - m.auroc)
         + 199.0 * (q1 - m.auroc.powi(2))
         + 149.0 * (q2 - m.auroc.powi(2)))

@@ -9,7 +9,13 @@ use promptlens::ood::similarity::Rows;
 use std::collections::BTreeSet;
 
 fn nouns(words: &[&str]) -> Vec<Candidate> {
-    words.iter().map(|w| Candidate { word: (*w).into(), part: PartOfSpeech::Noun }).collect()
+    words
+        .iter()
+        .map(|w| Candidate {
+            word: (*w).into(),
+            part: PartOfSpeech::Noun,
+        })
+        .collect()
 }
 
 fn list(words: &[&str]) -> Vec<String> {
@@ -18,9 +24,14 @@ fn list(words: &[&str]) -> Vec<String> {
 
 #[test]
 fn stored_quantiles_and_order() {
-    let Some(f) = Fixture::open("ood/case.safetensors") else { return };
+    let Some(f) = Fixture::open("ood/case.safetensors") else {
+        return;
+    };
     let (classes, candidates) = (f.numbers("id_text"), f.numbers("candidate_text"));
-    let q = similarities(Rows::new(&candidates, 512).unwrap(), Rows::new(&classes, 512).unwrap());
+    let q = similarities(
+        Rows::new(&candidates, 512).unwrap(),
+        Rows::new(&classes, 512).unwrap(),
+    );
     let (q, stored) = (q.unwrap(), f.numbers("candidate_quantile95"));
     // The stored ones are rounded to f32 along the way.
     let rounding = worst(&q, &stored);
@@ -40,9 +51,15 @@ fn stored_quantiles_and_order() {
     let words: Vec<Candidate> = f
         .names("candidate_names")
         .into_iter()
-        .map(|word| Candidate { word, part: PartOfSpeech::Noun })
+        .map(|word| Candidate {
+            word,
+            part: PartOfSpeech::Noun,
+        })
         .collect();
-    let options = MiningOptions { share: 300.0 / 1183.0, ..Default::default() };
+    let options = MiningOptions {
+        share: 300.0 / 1183.0,
+        ..Default::default()
+    };
     let mined = mine(&words, &stored, &f.names("id_names"), &options).unwrap();
     let excluded: BTreeSet<_> = mined.excluded.iter().map(|e| e.word.as_str()).collect();
     let kept: Vec<usize> = mined.negatives.iter().filter_map(|n| n.candidate).collect();
@@ -53,7 +70,7 @@ fn stored_quantiles_and_order() {
         .collect();
     assert_eq!(kept[..expected.len()], expected);
     assert!(expected.len() > 280, "{}", expected.len());
-    for word in ["green_onion", "table", "coffee_table"] {
+    for word in ["green_onion", "table", "parrot", "orange_(fruit)"] {
         assert!(excluded.contains(word), "{word}: {excluded:?}");
     }
     assert!(excluded.len() < 40, "{excluded:?}");
@@ -75,7 +92,10 @@ fn quantile_by_hand_and_by_sorting() {
         assert!((quantile(&mut values.clone(), 0.95).unwrap() - expected).abs() < 1e-12);
     }
     assert_eq!(quantile(&mut [], 0.95).unwrap_err().code(), "labels/empty");
-    assert_eq!(quantile(&mut [f64::NAN], 0.95).unwrap_err().code(), "engine/not-finite");
+    assert_eq!(
+        quantile(&mut [f64::NAN], 0.95).unwrap_err().code(),
+        "engine/not-finite"
+    );
 }
 
 #[test]
@@ -83,28 +103,61 @@ fn parts_of_speech_compete_separately() {
     let mut candidates = Vec::new();
     let mut similarity = Vec::new();
     for i in 0..100 {
-        candidates.push(Candidate { word: format!("n{i}"), part: PartOfSpeech::Noun });
+        candidates.push(Candidate {
+            word: format!("n{i}"),
+            part: PartOfSpeech::Noun,
+        });
         similarity.push(f64::from((i * 37) % 100) / 100.0);
     }
     for i in 0..20 {
-        candidates.push(Candidate { word: format!("a{i}"), part: PartOfSpeech::Adjective });
+        candidates.push(Candidate {
+            word: format!("a{i}"),
+            part: PartOfSpeech::Adjective,
+        });
         similarity.push(0.9 + f64::from(i) / 1000.0);
     }
-    let mined = mine(&candidates, &similarity, &["cat"], &MiningOptions::default()).unwrap();
-    let adjectives: Vec<_> =
-        mined.negatives.iter().filter(|n| n.word.starts_with('a')).map(|n| &n.word).collect();
+    let mined = mine(
+        &candidates,
+        &similarity,
+        &["cat"],
+        &MiningOptions::default(),
+    )
+    .unwrap();
+    let adjectives: Vec<_> = mined
+        .negatives
+        .iter()
+        .filter(|n| n.word.starts_with('a'))
+        .map(|n| &n.word)
+        .collect();
     assert_eq!(adjectives, ["a0", "a1", "a2"]);
     assert_eq!(mined.negatives.len(), 18);
-    let sorted = mined.negatives.windows(2).all(|w| w[0].similarity <= w[1].similarity);
-    assert!(sorted && mined.negatives[..15].iter().all(|n| n.similarity < Some(0.15)));
-    let again = mine(&candidates, &similarity, &["cat"], &MiningOptions::default()).unwrap();
+    let sorted = mined
+        .negatives
+        .windows(2)
+        .all(|w| w[0].similarity <= w[1].similarity);
+    assert!(
+        sorted
+            && mined.negatives[..15]
+                .iter()
+                .all(|n| n.similarity < Some(0.15))
+    );
+    let again = mine(
+        &candidates,
+        &similarity,
+        &["cat"],
+        &MiningOptions::default(),
+    )
+    .unwrap();
     assert_eq!(mined, again);
 }
 
 #[test]
 fn equal_similarities_keep_the_order_of_the_list() {
     let words = nouns(&["delta", "alpha", "charlie", "bravo"]);
-    let options = MiningOptions { share: 0.5, ..Default::default() };
+    let options = MiningOptions {
+        share: 0.5,
+        ..Default::default()
+    };
     let mined = mine(&words, &[0.5; 4], &["cat"], &options).unwrap();
     let kept: Vec<_> = mined.negatives.iter().map(|n| n.word.as_str()).collect();
     assert_eq!(kept, ["delta", "alpha"]);
@@ -113,15 +166,17 @@ fn equal_similarities_keep_the_order_of_the_list() {
 fn reason(class: &str, word: &str) -> Option<&'static str> {
     let table = Synonyms::parse("sofa = couch = settee\ndog > poodle, guide dog # kinds\n");
     let excluder = Excluder::new(&[class], &list(&["forbidden thing"]), &table);
-    excluder.reject(word, &mut BTreeSet::new()).map(|because| match because {
-        ExcludedBecause::SameName { .. } => "same",
-        ExcludedBecause::PartOfName { .. } => "part",
-        ExcludedBecause::Compound { .. } => "compound",
-        ExcludedBecause::Synonym { .. } => "synonym",
-        ExcludedBecause::Struck => "struck",
-        ExcludedBecause::Duplicate => "duplicate",
-        ExcludedBecause::Empty => "empty",
-    })
+    excluder
+        .reject(word, &mut BTreeSet::new())
+        .map(|because| match because {
+            ExcludedBecause::SameName { .. } => "same",
+            ExcludedBecause::PartOfName { .. } => "part",
+            ExcludedBecause::Compound { .. } => "compound",
+            ExcludedBecause::Synonym { .. } => "synonym",
+            ExcludedBecause::Struck => "struck",
+            ExcludedBecause::Duplicate => "duplicate",
+            ExcludedBecause::Empty => "empty",
+        })
 }
 
 #[test]
@@ -165,17 +220,29 @@ fn exclusions() {
 #[test]
 fn the_user_strikes_and_adds() {
     let words = nouns(&["tree", "rock", "cat", "trees", "Tree", "cloud"]);
-    let (struck, added) = (list(&["rocks"]), list(&[" hot dog ", "CAT", "cloud", "rock", "hot dog"]));
-    let options = MiningOptions { share: 1.0, struck: &struck, added: &added };
+    let (struck, added) = (
+        list(&["rocks"]),
+        list(&[" hot dog ", "CAT", "cloud", "rock", "hot dog"]),
+    );
+    let options = MiningOptions {
+        share: 1.0,
+        struck: &struck,
+        added: &added,
+    };
     let similarity = [0.3, 0.1, 0.2, 0.25, 0.3, 0.4];
     let mined = mine(&words, &similarity, &["cat", "dog"], &options).unwrap();
     let kept: Vec<_> = mined.negatives.iter().map(|n| n.word.as_str()).collect();
     // "hot dog" holds the class "dog", but the user asked for it.
     assert_eq!(kept, ["trees", "tree", "cloud", "hot dog"]);
     assert_eq!(mined.negatives[3].candidate, None);
-    let excluded: Vec<_> =
-        mined.excluded.iter().map(|e| (e.word.as_str(), &e.because)).collect();
-    let same = ExcludedBecause::SameName { class: "cat".into() };
+    let excluded: Vec<_> = mined
+        .excluded
+        .iter()
+        .map(|e| (e.word.as_str(), &e.because))
+        .collect();
+    let same = ExcludedBecause::SameName {
+        class: "cat".into(),
+    };
     assert_eq!(
         excluded,
         [
@@ -195,14 +262,22 @@ fn unusable_requests_are_refused() {
     let words = nouns(&["tree", "cat"]);
     let none: [&str; 0] = [];
     let code = |words: &[Candidate], q: &[f64], share: f64| {
-        let options = MiningOptions { share, ..Default::default() };
-        mine(words, q, &["cat"], &options).map(|_| "").map_err(|e| e.code())
+        let options = MiningOptions {
+            share,
+            ..Default::default()
+        };
+        mine(words, q, &["cat"], &options)
+            .map(|_| "")
+            .map_err(|e| e.code())
     };
     assert_eq!(code(&words, &[0.1, 0.2], 0.15), Ok(""));
     assert_eq!(code(&[], &[], 0.15), Err("negatives/empty"));
     assert_eq!(code(&words[1..], &[0.1], 0.15), Err("negatives/empty"));
     assert_eq!(code(&words, &[0.1], 0.15), Err("engine/internal"));
-    assert_eq!(code(&words, &[0.1, f64::NAN], 0.15), Err("engine/not-finite"));
+    assert_eq!(
+        code(&words, &[0.1, f64::NAN], 0.15),
+        Err("engine/not-finite")
+    );
     for share in [0.0, 1.1, f64::NAN] {
         assert_eq!(code(&words, &[0.1, 0.2], share), Err("options/invalid"));
     }
@@ -236,11 +311,24 @@ fn loaded_lists() {
     let mut v = Vocabulary::default();
     let text = "\u{feff}# comment\r\nTree\r\n\r\n tree \nblue whale\n";
     assert_eq!(v.extend(text.as_bytes(), PartOfSpeech::Noun).unwrap(), 2);
-    assert_eq!(v.extend(b"tree\nshiny\n", PartOfSpeech::Adjective).unwrap(), 1);
+    assert_eq!(
+        v.extend(b"tree\nshiny\n", PartOfSpeech::Adjective).unwrap(),
+        1
+    );
     let texts: Vec<_> = v.candidates().iter().map(Candidate::text).collect();
-    assert_eq!(texts, ["the nice Tree", "the nice blue whale", "This is a shiny photo"]);
+    assert_eq!(
+        texts,
+        [
+            "the nice Tree",
+            "the nice blue whale",
+            "This is a shiny photo"
+        ]
+    );
     let mut refused = |list: &[u8]| {
-        assert_eq!(v.extend(list, PartOfSpeech::Noun).unwrap_err().code(), "negatives/invalid");
+        assert_eq!(
+            v.extend(list, PartOfSpeech::Noun).unwrap_err().code(),
+            "negatives/invalid"
+        );
         assert_eq!(v.candidates().len(), 3);
     };
     refused(&[0xff, 0xfe]);

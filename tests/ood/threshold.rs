@@ -22,7 +22,9 @@ fn key() -> CalibrationKey {
 
 #[test]
 fn stored_threshold() {
-    let Some(f) = Fixture::open("ood/case.safetensors") else { return };
+    let Some(f) = Fixture::open("ood/case.safetensors") else {
+        return;
+    };
     let expected = &f.json("metrics")["conformal"];
     let scores = f.numbers(&format!("id_{}", expected["score"].as_str().unwrap()));
     let c = Calibration::fit(key(), &scores).unwrap();
@@ -37,7 +39,10 @@ fn accepts_at_the_threshold() {
     let c = Calibration::fit(key(), &scores).unwrap();
     assert_eq!((c.n, c.m, c.threshold), (39, 2, 1.0));
     assert!(!c.is_outlier(1.0).unwrap() && c.is_outlier(0.999).unwrap());
-    assert_eq!(c.is_outlier(f64::NAN).unwrap_err().code(), "engine/not-finite");
+    assert_eq!(
+        c.is_outlier(f64::NAN).unwrap_err().code(),
+        "engine/not-finite"
+    );
 }
 
 #[test]
@@ -48,7 +53,10 @@ fn too_few_images_are_refused_with_the_interval() {
         assert!(error.message().contains("19"));
         // Beta(1, n) has the quantile function 1 − (1 − q)^(1/n).
         let high = 100.0 * (1.0 - 0.025f64.powf(1.0 / n as f64));
-        assert!(n == 0 || error.message().contains(&format!("{high:.1} %")), "{error}");
+        assert!(
+            n == 0 || error.message().contains(&format!("{high:.1} %")),
+            "{error}"
+        );
     }
     assert_eq!(MIN_IMAGES, 19);
     assert!(Calibration::fit(key(), &[1.0; 19]).is_ok_and(|c| c.m == 1));
@@ -74,7 +82,10 @@ fn beta_interval_matches_simulation_and_closed_form() {
         inside += usize::from((i.low..=i.high).contains(&draw[m - 1]));
     }
     let share = inside as f64 / rounds as f64;
-    assert!((share - 0.95).abs() < 3.0 * (0.95f64 * 0.05 / rounds as f64).sqrt(), "{share}");
+    assert!(
+        (share - 0.95).abs() < 3.0 * (0.95f64 * 0.05 / rounds as f64).sqrt(),
+        "{share}"
+    );
     // No underflow with many images.
     let many = rejection_interval(1_000_000, 50_000);
     assert!(many.low > 0.0495 && many.high < 0.0505 && many.low < many.high);
@@ -103,12 +114,16 @@ fn false_rejections_over_many_splits() {
                 rates.push(rejected as f64 / test.len() as f64);
             }
             let mean = rates.iter().sum::<f64>() / splits as f64;
-            let variance = rates.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (splits - 1) as f64;
+            let variance =
+                rates.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (splits - 1) as f64;
             let error = (variance / splits as f64).sqrt();
             assert!(mean <= 0.05 + 3.0 * error, "pool {which}, n {n}: {mean}");
             // m / (n + 1) exactly, in expectation, where scores are continuous.
             let exact = ((n + 1) / 20) as f64 / (n + 1) as f64;
-            assert!((mean - exact).abs() <= 4.0 * error, "pool {which}, n {n}: {mean} {exact}");
+            assert!(
+                (mean - exact).abs() <= 4.0 * error,
+                "pool {which}, n {n}: {mean} {exact}"
+            );
         }
     }
 }
@@ -120,15 +135,29 @@ fn every_change_invalidates_and_is_named() {
     let c = Calibration::fit(key(), &[0.5; 30]).unwrap();
     c.matches(&key()).unwrap();
     let changes: [Change; 9] = [
-        ("the model", |k| k.model_sha256 = ordered_list_sha256(&["other"])),
-        ("the quantisation (from q8 to q4)", |k| k.quantization = "q4".into()),
-        ("the prompt", |k| k.prompt_sha256 = ordered_list_sha256(&["{}"])),
-        ("the class names", |k| k.classes_sha256 = class_list_sha256(&["cat", "cow"])),
+        ("the model", |k| {
+            k.model_sha256 = ordered_list_sha256(&["other"])
+        }),
+        ("the quantisation (from q8 to q4)", |k| {
+            k.quantization = "q4".into()
+        }),
+        ("the prompt", |k| {
+            k.prompt_sha256 = ordered_list_sha256(&["{}"])
+        }),
+        ("the class names", |k| {
+            k.classes_sha256 = class_list_sha256(&["cat", "cow"])
+        }),
         ("the negative labels", |k| k.negatives_sha256 = None),
-        ("the score (from neglabel to mcm)", |k| k.score = "mcm".into()),
+        ("the score (from neglabel to mcm)", |k| {
+            k.score = "mcm".into()
+        }),
         ("the parameters of the score", |k| k.parameters.tau *= 1.001),
-        ("the parameters of the score", |k| k.parameters.shuffle_seed = Some(1)),
-        ("the test-time tuning (from none to tpt)", |k| k.tuning = "tpt".into()),
+        ("the parameters of the score", |k| {
+            k.parameters.shuffle_seed = Some(1)
+        }),
+        ("the test-time tuning (from none to tpt)", |k| {
+            k.tuning = "tpt".into()
+        }),
     ];
     for (named, change) in changes {
         let mut other = key();
@@ -146,9 +175,18 @@ fn every_change_invalidates_and_is_named() {
 
 #[test]
 fn list_hashes() {
-    assert_eq!(class_list_sha256(&["a", "b"]), class_list_sha256(&["b", "a"]));
-    assert_ne!(ordered_list_sha256(&["a", "b"]), ordered_list_sha256(&["b", "a"]));
-    assert_ne!(ordered_list_sha256(&["ab", "c"]), ordered_list_sha256(&["a", "bc"]));
+    assert_eq!(
+        class_list_sha256(&["a", "b"]),
+        class_list_sha256(&["b", "a"])
+    );
+    assert_ne!(
+        ordered_list_sha256(&["a", "b"]),
+        ordered_list_sha256(&["b", "a"])
+    );
+    assert_ne!(
+        ordered_list_sha256(&["ab", "c"]),
+        ordered_list_sha256(&["a", "bc"])
+    );
     assert_ne!(class_list_sha256(&["a", "a"]), class_list_sha256(&["a"]));
     let none: [&str; 0] = [];
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

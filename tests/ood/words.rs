@@ -15,7 +15,10 @@ fn sorted_unique_and_lower_case() {
         }
         for word in lines {
             let plain = |c: char| c.is_ascii_lowercase() || c == ' ' || c == '-';
-            assert!(!word.is_empty() && word.chars().all(plain) && word.trim() == word, "{word:?}");
+            assert!(
+                !word.is_empty() && word.chars().all(plain) && word.trim() == word,
+                "{word:?}"
+            );
         }
     }
 }
@@ -26,17 +29,32 @@ fn some_thousands_of_words() {
     let count = |part| v.candidates().iter().filter(|c| c.part == part).count();
     let (nouns, adjectives) = (count(PartOfSpeech::Noun), count(PartOfSpeech::Adjective));
     assert_eq!(nouns, NOUNS.lines().count());
-    assert!(nouns >= 2500 && adjectives >= 500, "{nouns} nouns, {adjectives} adjectives");
+    assert!(
+        nouns >= 2500 && adjectives >= 500,
+        "{nouns} nouns, {adjectives} adjectives"
+    );
     // No word is told apart from another by spelling alone.
-    assert_eq!(adjectives, ADJECTIVES.lines().filter(|w| !NOUNS.lines().any(|n| n == *w)).count());
+    assert_eq!(
+        adjectives,
+        ADJECTIVES
+            .lines()
+            .filter(|w| !NOUNS.lines().any(|n| n == *w))
+            .count()
+    );
 }
 
 #[test]
 fn synonym_lines_relate_something() {
-    for line in SYNONYMS.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+    for line in SYNONYMS
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+    {
         let marks = line.matches('=').count() + line.matches('>').count();
         assert!(marks >= 1 && line.matches('>').count() <= 1, "{line}");
         assert!(!(line.contains('=') && line.contains('>')), "{line}");
-        assert!(line.split(['=', '>', ',']).all(|w| !w.trim().is_empty()), "{line}");
+        assert!(
+            line.split(['=', '>', ',']).all(|w| !w.trim().is_empty()),
+            "{line}"
+        );
     }
 }

@@ -62,6 +62,10 @@ impl Frame {
         }
         let h_max = components.iter().map(|c| c.h).max().unwrap_or(1);
         let v_max = components.iter().map(|c| c.v).max().unwrap_or(1);
+        // The decoder takes the first component to be the finest and paints nonsense otherwise.
+        if components[0].h < h_max || components[0].v < v_max {
+            return Err(invalid("colour finer than brightness"));
+        }
         Ok(Self {
             width,
             height,
@@ -70,6 +74,11 @@ impl Frame {
             h_max,
             v_max,
         })
+    }
+
+    /// Whether some component has more than one block per MCU.
+    pub fn is_subsampled(&self) -> bool {
+        self.h_max > 1 || self.v_max > 1
     }
 
     /// MCUs across and down in a scan of several components.

@@ -40,6 +40,10 @@ impl Scan {
             }
             parts.push((index, usize::from(tables >> 4), usize::from(tables & 15)));
         }
+        // The decoder misplaces the blocks of such scans without a word.
+        if !frame.progressive && count < frame.components.len() && frame.is_subsampled() {
+            return Err(invalid("subsampled colour in scans of its own"));
+        }
         let scan = if frame.progressive {
             let (first, last) = (u32::from(*first), u32::from(*last));
             let whole = if first == 0 { last == 0 } else { count == 1 };

@@ -79,7 +79,11 @@ impl Op {
 }
 
 fn signed(magnitude: f64, rng: &mut Rng) -> f64 {
-    if rng.chance(0.5) { -magnitude } else { magnitude }
+    if rng.chance(0.5) {
+        -magnitude
+    } else {
+        magnitude
+    }
 }
 
 /// Mixes `image` (already at the model's size) with three augmented chains of itself:

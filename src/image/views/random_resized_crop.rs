@@ -34,8 +34,8 @@ impl CropRange {
             let w = (target * aspect).sqrt().round_ties_even() as u32;
             let h = (target / aspect).sqrt().round_ties_even() as u32;
             if (1..=width).contains(&w) && (1..=height).contains(&h) {
-                let y = rng.below(u64::from(height - h) + 1) as u32;
-                let x = rng.below(u64::from(width - w) + 1) as u32;
+                let y = position(height - h, rng);
+                let x = position(width - w, rng);
                 return Rect {
                     x,
                     y,
@@ -61,6 +61,12 @@ impl CropRange {
             height: h,
         }
     }
+}
+
+/// Uniform in `0..=most`, in proportion to one draw, so that a photo and a smaller copy of it are
+/// cropped alike.
+fn position(most: u32, rng: &mut Rng) -> u32 {
+    ((rng.unit() * (f64::from(most) + 1.0)) as u32).min(most)
 }
 
 /// A random crop of `image` scaled to `size` by antialiased bilinear, mirrored half the time.

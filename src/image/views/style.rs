@@ -47,9 +47,9 @@ impl Basis {
                 self.across
                     .iter()
                     .map(|wave| {
-                        row.iter().zip(wave).fold((0.0, 0.0), |(re, im), (v, w)| {
-                            (re + v * w.0, im - v * w.1)
-                        })
+                        row.iter()
+                            .zip(wave)
+                            .fold((0.0, 0.0), |(re, im), (v, w)| (re + v * w.0, im - v * w.1))
                     })
                     .collect()
             })
@@ -133,7 +133,11 @@ pub fn statistics_transfer(image: &Rgb8, style: &Rgb8, strength: f32) -> Rgb8 {
         let (wanted_mean, wanted_deviation) = mean_and_deviation(&plane(style, channel));
         let to_mean = mean + strength * (wanted_mean - mean);
         let to_deviation = deviation + strength * (wanted_deviation - deviation);
-        let scale = if deviation > 1e-3 { to_deviation / deviation } else { 1.0 };
+        let scale = if deviation > 1e-3 {
+            to_deviation / deviation
+        } else {
+            1.0
+        };
         for value in &mut values {
             *value = (*value - mean) * scale + to_mean;
         }
@@ -157,6 +161,10 @@ fn set_plane(image: &mut Rgb8, channel: usize, values: &[f32]) {
 fn mean_and_deviation(values: &[f32]) -> (f32, f32) {
     let n = values.len() as f64;
     let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
-    let square = values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
+    let square = values
+        .iter()
+        .map(|&v| (f64::from(v) - mean).powi(2))
+        .sum::<f64>()
+        / n;
     (mean as f32, square.sqrt() as f32)
 }

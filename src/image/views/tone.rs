@@ -73,9 +73,12 @@ pub fn posterize(image: &Rgb8, bits: u32) -> Rgb8 {
 
 /// Inverts the values at or above `threshold`.
 pub fn solarize(image: &Rgb8, threshold: u32) -> Rgb8 {
-    map_all(image, |v| {
-        if u32::from(v) < threshold { v } else { 255 - v }
-    })
+    map_all(
+        image,
+        |v| {
+            if u32::from(v) < threshold { v } else { 255 - v }
+        },
+    )
 }
 
 /// Luma by ITU-R 601-2 in 16-bit fixed point.

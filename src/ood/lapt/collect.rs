@@ -72,15 +72,25 @@ pub fn collect(
         let p = softmax(&joint, tau);
         let label = first_largest(&p[..classes]);
         if p[label] > threshold {
-            by_class[label].push(Labelled { image, label, confidence: p[label] });
+            by_class[label].push(Labelled {
+                image,
+                label,
+                confidence: p[label],
+            });
         } else if negatives > 0 {
             let label = classes + first_largest(&p[classes..]);
-            collected.other.push(Labelled { image, label, confidence: p[label] });
+            collected.other.push(Labelled {
+                image,
+                label,
+                confidence: p[label],
+            });
         }
     }
     for mut examples in by_class {
         examples.sort_by(|a, b| {
-            b.confidence.total_cmp(&a.confidence).then(a.image.cmp(&b.image))
+            b.confidence
+                .total_cmp(&a.confidence)
+                .then(a.image.cmp(&b.image))
         });
         let extra = examples.split_off(per_class.min(examples.len()));
         collected.surplus.extend(extra.iter().map(|e| e.image));
@@ -110,17 +120,26 @@ fn check(
     if class_cosines.len() > MAX_IMAGES {
         return Err(Error::new(
             Kind::OptionInvalid,
-            format!("Give at most {MAX_IMAGES} images, not {}.", class_cosines.len()),
+            format!(
+                "Give at most {MAX_IMAGES} images, not {}.",
+                class_cosines.len()
+            ),
         ));
     }
     if !class_cosines.is_empty() && classes == 0 {
-        return Err(Error::new(Kind::LabelsEmpty, "Give at least one class name."));
+        return Err(Error::new(
+            Kind::LabelsEmpty,
+            "Give at least one class name.",
+        ));
     }
     let whole = class_cosines.iter().all(|row| row.len() == classes)
         && negative_cosines.iter().all(|row| row.len() == negatives)
         && (negatives == 0 || negative_cosines.len() == class_cosines.len());
     if !whole {
-        return Err(Error::new(Kind::Internal, "An image lacks its cosines to the names."));
+        return Err(Error::new(
+            Kind::Internal,
+            "An image lacks its cosines to the names.",
+        ));
     }
     for row in class_cosines.iter().chain(negative_cosines) {
         check_finite(row, "similarities of an image")?;

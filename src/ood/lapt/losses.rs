@@ -22,7 +22,11 @@ impl Loss {
     /// The sum of two losses on the same texts; panics where these differ in number.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
-        assert_eq!(self.text_gradient.len(), other.text_gradient.len(), "other texts");
+        assert_eq!(
+            self.text_gradient.len(),
+            other.text_gradient.len(),
+            "other texts"
+        );
         self.value += other.value;
         for (a, b) in self.text_gradient.iter_mut().zip(&other.text_gradient) {
             *a += b;
@@ -93,8 +97,11 @@ where
     same_width(hard_texts.width(), texts.width())?;
     let mut sum = Sum::new(texts, logit_scale);
     for (b, label) in samples.labels.iter().enumerate() {
-        let feature =
-            mixed(samples.features.row(b), hard_texts.row(mix.with[b]), mix.lambda[b])?;
+        let feature = mixed(
+            samples.features.row(b),
+            hard_texts.row(mix.with[b]),
+            mix.lambda[b],
+        )?;
         sum.add(&feature, &[(*label, 1.0)])?;
     }
     Ok(sum.mean(samples.labels.len()))
@@ -120,7 +127,10 @@ where
     for (b, label) in samples.labels.iter().enumerate() {
         let (other, lambda) = (mix.with[b], mix.lambda[b]);
         let feature = mixed(samples.features.row(b), samples.features.row(other), lambda)?;
-        sum.add(&feature, &[(*label, lambda), (samples.labels[other], 1.0 - lambda)])?;
+        sum.add(
+            &feature,
+            &[(*label, lambda), (samples.labels[other], 1.0 - lambda)],
+        )?;
     }
     Ok(sum.mean(samples.labels.len()))
 }
@@ -159,8 +169,16 @@ struct Sum<'a, T> {
 
 impl<'a, T: Copy + Into<f64>> Sum<'a, T> {
     fn new(texts: Rows<'a, T>, scale: f64) -> Self {
-        let loss = Loss { value: 0.0, text_gradient: vec![0.0; texts.len() * texts.width()] };
-        Self { texts, scale, logits: vec![0.0; texts.len()], loss }
+        let loss = Loss {
+            value: 0.0,
+            text_gradient: vec![0.0; texts.len() * texts.width()],
+        };
+        Self {
+            texts,
+            scale,
+            logits: vec![0.0; texts.len()],
+            loss,
+        }
     }
 
     /// Adds one sample with its target, as pairs of text and share that sum to 1.
@@ -170,7 +188,10 @@ impl<'a, T: Copy + Into<f64>> Sum<'a, T> {
         }
         check_finite(&self.logits, "logits")?;
         let total = log_sum_exp(&self.logits, 1.0);
-        self.loss.value += target.iter().map(|(y, q)| q * (total - self.logits[*y])).sum::<f64>();
+        self.loss.value += target
+            .iter()
+            .map(|(y, q)| q * (total - self.logits[*y]))
+            .sum::<f64>();
         for logit in &mut self.logits {
             *logit = (*logit - total).exp();
         }

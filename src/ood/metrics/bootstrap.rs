@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use super::super::draw::SplitMix64;
 use super::{OodMetrics, sorted};
 use crate::error::{Error, Kind, Result};
+use crate::rng::Rng;
 
 /// The range that holds the middle 95 % of the bootstrap's values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -46,32 +46,50 @@ pub fn intervals(id: &[f64], ood: &[f64], redraws: usize, seed: u64) -> Result<I
         ));
     }
     let (id, ood) = (sorted(id, "in-distribution")?, sorted(ood, "other")?);
-    let mut rng = SplitMix64::new(seed);
+    let mut rng = Rng::new(seed);
     let mut draws: [Vec<f64>; 5] = std::array::from_fn(|_| Vec::with_capacity(redraws));
     for _ in 0..redraws {
         let m = OodMetrics::of_sorted(&redraw(&id, &mut rng), &redraw(&ood, &mut rng));
-        let values = [m.fpr95, m.auroc, m.aupr_in, m.aupr_out, m.fpr95_ood_positive];
+        let values = [
+            m.fpr95,
+            m.auroc,
+            m.aupr_in,
+            m.aupr_out,
+            m.fpr95_ood_positive,
+        ];
         for (kept, value) in draws.iter_mut().zip(values) {
             kept.push(value);
         }
     }
     let [fpr95, auroc, aupr_in, aupr_out, fpr95_ood_positive] = draws.map(middle);
-    Ok(Intervals { fpr95, auroc, aupr_in, aupr_out, fpr95_ood_positive })
+    Ok(Intervals {
+        fpr95,
+        auroc,
+        aupr_in,
+        aupr_out,
+        fpr95_ood_positive,
+    })
 }
 
 /// As many values of the ascending `from`, with replacement, ascending again: counting how often
 /// each was drawn avoids a sort.
-fn redraw(from: &[f64], rng: &mut SplitMix64) -> Vec<f64> {
+fn redraw(from: &[f64], rng: &mut Rng) -> Vec<f64> {
     let mut times = vec![0u32; from.len()];
     for _ in from {
-        times[rng.below(from.len())] += 1;
+        times[rng.below(from.len() as u64) as usize] += 1;
     }
-    from.iter().zip(times).flat_map(|(v, n)| std::iter::repeat_n(*v, n as usize)).collect()
+    from.iter()
+        .zip(times)
+        .flat_map(|(v, n)| std::iter::repeat_n(*v, n as usize))
+        .collect()
 }
 
 fn middle(mut values: Vec<f64>) -> Interval {
     values.sort_by(f64::total_cmp);
-    Interval { low: quantile(&values, 0.025), high: quantile(&values, 0.975) }
+    Interval {
+        low: quantile(&values, 0.025),
+        high: quantile(&values, 0.975),
+    }
 }
 
 /// Linear interpolation between order statistics of an ascending, non-empty slice.

@@ -36,19 +36,31 @@ impl OodMetrics {
     /// # Errors
     /// `options/invalid` where either side has no image, `engine/not-finite` for NaN or infinity.
     pub fn of(id: &[f64], ood: &[f64]) -> Result<Self> {
-        Ok(Self::of_sorted(&sorted(id, "in-distribution")?, &sorted(ood, "other")?))
+        Ok(Self::of_sorted(
+            &sorted(id, "in-distribution")?,
+            &sorted(ood, "other")?,
+        ))
     }
 
     /// The same with the share of ID images that were classified correctly.
     #[must_use]
     pub fn with_accuracy(self, accuracy: f64) -> Self {
-        Self { accuracy: Some(accuracy), ..self }
+        Self {
+            accuracy: Some(accuracy),
+            ..self
+        }
     }
 
     /// FPR@95 (ID positive), AUROC, AUPR-in, AUPR-out, accuracy (NaN where unknown).
     pub fn row(&self) -> [f64; 5] {
         let accuracy = self.accuracy.unwrap_or(f64::NAN);
-        [self.fpr95, self.auroc, self.aupr_in, self.aupr_out, accuracy]
+        [
+            self.fpr95,
+            self.auroc,
+            self.aupr_in,
+            self.aupr_out,
+            accuracy,
+        ]
     }
 
     /// Both slices are ascending, finite and not empty.
@@ -89,7 +101,10 @@ impl Counts {
                 _ => id[i - 1].max(ood[o - 1]),
             };
             let (left_id, left_ood) = (take_while_equal(id, i, top), take_while_equal(ood, o, top));
-            counts.push(Self { id: i - left_id, ood: o - left_ood });
+            counts.push(Self {
+                id: i - left_id,
+                ood: o - left_ood,
+            });
             (i, o) = (left_id, left_ood);
         }
         counts
@@ -97,7 +112,11 @@ impl Counts {
 }
 
 fn take_while_equal(sorted: &[f64], end: usize, value: f64) -> usize {
-    end - sorted[..end].iter().rev().take_while(|s| **s == value).count()
+    end - sorted[..end]
+        .iter()
+        .rev()
+        .take_while(|s| **s == value)
+        .count()
 }
 
 /// Mann-Whitney U over the number of pairs; a tie is half a win, which is what midranks give. All

@@ -74,9 +74,8 @@ impl Excluder {
         let phrase = Phrase::new(word);
         self.plain(&phrase, word, seen)
             .or_else(|| {
-                let class = self.class_where(|c| {
-                    c.phrase.contains(&phrase) || phrase.contains(&c.phrase)
-                })?;
+                let class =
+                    self.class_where(|c| c.phrase.contains(&phrase) || phrase.contains(&c.phrase))?;
                 Some(ExcludedBecause::PartOfName { class })
             })
             .or_else(|| {
@@ -93,7 +92,8 @@ impl Excluder {
     /// Why a word that the user added cannot be used: only where it names a class, was struck, or
     /// is there already.
     pub fn reject_added(&self, word: &str, seen: &mut BTreeSet<String>) -> Option<ExcludedBecause> {
-        self.plain(&Phrase::new(word), word, seen).or_else(|| taken(word, seen))
+        self.plain(&Phrase::new(word), word, seen)
+            .or_else(|| taken(word, seen))
     }
 
     fn plain(
@@ -111,11 +111,15 @@ impl Excluder {
         if let Some(class) = self.class_where(|c| c.phrase.same(phrase)) {
             return Some(ExcludedBecause::SameName { class });
         }
-        seen.contains(&normal(word)).then_some(ExcludedBecause::Duplicate)
+        seen.contains(&normal(word))
+            .then_some(ExcludedBecause::Duplicate)
     }
 
     fn class_where(&self, test: impl Fn(&Class) -> bool) -> Option<String> {
-        self.classes.iter().find(|c| test(c)).map(|c| c.name.clone())
+        self.classes
+            .iter()
+            .find(|c| test(c))
+            .map(|c| c.name.clone())
     }
 }
 

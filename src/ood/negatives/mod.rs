@@ -45,7 +45,11 @@ pub struct MiningOptions<'a> {
 
 impl Default for MiningOptions<'_> {
     fn default() -> Self {
-        Self { share: SHARE, struck: &[], added: &[] }
+        Self {
+            share: SHARE,
+            struck: &[],
+            added: &[],
+        }
     }
 }
 
@@ -109,7 +113,10 @@ where
 /// `labels/empty` where there are none, `engine/not-finite` for NaN or infinity.
 pub fn quantile(values: &mut [f64], q: f64) -> Result<f64> {
     if values.is_empty() {
-        return Err(Error::new(Kind::LabelsEmpty, "Give at least one class name."));
+        return Err(Error::new(
+            Kind::LabelsEmpty,
+            "Give at least one class name.",
+        ));
     }
     check_finite(values, "similarities to the class names")?;
     let at = q.clamp(0.0, 1.0) * (values.len() - 1) as f64;
@@ -155,7 +162,10 @@ pub fn mine<S: AsRef<str>>(
     let mut left: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
     for (index, candidate) in candidates.iter().enumerate() {
         match excluder.reject(&candidate.word, &mut seen) {
-            Some(because) => excluded.push(Excluded { word: candidate.word.clone(), because }),
+            Some(because) => excluded.push(Excluded {
+                word: candidate.word.clone(),
+                because,
+            }),
             None => left[usize::from(candidate.part == PartOfSpeech::Adjective)].push(index),
         }
     }
@@ -183,7 +193,10 @@ pub fn mine<S: AsRef<str>>(
             "No word is left as a negative label: use a larger word list or add words.",
         ));
     }
-    Ok(Mined { negatives, excluded })
+    Ok(Mined {
+        negatives,
+        excluded,
+    })
 }
 
 /// The user's words are taken even where they are close to a class, but not where they name one or
@@ -197,7 +210,10 @@ fn add(
     let mut seen: BTreeSet<String> = negatives.iter().map(|n| phrase::normal(&n.word)).collect();
     for word in added {
         match excluder.reject_added(word, &mut seen) {
-            Some(because) => excluded.push(Excluded { word: word.clone(), because }),
+            Some(because) => excluded.push(Excluded {
+                word: word.clone(),
+                because,
+            }),
             None => negatives.push(Negative {
                 word: word.trim().to_owned(),
                 candidate: None,
@@ -220,18 +236,28 @@ fn check(
     options: &MiningOptions<'_>,
 ) -> Result<()> {
     if classes == 0 {
-        return Err(Error::new(Kind::LabelsEmpty, "Give at least one class name."));
+        return Err(Error::new(
+            Kind::LabelsEmpty,
+            "Give at least one class name.",
+        ));
     }
     if !(options.share > 0.0 && options.share <= 1.0) {
         return Err(Error::new(
             Kind::OptionInvalid,
-            format!("The share of words to keep must be in (0, 1], not {}.", options.share),
+            format!(
+                "The share of words to keep must be in (0, 1], not {}.",
+                options.share
+            ),
         ));
     }
     if candidates.len() != similarities.len() {
         return Err(Error::new(
             Kind::Internal,
-            format!("{} words have {} similarities.", candidates.len(), similarities.len()),
+            format!(
+                "{} words have {} similarities.",
+                candidates.len(),
+                similarities.len()
+            ),
         ));
     }
     check_finite(similarities, "similarities of the words")

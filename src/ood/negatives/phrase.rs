@@ -6,13 +6,19 @@
 pub(super) fn normal(name: &str) -> String {
     let without = joined(&drop_parentheses(name));
     // A name that is nothing but a qualifier keeps it.
-    if without.is_empty() { joined(name) } else { without }
+    if without.is_empty() {
+        joined(name)
+    } else {
+        without
+    }
 }
 
 fn joined(name: &str) -> String {
     let lower = name.to_lowercase();
-    let words: Vec<&str> =
-        lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .collect();
     words.join(" ")
 }
 
@@ -58,7 +64,8 @@ pub(super) fn forms(word: &str) -> Vec<String> {
     for (plural, singular) in IRREGULAR {
         if let Some(stem) = word.strip_suffix(plural) {
             // `firemen` as well as `men`.
-            if stem.is_empty() || matches!(*singular, "man" | "woman" | "tooth" | "foot" | "child") {
+            if stem.is_empty() || matches!(*singular, "man" | "woman" | "tooth" | "foot" | "child")
+            {
                 forms.push(format!("{stem}{singular}"));
                 return forms;
             }
@@ -93,8 +100,11 @@ pub(super) struct Phrase {
 
 impl Phrase {
     pub(super) fn new(name: &str) -> Self {
-        let words: Vec<_> =
-            normal(name).split(' ').filter(|w| !w.is_empty()).map(forms).collect();
+        let words: Vec<_> = normal(name)
+            .split(' ')
+            .filter(|w| !w.is_empty())
+            .map(forms)
+            .collect();
         let compact = match words.split_last() {
             None => Vec::new(),
             Some((last, front)) => {
@@ -117,14 +127,20 @@ impl Phrase {
 
     /// Whether the words of `part` follow one another in this phrase.
     pub(super) fn contains(&self, part: &Self) -> bool {
-        !part.is_empty() && self.words.windows(part.words.len()).any(|run| same_words(run, &part.words))
+        !part.is_empty()
+            && self
+                .words
+                .windows(part.words.len())
+                .any(|run| same_words(run, &part.words))
     }
 
     /// Whether both end in one word and one of these is the head of the other, as `boat` is of
     /// `sailboat`. English compounds are kinds of their last part. Heads below four letters prove
     /// too little (`ant` in `elephant`).
     pub(super) fn compound_of(&self, other: &Self) -> bool {
-        let (Some(a), Some(b)) = (self.words.last(), other.words.last()) else { return false };
+        let (Some(a), Some(b)) = (self.words.last(), other.words.last()) else {
+            return false;
+        };
         let head = |long: &str, short: &str| {
             short.len() >= 4 && long.len() > short.len() && long.ends_with(short)
         };

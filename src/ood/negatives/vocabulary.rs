@@ -62,7 +62,10 @@ impl Vocabulary {
     pub fn bundled() -> Result<Self> {
         let mut all = Self::default();
         all.extend(include_bytes!("../words/nouns.txt"), PartOfSpeech::Noun)?;
-        all.extend(include_bytes!("../words/adjectives.txt"), PartOfSpeech::Adjective)?;
+        all.extend(
+            include_bytes!("../words/adjectives.txt"),
+            PartOfSpeech::Adjective,
+        )?;
         Ok(all)
     }
 
@@ -76,7 +79,9 @@ impl Vocabulary {
     pub fn extend(&mut self, list: &[u8], part: PartOfSpeech) -> Result<usize> {
         let invalid = |why: String| Error::new(Kind::NegativesInvalid, why);
         if list.len() > MAX_BYTES {
-            return Err(invalid(format!("The word list is larger than {MAX_BYTES} bytes.")));
+            return Err(invalid(format!(
+                "The word list is larger than {MAX_BYTES} bytes."
+            )));
         }
         let text = std::str::from_utf8(list)
             .map_err(|_| invalid("The word list is not UTF-8 text.".to_owned()))?;
@@ -97,9 +102,14 @@ impl Vocabulary {
             if key.is_empty() || self.known.contains(&key) || !new.insert(key) {
                 continue;
             }
-            added.push(Candidate { word: word.to_owned(), part });
+            added.push(Candidate {
+                word: word.to_owned(),
+                part,
+            });
             if self.candidates.len() + added.len() > MAX_WORDS {
-                return Err(invalid(format!("The word list holds more than {MAX_WORDS} words.")));
+                return Err(invalid(format!(
+                    "The word list holds more than {MAX_WORDS} words."
+                )));
             }
         }
         let count = added.len();

@@ -17,7 +17,11 @@ impl Score for Entropy {
     }
 
     fn needs(&self) -> Needs {
-        Needs { negatives: false, patches: false, learned_contexts: false }
+        Needs {
+            negatives: false,
+            patches: false,
+            learned_contexts: false,
+        }
     }
 
     fn parameters(&self) -> &'static [Parameter] {
@@ -29,7 +33,7 @@ impl Score for Entropy {
     }
 
     fn formula(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> f64 {
-                // Written as Σ p ln p with 0 ln 0 = 0, which an underflowing probability reaches.
+        // Written as Σ p ln p with 0 ln 0 = 0, which an underflowing probability reaches.
         softmax(input.classes, parameters.tau)
             .into_iter()
             .filter(|p| *p > 0.0)

@@ -20,7 +20,11 @@ impl Score for GlMcm {
     }
 
     fn needs(&self) -> Needs {
-        Needs { negatives: false, patches: true, learned_contexts: false }
+        Needs {
+            negatives: false,
+            patches: true,
+            learned_contexts: false,
+        }
     }
 
     fn parameters(&self) -> &'static [Parameter] {
@@ -32,7 +36,7 @@ impl Score for GlMcm {
     }
 
     fn formula(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> f64 {
-                let local = input
+        let local = input
             .patches
             .chunks_exact(input.classes.len())
             .map(|patch| softmax_peak(patch, parameters.tau))

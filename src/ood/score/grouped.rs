@@ -1,21 +1,27 @@
 //! The grouped ratio that NegLabel and LAPT share.
 
-use super::super::draw::shuffled;
 use super::super::softmax::log_sum_exp;
 use super::ScoreParameters;
+use crate::rng::Rng;
 
 /// The negatives' indices by group. They are dealt in the order of the seed (their own order
 /// without one) into consecutive runs of equal length; the remainder is left out. More groups than
 /// negatives mean one negative per group.
+///
+/// The order is frozen, as stored thresholds rely on it: a test holds it for one seed.
 pub(super) fn deal(negatives: usize, groups: usize, seed: Option<u64>) -> Vec<Vec<usize>> {
     let order = match seed {
-        Some(seed) => shuffled(negatives, seed),
+        Some(seed) => Rng::new(seed).permutation(negatives),
         None => (0..negatives).collect(),
     };
     let groups = groups.min(negatives);
     match negatives.checked_div(groups) {
         None | Some(0) => Vec::new(),
-        Some(size) => order.chunks_exact(size).take(groups).map(<[usize]>::to_vec).collect(),
+        Some(size) => order
+            .chunks_exact(size)
+            .take(groups)
+            .map(<[usize]>::to_vec)
+            .collect(),
     }
 }
 

@@ -18,7 +18,11 @@ impl Score for Lapt {
     }
 
     fn needs(&self) -> Needs {
-        Needs { negatives: true, patches: false, learned_contexts: true }
+        Needs {
+            negatives: true,
+            patches: false,
+            learned_contexts: true,
+        }
     }
 
     fn parameters(&self) -> &'static [Parameter] {

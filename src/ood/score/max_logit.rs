@@ -17,7 +17,11 @@ impl Score for MaxLogit {
     }
 
     fn needs(&self) -> Needs {
-        Needs { negatives: false, patches: false, learned_contexts: false }
+        Needs {
+            negatives: false,
+            patches: false,
+            learned_contexts: false,
+        }
     }
 
     fn parameters(&self) -> &'static [Parameter] {

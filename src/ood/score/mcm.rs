@@ -20,7 +20,11 @@ impl Score for Mcm {
     }
 
     fn needs(&self) -> Needs {
-        Needs { negatives: false, patches: false, learned_contexts: false }
+        Needs {
+            negatives: false,
+            patches: false,
+            learned_contexts: false,
+        }
     }
 
     fn parameters(&self) -> &'static [Parameter] {

@@ -62,7 +62,12 @@ pub struct ScoreParameters {
 
 impl ScoreParameters {
     /// The value that a parameter has in a score that does not read it.
-    const NEUTRAL: Self = Self { tau: 1.0, local_weight: 0.0, groups: 1, shuffle_seed: None };
+    const NEUTRAL: Self = Self {
+        tau: 1.0,
+        local_weight: 0.0,
+        groups: 1,
+        shuffle_seed: None,
+    };
 }
 
 /// Names of the fields of [`ScoreParameters`].
@@ -139,14 +144,18 @@ pub trait Score: Sync {
     fn score(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> Result<f64> {
         check(self.name(), self.needs(), input, &self.relevant(parameters))?;
         let value = self.formula(input, parameters);
-        check_finite(&[value], "similarities (not cosines: their score overflows)")?;
+        check_finite(
+            &[value],
+            "similarities (not cosines: their score overflows)",
+        )?;
         Ok(value)
     }
 }
 
 /// Every score, in the order in which they are offered.
-pub static REGISTRY: &[&dyn Score] =
-    &[&Mcm, &MaxLogit, &Energy, &Entropy, &Variance, &GlMcm, &NegLabel, &Lapt];
+pub static REGISTRY: &[&dyn Score] = &[
+    &Mcm, &MaxLogit, &Energy, &Entropy, &Variance, &GlMcm, &NegLabel, &Lapt,
+];
 
 /// The score called `name`; `_` and `-` are the same, upper case is allowed.
 ///
@@ -154,14 +163,21 @@ pub static REGISTRY: &[&dyn Score] =
 /// `options/invalid`, listing the names that exist.
 pub fn by_name(name: &str) -> Result<&'static dyn Score> {
     let wanted = name.replace('_', "-").to_ascii_lowercase();
-    REGISTRY.iter().copied().find(|s| s.name() == wanted).ok_or_else(|| {
-        let names: Vec<_> = REGISTRY.iter().map(|s| s.name()).collect();
-        let said: String = name.chars().take(40).collect();
-        Error::new(
-            Kind::OptionInvalid,
-            format!("There is no score called '{said}'. Choose one of {}.", names.join(", ")),
-        )
-    })
+    REGISTRY
+        .iter()
+        .copied()
+        .find(|s| s.name() == wanted)
+        .ok_or_else(|| {
+            let names: Vec<_> = REGISTRY.iter().map(|s| s.name()).collect();
+            let said: String = name.chars().take(40).collect();
+            Error::new(
+                Kind::OptionInvalid,
+                format!(
+                    "There is no score called '{said}'. Choose one of {}.",
+                    names.join(", ")
+                ),
+            )
+        })
 }
 
 /// One over the model's `logit_scale`: where the papers write 0.01, their model's scale is 100.
@@ -183,10 +199,16 @@ fn check(
         ));
     }
     if parameters.groups == 0 {
-        return Err(Error::new(Kind::OptionInvalid, "There must be at least one group."));
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            "There must be at least one group.",
+        ));
     }
     if input.classes.is_empty() {
-        return Err(Error::new(Kind::LabelsEmpty, "Give at least one class name."));
+        return Err(Error::new(
+            Kind::LabelsEmpty,
+            "Give at least one class name.",
+        ));
     }
     check_finite(input.classes, "similarities to the class names")?;
     if needs.negatives {

@@ -21,7 +21,11 @@ impl Score for NegLabel {
     }
 
     fn needs(&self) -> Needs {
-        Needs { negatives: true, patches: false, learned_contexts: false }
+        Needs {
+            negatives: true,
+            patches: false,
+            learned_contexts: false,
+        }
     }
 
     fn parameters(&self) -> &'static [Parameter] {

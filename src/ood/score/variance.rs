@@ -17,7 +17,11 @@ impl Score for Variance {
     }
 
     fn needs(&self) -> Needs {
-        Needs { negatives: false, patches: false, learned_contexts: false }
+        Needs {
+            negatives: false,
+            patches: false,
+            learned_contexts: false,
+        }
     }
 
     fn parameters(&self) -> &'static [Parameter] {
@@ -29,7 +33,7 @@ impl Score for Variance {
     }
 
     fn formula(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> f64 {
-                let p = softmax(input.classes, parameters.tau);
+        let p = softmax(input.classes, parameters.tau);
         let mean = 1.0 / p.len() as f64;
         p.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / p.len() as f64
     }

@@ -5,7 +5,10 @@ use super::super::metrics::Interval;
 /// The middle 95 % of Beta(m, n + 1 − m), `1 <= m <= n`: where the true rejection rate of a
 /// threshold at the m-th lowest of n scores lies.
 pub fn rejection_interval(n: usize, m: usize) -> Interval {
-    Interval { low: quantile(n, m, 0.025), high: quantile(n, m, 0.975) }
+    Interval {
+        low: quantile(n, m, 0.025),
+        high: quantile(n, m, 0.975),
+    }
 }
 
 /// Bisection on the distribution function, which increases from 0 to 1.

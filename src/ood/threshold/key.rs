@@ -33,15 +33,30 @@ impl CalibrationKey {
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let hash = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
         let checks = [
-            (hash(&self.model_sha256, &other.model_sha256), "the model".to_owned()),
+            (
+                hash(&self.model_sha256, &other.model_sha256),
+                "the model".to_owned(),
+            ),
             (
                 self.quantization == other.quantization,
                 from_to("the quantisation", &self.quantization, &other.quantization),
             ),
-            (hash(&self.prompt_sha256, &other.prompt_sha256), "the prompt".to_owned()),
-            (hash(&self.classes_sha256, &other.classes_sha256), "the class names".to_owned()),
-            (self.negatives_sha256 == other.negatives_sha256, "the negative labels".to_owned()),
-            (self.score == other.score, from_to("the score", &self.score, &other.score)),
+            (
+                hash(&self.prompt_sha256, &other.prompt_sha256),
+                "the prompt".to_owned(),
+            ),
+            (
+                hash(&self.classes_sha256, &other.classes_sha256),
+                "the class names".to_owned(),
+            ),
+            (
+                self.negatives_sha256 == other.negatives_sha256,
+                "the negative labels".to_owned(),
+            ),
+            (
+                self.score == other.score,
+                from_to("the score", &self.score, &other.score),
+            ),
             (
                 // Another score has other parameters anyway.
                 self.score != other.score || same_parameters(&self.parameters, &other.parameters),
@@ -52,7 +67,11 @@ impl CalibrationKey {
                 from_to("the test-time tuning", &self.tuning, &other.tuning),
             ),
         ];
-        checks.into_iter().filter(|(same, _)| !same).map(|(_, what)| what).collect()
+        checks
+            .into_iter()
+            .filter(|(same, _)| !same)
+            .map(|(_, what)| what)
+            .collect()
     }
 }
 

@@ -63,7 +63,13 @@ impl Calibration {
         let m = rank(n);
         let mut sorted = scores.to_vec();
         sorted.sort_by(f64::total_cmp);
-        Ok(Self { version: VERSION, key, n, m, threshold: sorted[m - 1] })
+        Ok(Self {
+            version: VERSION,
+            key,
+            n,
+            m,
+            threshold: sorted[m - 1],
+        })
     }
 
     /// Whether an image with this score is probably none of the classes.
@@ -114,17 +120,26 @@ impl Calibration {
     /// `calibration/invalid`.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let invalid = |why: String| {
-            Error::new(Kind::CalibrationInvalid, format!("This is no calibration file: {why}."))
+            Error::new(
+                Kind::CalibrationInvalid,
+                format!("This is no calibration file: {why}."),
+            )
         };
         if bytes.len() > MAX_FILE {
             return Err(invalid(format!("it is larger than {MAX_FILE} bytes")));
         }
         let read: Self = serde_json::from_slice(bytes).map_err(|e| invalid(e.to_string()))?;
         if read.version != VERSION {
-            return Err(invalid(format!("its version is {}, not {VERSION}", read.version)));
+            return Err(invalid(format!(
+                "its version is {}, not {VERSION}",
+                read.version
+            )));
         }
         if !(MIN_IMAGES..=MAX_IMAGES).contains(&read.n) || read.m != rank(read.n) {
-            return Err(invalid(format!("rank {} does not follow from {} images", read.m, read.n)));
+            return Err(invalid(format!(
+                "rank {} does not follow from {} images",
+                read.m, read.n
+            )));
         }
         if !read.threshold.is_finite() {
             return Err(invalid("the threshold is not a number".into()));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::classifier::{Classifier, Loading, ModelFiles};
+use super::{Classifier, Loading, ModelFiles};
 use crate::device::{Processor, self_test};
 use crate::error::{Error, Kind, Result};
 use crate::weights::{Quantisation, WEIGHTS_FILE, stream_file};

@@ -1,0 +1,106 @@
+// dx[m, k] = sum_n dy[m, n] w[n, k]
+//
+// The same product as linear_backward.wgsl for real GPUs: a workgroup of 16 x 16 invocations
+// computes TILE x TILE values of dx, staging 32 outputs n of its rows of dy and of its (dequantised)
+// columns of w in workgroup memory at a time. Each invocation sums four rows of four inputs.
+
+const TILE: u32 = 64u;
+const STEP: u32 = 32u;
+
+struct Params {
+    m: u32,
+    n: u32,
+    k4: u32,           // K / 4 of w
+    scale_stride: u32, // u32 words of scales per output row
+    k: u32             // columns of dx
+}
+
+@group(0) @binding(0) var<storage, read_write> dy: array<f32>;
+#if PACKED
+@group(0) @binding(1) var<storage, read_write> w: array<u32>;
+#else
+@group(0) @binding(1) var<storage, read_write> w: array<vec4<f32>>;
+#end
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+#if PACKED
+@group(0) @binding(3) var<storage, read_write> scales: array<u32>;
+#end
+@group(0) @binding($PARAMS) var<uniform> p: Params;
+
+var<workgroup> ds: array<f32, 2048>;      // TILE * STEP
+var<workgroup> ws: array<vec4<f32>, 512>; // STEP * TILE / 4
+
+fn weights(n: u32, k: u32) -> vec4<f32> {
+#if PACKED
+    let block = k / 8u;
+    let pair = unpack2x16float(scales[n * p.scale_stride + block / 2u]);
+    let scale = select(pair.x, pair.y, (block & 1u) == 1u);
+#if Q8
+    let word = w[n * p.k4 + k];
+    let v = vec4<i32>(vec4<u32>(word << 24u, word << 16u, word << 8u, word)) >> vec4<u32>(24u);
+#end
+#if Q4
+    let word = w[n * (p.k4 / 2u) + k / 2u] >> ((k & 1u) * 16u);
+    let v = vec4<i32>(vec4<u32>(word << 28u, word << 24u, word << 20u, word << 16u)) >> vec4<u32>(28u);
+#end
+    return vec4<f32>(v) * scale;
+#else
+    return w[n * p.k4 + k];
+#end
+}
+
+@compute @workgroup_size(16, 16, 1)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tile = group.x + group.y * groups.x;
+    let tiles_k = (p.k4 + 15u) / 16u;
+    let m0 = (tile / tiles_k) * TILE;
+    let k0 = (tile % tiles_k) * 16u;
+#for r 4
+    var a$r = vec4<f32>(0.0);
+#end
+    for (var n0 = 0u; n0 < p.n; n0 += STEP) {
+#for i 8
+        {
+            let at = local + ${i}u * 256u;
+            let row = m0 + at / STEP;
+            let n = n0 + at % STEP;
+            var v = 0.0;
+            if (row < p.m && n < p.n) {
+                v = dy[row * p.n + n];
+            }
+            ds[at] = v;
+        }
+#end
+#for i 2
+        {
+            let at = local + ${i}u * 256u;
+            let n = n0 + at / 16u;
+            let k = k0 + at % 16u;
+            var v = vec4<f32>(0.0);
+            if (n < p.n && k < p.k4) {
+                v = weights(n, k);
+            }
+            ws[at] = v;
+        }
+#end
+        workgroupBarrier();
+        for (var n = 0u; n < STEP; n++) {
+            let weight = ws[n * 16u + id.x];
+#for r 4
+            a$r += ds[(id.y * 4u + ${r}u) * STEP + n] * weight;
+#end
+        }
+        workgroupBarrier();
+    }
+    let k = (k0 + id.x) * 4u;
+#for r 4
+    {
+        let m = m0 + id.y * 4u + ${r}u;
+#for j 4
+        if (m < p.m && k + ${j}u < p.k) {
+            dx[m * p.k + k + ${j}u] = a$r[$j];
+        }
+#end
+    }
+#end
+}

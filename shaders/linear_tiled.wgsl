@@ -1,0 +1,135 @@
+// y[m, n] = act(sum_k x[m, k] w[n, k] + bias[n]) + residual[m, n]
+//
+// The same product as linear.wgsl for real GPUs: a workgroup of 16 x 16 invocations computes a
+// TILE x TILE piece of y, staging 32 inputs of its rows of x and of its (dequantised) columns of w
+// in workgroup memory at a time. Each invocation sums 4 x 4 values.
+
+const TILE: u32 = 64u;
+const STEP: u32 = 8u; // vec4s of k per stage: 32 inputs, one quantisation block
+
+struct Params {
+    m: u32,
+    n: u32,
+    k4: u32,          // K / 4
+    scale_stride: u32 // u32 words of scales per output row
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
+#if PACKED
+@group(0) @binding(1) var<storage, read_write> w: array<u32>;
+#else
+@group(0) @binding(1) var<storage, read_write> w: array<vec4<f32>>;
+#end
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+#if PACKED
+@group(0) @binding($SCALES) var<storage, read_write> scales: array<u32>;
+#end
+#if BIAS
+@group(0) @binding($BIAS_AT) var<storage, read_write> bias: array<f32>;
+#end
+#if RESIDUAL
+@group(0) @binding($RESIDUAL_AT) var<storage, read_write> residual: array<f32>;
+#end
+@group(0) @binding($PARAMS) var<uniform> p: Params;
+
+#if ACTIVATE
+$ACTIVATION
+#end
+
+var<workgroup> xs: array<vec4<f32>, 512>; // TILE * STEP
+var<workgroup> ws: array<vec4<f32>, 512>;
+
+// Inputs 4 k .. 4 k + 3 of output row n.
+fn weights(n: u32, k: u32) -> vec4<f32> {
+#if PACKED
+    let block = k / 8u;
+    let pair = unpack2x16float(scales[n * p.scale_stride + block / 2u]);
+    let scale = select(pair.x, pair.y, (block & 1u) == 1u);
+#if Q8
+    let word = w[n * p.k4 + k];
+    let v = vec4<i32>(vec4<u32>(word << 24u, word << 16u, word << 8u, word)) >> vec4<u32>(24u);
+#end
+#if Q4
+    let word = w[n * (p.k4 / 2u) + k / 2u] >> ((k & 1u) * 16u);
+    let v = vec4<i32>(vec4<u32>(word << 28u, word << 24u, word << 20u, word << 16u)) >> vec4<u32>(28u);
+#end
+    return vec4<f32>(v) * scale;
+#else
+    return w[n * p.k4 + k];
+#end
+}
+
+@compute @workgroup_size(16, 16, 1)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tile = group.x + group.y * groups.x;
+    let tiles_n = (p.n + TILE - 1u) / TILE;
+    let m0 = (tile / tiles_n) * TILE;
+    let n0 = (tile % tiles_n) * TILE;
+#for r 4
+#for c 4
+    var a${r}_$c = 0.0;
+#end
+#end
+    for (var k0 = 0u; k0 < p.k4; k0 += STEP) {
+#for i 2
+        {
+            let at = local + ${i}u * 256u;
+            let row = at / STEP;
+            let k = k0 + at % STEP;
+            var xv = vec4<f32>(0.0);
+            var wv = vec4<f32>(0.0);
+            if (k < p.k4 && m0 + row < p.m) {
+                xv = x[(m0 + row) * p.k4 + k];
+            }
+            if (k < p.k4 && n0 + row < p.n) {
+                wv = weights(n0 + row, k);
+            }
+            xs[at] = xv;
+            ws[at] = wv;
+        }
+#end
+        workgroupBarrier();
+        for (var k = 0u; k < STEP; k++) {
+#for r 4
+            let v$r = xs[(id.y + 16u * ${r}u) * STEP + k];
+#end
+#for c 4
+            let u$c = ws[(id.x + 16u * ${c}u) * STEP + k];
+#end
+#for r 4
+#for c 4
+            a${r}_$c += dot(v$r, u$c);
+#end
+#end
+        }
+        workgroupBarrier();
+    }
+#for c 4
+    {
+        let n = n0 + id.x + 16u * ${c}u;
+        if (n < p.n) {
+#if BIAS
+            let b = bias[n];
+#end
+#for r 4
+            {
+                let m = m0 + id.y + 16u * ${r}u;
+                if (m < p.m) {
+                    var value = a${r}_$c;
+#if BIAS
+                    value += b;
+#end
+#if ACTIVATE
+                    value = activate(value);
+#end
+#if RESIDUAL
+                    value += residual[m * p.n + n];
+#end
+                    y[m * p.n + n] = value;
+                }
+            }
+#end
+        }
+    }
+#end
+}

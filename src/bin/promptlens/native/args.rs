@@ -1,0 +1,129 @@
+//! The command line as types.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use promptlens::device::Choice;
+use promptlens::prompt::template::DEFAULT;
+use promptlens::weights::Quantisation;
+
+/// Zero-shot image classification with CLIP.
+#[derive(Debug, Parser)]
+#[command(name = "promptlens", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Print one JSON document on stdout, and everything else on stderr.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where to compute: auto (the CPU), webgpu (or gpu: wgpu), or cpu.
+    #[arg(long, global = true, default_value = "auto", value_parser = Choice::parse)]
+    pub device: Choice,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// L2-normalised features of images or texts.
+    Embed(EmbedArgs),
+    /// The most probable of the given classes, for each image.
+    Classify(ClassifyArgs),
+    /// Accuracy over a folder or tar of <split>/<class>/<file> or <class>/<file>.
+    Eval(EvalArgs),
+    /// What a model directory or a weights file is; always on the CPU.
+    Inspect(InspectArgs),
+    /// A Hugging Face CLIP to a quantised model directory; always on the CPU.
+    Convert(ConvertArgs),
+}
+
+/// The model of a command.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// Model directory: config.json, model.safetensors, tokenizer.json.
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Store matrices as none (f32), q8 or q4; as in the file when left out.
+    #[arg(long, value_name = "none|q8|q4", value_parser = Quantisation::parse)]
+    pub quant: Option<Quantisation>,
+}
+
+/// What stands around a class name. Learned prompts and tuning join it here.
+#[derive(Debug, Args)]
+pub struct PromptArgs {
+    /// A sentence with {} for the class name; may be given several times.
+    #[arg(long = "template", value_name = "T", default_values = DEFAULT)]
+    pub templates: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("input").required(true))]
+pub struct EmbedArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Image files.
+    #[arg(long = "image", value_name = "FILE", num_args = 1.., group = "input")]
+    pub images: Vec<PathBuf>,
+    /// Texts, embedded as they are.
+    #[arg(long = "text", value_name = "TEXT", num_args = 1.., group = "input")]
+    pub texts: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Class names: a,b,c or @file (one per line, commas, or a JSON array).
+    #[arg(long, value_name = "a,b,c|@FILE")]
+    pub labels: String,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// Image files.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A folder, .tar or .tar.gz.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: PathBuf,
+    /// Class names: @file, auto (the class folders), or a,b,c.
+    #[arg(long, value_name = "@FILE|auto|a,b,c")]
+    pub labels: String,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    /// The split to measure on; test when left out and there are splits.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The most images, taken evenly from the classes.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A model directory or a .safetensors file.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Model directory to read.
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Store matrices as none (f32), q8 or q4.
+    #[arg(long, value_name = "none|q8|q4", value_parser = Quantisation::parse)]
+    pub quant: Quantisation,
+    /// Model directory to write.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("give a whole number of at least 1".to_owned()),
+        Ok(n) => Ok(n),
+    }
+}

@@ -1,0 +1,202 @@
+//! `promptlens inspect`.
+
+mod shapes;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use promptlens::clip::config::ClipConfig;
+use promptlens::error::{Error, Kind, Result};
+use promptlens::weights::{Header, Loader, Stored, WEIGHTS_FILE, load_file, read_header};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::args::InspectArgs;
+use super::model::check_files;
+use super::output::{Answer, table};
+
+#[derive(Serialize)]
+struct Document {
+    /// `model` for a directory, `weights` for a file.
+    kind: &'static str,
+    path: String,
+    architecture: Value,
+    /// How the matrices are stored.
+    quant: Option<&'static str>,
+    parameters: Option<u64>,
+    tensors: usize,
+    bytes: u64,
+    sha256: String,
+    /// Of the weights that these were made from, whatever the quantisation.
+    model_sha256: String,
+    /// Tensors and bytes by number format.
+    types: BTreeMap<String, Size>,
+    files: BTreeMap<String, u64>,
+    metadata: BTreeMap<String, String>,
+    entries: Vec<Tensor>,
+}
+
+#[derive(Default, Serialize)]
+struct Size {
+    tensors: usize,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Tensor {
+    name: String,
+    dtype: String,
+    shape: Vec<usize>,
+    bytes: u64,
+}
+
+pub fn run(args: &InspectArgs) -> Result<Answer> {
+    let path = args.path.as_path();
+    let document = if path.is_dir() {
+        directory(path)?
+    } else {
+        weights(path)?
+    };
+    let text = text(&document);
+    Answer::new(&document, text, true)
+}
+
+/// A model directory: everything in it is checked, each weight included.
+fn directory(dir: &Path) -> Result<Document> {
+    let config = check_files(dir)?;
+    let file = dir.join(WEIGHTS_FILE);
+    let header = read_header(&file)?;
+    let report = load_file(&file, Loader::new(&config, None), &mut |_, _| Ok(()))?;
+    let elements = |spec: &promptlens::clip::config::TensorSpec| spec.elements() as u64;
+    Ok(Document {
+        kind: "model",
+        path: dir.display().to_string(),
+        architecture: architecture(&config),
+        quant: Some(report.quantisation.name()),
+        parameters: Some(config.tensors().iter().map(elements).sum()),
+        tensors: report.tensors,
+        bytes: report.bytes,
+        sha256: report.file_sha256,
+        model_sha256: report.model_sha256,
+        types: types(&header),
+        files: files(dir)?,
+        metadata: header.metadata.clone(),
+        entries: entries(&header),
+    })
+}
+
+/// A weights file alone: what its tensors' names and shapes say.
+fn weights(path: &Path) -> Result<Document> {
+    let header = read_header(path)?;
+    let stored = Stored::read(&header)?;
+    let (bytes, sha256) = shapes::digest(path)?;
+    Ok(Document {
+        kind: "weights",
+        path: path.display().to_string(),
+        architecture: shapes::architecture(&header),
+        quant: stored.as_ref().map(|stored| stored.quantisation.name()),
+        parameters: None,
+        tensors: header.entries.len(),
+        bytes,
+        model_sha256: stored.map_or_else(|| sha256.clone(), |stored| stored.source_sha256),
+        sha256,
+        types: types(&header),
+        files: BTreeMap::new(),
+        metadata: header.metadata.clone(),
+        entries: entries(&header),
+    })
+}
+
+fn architecture(config: &ClipConfig) -> Value {
+    let (vision, text) = (&config.vision, &config.text);
+    json!({
+        "family": "clip",
+        "projection_dim": config.projection_dim,
+        "vision": {
+            "width": vision.width, "layers": vision.layers, "heads": vision.heads,
+            "mlp": vision.mlp, "image_size": vision.image_size, "patch_size": vision.patch_size,
+            "activation": format!("{:?}", vision.activation),
+        },
+        "text": {
+            "width": text.width, "layers": text.layers, "heads": text.heads, "mlp": text.mlp,
+            "context_length": text.context_length, "vocab_size": text.vocab_size,
+            "activation": format!("{:?}", text.activation), "causal": text.causal,
+        },
+    })
+}
+
+fn types(header: &Header) -> BTreeMap<String, Size> {
+    let mut types: BTreeMap<String, Size> = BTreeMap::new();
+    for entry in &header.entries {
+        let size = types.entry(format!("{:?}", entry.dtype)).or_default();
+        size.tensors += 1;
+        size.bytes = size.bytes.saturating_add(entry.bytes);
+    }
+    types
+}
+
+fn entries(header: &Header) -> Vec<Tensor> {
+    header
+        .entries
+        .iter()
+        .map(|entry| Tensor {
+            name: entry.name.clone(),
+            dtype: format!("{:?}", entry.dtype),
+            shape: entry.shape.clone(),
+            bytes: entry.bytes,
+        })
+        .collect()
+}
+
+/// Bytes of each file of a model directory.
+fn files(dir: &Path) -> Result<BTreeMap<String, u64>> {
+    let failed =
+        |error: std::io::Error| Error::new(Kind::Io, format!("{}: {error}.", dir.display()));
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.metadata().map_err(failed)?;
+        if kind.is_file() {
+            files.insert(entry.file_name().to_string_lossy().into_owned(), kind.len());
+        }
+    }
+    Ok(files)
+}
+
+fn text(document: &Document) -> String {
+    let line = |name: &str, value: String| vec![name.to_owned(), value];
+    let mut rows = vec![
+        line("path", document.path.clone()),
+        line("kind", document.kind.to_owned()),
+        line(
+            "stored as",
+            document.quant.unwrap_or("as trained").to_owned(),
+        ),
+        line("tensors", document.tensors.to_string()),
+        line("bytes", document.bytes.to_string()),
+        line("sha256", document.sha256.clone()),
+        line("model sha256", document.model_sha256.clone()),
+    ];
+    if let Some(parameters) = document.parameters {
+        rows.push(line("parameters", parameters.to_string()));
+    }
+    for part in ["vision", "text", "projection_dim"] {
+        match document.architecture.get(part) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(fields)) => {
+                let fields: Vec<String> = fields
+                    .iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .map(|(name, value)| format!("{name} {value}"))
+                    .collect();
+                rows.push(line(part, fields.join(", ")));
+            }
+            Some(value) => rows.push(line(part, value.to_string())),
+        }
+    }
+    for (name, size) in &document.types {
+        let what = format!("{} tensors, {} bytes", size.tensors, size.bytes);
+        rows.push(line(name, what));
+    }
+    table(&rows)
+}

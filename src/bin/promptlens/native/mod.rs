@@ -1,0 +1,56 @@
+//! Parse, run, print.
+
+mod args;
+mod classify;
+mod convert;
+mod embed;
+mod eval;
+mod inspect;
+mod model;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use promptlens::error::{Kind, Result};
+
+use args::{Cli, Command};
+use output::Answer;
+
+/// Exit status of a wrong command line, as clap has it.
+const USAGE: u8 = 2;
+
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let answer = run(&cli).unwrap_or_else(|error| Answer::from_error(&error));
+    answer.print(cli.json)
+}
+
+fn run(cli: &Cli) -> Result<Answer> {
+    match &cli.command {
+        Command::Embed(args) => embed::run(args, cli.device),
+        Command::Classify(args) => classify::run(args, cli.device),
+        Command::Eval(args) => eval::run(args, cli.device),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Convert(args) => convert::run(args),
+    }
+}
+
+/// Says what is wrong with the command line; scripts that ask for JSON get it as JSON too.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wrong = error.use_stderr();
+    // Nothing is left to be told where even this cannot be written.
+    let _ = error.print();
+    if !wrong {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|arg| arg == "--json") {
+        let rendered = error.render().to_string();
+        let first = rendered.lines().next().unwrap_or_default();
+        output::print(&output::error_json(Kind::OptionInvalid.code(), first));
+    }
+    ExitCode::from(USAGE)
+}

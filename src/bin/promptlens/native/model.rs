@@ -1,0 +1,78 @@
+//! From arguments to a loaded model with its class list.
+
+use std::path::Path;
+
+use pollster::block_on;
+use promptlens::classifier::{Classes, Classifier};
+use promptlens::clip::config::ClipConfig;
+use promptlens::device::Choice;
+use promptlens::error::{Error, Kind, Result};
+use promptlens::tokenize::{ClipTokenizer, parse_labels};
+use promptlens::weights::read_file;
+
+use super::args::{ModelArgs, PromptArgs};
+
+/// The largest configuration, tokenizer or list of class names.
+const SMALL_BYTES: u64 = 64 << 20;
+
+pub fn open(args: &ModelArgs, device: Choice) -> Result<Classifier> {
+    block_on(Classifier::open(&args.model, device, args.quant))
+}
+
+/// Checks everything in a model directory but the weights.
+pub fn check_files(dir: &Path) -> Result<ClipConfig> {
+    let config = read_file(&dir.join("config.json"), SMALL_BYTES, Kind::ConfigMissing)?;
+    let config = ClipConfig::from_json(&config)?;
+    let text = &config.text;
+    let tokenizer = read_file(
+        &dir.join("tokenizer.json"),
+        SMALL_BYTES,
+        Kind::TokenizerMissing,
+    )?;
+    ClipTokenizer::from_bytes(&tokenizer, text.context_length, text.vocab_size)?;
+    Ok(config)
+}
+
+/// Class names from `a,b,c` or `@file`.
+pub fn labels(given: &str) -> Result<Vec<String>> {
+    let Some(file) = given.strip_prefix('@') else {
+        return parse_labels(given);
+    };
+    let path = Path::new(file);
+    if !path.is_file() {
+        return Err(Error::new(
+            Kind::Io,
+            format!("There is no file {file} with class names."),
+        ));
+    }
+    let text = String::from_utf8(read_file(path, SMALL_BYTES, Kind::Io)?)
+        .map_err(|_| Error::new(Kind::Io, format!("{file} is not UTF-8 text.")))?;
+    parse_labels(&text)
+}
+
+pub fn classes(model: &Classifier, labels: &[String], prompt: &PromptArgs) -> Result<Classes> {
+    block_on(model.classes(labels, &prompt.templates))
+}
+
+/// A line that says what answered.
+pub fn described(model: &Classifier, args: &ModelArgs) -> String {
+    let device = &model.processor;
+    let adapter = match device.architecture.as_str() {
+        "" => String::new(),
+        name => format!(" ({name})"),
+    };
+    format!(
+        "{}, {}, on {}{adapter}: {}",
+        args.model.display(),
+        model.report.quantisation.name(),
+        device.kind,
+        device.reason
+    )
+}
+
+/// A line where prompts were cut.
+pub fn cut(truncated: usize) -> Option<String> {
+    (truncated > 0).then(|| {
+        format!("{truncated} texts are longer than the model reads and were cut at its end.")
+    })
+}

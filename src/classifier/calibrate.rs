@@ -1,0 +1,125 @@
+//! A threshold from the user's own images, scored exactly as later images will be.
+
+use super::{Classes, Classifier, ClassifyOptions, OodOptions};
+use crate::error::{Error, Kind, Result};
+use crate::ood::threshold::Calibration;
+use crate::watch::Watch;
+
+/// A fitted threshold and what it was fitted on.
+#[derive(Debug, Clone)]
+pub struct Calibrated {
+    /// The threshold with everything that it holds for.
+    pub calibration: Calibration,
+    /// The score of every image that could be scored, in the order given.
+    pub scores: Vec<f64>,
+    /// Images that could not be scored, by their place in the order given.
+    pub failures: Vec<(usize, Error)>,
+}
+
+/// Takes images one by one.
+pub struct Calibrator<'a> {
+    model: &'a Classifier,
+    classes: &'a Classes,
+    options: ClassifyOptions,
+    ood: OodOptions,
+    scores: Vec<f64>,
+    failures: Vec<(usize, Error)>,
+}
+
+impl<'a> Calibrator<'a> {
+    /// For images classified with `options`; an older threshold in them is left aside, and the
+    /// default score is taken where they switch scoring off.
+    pub fn new(model: &'a Classifier, classes: &'a Classes, options: &ClassifyOptions) -> Self {
+        let ood = OodOptions {
+            calibration: None,
+            ..options.ood.clone().unwrap_or_default()
+        };
+        Self {
+            model,
+            classes,
+            options: ClassifyOptions {
+                ood: Some(ood.clone()),
+                ..options.clone()
+            },
+            ood,
+            scores: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Scores one image file. One that cannot be decoded or scored is counted as a failure.
+    ///
+    /// # Errors
+    /// Those of [`Classifier::classify`] that do not lie in the image.
+    pub async fn add(&mut self, bytes: &[u8], watch: &dyn Watch) -> Result<()> {
+        let found = self
+            .model
+            .classify(self.classes, bytes, &self.options, watch)
+            .await;
+        match found.map(|answer| answer.ood) {
+            Ok(Some(ood)) => self.put(Ok(ood.value)),
+            Ok(None) => Err(Error::new(Kind::Internal, "An image has no score.")),
+            Err(error) => self.put(Err(error)),
+        }
+    }
+
+    /// Takes the score of one image that was scored elsewhere with the same options, or why it has
+    /// none.
+    ///
+    /// # Errors
+    /// The given one if it does not lie in the image.
+    pub fn put(&mut self, score: Result<f64>) -> Result<()> {
+        match score {
+            Ok(value) => self.scores.push(value),
+            Err(error) if lies_in_the_image(&error) => self
+                .failures
+                .push((self.scores.len() + self.failures.len(), error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The threshold.
+    ///
+    /// # Errors
+    /// `calibration/too-few`, `options/invalid` for more than a million images.
+    pub async fn finish(self, watch: &dyn Watch) -> Result<Calibrated> {
+        let key = self
+            .model
+            .calibration_key(self.classes, &self.options, &self.ood, watch)
+            .await?;
+        Ok(Calibrated {
+            calibration: Calibration::fit(key, &self.scores)?,
+            scores: self.scores,
+            failures: self.failures,
+        })
+    }
+}
+
+impl Classifier {
+    /// The threshold that accepts 95 % of images like these, for use with the same `classes` and
+    /// `options`. An image that cannot be decoded or scored is reported and left out.
+    ///
+    /// # Errors
+    /// `calibration/too-few`, and those of [`classify`](Self::classify) that do not lie in an image.
+    pub async fn calibrate<B: AsRef<[u8]>>(
+        &self,
+        classes: &Classes,
+        images: &[B],
+        options: &ClassifyOptions,
+        watch: &dyn Watch,
+    ) -> Result<Calibrated> {
+        let mut calibrator = Calibrator::new(self, classes, options);
+        for (done, image) in images.iter().enumerate() {
+            watch.step("calibrate", done, images.len()).await?;
+            calibrator.add(image.as_ref(), watch).await?;
+        }
+        watch.step("calibrate", images.len(), images.len()).await?;
+        calibrator.finish(watch).await
+    }
+}
+
+/// Whether another image may still work.
+fn lies_in_the_image(error: &Error) -> bool {
+    error.code().starts_with("image/") || matches!(error.kind(), Kind::NotFinite | Kind::Io)
+}

@@ -1,0 +1,325 @@
+//! The one object users hold: class names in, images in, answers out.
+
+mod answer;
+mod calibrate;
+mod loading;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+mod negatives;
+mod rejection;
+mod tuning;
+
+pub use answer::{
+    Classes, Classification, ClassifyOptions, KeptView, Method, Prediction, Timings, Tuning,
+};
+pub use calibrate::{Calibrated, Calibrator};
+pub use loading::{Loading, ModelFiles};
+pub use negatives::Negatives;
+pub use rejection::{Ood, OodOptions, Rejection, Seen};
+
+use std::sync::OnceLock;
+
+use negatives::Candidates;
+
+use crate::clip::text::Rows;
+use crate::clip::{Clip, normalise_rows, read};
+use crate::clock::now;
+use crate::device::DeviceInfo;
+use crate::device::self_test::Outcome;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::device::{Choice, Probe};
+use crate::error::Result;
+use crate::image::{Limits, Preprocess, decode, resize_crop, to_chw};
+use crate::ood::threshold::ordered_list_sha256;
+use crate::prompt::context::{Names, from_words};
+use crate::prompt::template::Template;
+use crate::tokenize::{ClipTokenizer, validate};
+use crate::watch::Watch;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::weights::Quantisation;
+use crate::weights::Report;
+
+/// Where tuning starts for a template that begins with the class name.
+const DEFAULT_CONTEXT: &str = "a photo of a";
+
+/// A loaded model that answers.
+#[derive(Debug)]
+pub struct Classifier {
+    /// The towers.
+    pub clip: Clip,
+    /// The model's tokenizer.
+    pub tokenizer: ClipTokenizer,
+    /// The model's preprocessing.
+    pub preprocess: Preprocess,
+    /// Where it runs.
+    pub processor: DeviceInfo,
+    /// What was loaded.
+    pub report: Report,
+    /// What the known answer showed; none where the model has no stored one.
+    pub self_test: Option<Outcome>,
+    /// The vocabulary of negative labels, encoded once.
+    candidates: Candidates,
+}
+
+impl Classifier {
+    /// Opens the model directory `dir`.
+    ///
+    /// # Errors
+    /// Those of [`Loading`], and `io/failed`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn open(
+        dir: &std::path::Path,
+        choice: Choice,
+        quantisation: Option<Quantisation>,
+    ) -> Result<Self> {
+        native::open(
+            dir,
+            crate::device::open(choice, None::<&Probe>).await?,
+            quantisation,
+        )
+        .await
+    }
+
+    /// Pixels of one image file as the model's input [3, S, S], with the time of decoding and of
+    /// preprocessing in milliseconds.
+    ///
+    /// # Errors
+    /// The `image/` codes.
+    pub fn pixels(&self, bytes: &[u8]) -> Result<(Vec<f32>, f64, f64)> {
+        let start = now();
+        let image = decode(bytes, &Limits::default())?;
+        let decoded = now();
+        let pixels = to_chw(&resize_crop(&image, &self.preprocess)?, &self.preprocess);
+        Ok((pixels, decoded - start, now() - decoded))
+    }
+
+    /// L2-normalised features [B, d] of preprocessed images [B, 3, S, S].
+    ///
+    /// # Errors
+    /// `engine/not-finite`, `gpu/lost`.
+    pub async fn embed_pixels(&self, pixels: &[f32]) -> Result<Vec<f32>> {
+        let mut features = read(self.clip.vision.encode(pixels)).await?;
+        normalise_rows(&mut features, self.clip.config.projection_dim);
+        Ok(features)
+    }
+
+    /// L2-normalised features [B, d] of preprocessed images [B, 3, S, S] and of their patches
+    /// [B, N, d].
+    ///
+    /// # Errors
+    /// `engine/not-finite`, `gpu/lost`.
+    pub async fn embed_patches(&self, pixels: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (features, patches) = self.clip.vision.encode_with_patches(pixels);
+        let (mut features, mut patches) = (read(features).await?, read(patches).await?);
+        normalise_rows(&mut features, self.clip.config.projection_dim);
+        normalise_rows(&mut patches, self.clip.config.projection_dim);
+        Ok((features, patches))
+    }
+
+    /// L2-normalised features [d] of one image file.
+    ///
+    /// # Errors
+    /// The `image/` codes, `engine/not-finite`, `gpu/lost`.
+    pub async fn embed_image(&self, bytes: &[u8]) -> Result<Vec<f32>> {
+        let (pixels, ..) = self.pixels(bytes)?;
+        self.embed_pixels(&pixels).await
+    }
+
+    /// L2-normalised features [N, d] of texts, how many token rows they took, and how many texts
+    /// were cut to the context length.
+    ///
+    /// # Errors
+    /// `labels/too-long`, `engine/not-finite`, `gpu/lost`.
+    pub async fn embed_texts<S: AsRef<str>>(&self, texts: &[S]) -> Result<(Vec<f32>, Rows, usize)> {
+        let tokens = texts
+            .iter()
+            .map(|text| self.tokenizer.encode(text.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
+        let truncated = tokens.iter().filter(|t| t.truncated).count();
+        let ids: Vec<Vec<u32>> = tokens.into_iter().map(|t| t.ids).collect();
+        if ids.is_empty() {
+            return Ok((Vec::new(), Rows::default(), 0));
+        }
+        let (features, rows) = self.clip.text.encode(&ids);
+        let mut features = read(features).await?;
+        normalise_rows(&mut features, self.clip.config.projection_dim);
+        Ok((features, rows, truncated))
+    }
+
+    /// Text features of class names: the normalised mean over templates of normalised features
+    /// (CLIP's prompt ensembling).
+    ///
+    /// # Errors
+    /// `labels/empty`, `labels/duplicate`, `labels/too-long`, `prompt/invalid-template`.
+    pub async fn classes<S: AsRef<str>>(
+        &self,
+        labels: &[String],
+        templates: &[S],
+    ) -> Result<Classes> {
+        validate(labels)?;
+        let templates = Template::parse_all(templates)?;
+        let (features, rows, truncated) = self.ensemble(labels, &templates).await?;
+        let words = templates[0].words_before();
+        let words = if words.is_empty() {
+            DEFAULT_CONTEXT
+        } else {
+            words
+        };
+        let context = from_words(words, &self.clip.text, &self.tokenizer)?;
+        let names = Names::new(
+            labels,
+            context.len() / self.clip.text.config.width,
+            &self.tokenizer,
+        )?;
+        let prompt: Vec<String> = templates.iter().map(ToString::to_string).collect();
+        Ok(Classes {
+            labels: labels.to_vec(),
+            features,
+            rows,
+            truncated,
+            context,
+            names,
+            templates,
+            prompt_sha256: ordered_list_sha256(&prompt),
+            sha256: OnceLock::new(),
+            negatives: OnceLock::new(),
+        })
+    }
+
+    /// The normalised mean over `templates` of the normalised features of `names`, [N, d].
+    async fn ensemble<S: AsRef<str>>(
+        &self,
+        names: &[S],
+        templates: &[Template],
+    ) -> Result<(Vec<f32>, Rows, usize)> {
+        let texts: Vec<String> = templates
+            .iter()
+            .flat_map(|template| names.iter().map(|name| template.fill(name.as_ref())))
+            .collect();
+        let (all, rows, truncated) = self.embed_texts(&texts).await?;
+        let d = self.clip.config.projection_dim;
+        let mut features = vec![0f32; names.len() * d];
+        for template in all.chunks(features.len()) {
+            features
+                .iter_mut()
+                .zip(template)
+                .for_each(|(sum, v)| *sum += v);
+        }
+        normalise_rows(&mut features, d);
+        Ok((features, rows, truncated))
+    }
+
+    /// Cosines of one normalised image feature [d] with every class, [K].
+    pub fn cosines(&self, feature: &[f32], classes: &Classes) -> Vec<f32> {
+        classes
+            .features
+            .chunks_exact(feature.len())
+            .map(|text| feature.iter().zip(text).map(|(a, b)| a * b).sum())
+            .collect()
+    }
+
+    /// Probabilities from cosines, most probable first.
+    pub fn predictions(&self, cosines: &[f32], classes: &Classes) -> Vec<Prediction> {
+        let s = f64::from(self.clip.logit_scale);
+        let logits: Vec<f64> = cosines.iter().map(|c| s * f64::from(*c)).collect();
+        rank(&logits, &classes.labels)
+    }
+
+    /// Classifies one image file.
+    ///
+    /// # Errors
+    /// The `image/` codes, `options/invalid`, `engine/not-finite`, `gpu/lost`, and what `watch`
+    /// returns.
+    pub async fn classify(
+        &self,
+        classes: &Classes,
+        bytes: &[u8],
+        options: &ClassifyOptions,
+        watch: &dyn Watch,
+    ) -> Result<Classification> {
+        let start = now();
+        let image = decode(bytes, &Limits::default())?;
+        let decoded = now();
+        let mut timings = Timings {
+            decode: decoded - start,
+            ..Timings::default()
+        };
+        let wanted = match &options.ood {
+            Some(ood) => Some(self.rejection(classes, options, ood, watch).await?),
+            None => None,
+        };
+        let patches = wanted.as_ref().is_some_and(Rejection::needs_patches);
+        let mut view = Vec::new();
+        if patches || options.tune == Method::None {
+            let start = now();
+            view = to_chw(&resize_crop(&image, &self.preprocess)?, &self.preprocess);
+            timings.preprocess = now() - start;
+        }
+        let mut local = Vec::new();
+        let answered = if options.tune == Method::None {
+            watch.step("encode", 0, 1).await?;
+            let start = now();
+            let feature = if patches {
+                let (feature, found) = self.embed_patches(&view).await?;
+                local = found;
+                feature
+            } else {
+                self.embed_pixels(&view).await?
+            };
+            timings.encode = now() - start;
+            watch.step("encode", 1, 1).await?;
+            Answered {
+                predictions: self.predictions(&self.cosines(&feature, classes), classes),
+                tuning: None,
+                feature,
+                texts: None,
+            }
+        } else {
+            if patches {
+                local = self.embed_patches(&view).await?.1;
+            }
+            self.tuned(classes, &image, options, &mut timings, watch)
+                .await?
+        };
+        let seen = Seen {
+            feature: &answered.feature,
+            patches: &local,
+            texts: answered.texts.as_deref().unwrap_or(&classes.features),
+        };
+        let ood = wanted.map(|wanted| wanted.judge(seen)).transpose()?;
+        timings.total = now() - start;
+        Ok(Classification {
+            predictions: answered.predictions,
+            ood,
+            tuning: answered.tuning,
+            timings,
+        })
+    }
+}
+
+/// An answer on its way to the caller.
+struct Answered {
+    predictions: Vec<Prediction>,
+    tuning: Option<Tuning>,
+    /// L2-normalised feature of the plain view, [d].
+    feature: Vec<f32>,
+    /// The tuned text features, [K, d]; none where those of the class list hold.
+    texts: Option<Vec<f32>>,
+}
+
+/// Softmax of `logits` beside their labels, most probable first; equal ones keep their order.
+fn rank(logits: &[f64], labels: &[String]) -> Vec<Prediction> {
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let exps: Vec<f64> = logits.iter().map(|z| (z - top).exp()).collect();
+    let sum: f64 = exps.iter().sum();
+    let mut predictions: Vec<Prediction> = labels
+        .iter()
+        .zip(exps)
+        .map(|(label, e)| Prediction {
+            label: label.clone(),
+            probability: e / sum,
+        })
+        .collect();
+    predictions.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    predictions
+}

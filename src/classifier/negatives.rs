@@ -1,0 +1,245 @@
+//! Negative labels with their text features: mined from a vocabulary that is encoded once, or given.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Classes, Classifier};
+use crate::error::{Error, Kind, Result};
+use crate::ood::negatives::{
+    ADJECTIVE_TEMPLATE, Excluded, Excluder, MiningOptions, NOUN_TEMPLATE, PartOfSpeech, Synonyms,
+    Vocabulary, mine, similarities,
+};
+use crate::ood::similarity::Rows;
+use crate::ood::threshold::ordered_list_sha256;
+use crate::prompt::template::Template;
+use crate::watch::Watch;
+
+/// Texts that are encoded, or compared with the classes, between two steps of the watch.
+const CHUNK: usize = 256;
+
+/// The most negative labels that a user may give.
+const MAX_GIVEN: usize = 50_000;
+
+/// What an image may show instead of the classes.
+#[derive(Debug, Clone)]
+pub struct Negatives {
+    /// The labels: mined ones by rising similarity to the classes, then those that were added.
+    pub labels: Vec<String>,
+    /// L2-normalised text features, [M, d].
+    pub features: Vec<f32>,
+    /// What was left out, and why.
+    pub excluded: Vec<Excluded>,
+    /// [`ordered_list_sha256`] of the labels.
+    pub sha256: String,
+    /// Whether the features come from a context that was learned for negative labels.
+    pub learned: bool,
+}
+
+/// A vocabulary with its text features.
+#[derive(Debug)]
+struct Encoded {
+    vocabulary: Vocabulary,
+    /// [words, d].
+    features: Vec<f32>,
+}
+
+/// The vocabulary of a model: the bundled words unless others were set, encoded at first use.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    own: Mutex<Option<Vocabulary>>,
+    encoded: Mutex<Option<Arc<Encoded>>>,
+}
+
+impl Classifier {
+    /// Mines from `vocabulary` instead of the bundled words. Class lists keep the negative labels
+    /// that they have.
+    pub fn set_vocabulary(&self, vocabulary: Vocabulary) {
+        *lock(&self.candidates.own) = Some(vocabulary);
+        *lock(&self.candidates.encoded) = None;
+    }
+
+    /// Mines negative labels for `classes` (NegLabel, Jiang et al. 2024): similarities are taken
+    /// between "the nice {}" texts as in the paper, and the features are those of the labels behind
+    /// the templates of the classes, so that a prompt favours neither side; adjectives keep their
+    /// own sentence.
+    ///
+    /// # Errors
+    /// `negatives/empty` where no word is left, `options/invalid` for a share outside (0, 1],
+    /// `negatives/invalid`, `engine/not-finite`, `gpu/lost`, and what `watch` returns.
+    pub async fn negatives(
+        &self,
+        classes: &Classes,
+        options: &MiningOptions<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Arc<Negatives>> {
+        let encoded = self.candidates(watch).await?;
+        let candidates = encoded.vocabulary.candidates();
+        let d = self.clip.config.projection_dim;
+        let template = [Template::parse(NOUN_TEMPLATE)?];
+        let texts = self.in_chunks("mining", &classes.labels, &template, watch);
+        let texts = texts.await?;
+        let mut similar = Vec::with_capacity(candidates.len());
+        for part in encoded.features.chunks(CHUNK * d) {
+            watch
+                .step("mining", similar.len(), candidates.len())
+                .await?;
+            similar.extend(similarities(
+                Rows::new(part, d)?,
+                Rows::new(texts.as_slice(), d)?,
+            )?);
+        }
+        let mined = mine(candidates, &similar, &classes.labels, options)?;
+        let adjective = |index: Option<usize>| {
+            index.is_some_and(|i| candidates[i].part == PartOfSpeech::Adjective)
+        };
+        let labels: Vec<(String, bool)> = mined
+            .negatives
+            .into_iter()
+            .map(|n| (n.word, adjective(n.candidate)))
+            .collect();
+        self.encoded_negatives(classes, labels, mined.excluded, watch)
+            .await
+    }
+
+    /// Exactly these negative labels, in this order, but for words that name a class, repeat another
+    /// or have no letter.
+    ///
+    /// # Errors
+    /// `negatives/empty` where no word is left, `negatives/invalid` for more than 50,000 words,
+    /// `labels/too-long`, `engine/not-finite`, `gpu/lost`, and what `watch` returns.
+    pub async fn given_negatives(
+        &self,
+        classes: &Classes,
+        words: &[String],
+        watch: &dyn Watch,
+    ) -> Result<Arc<Negatives>> {
+        if words.len() > MAX_GIVEN {
+            return Err(Error::new(
+                Kind::NegativesInvalid,
+                format!(
+                    "Give at most {MAX_GIVEN} negative labels, not {}.",
+                    words.len()
+                ),
+            ));
+        }
+        let excluder = Excluder::new(&classes.labels, &[], Synonyms::bundled());
+        let mut seen = BTreeSet::new();
+        let (mut labels, mut excluded) = (Vec::new(), Vec::new());
+        for word in words {
+            match excluder.reject_added(word, &mut seen) {
+                Some(because) => excluded.push(Excluded {
+                    word: word.clone(),
+                    because,
+                }),
+                None => labels.push((word.trim().to_owned(), false)),
+            }
+        }
+        if labels.is_empty() {
+            return Err(Error::new(
+                Kind::NegativesEmpty,
+                "No negative label is left: give words that name none of the classes.",
+            ));
+        }
+        self.encoded_negatives(classes, labels, excluded, watch)
+            .await
+    }
+
+    /// The negative labels of `classes`, mined with the defaults where there are none yet.
+    pub(super) async fn negatives_of(
+        &self,
+        classes: &Classes,
+        watch: &dyn Watch,
+    ) -> Result<Arc<Negatives>> {
+        if let Some(found) = classes.negatives.get() {
+            return Ok(found.clone());
+        }
+        let mined = self
+            .negatives(classes, &MiningOptions::default(), watch)
+            .await?;
+        Ok(classes.negatives.get_or_init(|| mined).clone())
+    }
+
+    /// Encodes labels, of which the marked ones are adjectives.
+    async fn encoded_negatives(
+        &self,
+        classes: &Classes,
+        labels: Vec<(String, bool)>,
+        excluded: Vec<Excluded>,
+        watch: &dyn Watch,
+    ) -> Result<Arc<Negatives>> {
+        let d = self.clip.config.projection_dim;
+        let adjective = [Template::parse(ADJECTIVE_TEMPLATE)?];
+        let mut features = vec![0f32; labels.len() * d];
+        for (templates, marked) in [(classes.templates.as_slice(), false), (&adjective, true)] {
+            let (places, names): (Vec<usize>, Vec<&str>) = labels
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, adjective))| *adjective == marked)
+                .map(|(place, (name, _))| (place, name.as_str()))
+                .unzip();
+            let rows = self
+                .in_chunks("negatives", &names, templates, watch)
+                .await?;
+            for (place, row) in places.iter().zip(rows.chunks_exact(d)) {
+                features[place * d..(place + 1) * d].copy_from_slice(row);
+            }
+        }
+        let labels: Vec<String> = labels.into_iter().map(|(name, _)| name).collect();
+        Ok(Arc::new(Negatives {
+            sha256: ordered_list_sha256(&labels),
+            labels,
+            features,
+            excluded,
+            learned: false,
+        }))
+    }
+
+    /// Features of `names` behind `templates`, [N, d], with a step of the watch before each chunk.
+    async fn in_chunks<S: AsRef<str>>(
+        &self,
+        stage: &'static str,
+        names: &[S],
+        templates: &[Template],
+        watch: &dyn Watch,
+    ) -> Result<Vec<f32>> {
+        let mut features = Vec::with_capacity(names.len() * self.clip.config.projection_dim);
+        for (number, part) in names.chunks(CHUNK).enumerate() {
+            watch.step(stage, number * CHUNK, names.len()).await?;
+            features.extend(self.ensemble(part, templates).await?.0);
+        }
+        Ok(features)
+    }
+
+    /// The vocabulary with its features, encoded at the first call.
+    async fn candidates(&self, watch: &dyn Watch) -> Result<Arc<Encoded>> {
+        let ready = lock(&self.candidates.encoded).clone();
+        if let Some(ready) = ready {
+            return Ok(ready);
+        }
+        let own = lock(&self.candidates.own).clone();
+        let vocabulary = match own {
+            Some(own) => own,
+            None => Vocabulary::bundled()?,
+        };
+        let d = self.clip.config.projection_dim;
+        let candidates = vocabulary.candidates();
+        let mut features = Vec::with_capacity(candidates.len() * d);
+        for part in candidates.chunks(CHUNK) {
+            let done = features.len() / d;
+            watch.step("vocabulary", done, candidates.len()).await?;
+            let texts: Vec<String> = part.iter().map(|c| c.text()).collect();
+            features.extend(self.embed_texts(&texts).await?.0);
+        }
+        let encoded = Arc::new(Encoded {
+            vocabulary,
+            features,
+        });
+        *lock(&self.candidates.encoded) = Some(encoded.clone());
+        Ok(encoded)
+    }
+}
+
+/// A value is whole even where another thread panicked beside it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

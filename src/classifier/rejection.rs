@@ -1,0 +1,257 @@
+//! Is it none of these? The score of an image beside its classes, and the verdict where a threshold
+//! is calibrated.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::negatives::Negatives;
+use super::{Classes, Classifier, ClassifyOptions, tuning};
+use crate::error::{Error, Kind, Result};
+use crate::ood::negatives::nearest;
+use crate::ood::score::{Score, ScoreInput, ScoreParameters, by_name};
+use crate::ood::similarity::{Rows, cosines};
+use crate::ood::threshold::{Calibration, CalibrationKey};
+use crate::watch::Watch;
+
+/// The score where none is named: it needs neither negative labels nor patches.
+pub const DEFAULT_SCORE: &str = "mcm";
+
+/// The negative labels that are named as hints at what the image shows instead.
+const HINTS: usize = 3;
+
+/// Which score, and what it is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OodOptions {
+    /// A name of [`crate::ood::score::REGISTRY`].
+    pub score: String,
+    /// Temperature on cosines; the score's own for this model where it is left out.
+    pub tau: Option<f64>,
+    /// Groups of negative labels; 100 where it is left out.
+    pub groups: Option<usize>,
+    /// Weight of GL-MCM's local term; 0.5 where it is left out.
+    pub local_weight: Option<f64>,
+    /// A threshold; it must have been calibrated for exactly this use.
+    pub calibration: Option<Arc<Calibration>>,
+}
+
+impl Default for OodOptions {
+    fn default() -> Self {
+        Self::named(DEFAULT_SCORE)
+    }
+}
+
+impl OodOptions {
+    /// The score called `name` with its defaults and without a threshold.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            score: name.into(),
+            tau: None,
+            groups: None,
+            local_weight: None,
+            calibration: None,
+        }
+    }
+}
+
+/// Whether an image is any of the classes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ood {
+    /// The score's name.
+    pub score: &'static str,
+    /// Its value; higher means more in-distribution.
+    pub value: f64,
+    /// Accepted at or above; none until calibrated.
+    pub threshold: Option<f64>,
+    /// Whether the value is below the threshold; none until calibrated.
+    pub is_outlier: Option<bool>,
+    /// The negative labels most similar to the image, the most similar first; empty where the score
+    /// reads none.
+    pub nearest_negatives: Vec<String>,
+}
+
+/// What is known of one image: L2-normalised features of one model, of width d.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The image, [d].
+    pub feature: &'a [f32],
+    /// Its patches, [N, d]; empty where the score reads none.
+    pub patches: &'a [f32],
+    /// The class names as they answered for this image, [K, d].
+    pub texts: &'a [f32],
+}
+
+/// A score that is ready for one class list: settings resolved, negative labels encoded, threshold
+/// checked.
+pub struct Rejection {
+    score: &'static dyn Score,
+    parameters: ScoreParameters,
+    negatives: Option<Arc<Negatives>>,
+    calibration: Option<Arc<Calibration>>,
+}
+
+impl Rejection {
+    /// Whether [`judge`](Self::judge) reads [`Seen::patches`].
+    pub fn needs_patches(&self) -> bool {
+        self.score.needs().patches
+    }
+
+    /// The parameters that the score reads; the others are neutral.
+    pub fn parameters(&self) -> ScoreParameters {
+        self.parameters
+    }
+
+    /// Scores one image.
+    ///
+    /// # Errors
+    /// `labels/empty`, `options/invalid` where patches are missing, `engine/not-finite`,
+    /// `engine/internal` where the widths differ.
+    pub fn judge(&self, seen: Seen<'_>) -> Result<Ood> {
+        let d = seen.feature.len();
+        let image = Rows::new(seen.feature, d)?;
+        let texts = Rows::new(seen.texts, d)?;
+        let classes = cosines(image, texts)?;
+        let negatives = match &self.negatives {
+            Some(negatives) => cosines(image, Rows::new(negatives.features.as_slice(), d)?)?,
+            None => Vec::new(),
+        };
+        let patches = if self.needs_patches() {
+            cosines(Rows::new(seen.patches, d)?, texts)?
+        } else {
+            Vec::new()
+        };
+        let input = ScoreInput {
+            classes: &classes,
+            negatives: &negatives,
+            patches: &patches,
+        };
+        let value = self.score.score(&input, &self.parameters)?;
+        let is_outlier = match &self.calibration {
+            Some(calibration) => Some(calibration.is_outlier(value)?),
+            None => None,
+        };
+        let labels = self.negatives.iter().flat_map(|n| {
+            nearest(&negatives, HINTS)
+                .into_iter()
+                .map(|index| n.labels[index].clone())
+        });
+        Ok(Ood {
+            score: self.score.name(),
+            value,
+            threshold: self.calibration.as_ref().map(|c| c.threshold),
+            is_outlier,
+            nearest_negatives: labels.collect(),
+        })
+    }
+}
+
+impl Classifier {
+    /// The score `ood` for images that are classified with `options`. Negative labels are mined
+    /// here where the score reads them and the classes have none yet.
+    ///
+    /// # Errors
+    /// `options/invalid` for an unknown score, for parameters outside their range, and for a score
+    /// on learned contexts without such; `calibration/mismatch`; those of
+    /// [`negatives`](Self::negatives).
+    pub async fn rejection(
+        &self,
+        classes: &Classes,
+        options: &ClassifyOptions,
+        ood: &OodOptions,
+        watch: &dyn Watch,
+    ) -> Result<Rejection> {
+        let (score, parameters) = self.score(ood)?;
+        let negatives = self.read_by(score, classes, watch).await?;
+        if let Some(calibration) = &ood.calibration {
+            calibration.matches(&self.key(
+                classes,
+                options,
+                score,
+                parameters,
+                negatives.as_deref(),
+            )?)?;
+        }
+        Ok(Rejection {
+            score,
+            parameters,
+            negatives,
+            calibration: ood.calibration.clone(),
+        })
+    }
+
+    /// Everything that a threshold for the score `ood` and images classified with `options` depends
+    /// on. Negative labels are mined as in [`rejection`](Self::rejection).
+    ///
+    /// # Errors
+    /// Those of [`rejection`](Self::rejection) but `calibration/mismatch`.
+    pub async fn calibration_key(
+        &self,
+        classes: &Classes,
+        options: &ClassifyOptions,
+        ood: &OodOptions,
+        watch: &dyn Watch,
+    ) -> Result<CalibrationKey> {
+        let (score, parameters) = self.score(ood)?;
+        let negatives = self.read_by(score, classes, watch).await?;
+        self.key(classes, options, score, parameters, negatives.as_deref())
+    }
+
+    fn score(&self, ood: &OodOptions) -> Result<(&'static dyn Score, ScoreParameters)> {
+        let score = by_name(&ood.score)?;
+        let mut parameters = score.defaults(f64::from(self.clip.logit_scale));
+        if let Some(tau) = ood.tau {
+            parameters.tau = tau;
+        }
+        if let Some(groups) = ood.groups {
+            parameters.groups = groups;
+        }
+        if let Some(weight) = ood.local_weight {
+            parameters.local_weight = weight;
+        }
+        Ok((score, score.relevant(&parameters)))
+    }
+
+    /// The negative labels that `score` reads, if any.
+    async fn read_by(
+        &self,
+        score: &dyn Score,
+        classes: &Classes,
+        watch: &dyn Watch,
+    ) -> Result<Option<Arc<Negatives>>> {
+        let needs = score.needs();
+        if needs.learned_contexts && !classes.negatives().is_some_and(|n| n.learned) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!(
+                    "The score {} needs a prompt that was trained with negative labels: train one \
+                     with the recipe lapt, or choose neglabel.",
+                    score.name()
+                ),
+            ));
+        }
+        if !needs.negatives {
+            return Ok(None);
+        }
+        self.negatives_of(classes, watch).await.map(Some)
+    }
+
+    fn key(
+        &self,
+        classes: &Classes,
+        options: &ClassifyOptions,
+        score: &dyn Score,
+        parameters: ScoreParameters,
+        negatives: Option<&Negatives>,
+    ) -> Result<CalibrationKey> {
+        Ok(CalibrationKey {
+            model_sha256: self.report.model_sha256.clone(),
+            quantization: self.report.quantisation.name().to_owned(),
+            prompt_sha256: classes.prompt_sha256.clone(),
+            classes_sha256: classes.sha256().to_owned(),
+            negatives_sha256: negatives.map(|n| n.sha256.clone()),
+            score: score.name().to_owned(),
+            parameters,
+            tuning: tuning::described(options)?,
+        })
+    }
+}

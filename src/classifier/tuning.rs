@@ -1,0 +1,146 @@
+//! From one photo to a tuned answer.
+
+use super::answer::{ClassifyOptions, KeptView, Method, Timings, Tuning};
+use super::{Answered, Classes, Classifier, rank};
+use crate::clock::now;
+use crate::error::{Error, Kind, Result};
+use crate::image::Rgb8;
+use crate::image::views::{ViewMaker, ViewPlan};
+use crate::tune::{Config, Text, tune};
+use crate::watch::Watch;
+
+/// Views where none are asked for, as TPT and DiffTPT.
+const DEFAULT_VIEWS: usize = 64;
+
+/// Most gradient steps.
+const MAX_STEPS: usize = 100;
+
+/// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
+const ROWS_PER_PASS: usize = 1024;
+
+/// The method's values with what the caller changed.
+fn config(options: &ClassifyOptions, views: usize) -> Result<Config> {
+    let mut config = match options.tune {
+        Method::DiffTptLite => Config::difftpt_lite(),
+        Method::Tpt | Method::None => Config::tpt(views),
+    };
+    if let Some(steps) = options.steps {
+        config.steps = steps;
+    }
+    if let Some(rho) = options.rho {
+        config.rho = rho;
+    }
+    if !(1..=MAX_STEPS).contains(&config.steps)
+        || views == 0
+        || !(config.rho > 0.0 && config.rho <= 1.0)
+    {
+        let sentence = format!(
+            "Tuning takes at least one view, 1 to {MAX_STEPS} steps and a rho above 0 and at most 1."
+        );
+        return Err(Error::new(Kind::OptionInvalid, sentence));
+    }
+    Ok(config)
+}
+
+/// Everything that changes what tuning does, in one line; `none` without tuning.
+///
+/// # Errors
+/// `options/invalid`.
+pub(super) fn described(options: &ClassifyOptions) -> Result<String> {
+    if options.tune == Method::None {
+        return Ok(Method::None.name().to_owned());
+    }
+    let views = options.views.unwrap_or(DEFAULT_VIEWS);
+    let config = config(options, views)?;
+    Ok(format!(
+        "{} views={views} steps={} rho={} seed={} augmix={}",
+        options.tune.name(),
+        config.steps,
+        config.rho,
+        options.seed,
+        options.augmix
+    ))
+}
+
+impl Classifier {
+    /// Makes views, tunes the context on them and answers for the plain one.
+    pub(super) async fn tuned(
+        &self,
+        classes: &Classes,
+        image: &Rgb8,
+        options: &ClassifyOptions,
+        timings: &mut Timings,
+        watch: &dyn Watch,
+    ) -> Result<Answered> {
+        let views = options.views.unwrap_or(DEFAULT_VIEWS);
+        let config = config(options, views)?;
+        let plan = match options.tune {
+            Method::DiffTptLite => ViewPlan::difftpt_lite(views, &[]),
+            Method::Tpt | Method::None => ViewPlan::tpt(views, options.augmix),
+        };
+        let maker = ViewMaker::new(image, &self.preprocess, &plan, options.seed)?;
+        let vision = &self.clip.vision.config;
+        let tokens = (vision.image_size / vision.patch_size).pow(2) + 1;
+        let per_pass = (ROWS_PER_PASS / tokens).max(1);
+        let mut features = Vec::new();
+        let mut thumbnails = Vec::with_capacity(views);
+        for first in (0..views).step_by(per_pass) {
+            watch.step("views", first, views).await?;
+            let start = now();
+            let mut pixels = Vec::new();
+            for index in first..views.min(first + per_pass) {
+                let view = maker.view(index)?;
+                pixels.extend(view.chw);
+                thumbnails.push(view.thumb);
+            }
+            timings.preprocess += now() - start;
+            let start = now();
+            features.extend(self.embed_pixels(&pixels).await?);
+            timings.encode += now() - start;
+        }
+        watch.step("views", views, views).await?;
+
+        let start = now();
+        let text = Text {
+            tower: &self.clip.text,
+            sot: self.tokenizer.sot(),
+            logit_scale: self.clip.logit_scale,
+        };
+        let tuned = tune(
+            text,
+            &classes.names,
+            &classes.context,
+            &features,
+            &config,
+            watch,
+        )
+        .await?;
+        timings.tune = now() - start;
+        let kept_views = tuned
+            .selected
+            .iter()
+            .map(|index| KeptView {
+                index: *index,
+                entropy: tuned.entropies[*index],
+                size: thumbnails[*index].width,
+                thumbnail: thumbnails[*index].data.clone(),
+            })
+            .collect();
+        let tuning = Tuning {
+            views: tuned.views,
+            kept: tuned.selected.len(),
+            guarded: tuned.guarded,
+            entropy_before: tuned.entropy_before(),
+            entropy_after: tuned.entropy_after(),
+            predictions_before: rank(&tuned.logits_before, &classes.labels),
+            kept_views,
+        };
+        features.truncate(self.clip.config.projection_dim);
+        Ok(Answered {
+            predictions: rank(&tuned.logits_after, &classes.labels),
+            tuning: Some(tuning),
+            feature: features,
+            texts: Some(tuned.text_features),
+        })
+    }
+}

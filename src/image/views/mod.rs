@@ -1,0 +1,262 @@
+//! Many views of one photo, for test-time tuning.
+//!
+//! View 0 is always the plain view. Each other view draws from its own generator, derived from
+//! the seed and the view's number, so a view is the same bits whichever views are made beside it
+//! and in whichever order.
+
+mod augmix;
+mod blur;
+mod corrupt;
+mod layout;
+mod random_resized_crop;
+mod recompress;
+mod strong;
+mod style;
+mod tone;
+mod warp;
+
+pub use augmix::{Op, augmix};
+pub use blur::gaussian_blur;
+pub use corrupt::{corrupt, corruption_names, parse_corruption};
+pub use layout::{cutout, zoom_out};
+pub use random_resized_crop::{CropRange, mirror, random_resized_crop};
+pub use recompress::recompress;
+pub use strong::{Strong, jitter, perspective};
+pub use style::{amplitude_transfer, statistics_transfer};
+pub use tone::{
+    autocontrast, brightness, contrast, equalize, greyscale, hue, luma, posterize, saturation,
+    solarize,
+};
+pub use warp::{Map, warp};
+
+use std::borrow::Cow;
+
+use super::{Filter, Preprocess, Rect, Rgb8, resize, resize_crop, to_chw};
+use crate::error::{Error, Kind, Result};
+use crate::rng::Rng;
+
+/// One view of a photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// The model's input, CHW, normalised.
+    pub chw: Vec<f32>,
+    /// The same as a picture, at the model's input size.
+    pub thumb: Rgb8,
+    /// How it was made.
+    pub kind: ViewKind,
+}
+
+/// How a view was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ViewKind {
+    /// The model's ordinary preprocessing.
+    Plain,
+    /// A random crop, perhaps mirrored.
+    Crop,
+    /// A random crop mixed with augmented copies of itself.
+    AugMix,
+    /// A strong change of the full frame; the first one where two were made.
+    Strong(Strong),
+    /// A picture that the user supplied.
+    Variant,
+}
+
+/// Which views to make. The plain view comes first and is not counted in the fields.
+#[derive(Debug, Clone, Default)]
+pub struct ViewPlan<'a> {
+    /// Random crops.
+    pub crops: usize,
+    /// Whether the crops are AugMixed.
+    pub augmix: bool,
+    /// Strong views.
+    pub strong: usize,
+    /// Other pictures of the user, whose style strong views borrow. May be empty.
+    pub gallery: &'a [Rgb8],
+    /// Pictures made elsewhere from this photo; each becomes one view by plain preprocessing.
+    pub variants: &'a [Rgb8],
+    /// When set, a photo whose shorter side is longer than this is first scaled down to it
+    /// (bicubic), and crops are taken from that: quicker on large photos, no longer exactly TPT.
+    pub source_edge: Option<u32>,
+}
+
+/// Views beyond this number are refused.
+pub const MAX_VIEWS: usize = 1024;
+
+impl<'a> ViewPlan<'a> {
+    /// TPT: `views` in all, one plain and the rest random crops; `augmix` as on fine-grained
+    /// sets.
+    pub fn tpt(views: usize, augmix: bool) -> Self {
+        Self {
+            crops: views.saturating_sub(1),
+            augmix,
+            ..Self::default()
+        }
+    }
+
+    /// DiffTPT-lite: `views` in all, one plain, half of the rest (rounded down) random crops and
+    /// the others strong views: 64 are 1 + 31 + 32. No diffusion model is involved.
+    pub fn difftpt_lite(views: usize, gallery: &'a [Rgb8]) -> Self {
+        let others = views.saturating_sub(1);
+        Self {
+            crops: others / 2,
+            strong: others - others / 2,
+            gallery,
+            ..Self::default()
+        }
+    }
+
+    /// All views with the plain one; never 0.
+    pub fn total(&self) -> usize {
+        1usize
+            .saturating_add(self.crops)
+            .saturating_add(self.strong)
+            .saturating_add(self.variants.len())
+    }
+}
+
+/// Makes the views of one photo, one at a time.
+pub struct ViewMaker<'a> {
+    photo: Cow<'a, Rgb8>,
+    plain: Rgb8,
+    preprocess: &'a Preprocess,
+    plan: &'a ViewPlan<'a>,
+    seed: u64,
+}
+
+impl<'a> ViewMaker<'a> {
+    /// Prepares the plain view. [`Kind::OptionInvalid`] for more than [`MAX_VIEWS`] views or a
+    /// zero `source_edge`; else the errors of [`resize_crop`].
+    pub fn new(
+        photo: &'a Rgb8,
+        preprocess: &'a Preprocess,
+        plan: &'a ViewPlan<'a>,
+        seed: u64,
+    ) -> Result<Self> {
+        if plan.total() > MAX_VIEWS {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!("{} views are more than {MAX_VIEWS}", plan.total()),
+            ));
+        }
+        let plain = resize_crop(photo, preprocess)?;
+        let photo = match plan.source_edge {
+            Some(0) => {
+                return Err(Error::new(
+                    Kind::OptionInvalid,
+                    "source_edge must be at least 1",
+                ));
+            }
+            Some(edge) if photo.width.min(photo.height) > edge => {
+                Cow::Owned(scale_down(photo, edge)?)
+            }
+            _ => Cow::Borrowed(photo),
+        };
+        Ok(Self {
+            photo,
+            plain,
+            preprocess,
+            plan,
+            seed,
+        })
+    }
+
+    /// How many views there are, at least 1.
+    pub fn total(&self) -> usize {
+        self.plan.total()
+    }
+
+    /// View number `index`, in 0..[`Self::total`]: plain, crops, strong views, variants.
+    ///
+    /// [`Kind::OptionInvalid`] for a number beyond.
+    pub fn view(&self, index: usize) -> Result<View> {
+        let mut rng = Rng::derive(self.seed, index as u64);
+        let p = self.preprocess;
+        let Some(number) = index.checked_sub(1) else {
+            return Ok(self.finish(self.plain.clone(), ViewKind::Plain));
+        };
+        if number < self.plan.crops {
+            let size = (p.crop_width, p.crop_height);
+            let crop = random_resized_crop(&self.photo, size, &CropRange::default(), &mut rng)?;
+            if !self.plan.augmix {
+                return Ok(self.finish(crop, ViewKind::Crop));
+            }
+            let chw = augmix(&crop, p, &mut rng);
+            return Ok(View {
+                thumb: from_chw(&chw, p),
+                chw,
+                kind: ViewKind::AugMix,
+            });
+        }
+        let number = number - self.plan.crops;
+        if number < self.plan.strong {
+            let material = strong::Material {
+                photo: &self.photo,
+                plain: &self.plain,
+                gallery: self.plan.gallery,
+                preprocess: p,
+            };
+            let (view, kind) = strong::strong_view(&material, number, &mut rng)?;
+            return Ok(self.finish(view, ViewKind::Strong(kind)));
+        }
+        let number = number - self.plan.strong;
+        let variant = self.plan.variants.get(number).ok_or_else(|| {
+            Error::new(
+                Kind::OptionInvalid,
+                format!("there is no view {index} among {}", self.total()),
+            )
+        })?;
+        Ok(self.finish(resize_crop(variant, p)?, ViewKind::Variant))
+    }
+
+    fn finish(&self, thumb: Rgb8, kind: ViewKind) -> View {
+        View {
+            chw: to_chw(&thumb, self.preprocess),
+            thumb,
+            kind,
+        }
+    }
+}
+
+/// All views of `photo` under `plan`. See [`ViewMaker`] to make them one at a time.
+pub fn make_views(
+    photo: &Rgb8,
+    preprocess: &Preprocess,
+    plan: &ViewPlan,
+    seed: u64,
+) -> Result<Vec<View>> {
+    let maker = ViewMaker::new(photo, preprocess, plan, seed)?;
+    (0..maker.total()).map(|index| maker.view(index)).collect()
+}
+
+fn scale_down(photo: &Rgb8, edge: u32) -> Result<Rgb8> {
+    let short = f64::from(photo.width.min(photo.height));
+    let side = |length: u32| (f64::from(length) * f64::from(edge) / short) as u32;
+    let (width, height) = (side(photo.width).max(1), side(photo.height).max(1));
+    let whole = Rect {
+        x: 0,
+        y: 0,
+        width,
+        height,
+    };
+    resize(
+        photo,
+        photo.bounds(),
+        (width, height),
+        whole,
+        Filter::Bicubic,
+    )
+}
+
+/// The picture whose normalised form is nearest to `chw`.
+fn from_chw(chw: &[f32], p: &Preprocess) -> Rgb8 {
+    let plane = chw.len() / 3;
+    let mut image = Rgb8::filled(p.crop_width, p.crop_height, [0; 3]);
+    for (i, pixel) in image.data.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+        for (channel, value) in pixel.iter_mut().enumerate() {
+            let normalised = chw[channel * plane + i];
+            let byte = f64::from(normalised * p.std[channel] + p.mean[channel]) / p.rescale;
+            *value = byte.round() as u8;
+        }
+    }
+    image
+}

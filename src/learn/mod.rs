@@ -1,0 +1,3 @@
+//! Fitting a prompt.
+
+pub mod optimiser;

@@ -1,0 +1,130 @@
+//! The shared-prefix text tower against the full-length form: features and context gradients.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use promptlens::classifier::Classifier;
+use promptlens::clip::read;
+use promptlens::clip::text::TextTower;
+use promptlens::device::Choice;
+use promptlens::kernels::floats;
+use promptlens::prompt::context::{Names, Pass};
+use promptlens::weights::Quantisation;
+
+use crate::common::{relative_error, shared};
+use crate::kernels::values;
+
+/// Features [K, d] of every prompt at the model's full length, each row on its own, and
+/// d sum(features * c) / d context.
+fn full(
+    tower: &TextTower,
+    sot: u32,
+    names: &Names,
+    context: &[f32],
+    c: &[f32],
+) -> (Vec<f32>, Vec<f32>) {
+    let (w, length) = (tower.config.width, tower.config.context_length);
+    let (k, m) = (names.suffixes.len(), context.len() / w);
+    let device = &tower.device;
+    let leaf = floats(context.to_vec(), [m, w], device)
+        .autodiff()
+        .require_grad();
+    let start = floats(tower.embed(&[sot], 0), [1, 1, w], device).repeat_dim(0, k);
+    let learned = (leaf.clone() + tower.positions(1, m))
+        .unsqueeze::<3>()
+        .repeat_dim(0, k);
+    let rest: Vec<f32> = names
+        .suffixes
+        .iter()
+        .flat_map(|suffix| {
+            let mut ids = suffix.clone();
+            ids.resize(length - 1 - m, 0);
+            tower.embed(&ids, 1 + m)
+        })
+        .collect();
+    let rest = floats(rest, [k, length - 1 - m, w], device);
+    let mut x = Tensor::cat(vec![start, learned, rest], 1);
+    for block in &tower.blocks {
+        x = block.forward(x, None);
+    }
+    let at: Vec<i32> = names
+        .suffixes
+        .iter()
+        .enumerate()
+        .map(|(i, s)| (i * length + m + s.len()) as i32)
+        .collect();
+    let at = Tensor::<1, Int>::from_data(TensorData::new(at, [k]), device);
+    let rows = x.reshape([k * length, w]).select(0, at);
+    let features = tower
+        .projection
+        .forward(tower.last.forward(rows), None, None);
+    let d = features.dims()[1];
+    let grads = (features.clone() * floats(c.to_vec(), [k, d], device))
+        .sum()
+        .backward();
+    let gradient = leaf.grad(&grads).expect("a gradient");
+    let host = |x: Tensor<2>| pollster::block_on(read(x)).expect("finite values");
+    (host(features.inner()), host(gradient))
+}
+
+fn check(model: &str, choice: Choice, classes: usize) {
+    let Some(dir) = shared(model) else { return };
+    let model =
+        pollster::block_on(Classifier::open(&dir, choice, Some(Quantisation::None))).unwrap();
+    let tower = &model.clip.text;
+    let (w, d, vocabulary) = (
+        tower.config.width,
+        model.clip.config.projection_dim,
+        tower.config.vocab_size as u32,
+    );
+    // Token ids that need no words, so that random vocabularies serve as well.
+    let (sot, eot) = (vocabulary - 2, vocabulary - 1);
+    let suffixes = (0..classes as u32)
+        .map(|i| {
+            let mut ids: Vec<u32> = (0..1 + i % 4)
+                .map(|j| (i * 7 + j * 13 + 5) % (vocabulary - 2))
+                .collect();
+            ids.push(eot);
+            ids
+        })
+        .collect();
+    let names = Names {
+        suffixes,
+        truncated: 0,
+    };
+    let context: Vec<f32> = values(4 * w, 3).iter().map(|v| v * 0.05).collect();
+    let c = values(classes * d, 9);
+
+    let (features, pass) = pollster::block_on(Pass::forward(tower, sot, &names, &context)).unwrap();
+    let longest = 5.min(classes + 1);
+    assert_eq!(pass.rows.full, classes * tower.config.context_length);
+    assert!(
+        pass.rows.processed >= 1 + 4 + classes * 2
+            && pass.rows.processed <= (1 + 4) * 8 + classes * longest
+    );
+    let gradient = pollster::block_on(pass.backward(&c)).unwrap();
+    let (expected, slope) = full(tower, sot, &names, &context, &c);
+    let (f, g) = (
+        relative_error(&features, &expected),
+        relative_error(&gradient, &slope),
+    );
+    println!("{classes} classes: features {f:.1e}, gradient {g:.1e}");
+    assert!(f <= 1e-5, "{classes} classes: features {f:.2e}");
+    assert!(g <= 1e-5, "{classes} classes: gradient {g:.2e}");
+}
+
+#[test]
+fn one_ten_and_a_thousand_classes_match_on_a_random_model() {
+    for classes in [1, 10, 1000] {
+        check("fixtures/tiny-rand", Choice::Cpu, classes);
+    }
+}
+
+#[test]
+fn ten_classes_match_on_a_trained_model() {
+    check("models/mini-0", Choice::Cpu, 1);
+    check("models/mini-0", Choice::Cpu, 10);
+}
+
+#[test]
+fn ten_classes_match_on_the_gpu() {
+    check("fixtures/tiny-rand", Choice::WebGpu, 10);
+}

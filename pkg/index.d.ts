@@ -6,7 +6,11 @@ export type Quantization = "q8" | "q4" | "none";
 
 /** One step of something long. */
 export interface ProgressEvent {
-  /** What is being done, for example `"engine"`, `"weights"` or `"self-test"`. */
+  /**
+   * What is being done: `"engine"`, `"configuration"`, `"weights"`, `"self-test"` while loading;
+   * `"encode"`, `"views"`, `"tune"` for an image; `"vocabulary"`, `"mining"`, `"negatives"` for
+   * negative labels; `"calibrate"`.
+   */
   stage: string;
   /** Units done so far: bytes while something is loaded. */
   loaded: number;
@@ -68,8 +72,127 @@ export interface ClassesOptions extends CallOptions {
   templates?: string[];
 }
 
+/** A score for "none of these"; higher always means that the image is more likely one of the classes. */
+export type OodScore = "mcm" | "max-logit" | "energy" | "entropy" | "variance" | "gl-mcm" | "neglabel" | "lapt";
+
 export interface ClassifyOptions extends CallOptions {
+  /**
+   * Test-time tuning of the prompt on the image itself. `"tpt"`: random crops, one step.
+   * `"difftpt-lite"`: the filters and steps of DiffTPT over stronger changes of the image, without
+   * its diffusion model.
+   * @default "none"
+   */
+  tune?: "none" | "tpt" | "difftpt-lite";
+  /** Views in all, the image itself among them. @default 64 */
+  views?: number;
+  /** Gradient steps, 1 to 100; when left out 1 for `"tpt"` and 4 for `"difftpt-lite"`. */
+  steps?: number;
+  /** Decides every random view; a whole number from 0. @default 0 */
+  seed?: number;
+  /**
+   * Share of the views that is kept, the surest, above 0 and at most 1; when left out 0.1 for
+   * `"tpt"` (0.25 below 32 views) and 0.3 for `"difftpt-lite"`.
+   */
+  rho?: number;
+  /** Whether the crops of `"tpt"` are AugMixed, as in its paper on fine-grained classes. @default false */
+  augmix?: boolean;
+  /** `false` switches the score off. @default "mcm" */
+  ood?: OodScore | false;
+  /** Temperature on cosines; the score's own for this model when left out. */
+  tau?: number;
+  /** Groups of negative labels. @default 100 */
+  groups?: number;
+  /** Weight of GL-MCM's local term. @default 0.5 */
+  localWeight?: number;
+  /** Exactly these negative labels instead of the mined ones. */
+  negatives?: string[];
   onProgress?: (event: ProgressEvent) => void;
+}
+
+/** Whether an image is any of the classes. */
+export interface Ood {
+  score: OodScore;
+  /** Higher means more in-distribution. */
+  value: number;
+  /** Accepted at or above; `null` until calibrated for these options. */
+  threshold: number | null;
+  /** `null` until calibrated for these options. */
+  isOutlier: boolean | null;
+  /** The negative labels most similar to the image; empty where the score reads none. */
+  nearestNegatives: string[];
+  /** Why a threshold that was calibrated does not hold for these options. */
+  stale: string | null;
+}
+
+/** A fitted threshold. */
+export interface Calibration {
+  score: OodScore;
+  threshold: number;
+  /** Images scored. */
+  n: number;
+  /** Rank of the threshold among the ascending scores, from 1. */
+  m: number;
+  /** 95 % interval of the true share of such images that the threshold rejects. */
+  interval: { low: number; high: number };
+  /** The score of every image that could be scored, in the order given. */
+  scores: number[];
+  /** Images that could not be scored. */
+  failures: { index: number; code: string; message: string }[];
+  /** Text that {@link Classes.useCalibration} takes. */
+  file: string;
+}
+
+export interface NegativesOptions extends CallOptions {
+  /** Share of the vocabulary that is kept. @default 0.15 */
+  share?: number;
+  /** Words never to use. */
+  struck?: string[];
+  /** Words to use whatever their similarity. */
+  added?: string[];
+  onProgress?: (event: ProgressEvent) => void;
+}
+
+/** Words that stand against the classes. */
+export interface Negatives {
+  labels: string[];
+  /** Words left out, and why. */
+  excluded: {
+    word: string;
+    because: {
+      reason: "same-name" | "part-of-name" | "compound" | "synonym" | "struck" | "duplicate" | "empty";
+      class?: string;
+    };
+  }[];
+}
+
+/** A view that steered the prompt. */
+export interface KeptView {
+  /** Its number; 0 is the image itself. */
+  index: number;
+  /** Entropy in nats of its answer before tuning. */
+  entropy: number;
+  /** Side of the square thumbnail, in pixels. */
+  size: number;
+  /** `size * size` RGB pixels, rows from the top. */
+  thumbnail: Uint8Array;
+}
+
+/** What test-time tuning did. */
+export interface Tuning {
+  /** Views made, the image itself among them. */
+  views: number;
+  /** Views that steered the prompt. */
+  kept: number;
+  /** Whether something was not finite, so that the untuned answer stands. */
+  guarded: boolean;
+  /** Entropy in nats of the mean answer for the kept views, before the first step. */
+  entropyBefore: number;
+  /** The same after the last step. */
+  entropyAfter: number;
+  /** The answer without tuning, highest probability first. */
+  predictionsBefore: Prediction[];
+  /** The kept views, surest first. */
+  keptViews: KeptView[];
 }
 
 export interface Prediction {
@@ -81,6 +204,10 @@ export interface Prediction {
 export interface Result {
   /** Every class, highest probability first. */
   predictions: Prediction[];
+  /** Whether it is any of the classes; `null` where that was switched off. */
+  ood: Ood | null;
+  /** `null` without tuning. */
+  tuning: Tuning | null;
   /** Milliseconds per step. */
   timings: { decode: number; preprocess: number; encode: number; tune: number; total: number };
 }
@@ -119,6 +246,15 @@ export class Classes {
   readonly labels: readonly string[];
   /** The probability of each class for one image file, highest first. */
   classify(image: ImageSource, options?: ClassifyOptions): Promise<Result>;
+  /**
+   * Fits the threshold that accepts 95 % of images like these (at least 19). Later answers with the
+   * same options use it.
+   */
+  calibrate(images: Iterable<ImageSource>, options?: ClassifyOptions): Promise<Calibration>;
+  /** Takes a threshold that was kept as {@link Calibration.file}. */
+  useCalibration(file: string): Promise<void>;
+  /** Mines negative labels afresh; later answers use them. */
+  mineNegatives(options?: NegativesOptions): Promise<Negatives>;
   /** Releases the text features, after the calls already made. */
   free(): void;
 }

@@ -117,9 +117,52 @@ export class Classes {
    * @returns {Promise<import("./index.js").Result>}
    */
   async classify(image, { signal, onProgress, ...options } = {}) {
-    if (this.#freed) throw new PromptLensError("engine/freed", "These classes were freed. Make new ones.");
-    const args = { classes: this.#id, image: blobOf(image), options: defined(options) };
+    const args = { classes: this.#set(), image: blobOf(image), options: defined(options) };
     return this.#engine.call("classify", args, { signal, onProgress });
+  }
+
+  /**
+   * Fits the threshold below which an image is none of the classes, so that 95 % of images like
+   * these are accepted. Later calls of {@link Classes#classify} with the same options use it.
+   *
+   * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images at least 19 that show the classes
+   * @param {import("./index.js").ClassifyOptions} [options]
+   * @returns {Promise<import("./index.js").Calibration>}
+   */
+  async calibrate(images, { signal, onProgress, ...options } = {}) {
+    const args = { classes: this.#set(), images: Array.from(images, blobOf), options: defined(options) };
+    return this.#engine.call("calibrate", args, { signal, onProgress });
+  }
+
+  /**
+   * Takes a threshold that was kept as {@link Classes#calibrate}'s `file`.
+   *
+   * @param {string} file
+   * @returns {Promise<void>}
+   */
+  async useCalibration(file) {
+    if (typeof file !== "string") throw invalid("`file` must be the text of a calibration.");
+    await this.#engine.call("useCalibration", { classes: this.#set(), file });
+  }
+
+  /**
+   * Mines negative labels for these classes afresh; later answers use them.
+   *
+   * @param {import("./index.js").NegativesOptions} [options]
+   * @returns {Promise<import("./index.js").Negatives>}
+   */
+  async mineNegatives({ signal, onProgress, ...options } = {}) {
+    for (const name of ["struck", "added"]) {
+      if (options[name] !== undefined) options[name] = strings(options[name], name);
+    }
+    const args = { classes: this.#set(), options: defined(options) };
+    return this.#engine.call("mineNegatives", args, { signal, onProgress });
+  }
+
+  /** @returns {number} what the engine knows these classes by */
+  #set() {
+    if (this.#freed) throw new PromptLensError("engine/freed", "These classes were freed. Make new ones.");
+    return this.#id;
   }
 
   /** Releases the text features, after the calls already made. */

@@ -29,6 +29,11 @@ const operations = {
   classes: ({ labels, options }, { signal }) => engine.classes(labels, options, signal),
   classify: async ({ classes, image, options }, { signal, progress }) =>
     engine.classify(classes, await bytesOf(image), options, progress, signal),
+  calibrate: ({ classes, images, options }, { signal, progress }) =>
+    engine.calibrate(classes, images, options, progress, signal),
+  useCalibration: ({ classes, file }) => engine.useCalibration(classes, file),
+  mineNegatives: ({ classes, options }, { signal, progress }) =>
+    engine.mineNegatives(classes, options, progress, signal),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),
   freeClasses: ({ classes }) => engine.freeClasses(classes),

@@ -1,9 +1,11 @@
 // dx[m, k] = sum_n dy[m, n] w[n, k]
 //
 // dy [M, N] f32; w as in linear.wgsl; dx [M, K] f32. The weights are frozen, so this is the whole
-// backward of the product. One invocation owns ROWS rows and four inputs k in registers.
+// backward of the product. One invocation owns ROWS rows and COLS groups of four inputs in
+// registers.
 
 const ROWS: u32 = $ROWS;
+const COLS: u32 = $COLS;
 const WORKGROUP: u32 = $WORKGROUP;
 
 struct Params {
@@ -49,27 +51,43 @@ fn weights(n: u32, k4: u32) -> vec4<f32> {
 @compute @workgroup_size($WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tile = (group.x + group.y * groups.x) * WORKGROUP + local;
-    let m0 = (tile / p.k4) * ROWS;
-    let k4 = tile % p.k4;
+    let tiles_k = (p.k4 + COLS - 1u) / COLS;
+    let m0 = (tile / tiles_k) * ROWS;
+    let first = (tile % tiles_k) * COLS;
     if (m0 >= p.m) {
         return;
     }
+    // Rows and inputs past the edge repeat the last one; they are computed and not stored.
 #for r ROWS
     let d$r = min(m0 + ${r}u, p.m - 1u) * p.n;
-    var a$r = vec4<f32>(0.0);
+#for c COLS
+    var a${r}_$c = vec4<f32>(0.0);
+#end
+#end
+#for c COLS
+    let k$c = min(first + ${c}u, p.k4 - 1u);
 #end
     for (var n = 0u; n < p.n; n++) {
-        let weight = weights(n, k4);
+#for c COLS
+        let w$c = weights(n, k$c);
+#end
 #for r ROWS
-        a$r += dy[d$r + n] * weight;
+        let g$r = dy[d$r + n];
+#for c COLS
+        a${r}_$c += g$r * w$c;
+#end
 #end
     }
 #for r ROWS
     if (m0 + ${r}u < p.m) {
-        let at = (m0 + ${r}u) * p.k + k4 * 4u;
+        let at = (m0 + ${r}u) * p.k;
+#for c COLS
+        if (first + ${c}u < p.k4) {
 #for j 4
-        if (k4 * 4u + ${j}u < p.k) {
-            dx[at + ${j}u] = a$r[$j];
+            if ((first + ${c}u) * 4u + ${j}u < p.k) {
+                dx[at + (first + ${c}u) * 4u + ${j}u] = a${r}_$c[$j];
+            }
+#end
         }
 #end
     }

@@ -1,13 +1,17 @@
 //! How often is the answer right? Accuracy over a labelled data set, overall and per class.
 
+mod rejection;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::classifier::{Classes, Classifier};
+use crate::classifier::{Classes, Classifier, Rejection};
 use crate::clock::now;
-use crate::dataset::{DataSet, Item, embed_all};
+use crate::dataset::{DataSet, Embedded, Item, embed_all};
 use crate::error::{Error, Kind, Result};
+
+pub use rejection::{OodEvaluation, Scored, ood_scores, own_scores};
 
 /// What to measure on.
 #[derive(Debug, Clone, Default)]
@@ -205,7 +209,8 @@ fn evenly(known: Vec<(&Item, usize)>, classes: usize, limit: usize) -> Vec<(&Ite
     chosen.into_iter().map(|index| known[index]).collect()
 }
 
-/// Measures `model` with the text features `classes` on `data`.
+/// Measures `model` with the text features `classes` on `data`. Where there is a `rejection`, the
+/// scores of the images come beside the accuracy, in the order of the images.
 ///
 /// # Errors
 /// `data/unknown-split`, `data/empty` if no image could be measured, `data/invalid`, `io/failed`,
@@ -215,28 +220,48 @@ pub fn evaluate(
     classes: &Classes,
     data: &DataSet,
     options: &Options,
-) -> Result<Evaluation> {
+    rejection: Option<&Rejection>,
+) -> Result<(Evaluation, Vec<f64>)> {
     let start = now();
     let (chosen, skipped) = plan(data, &classes.labels, options)?;
     let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
     let mut tally = Tally::new(&classes.labels);
+    let mut scores = Vec::new();
+    each(model, data, &items, rejection, &mut |index, seen| {
+        let (item, truth) = chosen[index];
+        match seen {
+            Ok(features) => {
+                tally.add(truth, &model.cosines(&features.image, classes));
+                if let Some(rejection) = rejection {
+                    scores.push(rejection.judge(features.seen(classes))?.value);
+                }
+            }
+            Err(error) => tally.fail(&item.path, &error),
+        }
+        Ok(())
+    })?;
+    Ok((tally.finish(skipped, (now() - start) / 1e3)?, scores))
+}
+
+/// Gives the features of `items` to `take` by their place, with those of patches where `rejection`
+/// reads them.
+fn each(
+    model: &Classifier,
+    data: &DataSet,
+    items: &[&Item],
+    rejection: Option<&Rejection>,
+    take: &mut (dyn FnMut(usize, Embedded) -> Result<()> + Send),
+) -> Result<()> {
     embed_all(
         model,
+        rejection.is_some_and(Rejection::needs_patches),
         |give| {
             let mut index = 0;
-            data.read(&items, &mut |_, bytes| {
+            data.read(items, &mut |_, bytes| {
                 index += 1;
                 give(index - 1, bytes)
             })
         },
-        &mut |index: usize, embedded| {
-            let (item, truth) = chosen[index];
-            match embedded {
-                Ok(feature) => tally.add(truth, &model.cosines(&feature, classes)),
-                Err(error) => tally.fail(&item.path, &error),
-            }
-            Ok(())
-        },
-    )?;
-    tally.finish(skipped, (now() - start) / 1e3)
+        take,
+    )
 }

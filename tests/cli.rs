@@ -6,6 +6,7 @@ mod convert;
 mod errors;
 mod evaluation;
 mod mini;
+mod rejection;
 mod usage;
 
 use std::path::{Path, PathBuf};

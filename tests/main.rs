@@ -5,6 +5,7 @@ mod common;
 mod fixtures;
 mod image;
 mod kernels;
+mod learn;
 mod ood;
 mod prefix;
 mod rejection;

@@ -2,10 +2,14 @@ import { PromptLens } from "./pkg/index.js";
 import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
 import { integer, wholePercent } from "./ui/format.js";
+import { verdictText } from "./ui/gauge.js";
 import * as names from "./ui/names.js";
 import { onPhotos } from "./ui/photos.js";
+import * as reject from "./ui/reject.js";
 import { modelLabels, readSettings } from "./ui/settings.js";
 import * as status from "./ui/status.js";
+import { onToolbar, showRun } from "./ui/toolbar.js";
+import { getTune, onTune } from "./ui/tune.js";
 
 const settings = readSettings(location.search);
 const list = document.getElementById("cards");
@@ -16,18 +20,26 @@ const chooser = document.getElementById("files");
 
 /** @type {PromptLens | null} */
 let lens = null;
+/** What the engine last said about itself. @type {import("./pkg/index.js").Info | null} */
+let info = null;
 /** @type {import("./pkg/index.js").Classes | null} */
 let classes = null;
 /** Every photo on the page. @type {Set<Card>} */
 const cards = new Set();
-/** The photos among them without an answer for the names as they are, in the order of asking. @type {Set<Card>} */
-const open = new Set();
+/** The photos among them without an answer for the settings as they are, in the order of asking. @type {Set<Card>} */
+let open = new Set();
 /** Whether the engine refused the names as they are. */
 let refused = false;
-/** Stops the computing for the names as they are. */
+/** Whether the reader stopped the work. */
+let stopped = false;
+/** Stops the computing for the settings as they are. */
 let run = new AbortController();
 /** The run that is answering photos at the moment. @type {AbortSignal | null} */
 let answering = null;
+/** The photo in hand, and what stops its call. @type {{card: Card, call: AbortController} | null} */
+let current = null;
+
+const options = () => ({ ...getTune(), ...reject.getScore() });
 
 async function load(device) {
   lens?.free();
@@ -43,15 +55,30 @@ async function load(device) {
   status.showReady(lens.info);
 }
 
-/** Ends what was computed for names that no longer hold: every photo is open again. */
-function invalidate() {
+/** Ends the work in hand. */
+function halt() {
   run.abort();
   run = new AbortController();
+  current?.call.abort();
+  current = null;
+  answering = null;
+}
+
+/** Ends what was computed for settings that no longer hold: every photo is open again. */
+function reopen() {
+  halt();
+  reject.stopCalibrating();
+  stopped = false;
+  open = new Set(cards);
+  render();
+}
+
+/** The same where the names no longer hold. */
+function invalidate() {
   classes?.free();
   classes = null;
   refused = false;
-  for (const card of cards) open.add(card);
-  renderWaiting();
+  reopen();
 }
 
 /** Computes the class list as it is now, then answers every photo anew. */
@@ -60,41 +87,71 @@ async function useNames() {
   const { signal } = run;
   if (!lens) return;
   try {
-    classes = await lens.classes(names.getNames(), { templates: [names.getTemplate()], signal });
+    const made = await lens.classes(names.getNames(), { templates: [names.getTemplate()], signal });
     names.showNamesError(null);
+    // Where the threshold does not hold any more, the engine says so.
+    const calibration = reject.getCalibration();
+    if (calibration) await made.useCalibration(calibration.file);
+    if (signal.aborted) return made.free();
+    classes = made;
   } catch (error) {
     if (signal.aborted) return;
     refused = true;
     report(error, names.showNamesError);
-    renderWaiting();
+    render();
     return;
   }
   await answer(signal);
 }
 
-/** Answers the open photos one after the other, until `signal` says that the names have changed. */
+/** Answers every photo anew, for the same names. */
+function useOptions() {
+  if (!classes && !refused) return void useNames();
+  reopen();
+  if (classes) void answer(run.signal);
+}
+
+/** Answers the open photos one after the other, until `signal` says that the settings have changed. */
 async function answer(signal) {
-  if (answering === signal) return;
+  if (answering === signal || stopped) return;
   answering = signal;
-  renderWaiting();
-  for (let card; classes && (card = open.values().next().value); ) {
+  render();
+  while (classes) {
+    await reject.calibrated();
+    if (signal.aborted) return;
+    const [card] = open;
+    if (!card || !classes) break;
     open.delete(card);
-    card.wait("Looking…", names.getNames().length);
-    try {
-      const result = await classes.classify(card.file, { signal });
-      if (!cards.has(card)) continue;
-      card.show(result, status.deviceName(lens.info.device));
-      const [best] = result.predictions;
-      announce(`${card.name}: ${best.label}, ${wholePercent(best.probability)}.`);
-    } catch (error) {
-      if (signal.aborted) return;
-      report(error, (problem) => {
-        card.fail(problem);
-        announce(`${card.name}: ${problem.message}`);
-      });
-    }
+    await answerOne(card, signal);
+    if (signal.aborted) return;
+    render();
   }
-  if (answering === signal) answering = null;
+  answering = null;
+  render();
+}
+
+async function answerOne(card, signal) {
+  const call = new AbortController();
+  current = { card, call };
+  const asked = options();
+  card.wait("Looking…", names.getNames().length, asked.tune !== "none");
+  try {
+    const onProgress = (event) => call.signal.aborted || card.progress(event);
+    const result = await classes.classify(card.file, { ...asked, signal: call.signal, onProgress });
+    info = lens.info;
+    card.show(result, asked.tune, status.deviceName(info.device));
+    const [best] = result.predictions;
+    const verdict = result.ood?.isOutlier === true ? ` ${verdictText(result.ood)}.` : "";
+    announce(`${card.name}: ${best.label}, ${wholePercent(best.probability)}.${verdict}`);
+  } catch (error) {
+    if (signal.aborted || call.signal.aborted) return;
+    report(error, (problem) => {
+      card.fail(problem);
+      announce(`${card.name}: ${problem.message}`);
+    });
+  } finally {
+    if (current?.call === call) current = null;
+  }
 }
 
 /** Shows an error where `show` puts it, and at the top as well when the engine is gone with it. */
@@ -105,19 +162,28 @@ function report(error, show) {
   lens = null;
   classes = null;
   status.showFailure(error);
-  renderWaiting();
+  render();
 }
 
-/** Says on each open photo what it waits for, and how many photos there are. */
-function renderWaiting() {
+/** Says on each open photo what it waits for, and how far the work is. */
+function render() {
   const rows = names.getNames().length;
+  const tuned = getTune().tune !== "none";
   let reason = "In line…";
   if (!lens) reason = "Waiting for the model…";
   else if (refused) reason = rows === 0 ? "Waiting for class names…" : "Waiting for names that can be used…";
-  for (const card of open) card.wait(reason, rows);
+  for (const card of open) {
+    card.wait(reason, rows, tuned);
+    if (stopped) card.stop();
+  }
   empty.hidden = cards.size > 0;
   clear.hidden = cards.size === 0;
   count.textContent = cards.size ? integer(cards.size) : "";
+  const done = [...cards].filter((card) => card.done);
+  const settled = cards.size - open.size - (current ? 1 : 0);
+  showRun({ photos: cards.size, settled, working: answering !== null, stopped, results: done.length });
+  const scores = done.map((card) => card.result.ood).filter(Boolean);
+  reject.showScores(scores, cards.size, classes !== null);
 }
 
 function addPhotos(files) {
@@ -127,8 +193,23 @@ function addPhotos(files) {
     open.add(card);
   }
   list.prepend(...added.map((card) => card.element));
-  renderWaiting();
+  go();
+}
+
+/** Works on the photos that are open. */
+function go() {
+  stopped = false;
+  render();
   if (classes) void answer(run.signal);
+}
+
+/** Leaves the photos that are open as they are. */
+function stop() {
+  if (current) open = new Set([current.card, ...open]);
+  halt();
+  stopped = open.size > 0;
+  render();
+  announce("Stopped.");
 }
 
 function removePhoto(card) {
@@ -136,7 +217,9 @@ function removePhoto(card) {
   card.remove();
   cards.delete(card);
   open.delete(card);
-  renderWaiting();
+  if (current?.card === card) current.call.abort();
+  if (open.size === 0) stopped = false;
+  render();
   (next?.querySelector(".remove") ?? chooser).focus();
   announce(`${card.name} removed.`);
 }
@@ -145,13 +228,48 @@ clear.addEventListener("click", () => {
   for (const card of cards) card.remove();
   cards.clear();
   open.clear();
-  renderWaiting();
+  stopped = false;
+  current?.call.abort();
+  render();
   chooser.focus();
   announce("All photos removed.");
 });
 
+/** Everything that has been answered, with the settings that it was answered with. */
+function collect() {
+  const entries = [...cards]
+    .filter((card) => card.done || card.error)
+    .map(({ name, result, error }) => ({ file: name, result: error ? undefined : result, error }));
+  return {
+    entries,
+    settings: {
+      labels: names.getNames(),
+      template: names.getTemplate(),
+      tune: getTune(),
+      ood: reject.getScore(),
+      info,
+    },
+  };
+}
+
 onPhotos(addPhotos);
 names.onEdit(invalidate, () => void useNames());
+onTune(useOptions);
+onToolbar({ stop, go, collect });
+reject.onReject({
+  files: () => [...cards].map((card) => card.file),
+  calibrate: (files, how) => classes.calibrate(files, { ...options(), ...how }),
+  changed: useOptions,
+  // The photos were scored with these very settings, so only the verdicts are new.
+  fitted({ score, threshold }) {
+    for (const card of [...cards].filter(({ done, result }) => done && result.ood?.score === score)) {
+      const { ood } = card.result;
+      card.judge({ ...ood, threshold, isOutlier: ood.value < threshold, stale: null });
+    }
+    render();
+  },
+  report,
+});
 status.onRetry(async (device = settings.device) => {
   await load(device);
   await useNames();

@@ -2,7 +2,7 @@
 
 use super::{Classes, Classifier, ClassifyOptions, OodOptions};
 use crate::error::{Error, Kind, Result};
-use crate::ood::threshold::Calibration;
+use crate::ood::threshold::{Calibration, CalibrationKey};
 use crate::watch::Watch;
 
 /// A fitted threshold and what it was fitted on.
@@ -21,30 +21,40 @@ pub struct Calibrator<'a> {
     model: &'a Classifier,
     classes: &'a Classes,
     options: ClassifyOptions,
-    ood: OodOptions,
+    key: CalibrationKey,
     scores: Vec<f64>,
     failures: Vec<(usize, Error)>,
 }
 
 impl<'a> Calibrator<'a> {
     /// For images classified with `options`; an older threshold in them is left aside, and the
-    /// default score is taken where they switch scoring off.
-    pub fn new(model: &'a Classifier, classes: &'a Classes, options: &ClassifyOptions) -> Self {
+    /// default score is taken where they switch scoring off. Negative labels are mined here where
+    /// the score reads them.
+    ///
+    /// # Errors
+    /// Those of [`Classifier::calibration_key`].
+    pub async fn new(
+        model: &'a Classifier,
+        classes: &'a Classes,
+        options: &ClassifyOptions,
+        watch: &dyn Watch,
+    ) -> Result<Self> {
         let ood = OodOptions {
             calibration: None,
             ..options.ood.clone().unwrap_or_default()
         };
-        Self {
+        let key = model.calibration_key(classes, options, &ood, watch).await?;
+        Ok(Self {
             model,
             classes,
             options: ClassifyOptions {
-                ood: Some(ood.clone()),
+                ood: Some(ood),
                 ..options.clone()
             },
-            ood,
+            key,
             scores: Vec::new(),
             failures: Vec::new(),
-        }
+        })
     }
 
     /// Scores one image file. One that cannot be decoded or scored is counted as a failure.
@@ -83,13 +93,9 @@ impl<'a> Calibrator<'a> {
     ///
     /// # Errors
     /// `calibration/too-few`, `options/invalid` for more than a million images.
-    pub async fn finish(self, watch: &dyn Watch) -> Result<Calibrated> {
-        let key = self
-            .model
-            .calibration_key(self.classes, &self.options, &self.ood, watch)
-            .await?;
+    pub fn finish(self) -> Result<Calibrated> {
         Ok(Calibrated {
-            calibration: Calibration::fit(key, &self.scores)?,
+            calibration: Calibration::fit(self.key, &self.scores)?,
             scores: self.scores,
             failures: self.failures,
         })
@@ -109,13 +115,13 @@ impl Classifier {
         options: &ClassifyOptions,
         watch: &dyn Watch,
     ) -> Result<Calibrated> {
-        let mut calibrator = Calibrator::new(self, classes, options);
+        let mut calibrator = Calibrator::new(self, classes, options, watch).await?;
         for (done, image) in images.iter().enumerate() {
             watch.step("calibrate", done, images.len()).await?;
             calibrator.add(image.as_ref(), watch).await?;
         }
         watch.step("calibrate", images.len(), images.len()).await?;
-        calibrator.finish(watch).await
+        calibrator.finish()
     }
 }
 

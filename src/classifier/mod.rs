@@ -15,7 +15,7 @@ pub use answer::{
 pub use calibrate::{Calibrated, Calibrator};
 pub use loading::{Loading, ModelFiles};
 pub use negatives::Negatives;
-pub use rejection::{Ood, OodOptions, Rejection, Seen};
+pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
 
 use std::sync::OnceLock;
 

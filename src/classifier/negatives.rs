@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
 use crate::ood::negatives::{
-    ADJECTIVE_TEMPLATE, Excluded, Excluder, MiningOptions, NOUN_TEMPLATE, PartOfSpeech, Synonyms,
-    Vocabulary, mine, similarities,
+    ADJECTIVE_TEMPLATE, Excluded, Excluder, MiningOptions, PartOfSpeech, Synonyms, Vocabulary,
+    mine, similarities,
 };
 use crate::ood::similarity::Rows;
 use crate::ood::threshold::ordered_list_sha256;
@@ -39,11 +39,14 @@ pub struct Negatives {
 #[derive(Debug)]
 struct Encoded {
     vocabulary: Vocabulary,
+    /// What the nouns stand in.
+    templates: Vec<Template>,
     /// [words, d].
     features: Vec<f32>,
 }
 
-/// The vocabulary of a model: the bundled words unless others were set, encoded at first use.
+/// The vocabulary of a model: the bundled words unless others were set, encoded at first use for the
+/// templates that were used last.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     own: Mutex<Option<Vocabulary>>,
@@ -58,10 +61,9 @@ impl Classifier {
         *lock(&self.candidates.encoded) = None;
     }
 
-    /// Mines negative labels for `classes` (NegLabel, Jiang et al. 2024): similarities are taken
-    /// between "the nice {}" texts as in the paper, and the features are those of the labels behind
-    /// the templates of the classes, so that a prompt favours neither side; adjectives keep their
-    /// own sentence.
+    /// Mines negative labels for `classes` (NegLabel, Jiang et al. 2024). Nouns stand in the
+    /// templates of the classes, so that the prompt favours neither side, and adjectives in a
+    /// sentence of their own.
     ///
     /// # Errors
     /// `negatives/empty` where no word is left, `options/invalid` for a share outside (0, 1],
@@ -72,33 +74,38 @@ impl Classifier {
         options: &MiningOptions<'_>,
         watch: &dyn Watch,
     ) -> Result<Arc<Negatives>> {
-        let encoded = self.candidates(watch).await?;
+        let encoded = self.candidates(&classes.templates, watch).await?;
         let candidates = encoded.vocabulary.candidates();
         let d = self.clip.config.projection_dim;
-        let template = [Template::parse(NOUN_TEMPLATE)?];
-        let texts = self.in_chunks("mining", &classes.labels, &template, watch);
-        let texts = texts.await?;
+        let texts = Rows::new(classes.features.as_slice(), d)?;
         let mut similar = Vec::with_capacity(candidates.len());
         for part in encoded.features.chunks(CHUNK * d) {
-            watch
-                .step("mining", similar.len(), candidates.len())
-                .await?;
-            similar.extend(similarities(
-                Rows::new(part, d)?,
-                Rows::new(texts.as_slice(), d)?,
-            )?);
+            let done = similar.len();
+            watch.step("mining", done, candidates.len()).await?;
+            similar.extend(similarities(Rows::new(part, d)?, texts)?);
         }
         let mined = mine(candidates, &similar, &classes.labels, options)?;
-        let adjective = |index: Option<usize>| {
-            index.is_some_and(|i| candidates[i].part == PartOfSpeech::Adjective)
-        };
-        let labels: Vec<(String, bool)> = mined
+        let added: Vec<&str> = mined
             .negatives
-            .into_iter()
-            .map(|n| (n.word, adjective(n.candidate)))
+            .iter()
+            .filter(|n| n.candidate.is_none())
+            .map(|n| n.word.as_str())
             .collect();
-        self.encoded_negatives(classes, labels, mined.excluded, watch)
-            .await
+        let others = self
+            .in_chunks("negatives", &added, &classes.templates, watch)
+            .await?;
+        let mut others = others.chunks_exact(d);
+        let mut features = Vec::with_capacity(mined.negatives.len() * d);
+        for negative in &mined.negatives {
+            match negative.candidate {
+                Some(place) => {
+                    features.extend_from_slice(&encoded.features[place * d..(place + 1) * d]);
+                }
+                None => features.extend(others.next().into_iter().flatten()),
+            }
+        }
+        let labels = mined.negatives.into_iter().map(|n| n.word).collect();
+        Ok(Arc::new(Negatives::new(labels, features, mined.excluded)))
     }
 
     /// Exactly these negative labels, in this order, but for words that name a class, repeat another
@@ -131,7 +138,7 @@ impl Classifier {
                     word: word.clone(),
                     because,
                 }),
-                None => labels.push((word.trim().to_owned(), false)),
+                None => labels.push(word.trim().to_owned()),
             }
         }
         if labels.is_empty() {
@@ -140,8 +147,10 @@ impl Classifier {
                 "No negative label is left: give words that name none of the classes.",
             ));
         }
-        self.encoded_negatives(classes, labels, excluded, watch)
-            .await
+        let features = self
+            .in_chunks("negatives", &labels, &classes.templates, watch)
+            .await?;
+        Ok(Arc::new(Negatives::new(labels, features, excluded)))
     }
 
     /// The negative labels of `classes`, mined with the defaults where there are none yet.
@@ -157,41 +166,6 @@ impl Classifier {
             .negatives(classes, &MiningOptions::default(), watch)
             .await?;
         Ok(classes.negatives.get_or_init(|| mined).clone())
-    }
-
-    /// Encodes labels, of which the marked ones are adjectives.
-    async fn encoded_negatives(
-        &self,
-        classes: &Classes,
-        labels: Vec<(String, bool)>,
-        excluded: Vec<Excluded>,
-        watch: &dyn Watch,
-    ) -> Result<Arc<Negatives>> {
-        let d = self.clip.config.projection_dim;
-        let adjective = [Template::parse(ADJECTIVE_TEMPLATE)?];
-        let mut features = vec![0f32; labels.len() * d];
-        for (templates, marked) in [(classes.templates.as_slice(), false), (&adjective, true)] {
-            let (places, names): (Vec<usize>, Vec<&str>) = labels
-                .iter()
-                .enumerate()
-                .filter(|(_, (_, adjective))| *adjective == marked)
-                .map(|(place, (name, _))| (place, name.as_str()))
-                .unzip();
-            let rows = self
-                .in_chunks("negatives", &names, templates, watch)
-                .await?;
-            for (place, row) in places.iter().zip(rows.chunks_exact(d)) {
-                features[place * d..(place + 1) * d].copy_from_slice(row);
-            }
-        }
-        let labels: Vec<String> = labels.into_iter().map(|(name, _)| name).collect();
-        Ok(Arc::new(Negatives {
-            sha256: ordered_list_sha256(&labels),
-            labels,
-            features,
-            excluded,
-            learned: false,
-        }))
     }
 
     /// Features of `names` behind `templates`, [N, d], with a step of the watch before each chunk.
@@ -210,10 +184,10 @@ impl Classifier {
         Ok(features)
     }
 
-    /// The vocabulary with its features, encoded at the first call.
-    async fn candidates(&self, watch: &dyn Watch) -> Result<Arc<Encoded>> {
+    /// The vocabulary with its features for nouns in `templates`.
+    async fn candidates(&self, templates: &[Template], watch: &dyn Watch) -> Result<Arc<Encoded>> {
         let ready = lock(&self.candidates.encoded).clone();
-        if let Some(ready) = ready {
+        if let Some(ready) = ready.filter(|ready| ready.templates == templates) {
             return Ok(ready);
         }
         let own = lock(&self.candidates.own).clone();
@@ -222,20 +196,41 @@ impl Classifier {
             None => Vocabulary::bundled()?,
         };
         let d = self.clip.config.projection_dim;
-        let candidates = vocabulary.candidates();
-        let mut features = Vec::with_capacity(candidates.len() * d);
-        for part in candidates.chunks(CHUNK) {
-            let done = features.len() / d;
-            watch.step("vocabulary", done, candidates.len()).await?;
-            let texts: Vec<String> = part.iter().map(|c| c.text()).collect();
-            features.extend(self.embed_texts(&texts).await?.0);
+        let adjective = [Template::parse(ADJECTIVE_TEMPLATE)?];
+        let all = vocabulary.candidates();
+        let mut features = Vec::with_capacity(all.len() * d);
+        // Runs of one part of speech, so that one pass shares one sentence.
+        for run in all.chunk_by(|a, b| a.part == b.part) {
+            let templates = match run[0].part {
+                PartOfSpeech::Noun => templates,
+                PartOfSpeech::Adjective => &adjective,
+            };
+            for part in run.chunks(CHUNK) {
+                let done = features.len() / d;
+                watch.step("vocabulary", done, all.len()).await?;
+                let words: Vec<&str> = part.iter().map(|c| c.word.as_str()).collect();
+                features.extend(self.ensemble(&words, templates).await?.0);
+            }
         }
         let encoded = Arc::new(Encoded {
             vocabulary,
+            templates: templates.to_vec(),
             features,
         });
         *lock(&self.candidates.encoded) = Some(encoded.clone());
         Ok(encoded)
+    }
+}
+
+impl Negatives {
+    fn new(labels: Vec<String>, features: Vec<f32>, excluded: Vec<Excluded>) -> Self {
+        Self {
+            sha256: ordered_list_sha256(&labels),
+            labels,
+            features,
+            excluded,
+            learned: false,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::negatives::Negatives;
 use super::{Classes, Classifier, ClassifyOptions, tuning};
 use crate::error::{Error, Kind, Result};
 use crate::ood::negatives::nearest;
-use crate::ood::score::{Score, ScoreInput, ScoreParameters, by_name};
+use crate::ood::score::{Score, ScoreInput, ScoreParameters, by_name, check_parameters};
 use crate::ood::similarity::{Rows, cosines};
 use crate::ood::threshold::{Calibration, CalibrationKey};
 use crate::watch::Watch;
@@ -96,6 +96,16 @@ impl Rejection {
         self.score.needs().patches
     }
 
+    /// The score's name.
+    pub fn name(&self) -> &'static str {
+        self.score.name()
+    }
+
+    /// The calibrated threshold.
+    pub fn threshold(&self) -> Option<f64> {
+        self.calibration.as_ref().map(|c| c.threshold)
+    }
+
     /// The parameters that the score reads; the others are neutral.
     pub fn parameters(&self) -> ScoreParameters {
         self.parameters
@@ -138,7 +148,7 @@ impl Rejection {
         Ok(Ood {
             score: self.score.name(),
             value,
-            threshold: self.calibration.as_ref().map(|c| c.threshold),
+            threshold: self.threshold(),
             is_outlier,
             nearest_negatives: labels.collect(),
         })
@@ -208,6 +218,7 @@ impl Classifier {
         if let Some(weight) = ood.local_weight {
             parameters.local_weight = weight;
         }
+        check_parameters(&parameters)?;
         Ok((score, score.relevant(&parameters)))
     }
 

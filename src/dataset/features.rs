@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::classifier::Classifier;
+use crate::classifier::{Classes, Classifier, Seen};
 use crate::error::{Error, Kind, Result};
 
 /// Images per forward pass.
@@ -13,8 +13,28 @@ const BATCH: usize = 16;
 /// Bytes of image files after which a batch is closed early.
 const BATCH_BYTES: usize = 64 << 20;
 
-/// An image's L2-normalised features [d], or why there are none.
-pub type Embedded = Result<Vec<f32>>;
+/// An image's L2-normalised features.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// Of the whole image, [d].
+    pub image: Vec<f32>,
+    /// Of its patches, [N, d]; empty where they were not asked for.
+    pub patches: Vec<f32>,
+}
+
+impl Features {
+    /// What a score reads, with the class texts as they are.
+    pub fn seen<'a>(&'a self, classes: &'a Classes) -> Seen<'a> {
+        Seen {
+            feature: &self.image,
+            patches: &self.patches,
+            texts: &classes.features,
+        }
+    }
+}
+
+/// An image's features, or why there are none.
+pub type Embedded = Result<Features>;
 
 /// Gives an image file to [`embed_all`].
 pub type Feed<'a, K> = dyn FnMut(K, Result<Vec<u8>>) -> Result<()> + 'a;
@@ -26,8 +46,8 @@ struct Batch<K> {
 
 type Done<K> = Result<(usize, Vec<(K, Embedded)>)>;
 
-/// Runs `feed`, which hands over image files, and gives their features to `take` in the same order
-/// (on another thread). A file that is an error, or cannot be decoded, arrives as its error.
+/// Runs `feed`, which hands over image files, and gives their features, with those of their patches
+/// where `patches` is set, to `take` in the same order (on another thread). A file that is an error, or cannot be decoded, arrives as its error.
 ///
 /// Batches are cut by the order alone, so the result does not depend on the number of cores.
 ///
@@ -35,6 +55,7 @@ type Done<K> = Result<(usize, Vec<(K, Embedded)>)>;
 /// Those of `feed` and `take`, `engine/not-finite`, `gpu/lost`.
 pub fn embed_all<K: Send>(
     model: &Classifier,
+    patches: bool,
     feed: impl FnOnce(&mut Feed<'_, K>) -> Result<()>,
     take: &mut (dyn FnMut(K, Embedded) -> Result<()> + Send),
 ) -> Result<()> {
@@ -49,7 +70,7 @@ pub fn embed_all<K: Send>(
     thread::scope(|scope| {
         for _ in 0..workers {
             let (from_feed, results) = (&from_feed, to_collector.clone());
-            scope.spawn(move || work(model, from_feed, &results));
+            scope.spawn(move || work(model, patches, from_feed, &results));
         }
         drop(to_collector);
         let from_feed = &from_feed;
@@ -102,6 +123,7 @@ fn feed_batches<K>(
 
 fn work<K>(
     model: &Classifier,
+    patches: bool,
     batches: &Mutex<Option<Receiver<Batch<K>>>>,
     results: &SyncSender<Done<K>>,
 ) {
@@ -111,33 +133,44 @@ fn work<K>(
             None => return,
         };
         let Ok(batch) = next else { return };
-        if results.send(encode(model, batch)).is_err() {
+        if results.send(encode(model, patches, batch)).is_err() {
             return;
         }
     }
 }
 
-fn encode<K>(model: &Classifier, batch: Batch<K>) -> Done<K> {
+fn encode<K>(model: &Classifier, patches: bool, batch: Batch<K>) -> Done<K> {
     let mut pixels = Vec::new();
     let mut waiting = Vec::with_capacity(batch.images.len());
     for (key, file) in batch.images {
         let decoded = file.and_then(|bytes| model.pixels(&bytes));
         waiting.push((key, decoded.map(|(values, ..)| pixels.extend(values))));
     }
-    let features = if pixels.is_empty() {
-        Vec::new()
+    let decoded = waiting
+        .iter()
+        .filter(|(_, outcome)| outcome.is_ok())
+        .count();
+    let (images, local) = if pixels.is_empty() {
+        (Vec::new(), Vec::new())
+    } else if patches {
+        pollster::block_on(model.embed_patches(&pixels))?
     } else {
-        pollster::block_on(model.embed_pixels(&pixels))?
+        (pollster::block_on(model.embed_pixels(&pixels))?, Vec::new())
     };
-    let mut rows = features.chunks_exact(model.clip.config.projection_dim);
+    let mut images = images.chunks_exact(model.clip.config.projection_dim);
+    let mut local = local.chunks_exact((local.len() / decoded.max(1)).max(1));
     let mut done = Vec::with_capacity(waiting.len());
     for (key, decoded) in waiting {
-        let row = decoded.and_then(|()| {
-            rows.next()
-                .map(<[f32]>::to_vec)
-                .ok_or_else(|| Error::new(Kind::Internal, "An image has no features."))
+        let features = decoded.and_then(|()| {
+            let image = images
+                .next()
+                .ok_or_else(|| Error::new(Kind::Internal, "An image has no features."))?;
+            Ok(Features {
+                image: image.to_vec(),
+                patches: local.next().map(<[f32]>::to_vec).unwrap_or_default(),
+            })
         });
-        done.push((key, row));
+        done.push((key, features));
     }
     Ok((batch.number, done))
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Kind, Result};
 use crate::image;
 
-pub use features::{Embedded, Feed, embed_all};
+pub use features::{Embedded, Features, Feed, embed_all};
 
 /// The split that is measured where none is named.
 pub const TEST_SPLIT: &str = "test";
@@ -61,6 +61,17 @@ pub struct Item {
 /// Receives the bytes of a file, or why there are none.
 pub type Take<'a> = dyn FnMut(&Item, Result<Vec<u8>>) -> Result<()> + 'a;
 
+impl Item {
+    fn unlabelled(name: layout::Name) -> Self {
+        Self {
+            split: None,
+            class: String::new(),
+            path: name.path,
+            member: name.member,
+        }
+    }
+}
+
 /// An indexed data set.
 #[derive(Debug, Clone)]
 pub struct DataSet {
@@ -82,18 +93,7 @@ impl DataSet {
     /// `data/unsafe-path` for absolute member names and such with `..`, `data/too-large` beyond
     /// `limits`, `data/empty` if no file lies in a class folder.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let kind = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
-        let archive = kind.is_file();
-        let names = if kind.is_dir() {
-            directory::names(path, limits)?
-        } else if archive {
-            archive::names(path, limits)?
-        } else {
-            return Err(Error::new(
-                Kind::Io,
-                format!("{} is neither a folder nor a file.", path.display()),
-            ));
-        };
+        let (names, archive) = index(path, limits)?;
         let total = names.len();
         let items = layout::items(names);
         if items.is_empty() {
@@ -111,6 +111,32 @@ impl DataSet {
             limits: *limits,
             ignored: total - items.len(),
             items,
+        })
+    }
+
+    /// As [`open`](Self::open), but where no file lies in a class folder, the files at the top are
+    /// taken, with an empty class.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); `data/empty` only if there is no file at all.
+    pub fn open_any(path: &Path, limits: &Limits) -> Result<Self> {
+        match Self::open(path, limits) {
+            Err(error) if error.kind() == Kind::DataEmpty => {}
+            outcome => return outcome,
+        }
+        let (names, archive) = index(path, limits)?;
+        if names.is_empty() {
+            return Err(Error::new(
+                Kind::DataEmpty,
+                format!("{} has no file.", path.display()),
+            ));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            archive,
+            limits: *limits,
+            ignored: 0,
+            items: names.into_iter().map(Item::unlabelled).collect(),
         })
     }
 
@@ -188,6 +214,21 @@ impl DataSet {
 /// `io/failed`, `image/too-large`.
 pub fn read_image(path: &Path) -> Result<Vec<u8>> {
     read_limited(path, Limits::default().file_bytes)
+}
+
+/// The visible files below `path`, and whether it is an archive.
+fn index(path: &Path, limits: &Limits) -> Result<(Vec<layout::Name>, bool)> {
+    let kind = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
+    if kind.is_dir() {
+        Ok((directory::names(path, limits)?, false))
+    } else if kind.is_file() {
+        Ok((archive::names(path, limits)?, true))
+    } else {
+        Err(Error::new(
+            Kind::Io,
+            format!("{} is neither a folder nor a file.", path.display()),
+        ))
+    }
 }
 
 fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {

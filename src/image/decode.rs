@@ -1,10 +1,14 @@
 //! The front door for image bytes: limits, dimensions, decoding, orientation.
 
-use std::borrow::Cow;
 use std::io::Cursor;
 
-use ::image::{DynamicImage, ImageDecoder, ImageError, ImageReader};
+use ::image::codecs::bmp::BmpDecoder;
+use ::image::codecs::gif::GifDecoder;
+use ::image::codecs::png::PngDecoder;
+use ::image::codecs::webp::WebPDecoder;
+use ::image::{DynamicImage, ImageDecoder, ImageError, ImageResult};
 
+use super::convert::Decoded;
 use super::sniff::describe_foreign;
 use super::{Format, Rgb8, container, convert, jpeg, sniff};
 use crate::error::{Error, Kind, Result};
@@ -47,6 +51,7 @@ pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
 /// * Alpha is composited over white by Pillow's integer rule, then dropped.
 /// * GIF, animated WebP and APNG give their first frame; the part of the canvas which that frame
 ///   does not cover is transparent, hence white.
+/// * JPEG gives the same bytes as libjpeg with its default settings.
 /// * CMYK and YCCK JPEGs are converted without a colour profile; embedded profiles are ignored.
 ///
 /// A file whose pixel data is incomplete is refused with [`Kind::ImageTruncated`]; for JPEG a
@@ -77,9 +82,25 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
             ),
         ));
     }
-    let bytes = complete(bytes, format)?;
-    read(&bytes, format, limits)
-        .map_err(|error| explain(&bytes, format, &error))
+    if container::ends_early(bytes, format) {
+        return Err(truncated(format));
+    }
+    let mut memory = ::image::Limits::no_limits();
+    memory.max_alloc = Some(limits.max_alloc);
+    let file = Cursor::new(bytes);
+    let decoded = match format {
+        Format::Jpeg => {
+            return jpeg::decode(bytes, limits.max_alloc).and_then(convert::to_upright_rgb);
+        }
+        Format::Png => {
+            PngDecoder::with_limits(file, memory.clone()).and_then(|d| first_frame(d, memory))
+        }
+        Format::WebP => WebPDecoder::new(file).and_then(|d| first_frame(d, memory)),
+        Format::Gif => GifDecoder::new(file).and_then(|d| first_frame(d, memory)),
+        Format::Bmp => BmpDecoder::new(file).and_then(|d| first_frame(d, memory)),
+    };
+    decoded
+        .map_err(|error| explain(bytes, format, &error))
         .and_then(convert::to_upright_rgb)
 }
 
@@ -115,25 +136,11 @@ fn declared_dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
     Ok((width, height))
 }
 
-/// Refuses files whose pixel data stops early where the decoder would invent the rest, and closes
-/// a JPEG that only lacks its end marker.
-fn complete(bytes: &[u8], format: Format) -> Result<Cow<'_, [u8]>> {
-    match format {
-        Format::Jpeg => jpeg::complete(bytes),
-        _ if container::ends_early(bytes, format) => Err(truncated(format)),
-        _ => Ok(Cow::Borrowed(bytes)),
-    }
-}
-
-fn read(bytes: &[u8], format: Format, limits: &Limits) -> Result<convert::Decoded, ImageError> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.codec());
-    let mut codec_limits = ::image::Limits::no_limits();
-    codec_limits.max_alloc = Some(limits.max_alloc);
-    reader.limits(codec_limits);
-    let mut decoder = reader.into_decoder()?;
+fn first_frame(mut decoder: impl ImageDecoder, memory: ::image::Limits) -> ImageResult<Decoded> {
+    decoder.set_limits(memory)?;
     let orientation = decoder.orientation()?;
     let pixels = DynamicImage::from_decoder(decoder)?;
-    Ok(convert::Decoded {
+    Ok(Decoded {
         pixels,
         orientation,
     })

@@ -26,16 +26,6 @@ impl Format {
             Format::Bmp => "BMP",
         }
     }
-
-    pub(super) const fn codec(self) -> ::image::ImageFormat {
-        match self {
-            Format::Jpeg => ::image::ImageFormat::Jpeg,
-            Format::Png => ::image::ImageFormat::Png,
-            Format::WebP => ::image::ImageFormat::WebP,
-            Format::Gif => ::image::ImageFormat::Gif,
-            Format::Bmp => ::image::ImageFormat::Bmp,
-        }
-    }
 }
 
 /// The format that the magic bytes announce, or `None`.

@@ -12,10 +12,22 @@ use super::launch::{Kernel, Param, Tiling, contiguous, empty, launch, spread, ti
 use super::source::Constants;
 use crate::clip::config::Activation;
 
-/// Rows of x and columns of W that one invocation owns. Measured on the software adapter.
-const ROWS: usize = 8;
-const COLS: usize = 4;
-const WORKGROUP: usize = 64;
+/// Rows of x that one invocation may own, with the time per row relative to the last: a larger tile
+/// reads a weight for more rows, a fitting one wastes fewer rows at the edge. Few sizes, because each
+/// is a kernel to compile. Measured on the software adapter of Chromium; the native one compiles
+/// with LLVM, which takes minutes over large unrolled tiles, so it gets a small one.
+const ROWS: &[(usize, f32)] = if cfg!(target_arch = "wasm32") {
+    &[(4, 1.6), (8, 1.2), (13, 1.05), (16, 1.0)]
+} else {
+    &[(8, 1.0)]
+};
+/// Columns of W that one invocation owns.
+const COLS: usize = if cfg!(target_arch = "wasm32") { 8 } else { 4 };
+/// Rows of dy, and groups of four inputs, that one invocation of the backward owns.
+const BACKWARD_ROWS: usize = 8;
+const BACKWARD_COLS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 2 };
+/// Invocations per workgroup; small, so that a small product still spreads over all cores.
+const WORKGROUP: usize = 16;
 /// Side of the piece of y or dx that one workgroup computes on a real GPU.
 const TILE: usize = 64;
 
@@ -58,7 +70,6 @@ impl Layer {
         };
         Constants::from([
             ("WORKGROUP", WORKGROUP.to_string()),
-            ("ROWS", ROWS.to_string()),
             ("PACKED", u8::from(bits != 0).to_string()),
             ("Q8", u8::from(bits == 8).to_string()),
             ("Q4", u8::from(bits == 4).to_string()),
@@ -71,6 +82,15 @@ impl Layer {
             Weight::Packed { scales, .. } => scales.meta.shape()[1],
         }
     }
+}
+
+/// The tile height that covers `m` rows in the least time.
+fn rows_per_invocation(m: usize) -> usize {
+    let cost = |(rows, each): &(usize, f32)| (m.div_ceil(*rows) * rows) as f32 * each;
+    let best = ROWS
+        .into_iter()
+        .min_by(|a, b| cost(*a).total_cmp(&cost(*b)));
+    best.map_or(1, |(rows, _)| *rows)
 }
 
 /// y [M, N] of contiguous x [M, K_padded].
@@ -104,6 +124,8 @@ fn forward(
         buffers.push(residual);
     }
     constants.insert("PARAMS", buffers.len().to_string());
+    let rows = rows_per_invocation(m);
+    constants.insert("ROWS", rows.to_string());
     constants.insert("COLS", COLS.to_string());
     constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
     constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());
@@ -121,7 +143,7 @@ fn forward(
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
             },
-            spread(m.div_ceil(ROWS) * layer.n.div_ceil(COLS), WORKGROUP),
+            spread(m.div_ceil(rows) * layer.n.div_ceil(COLS), WORKGROUP),
         ),
         Tiling::Workgroup => (
             Kernel {
@@ -148,6 +170,8 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
         Weight::Packed { words, scales, .. } => buffers.extend([words, &dx, scales]),
     }
     constants.insert("PARAMS", buffers.len().to_string());
+    constants.insert("ROWS", BACKWARD_ROWS.to_string());
+    constants.insert("COLS", BACKWARD_COLS.to_string());
     let k4 = layer.k_padded / 4;
     let params: [Param; 5] = [
         m.into(),
@@ -164,7 +188,10 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
             },
-            spread(m.div_ceil(ROWS) * k4, WORKGROUP),
+            spread(
+                m.div_ceil(BACKWARD_ROWS) * k4.div_ceil(BACKWARD_COLS),
+                WORKGROUP,
+            ),
         ),
         Tiling::Workgroup => (
             Kernel {

@@ -1,33 +1,103 @@
-//! The hot operations as ordinary Burn tensor operations: what every kernel is tested against, and
-//! what runs on the CPU backend. They differentiate by themselves.
+//! The hot operations as ordinary Burn operations on the CPU backend: what every kernel is tested
+//! against, and what the CPU tier runs. They differentiate by themselves.
+//!
+//! They name the CPU backend instead of going through Burn's dispatch, because a dispatched matrix
+//! product or softmax would carry the GPU runtime's own kernels for it into every download.
 
-use burn::tensor::{Tensor, activation};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata};
+use burn::tensor::{Float, Shape, Slice, Tensor, TensorData};
 
 use crate::clip::config::Activation;
 
+type Tracked = Autodiff<Flex>;
+
+fn plain<const D: usize>(x: Tensor<D>) -> FloatTensor<Flex> {
+    x.try_into_primitive::<Flex>()
+        .expect("the tensor lives on the CPU backend")
+}
+
+fn tracked<const D: usize>(x: Tensor<D>) -> FloatTensor<Tracked> {
+    x.autodiff()
+        .try_into_primitive::<Tracked>()
+        .expect("the tensor lives on the CPU backend")
+}
+
+fn constant<const D: usize>(x: Tensor<D>) -> FloatTensor<Tracked> {
+    Tracked::from_inner(plain(x))
+}
+
 /// `x Wᵀ + b`: x [M, K], weight [N, K], bias [N] -> [M, N].
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
-    let y = x.matmul(weight.transpose());
+    if x.is_autodiff() {
+        let y = linear_on::<Tracked>(tracked(x), constant(weight), bias.map(constant));
+        Tensor::<2, Float>::from_primitive::<Tracked>(y)
+    } else {
+        let y = linear_on::<Flex>(plain(x), plain(weight), bias.map(plain));
+        Tensor::<2, Float>::from_primitive::<Flex>(y)
+    }
+}
+
+fn linear_on<B: Backend>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    bias: Option<FloatTensor<B>>,
+) -> FloatTensor<B> {
+    let y = B::float_matmul(x, B::float_swap_dims(weight, 0, 1));
     match bias {
-        Some(bias) => y + bias.unsqueeze::<2>(),
+        Some(bias) => B::float_add(y, row::<B>(bias)),
         None => y,
     }
 }
 
+/// [W] as [1, W].
+fn row<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    let width = x.shape().num_elements();
+    B::float_reshape(x, Shape::from([1, width]))
+}
+
 /// The activation, elementwise.
-pub fn activate<const D: usize>(x: Tensor<D>, act: Activation) -> Tensor<D> {
+pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
+    if x.is_autodiff() {
+        Tensor::<2, Float>::from_primitive::<Tracked>(activate_on::<Tracked>(tracked(x), act))
+    } else {
+        Tensor::<2, Float>::from_primitive::<Flex>(activate_on::<Flex>(plain(x), act))
+    }
+}
+
+fn activate_on<B: Backend>(x: FloatTensor<B>, act: Activation) -> FloatTensor<B> {
     match act {
-        Activation::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
-        Activation::Gelu => activation::gelu(x),
+        Activation::QuickGelu => {
+            let gate = B::sigmoid(B::float_mul_scalar(x.clone(), 1.702f32.into()));
+            B::float_mul(x, gate)
+        }
+        Activation::Gelu => B::gelu(x),
     }
 }
 
 /// LayerNorm over the last dimension: x [R, W]; gamma, beta [W].
 pub fn layer_norm(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, eps: f32) -> Tensor<2> {
-    let mean = x.clone().mean_dim(1);
-    let centred = x - mean;
-    let variance = centred.clone().powi_scalar(2).mean_dim(1);
-    centred / (variance + eps).sqrt() * gamma.unsqueeze::<2>() + beta.unsqueeze::<2>()
+    if x.is_autodiff() {
+        let y = layer_norm_on::<Tracked>(tracked(x), constant(gamma), constant(beta), eps);
+        Tensor::<2, Float>::from_primitive::<Tracked>(y)
+    } else {
+        let y = layer_norm_on::<Flex>(plain(x), plain(gamma), plain(beta), eps);
+        Tensor::<2, Float>::from_primitive::<Flex>(y)
+    }
+}
+
+fn layer_norm_on<B: Backend>(
+    x: FloatTensor<B>,
+    gamma: FloatTensor<B>,
+    beta: FloatTensor<B>,
+    eps: f32,
+) -> FloatTensor<B> {
+    let mean = B::float_mean_dim(x.clone(), 1);
+    let centred = B::float_sub(x, mean);
+    let variance = B::float_mean_dim(B::float_mul(centred.clone(), centred.clone()), 1);
+    let deviation = B::float_sqrt(B::float_add_scalar(variance, eps.into()));
+    let scaled = B::float_mul(B::float_div(centred, deviation), row::<B>(gamma));
+    B::float_add(scaled, row::<B>(beta))
 }
 
 /// Multi-head attention: qkv [B, T, 3 W]; prefix [P, 3 W] holds keys and values that every batch
@@ -38,36 +108,65 @@ pub fn attention(
     heads: usize,
     causal: bool,
 ) -> Tensor<3> {
-    let [batch, rows, width3] = qkv.dims();
-    let width = width3 / 3;
+    if qkv.is_autodiff() || prefix.as_ref().is_some_and(Tensor::is_autodiff) {
+        let prefix = prefix.map(tracked);
+        let out = attention_on::<Tracked>(tracked(qkv), prefix, heads, causal);
+        Tensor::<3, Float>::from_primitive::<Tracked>(out)
+    } else {
+        let out = attention_on::<Flex>(plain(qkv), prefix.map(plain), heads, causal);
+        Tensor::<3, Float>::from_primitive::<Flex>(out)
+    }
+}
+
+fn attention_on<B: Backend>(
+    qkv: FloatTensor<B>,
+    prefix: Option<FloatTensor<B>>,
+    heads: usize,
+    causal: bool,
+) -> FloatTensor<B> {
+    let shape = qkv.shape();
+    let (batch, rows, width) = (shape[0], shape[1], shape[2] / 3);
     let head = width / heads;
-    let split = |x: Tensor<3>, part: usize| -> Tensor<4> {
-        let [b, t, _] = x.dims();
-        x.narrow(2, part * width, width)
-            .reshape([b, t, heads, head])
-            .swap_dims(1, 2)
+    // [B, T, 3 W] -> [B, heads, T, head] of queries (0), keys (1) or values (2).
+    let split = |x: FloatTensor<B>, part: usize| {
+        let (b, t) = (x.shape()[0], x.shape()[1]);
+        let cut = [
+            Slice::from(0..b),
+            Slice::from(0..t),
+            Slice::from(part * width..(part + 1) * width),
+        ];
+        let x = B::float_reshape(B::float_slice(x, &cut), Shape::from([b, t, heads, head]));
+        B::float_swap_dims(x, 1, 2)
     };
     let q = split(qkv.clone(), 0);
     let (mut k, mut v) = (split(qkv.clone(), 1), split(qkv.clone(), 2));
     let mut seen = 0;
     if let Some(prefix) = prefix {
-        seen = prefix.dims()[0];
-        let prefix = prefix.unsqueeze::<3>().repeat_dim(0, batch);
-        k = Tensor::cat(vec![split(prefix.clone(), 1), k], 2);
-        v = Tensor::cat(vec![split(prefix, 2), v], 2);
+        seen = prefix.shape()[0];
+        let one = B::float_reshape(prefix, Shape::from([1, seen, 3 * width]));
+        let every = B::float_repeat_dim(one, 0, batch);
+        k = B::float_cat(vec![split(every.clone(), 1), k], 2);
+        v = B::float_cat(vec![split(every, 2), v], 2);
     }
-    let mut scores = q.matmul(k.swap_dims(2, 3)) * (1.0 / (head as f32).sqrt());
+    let scale = 1.0 / (head as f32).sqrt();
+    let mut scores = B::float_mul_scalar(
+        B::float_matmul(q, B::float_swap_dims(k, 2, 3)),
+        scale.into(),
+    );
     if causal {
+        let keys = seen + rows;
         let mask: Vec<f32> = (0..rows)
             .flat_map(|i| {
-                (0..seen + rows).map(move |j| if j > seen + i { f32::NEG_INFINITY } else { 0.0 })
+                (0..keys).map(move |j| if j > seen + i { f32::NEG_INFINITY } else { 0.0 })
             })
             .collect();
-        let device = scores.device().inner();
-        let mask =
-            Tensor::<1>::from_floats(mask.as_slice(), &device).reshape([1, 1, rows, seen + rows]);
-        scores = scores + mask;
+        let device = qkv.device();
+        let mask = B::float_from_data(TensorData::new(mask, [1, 1, rows, keys]), &device);
+        scores = B::float_add(scores, mask);
     }
-    let out = activation::softmax(scores, 3).matmul(v);
-    out.swap_dims(1, 2).reshape([batch, rows, width])
+    let out = B::float_matmul(B::softmax(scores, 3), v);
+    B::float_reshape(
+        B::float_swap_dims(out, 1, 2),
+        Shape::from([batch, rows, width]),
+    )
 }

@@ -1,3 +1,27 @@
-//! Fitting a prompt.
+//! Fitting a prompt: one trainer, and recipes that declare what it learns.
+//!
+//! Image features are cached once, so a step needs the text tower at most. Losses are closed forms on
+//! unit features ([`terms`]); the tower is reached through [`text::TextSide`] alone.
 
+pub mod attributes;
+pub mod bound;
+pub mod cache;
+pub mod descriptions;
+pub mod examples;
+pub mod head;
+pub mod job;
+pub mod model;
 pub mod optimiser;
+pub mod options;
+pub mod perceptron;
+pub mod photos;
+pub mod plan;
+pub mod recipes;
+pub mod residual;
+pub mod schedule;
+pub mod search;
+pub mod shapes;
+pub mod terms;
+pub mod text;
+pub mod trainer;
+pub mod unlabelled;

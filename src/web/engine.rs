@@ -11,19 +11,16 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortSignal;
 
+use super::class_set::ClassSet;
 use super::convert::{from_js, to_js, to_js_error};
 use super::fetch::{small, stream};
-use super::listener::{Listener, check, progress};
-use crate::classifier::{
-    Classes, Classifier, ClassifyOptions, KeptView, Loading, Method, ModelFiles, Prediction,
-    Timings, Tuning,
-};
+use super::listener::{check, progress};
+use crate::classifier::{Classifier, Loading, ModelFiles};
 use crate::clip::read;
 use crate::device::self_test::{self, Outcome};
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::launch::dispatches;
-use crate::prompt::template;
 use crate::weights::Quantisation;
 
 #[derive(Default, Deserialize)]
@@ -32,40 +29,6 @@ struct LoadOptions {
     device: Option<String>,
     quantization: Option<String>,
     probe: Option<Probe>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ClassesOptions {
-    templates: Option<Vec<String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct AnswerOptions {
-    tune: Option<String>,
-    views: Option<usize>,
-    steps: Option<usize>,
-    seed: Option<u64>,
-    rho: Option<f64>,
-    augmix: Option<bool>,
-}
-
-impl AnswerOptions {
-    fn classify(&self) -> Result<ClassifyOptions> {
-        Ok(ClassifyOptions {
-            tune: self
-                .tune
-                .as_deref()
-                .map_or(Ok(Method::None), Method::parse)?,
-            views: self.views,
-            steps: self.steps,
-            rho: self.rho,
-            seed: self.seed.unwrap_or(0),
-            augmix: self.augmix.unwrap_or(false),
-            ..ClassifyOptions::default()
-        })
-    }
 }
 
 #[derive(Serialize)]
@@ -83,69 +46,20 @@ struct Info<'a> {
     version: &'static str,
 }
 
-/// What tuning did, with the names of the package's types.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TuningAnswer {
-    views: usize,
-    kept: usize,
-    guarded: bool,
-    entropy_before: f64,
-    entropy_after: f64,
-    predictions_before: Vec<Prediction>,
-    kept_views: Vec<ViewAnswer>,
-}
-
-/// A kept view; its thumbnail is RGB, rows from the top.
-#[derive(Serialize)]
-struct ViewAnswer {
-    index: usize,
-    entropy: f64,
-    size: u32,
-    #[serde(with = "serde_bytes")]
-    thumbnail: Vec<u8>,
-}
-
-impl From<Tuning> for TuningAnswer {
-    fn from(t: Tuning) -> Self {
-        let view = |v: KeptView| ViewAnswer {
-            index: v.index,
-            entropy: v.entropy,
-            size: v.size,
-            thumbnail: v.thumbnail,
-        };
-        Self {
-            views: t.views,
-            kept: t.kept,
-            guarded: t.guarded,
-            entropy_before: t.entropy_before,
-            entropy_after: t.entropy_after,
-            predictions_before: t.predictions_before,
-            kept_views: t.kept_views.into_iter().map(view).collect(),
-        }
-    }
-}
-
-/// One image's answer; parts that were not asked for are null.
-#[derive(Serialize)]
-struct Answer {
-    predictions: Vec<Prediction>,
-    tuning: Option<TuningAnswer>,
-    timings: Timings,
-}
-
-struct Inner {
-    classifier: Classifier,
+/// What an engine holds.
+pub struct Inner {
+    pub(super) classifier: Classifier,
     model: String,
-    sets: RefCell<BTreeMap<u32, Rc<Classes>>>,
-    next: Cell<u32>,
+    pub(super) sets: RefCell<BTreeMap<u32, Rc<ClassSet>>>,
+    pub(super) next: Cell<u32>,
 }
 
 /// A loaded model.
 #[wasm_bindgen]
-pub struct Engine(Rc<Inner>);
+pub struct Engine(pub(super) Rc<Inner>);
 
-fn promise<F>(work: F) -> Promise
+/// A promise of what `work` gives, provided that the device is still sound then.
+pub(super) fn promise<F>(work: F) -> Promise
 where
     F: Future<Output = Result<JsValue>> + 'static,
 {
@@ -274,64 +188,6 @@ impl Engine {
         .map_err(|e| to_js_error(&e))
     }
 
-    /// Text features of class names; resolves to the id of the set.
-    pub fn classes(
-        &self,
-        labels: Vec<String>,
-        options: JsValue,
-        signal: Option<AbortSignal>,
-    ) -> Promise {
-        let inner = self.0.clone();
-        promise(async move {
-            let options: ClassesOptions = from_js(options)?;
-            check(signal.as_ref())?;
-            let default = || template::DEFAULT.iter().map(ToString::to_string).collect();
-            let templates: Vec<String> = options.templates.unwrap_or_else(default);
-            let classes = inner.classifier.classes(&labels, &templates).await?;
-            check(signal.as_ref())?;
-            let id = inner.next.get();
-            inner.next.set(id + 1);
-            inner.sets.borrow_mut().insert(id, Rc::new(classes));
-            Ok(JsValue::from_f64(f64::from(id)))
-        })
-    }
-
-    /// The answer for one image file.
-    pub fn classify(
-        &self,
-        classes: u32,
-        bytes: Vec<u8>,
-        options: JsValue,
-        on_progress: Option<Function>,
-        signal: Option<AbortSignal>,
-    ) -> Promise {
-        let inner = self.0.clone();
-        promise(async move {
-            check(signal.as_ref())?;
-            let set = inner.sets.borrow().get(&classes).cloned();
-            let set = set.ok_or_else(|| {
-                Error::new(
-                    Kind::OptionInvalid,
-                    "These classes were freed; make them again with classes().",
-                )
-            })?;
-            let options = from_js::<AnswerOptions>(options)?.classify()?;
-            let listener = Listener {
-                callback: on_progress,
-                signal,
-            };
-            let found = inner
-                .classifier
-                .classify(&set, &bytes, &options, &listener)
-                .await?;
-            to_js(&Answer {
-                predictions: found.predictions,
-                tuning: found.tuning.map(Into::into),
-                timings: found.timings,
-            })
-        })
-    }
-
     /// L2-normalised features of an image file.
     #[wasm_bindgen(js_name = embedImage)]
     pub fn embed_image(&self, bytes: Vec<u8>) -> Promise {
@@ -397,12 +253,6 @@ impl Engine {
             let features = read(text.encode(&sequences).0).await?;
             Ok(Float32Array::from(features.as_slice()).into())
         })
-    }
-
-    /// Forgets a set of classes.
-    #[wasm_bindgen(js_name = freeClasses)]
-    pub fn free_classes(&self, id: u32) {
-        self.0.sets.borrow_mut().remove(&id);
     }
 }
 

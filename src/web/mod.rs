@@ -1,5 +1,7 @@
 //! The wasm-bindgen facade: translates between JavaScript and the classifier, and computes nothing.
 
+mod answer;
+mod class_set;
 mod convert;
 mod engine;
 mod fetch;

@@ -108,10 +108,18 @@ export function recordRequests(browser) {
   return seen;
 }
 
+/** The built command line. */
+const program =
+  process.env.PROMPTLENS_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(homedir(), ".cache/promptlens/target"), "release/promptlens");
+
+/** Whether a command of the command line takes an option. */
+export async function cliOffers(command, option) {
+  const { stdout } = await promisify(execFile)(program, [command, "--help"]);
+  return stdout.includes(`${option} `);
+}
+
 /** The command line's JSON answer. Its own non-zero exit is fine as long as it answers. */
 export async function cli(...args) {
-  const target = process.env.CARGO_TARGET_DIR ?? join(homedir(), ".cache/promptlens/target");
-  const program = process.env.PROMPTLENS_BIN ?? join(target, "release/promptlens");
   const run = promisify(execFile)(program, [...args, "--json"], { maxBuffer: 1 << 28 });
   const { stdout } = await run.catch((error) => {
     if (error.stdout) return error;

@@ -81,23 +81,31 @@ export async function loadPackage(page, site, options) {
   );
 }
 
-/** Classifies one file with `window.lens`, in a class list made for it. */
-export function classifyInPage(page, labels, bytes, options = {}) {
+/** Several photos of a class from a shared archive. */
+export async function photos(archive, prefix, count) {
+  const files = await readTar(shared(`data/${archive}.tar.gz`), (name) => name.startsWith(prefix), count);
+  if (files.length < count) throw new Error(`${archive} holds ${files.length} files under ${prefix}, not ${count}`);
+  return files.map(({ name, bytes }) => ({ name: name.split("/").at(-1), mimeType: "image/jpeg", buffer: bytes }));
+}
+
+/** Classifies one file with `window.lens` and the options `how`, in a class list made for it. */
+export function classifyInPage(page, labels, bytes, options = {}, how = {}) {
   return page.evaluate(
-    async ([names, base64, more]) => {
+    async ([names, base64, more, asked]) => {
       const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
       let classes;
       try {
         classes = await window.lens.classes(names, more);
-        const result = await classes.classify(blob);
-        return { ...result, info: window.lens.info };
+        const events = [];
+        const result = await classes.classify(blob, { ...asked, onProgress: (event) => events.push(event) });
+        return { ...result, info: window.lens.info, events };
       } catch (error) {
         return { code: error.code, message: error.message, name: error.name };
       } finally {
         classes?.free();
       }
     },
-    [labels, Buffer.from(bytes).toString("base64"), options],
+    [labels, Buffer.from(bytes).toString("base64"), options, how],
   );
 }
 

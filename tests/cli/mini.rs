@@ -80,7 +80,12 @@ fn answers_have_the_best_class_of_pytorch() {
         for (i, file) in files.iter().enumerate() {
             let result = &found["results"][i];
             assert_eq!(result["file"], text(file));
-            assert!(result["ood"].is_null() && result["tuning"].is_null());
+            assert!(result["tuning"].is_null());
+            let ood = &result["ood"];
+            assert_eq!(ood["score"], "mcm");
+            let value = ood["value"].as_f64().unwrap();
+            assert!(value > 1.0 / labels.len() as f64 && value < 1.0);
+            assert!(ood["threshold"].is_null() && ood["is_outlier"].is_null());
             let predictions = result["predictions"].as_array().unwrap();
             assert_eq!(predictions.len(), labels.len());
             let p = |place: usize| predictions[place]["probability"].as_f64().unwrap();

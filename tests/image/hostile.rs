@@ -5,12 +5,14 @@ use promptlens::image::{Limits, decode, dimensions};
 
 use super::{code, decoded, file};
 
-const WHOLE: [&str; 14] = [
+const WHOLE: [&str; 18] = [
     "animated.gif",
     "baseline.jpg",
     "cmyk.jpg",
+    "coarse_luma.jpg",
     "grey_alpha.png",
     "grey_progressive.jpg",
+    "half_height.jpg",
     "interlaced.gif",
     "lossless_alpha.webp",
     "animated.webp",
@@ -20,6 +22,8 @@ const WHOLE: [&str; 14] = [
     "progressive.jpg",
     "progressive_444.jpg",
     "restarts.jpg",
+    "scans_420.jpg",
+    "ycck.jpg",
 ];
 
 #[test]
@@ -170,11 +174,55 @@ fn a_progressive_stump_with_an_end_marker_is_refused_inside_a_scan() {
     assert_eq!(code(&bytes[..scans[4]]), "image/truncated");
 }
 
+/// Where the first segment with this marker begins.
+fn segment(bytes: &[u8], marker: u8) -> usize {
+    bytes
+        .windows(2)
+        .position(|pair| pair == [0xff, marker])
+        .unwrap()
+}
+
 #[test]
-fn rare_layouts_that_the_decoder_gets_wrong_are_refused() {
-    for name in ["scans_420.jpg", "coarse_luma.jpg"] {
-        assert_eq!(code(&file(name)), "image/invalid", "{name}");
-    }
+fn jpegs_of_kinds_that_are_not_read_are_refused() {
+    let good = file("baseline.jpg");
+    let frame = segment(&good, 0xc0);
+    let edited = |edit: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        edit(&mut bytes);
+        code(&bytes)
+    };
+    // Arithmetic coding, lossless coding, twelve bits.
+    assert_eq!(edited(&|b| b[frame + 1] = 0xc9), "image/invalid");
+    assert_eq!(edited(&|b| b[frame + 1] = 0xc3), "image/invalid");
+    assert_eq!(edited(&|b| b[frame + 4] = 12), "image/invalid");
+    // Three samples beside two, and a quantisation table that was never sent.
+    assert_eq!(edited(&|b| b[frame + 11] = 0x31), "image/invalid");
+    assert_eq!(edited(&|b| b[frame + 12] = 3), "image/invalid");
+    // A scan of the same coefficients twice adds nothing and only costs time.
+    let progressive = file("progressive.jpg");
+    let first = segment(&progressive, 0xda);
+    let behind = first + 2 + segment(&progressive[first + 2..], 0xc4);
+    let again = [&progressive[..behind], &progressive[first..]].concat();
+    assert_eq!(code(&again), "image/invalid");
+}
+
+#[test]
+fn a_jpeg_that_would_take_too_much_memory_is_refused() {
+    // 45 x 35 in planes of 48 x 48, 24 x 24 and 24 x 24, and the pixels.
+    let needed = 48 * 48 * 3 / 2 + 45 * 35 * 3;
+    let with = |name, max_alloc| {
+        let limits = Limits {
+            max_alloc,
+            ..Limits::default()
+        };
+        decode(&file(name), &limits).map_err(|error| error.code())
+    };
+    assert!(with("baseline.jpg", needed).is_ok());
+    assert_eq!(with("baseline.jpg", needed - 1), Err("image/too-large"));
+    // The coefficients of a progressive file are two bytes each.
+    let needed = 48 * 48 * 3 / 2 * 2 + 48 * 48;
+    assert!(with("progressive.jpg", needed).is_ok());
+    assert_eq!(with("progressive.jpg", needed - 1), Err("image/too-large"));
 }
 
 #[test]

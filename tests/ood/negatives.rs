@@ -315,15 +315,17 @@ fn loaded_lists() {
         v.extend(b"tree\nshiny\n", PartOfSpeech::Adjective).unwrap(),
         1
     );
-    let texts: Vec<_> = v.candidates().iter().map(Candidate::text).collect();
-    assert_eq!(
-        texts,
-        [
-            "the nice Tree",
-            "the nice blue whale",
-            "This is a shiny photo"
-        ]
-    );
+    let found: Vec<(&str, PartOfSpeech)> = v
+        .candidates()
+        .iter()
+        .map(|c| (c.word.as_str(), c.part))
+        .collect();
+    let expected = [
+        ("Tree", PartOfSpeech::Noun),
+        ("blue whale", PartOfSpeech::Noun),
+        ("shiny", PartOfSpeech::Adjective),
+    ];
+    assert_eq!(found, expected);
     let mut refused = |list: &[u8]| {
         assert_eq!(
             v.extend(list, PartOfSpeech::Noun).unwrap_err().code(),

@@ -1,8 +1,11 @@
-import { duration, percent } from "./format.js";
+import { bar, emptyBar, pairOfBars } from "./bars.js";
+import { duration } from "./format.js";
+import { gauge } from "./gauge.js";
 import { showProblem } from "./problem.js";
+import { stageText } from "./stages.js";
+import { tuningReport } from "./tuning.js";
 
 const cardTemplate = document.getElementById("card-template");
-const barTemplate = document.getElementById("bar-template");
 
 /** Bars shown until the reader asks for all. */
 const FEW = 5;
@@ -14,8 +17,12 @@ export class Card {
   #bars;
   #more;
   #url;
-  #predictions = [];
   #all = false;
+
+  /** The answer, also while it is computed anew. @type {import("../pkg/index.js").Result | null} */
+  result = null;
+  /** Why there is no answer. @type {{code: string, message: string} | null} */
+  error = null;
 
   /**
    * @param {File} file
@@ -38,34 +45,84 @@ export class Card {
     this.#preview();
   }
 
-  /** The photo waits for `reason`, with room kept for `rows` bars so that nothing moves later. */
-  wait(reason, rows) {
+  /** Whether the answer holds for the settings as they are. */
+  get done() {
+    return this.element.dataset.state === "done";
+  }
+
+  /**
+   * The photo waits for `reason`, with room kept for `rows` bars and a report on tuning so that
+   * nothing moves later.
+   */
+  wait(reason, rows, tuned) {
     this.#setState("waiting");
     this.#find(".waiting").textContent = reason;
     this.#find(".ran").textContent = "";
+    this.error = null;
     showProblem(this.#find(".problem"), null);
     this.#more.hidden = true;
+    this.#find(".tuned").hidden = !tuned;
     // A result that is being computed again stays readable, dimmed, until the new one is there.
-    if (this.#predictions.length > 0) return;
-    this.#bars.replaceChildren(...Array.from({ length: Math.min(rows, FEW) }, () => bar("\u00a0", 0, "")));
+    const room = Math.min(rows, FEW);
+    if (this.result || this.#bars.childElementCount === room) return;
+    this.#bars.replaceChildren(...Array.from({ length: room }, emptyBar));
   }
 
-  /** Shows probabilities, the device that computed them, and how long it took. */
-  show({ predictions, timings }, device) {
+  /** Says what is being done, from a progress event of the package. */
+  progress(event) {
+    this.#find(".waiting").textContent = stageText(event);
+    const stage = this.#find(".stage");
+    // One step is over before a bar for it is seen.
+    stage.hidden = !(event.total > 1);
+    stage.max = event.total ?? 1;
+    stage.value = event.loaded;
+  }
+
+  /** The photo has no answer for now, because the reader stopped the work. */
+  stop() {
+    this.#setState("stopped");
+    this.#find(".waiting").textContent = "Stopped";
+  }
+
+  /**
+   * Shows an answer.
+   *
+   * @param {import("../pkg/index.js").Result} result
+   * @param {string} method how it was tuned
+   * @param {string} device what computed it
+   */
+  show(result, method, device) {
     this.#setState("done");
     showProblem(this.#find(".problem"), null);
-    this.#predictions = predictions;
+    this.result = result;
     this.#renderBars();
-    const time = timings?.total === undefined ? "" : ` · ${duration(timings.total)}`;
-    this.#find(".ran").textContent = `ran on ${device}${time}`;
+    this.judge(result.ood);
+    const { tuning, timings } = result;
+    const tuned = this.#find(".tuned");
+    tuned.hidden = !tuning;
+    tuned.replaceChildren(...(tuning ? tuningReport(result, method) : []));
+    // Hundreds of photos with their views would fill the memory; they are drawn by now.
+    for (const view of tuning?.keptViews ?? []) view.thumbnail = null;
+    this.#find(".ran").textContent = `ran on ${device} · ${duration(timings.total)}`;
+  }
+
+  /** Shows a rejection score with its verdict as part of the answer. */
+  judge(ood) {
+    this.result.ood = ood;
+    const place = this.#find(".ood");
+    place.hidden = !ood;
+    place.replaceChildren(...(ood ? gauge(ood) : []));
   }
 
   /** Shows why this photo has no answer. */
   fail(error) {
     this.#setState("failed");
-    this.#predictions = [];
+    this.result = null;
+    this.error = error;
     this.#renderBars();
     this.#find(".ran").textContent = "";
+    this.#find(".ood").hidden = true;
+    this.#find(".tuned").hidden = true;
     showProblem(this.#find(".problem"), error);
   }
 
@@ -83,13 +140,19 @@ export class Card {
     this.element.dataset.state = state;
     this.element.setAttribute("aria-busy", String(state === "waiting"));
     this.#find(".waiting").textContent = "";
+    this.#find(".stage").hidden = true;
   }
 
   #renderBars() {
-    const shown = this.#all ? this.#predictions : this.#predictions.slice(0, FEW);
-    this.#bars.replaceChildren(...shown.map(({ label, probability }) => bar(label, probability, percent(probability))));
-    this.#more.hidden = this.#predictions.length <= FEW;
-    this.#more.textContent = this.#all ? "Show fewer" : `Show all ${this.#predictions.length}`;
+    const { predictions = [], tuning } = this.result ?? {};
+    const before = tuning && new Map(tuning.predictionsBefore.map(({ label, probability }) => [label, probability]));
+    const shown = this.#all ? predictions : predictions.slice(0, FEW);
+    this.#bars.replaceChildren(
+      ...shown.map((prediction) => (before ? pairOfBars(prediction, before.get(prediction.label)) : bar(prediction))),
+    );
+    this.#find(".columns").hidden = !before;
+    this.#more.hidden = predictions.length <= FEW;
+    this.#more.textContent = this.#all ? "Show fewer" : `Show all ${predictions.length}`;
     this.#more.setAttribute("aria-expanded", String(this.#all));
   }
 
@@ -105,12 +168,4 @@ export class Card {
     });
     image.src = this.#url;
   }
-}
-
-function bar(label, probability, value) {
-  const row = barTemplate.content.cloneNode(true).firstElementChild;
-  row.querySelector(".bar-label bdi").textContent = label;
-  row.querySelector(".bar-value").textContent = value;
-  row.querySelector(".bar-fill").style.setProperty("--part", String(probability));
-  return row;
 }

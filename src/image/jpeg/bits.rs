@@ -66,6 +66,20 @@ impl<'a> Bits<'a> {
         Ok((ahead >> (16 - count)) as u32)
     }
 
+    /// The next `size` bits as a value of that many bits, negative where the first bit is 0
+    /// (T.81, F.2.2.1, EXTEND).
+    pub fn signed(&mut self, size: u8) -> Result<i32> {
+        match size {
+            0 => Ok(0),
+            1..=15 => {
+                let value = self.take(u32::from(size))? as i32;
+                let negative = value < 1 << (size - 1);
+                Ok(value - if negative { (1 << size) - 1 } else { 0 })
+            }
+            _ => Err(invalid("a value of too many bits")),
+        }
+    }
+
     /// The next symbol of `table`.
     pub fn symbol(&mut self, table: &Huffman) -> Result<u8> {
         let ahead = self.peek16();
@@ -204,6 +218,16 @@ mod tests {
         assert_eq!(reader.take(8).unwrap(), 0xab);
         assert_eq!(reader.position(), 3);
         assert_eq!(reader.take(1).unwrap_err().code(), "image/truncated");
+    }
+
+    #[test]
+    fn values_of_each_size_have_both_signs() {
+        // 0 | 1 | 00 | 01 | 10 | 11 | 000 | 111 | 1000.
+        let mut reader = Bits::new(&[0b0100_0110, 0b1100_0111, 0b1000_1000], 0);
+        let sizes = [1, 1, 2, 2, 2, 2, 3, 3, 4, 0];
+        let read = sizes.map(|size| reader.signed(size).unwrap());
+        assert_eq!(read, [-1, 1, -3, -2, 2, 3, -7, 7, 8, 0]);
+        assert!(reader.signed(16).is_err());
     }
 
     #[test]

@@ -18,8 +18,12 @@ pub(super) struct Frame {
 #[derive(Debug)]
 pub(super) struct Component {
     pub id: u8,
+    /// Horizontal sampling factor.
     pub h: u32,
+    /// Vertical sampling factor.
     pub v: u32,
+    /// Slot of its quantisation table.
+    pub quant: usize,
 }
 
 impl Frame {
@@ -48,10 +52,11 @@ impl Frame {
         }
         let components: Vec<Component> = triples[..count]
             .iter()
-            .map(|&[id, sampling, _]| Component {
+            .map(|&[id, sampling, quant]| Component {
                 id,
                 h: u32::from(sampling >> 4),
                 v: u32::from(sampling & 15),
+                quant: usize::from(quant),
             })
             .collect();
         if components
@@ -62,9 +67,12 @@ impl Frame {
         }
         let h_max = components.iter().map(|c| c.h).max().unwrap_or(1);
         let v_max = components.iter().map(|c| c.v).max().unwrap_or(1);
-        // The decoder takes the first component to be the finest and paints nonsense otherwise.
-        if components[0].h < h_max || components[0].v < v_max {
-            return Err(invalid("colour finer than brightness"));
+        // Like libjpeg, which resamples by whole numbers only.
+        if components
+            .iter()
+            .any(|c| h_max % c.h != 0 || v_max % c.v != 0)
+        {
+            return Err(invalid("sampling factors that are no multiples"));
         }
         Ok(Self {
             width,
@@ -76,11 +84,6 @@ impl Frame {
         })
     }
 
-    /// Whether some component has more than one block per MCU.
-    pub fn is_subsampled(&self) -> bool {
-        self.h_max > 1 || self.v_max > 1
-    }
-
     /// MCUs across and down in a scan of several components.
     pub fn mcus(&self) -> (u32, u32) {
         (
@@ -89,13 +92,19 @@ impl Frame {
         )
     }
 
-    /// Blocks across and down of `component` in a scan of its own.
-    pub fn own_blocks(&self, component: usize) -> (u32, u32) {
+    /// Samples across and down of `component` that belong to the image.
+    pub fn samples(&self, component: usize) -> (u32, u32) {
         let c = &self.components[component];
         (
-            (self.width * c.h).div_ceil(self.h_max).div_ceil(8),
-            (self.height * c.v).div_ceil(self.v_max).div_ceil(8),
+            (self.width * c.h).div_ceil(self.h_max),
+            (self.height * c.v).div_ceil(self.v_max),
         )
+    }
+
+    /// Blocks across and down of `component` in a scan of its own.
+    pub fn own_blocks(&self, component: usize) -> (u32, u32) {
+        let (width, height) = self.samples(component);
+        (width.div_ceil(8), height.div_ceil(8))
     }
 
     /// Blocks per row of `component` when rows are padded to whole MCUs.

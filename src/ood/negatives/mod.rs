@@ -27,9 +27,7 @@ pub use vocabulary::{Candidate, MAX_WORDS, PartOfSpeech, Vocabulary};
 pub const QUANTILE: f64 = 0.95;
 /// The share of nouns and of adjectives that is kept.
 pub const SHARE: f64 = 0.15;
-/// The template for class names and nouns while mining.
-pub const NOUN_TEMPLATE: &str = "the nice {}";
-/// The template for adjectives.
+/// The template for adjectives; nouns stand in those of the class names.
 pub const ADJECTIVE_TEMPLATE: &str = "This is a {} photo";
 
 /// How to mine.

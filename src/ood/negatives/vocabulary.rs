@@ -15,20 +15,10 @@ const MAX_CHARS: usize = 100;
 /// What a word is, which decides its template and the share that it competes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartOfSpeech {
-    /// Put into [`NOUN_TEMPLATE`](super::NOUN_TEMPLATE).
+    /// Put where a class name stands.
     Noun,
     /// Put into [`ADJECTIVE_TEMPLATE`](super::ADJECTIVE_TEMPLATE).
     Adjective,
-}
-
-impl PartOfSpeech {
-    /// The template with a `{}` placeholder.
-    pub fn template(self) -> &'static str {
-        match self {
-            Self::Noun => super::NOUN_TEMPLATE,
-            Self::Adjective => super::ADJECTIVE_TEMPLATE,
-        }
-    }
 }
 
 /// A word that may become a negative label.
@@ -38,13 +28,6 @@ pub struct Candidate {
     pub word: String,
     /// Noun or adjective.
     pub part: PartOfSpeech,
-}
-
-impl Candidate {
-    /// The text to encode.
-    pub fn text(&self) -> String {
-        self.part.template().replace("{}", &self.word)
-    }
 }
 
 /// Candidates in a fixed order, without duplicates.

@@ -185,12 +185,11 @@ fn model_tau(logit_scale: f64) -> f64 {
     1.0 / logit_scale
 }
 
-fn check(
-    name: &str,
-    needs: Needs,
-    input: &ScoreInput<'_>,
-    parameters: &ScoreParameters,
-) -> Result<()> {
+/// Refuses parameters that no score can work with.
+///
+/// # Errors
+/// `options/invalid`.
+pub fn check_parameters(parameters: &ScoreParameters) -> Result<()> {
     check_tau(parameters.tau)?;
     if !(0.0..=1e6).contains(&parameters.local_weight) {
         return Err(Error::new(
@@ -204,6 +203,16 @@ fn check(
             "There must be at least one group.",
         ));
     }
+    Ok(())
+}
+
+fn check(
+    name: &str,
+    needs: Needs,
+    input: &ScoreInput<'_>,
+    parameters: &ScoreParameters,
+) -> Result<()> {
+    check_parameters(parameters)?;
     if input.classes.is_empty() {
         return Err(Error::new(
             Kind::LabelsEmpty,

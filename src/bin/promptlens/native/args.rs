@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use promptlens::classifier::DEFAULT_SCORE;
 use promptlens::device::Choice;
+use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::weights::Quantisation;
 
@@ -29,6 +31,8 @@ pub enum Command {
     Classify(ClassifyArgs),
     /// Accuracy over a folder or tar of <split>/<class>/<file> or <class>/<file>.
     Eval(EvalArgs),
+    /// A threshold for "none of these" that accepts 95 % of images like yours.
+    Calibrate(CalibrateArgs),
     /// What a model directory or a weights file is; always on the CPU.
     Inspect(InspectArgs),
     /// A Hugging Face CLIP to a quantised model directory; always on the CPU.
@@ -54,6 +58,34 @@ pub struct PromptArgs {
     pub templates: Vec<String>,
 }
 
+/// How an image is scored for "none of these".
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// mcm, max-logit, energy, entropy, variance, gl-mcm, neglabel, lapt; or none.
+    #[arg(long, value_name = "SCORE", default_value = DEFAULT_SCORE, value_parser = score)]
+    pub ood: String,
+    /// Exactly these negative labels: @file (one per line, or a JSON array) or a,b,c; mined from the
+    /// bundled words when left out.
+    #[arg(long, value_name = "@FILE|a,b,c")]
+    pub negatives: Option<String>,
+    /// Groups of negative labels; 100 when left out.
+    #[arg(long, value_name = "G", value_parser = at_least_one)]
+    pub groups: Option<usize>,
+    /// Temperature on cosines; the score's own for the model when left out.
+    #[arg(long, value_name = "T")]
+    pub tau: Option<f64>,
+}
+
+/// The verdict.
+#[derive(Debug, Args)]
+pub struct VerdictArgs {
+    #[command(flatten)]
+    pub score: ScoreArgs,
+    /// A threshold from calibrate, made with the same options.
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("input").required(true))]
 pub struct EmbedArgs {
@@ -76,6 +108,8 @@ pub struct ClassifyArgs {
     pub labels: String,
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
     /// Image files.
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
@@ -93,12 +127,43 @@ pub struct EvalArgs {
     pub labels: String,
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
+    /// Images of none of the classes; folders with the name of a class are left out.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub ood_data: Option<PathBuf>,
     /// The split to measure on; test when left out and there are splits.
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
     /// The most images, taken evenly from the classes.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Class names: @file, auto (the class folders), or a,b,c.
+    #[arg(long, value_name = "@FILE|auto|a,b,c")]
+    pub labels: String,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub score: ScoreArgs,
+    /// At least 19 images of the classes: a folder, .tar or .tar.gz. Where folders in it have names
+    /// of classes, only these count.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub images: PathBuf,
+    /// The split to take; test when left out and there are splits.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The most images, taken evenly from the folders.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// File to write, for --calibration.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +184,16 @@ pub struct ConvertArgs {
     /// Model directory to write.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+/// The score's own spelling; `none` switches scoring off.
+fn score(text: &str) -> Result<String, String> {
+    match text {
+        "none" | "false" => Ok("none".to_owned()),
+        _ => by_name(text)
+            .map(|score| score.name().to_owned())
+            .map_err(|error| error.message().to_owned()),
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -1,7 +1,7 @@
 //! `promptlens classify`.
 
 use pollster::block_on;
-use promptlens::classifier::{Classification, Prediction, Timings};
+use promptlens::classifier::{Classification, Ood, Prediction, Timings};
 use promptlens::dataset::read_image;
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::args::ClassifyArgs;
 use super::model::{classes, cut, described, labels, open};
+use super::ood::{options, rejection, with_negatives};
 use super::output::{Answer, Problem, percent, table};
 
 #[derive(Serialize)]
@@ -30,24 +31,27 @@ enum Entry {
 struct Answered {
     file: String,
     predictions: Vec<Prediction>,
-    /// No rejection score and no tuning was asked for.
-    ood: Option<()>,
+    ood: Option<Ood>,
+    /// No tuning was asked for.
     tuning: Option<()>,
     timings: Timings,
 }
 
 pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     let labels = labels(&args.labels)?;
+    let options = options(&args.verdict)?;
     let model = open(&args.model, device)?;
     let classes = classes(&model, &labels, &args.prompt)?;
+    let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
+    // What is wrong with the score is wrong for every image.
+    rejection(&model, &classes, &options)?;
     let results: Vec<Entry> = args
         .images
         .iter()
         .map(|path| {
             let file = path.display().to_string();
-            let answered = read_image(path).and_then(|bytes| {
-                block_on(model.classify(&classes, &bytes, &Default::default(), &()))
-            });
+            let answered = read_image(path)
+                .and_then(|bytes| block_on(model.classify(&classes, &bytes, &options, &())));
             match answered {
                 Ok(answer) => Entry::Answered(answer_of(file, answer)),
                 Err(error) => Entry::Failed {
@@ -67,18 +71,18 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         device: &model.processor,
         results,
     };
-    let answer = Answer::new(&document, text, ok)?.note(described(&model, &args.model));
-    Ok(match cut(classes.truncated) {
-        Some(line) => answer.note(line),
-        None => answer,
-    })
+    let mut answer = Answer::new(&document, text, ok)?.note(described(&model, &args.model));
+    for line in [cut(classes.truncated), left_out].into_iter().flatten() {
+        answer = answer.note(line);
+    }
+    Ok(answer)
 }
 
 fn answer_of(file: String, answer: Classification) -> Answered {
     Answered {
         file,
         predictions: answer.predictions,
-        ood: None,
+        ood: answer.ood,
         tuning: None,
         timings: answer.timings,
     }
@@ -89,23 +93,42 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
     const SHOWN: usize = 5;
     match entry {
         Entry::Failed { file, error } => vec![vec![file.clone(), error.to_string()]],
-        Entry::Answered(answered) => answered
-            .predictions
-            .iter()
-            .take(SHOWN)
-            .enumerate()
-            .map(|(place, prediction)| {
-                let file = if place == 0 {
-                    answered.file.as_str()
-                } else {
-                    ""
-                };
-                vec![
-                    file.to_owned(),
-                    percent(prediction.probability),
-                    prediction.label.clone(),
-                ]
-            })
-            .collect(),
+        Entry::Answered(answered) => {
+            let classes = answered
+                .predictions
+                .iter()
+                .take(SHOWN)
+                .map(|prediction| [percent(prediction.probability), prediction.label.clone()]);
+            let score = answered.ood.iter().map(verdict);
+            classes
+                .chain(score)
+                .enumerate()
+                .map(|(place, [value, meaning])| {
+                    let file = if place == 0 {
+                        answered.file.as_str()
+                    } else {
+                        ""
+                    };
+                    vec![file.to_owned(), value, meaning]
+                })
+                .collect()
+        }
     }
+}
+
+/// The score, and what it means where a threshold says so.
+fn verdict(ood: &Ood) -> [String; 2] {
+    let said = match ood.is_outlier {
+        Some(true) => ": probably none of these",
+        Some(false) => ": probably one of these",
+        None => "",
+    };
+    let hints = match (ood.is_outlier, ood.nearest_negatives.as_slice()) {
+        (Some(false), _) | (_, []) => String::new(),
+        (_, near) => format!(" (nearest other words: {})", near.join(", ")),
+    };
+    [
+        format!("{:.7}", ood.value),
+        format!("{}{said}{hints}", ood.score),
+    ]
 }

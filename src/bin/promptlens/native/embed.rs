@@ -55,6 +55,7 @@ pub fn run(args: &EmbedArgs, device: Choice) -> Result<Answer> {
     } else {
         embed_all(
             &model,
+            false,
             |give| {
                 args.images
                     .iter()
@@ -64,7 +65,7 @@ pub fn run(args: &EmbedArgs, device: Choice) -> Result<Answer> {
                 embeddings.push(Embedding {
                     input: path.display().to_string(),
                     outcome: match embedded {
-                        Ok(values) => Outcome::Values(values),
+                        Ok(features) => Outcome::Values(features.image),
                         Err(error) => Outcome::Error(Problem::from(&error)),
                     },
                 });

@@ -2,20 +2,22 @@
 
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::{Choice, DeviceInfo};
-use promptlens::error::Result;
-use promptlens::evaluate::{Evaluation, Options, class_names, evaluate};
+use promptlens::error::{Error, Kind, Result};
+use promptlens::evaluate::{Evaluation, OodEvaluation, Options, class_names, evaluate, ood_scores};
+use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
 use super::args::EvalArgs;
 use super::model::{classes, cut, described, labels, open};
+use super::ood::{options as answer_options, rejection, with_negatives};
 use super::output::{Answer, percent, table};
 
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(flatten)]
     evaluation: &'a Evaluation,
-    /// No rejection score was asked for.
-    ood: Option<()>,
+    /// None without other images to compare with.
+    ood: Option<&'a OodEvaluation>,
     model: String,
     quant: &'static str,
     device: &'a DeviceInfo,
@@ -31,25 +33,49 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
         "auto" => class_names(&data, options.split.as_deref())?,
         given => labels(given)?,
     };
+    let answers = answer_options(&args.verdict)?;
+    let open_any = |path| DataSet::open_any(path, &Limits::default());
+    let others = args.ood_data.as_deref().map(open_any).transpose()?;
+    if others.is_some() && answers.ood.is_none() {
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            "Other images need a score; leave --ood none out.",
+        ));
+    }
     let model = open(&args.model, device)?;
     let classes = classes(&model, &labels, &args.prompt)?;
-    let evaluation = evaluate(&model, &classes, &data, &options)?;
+    let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
+    let ready = match others {
+        Some(_) => rejection(&model, &classes, &answers)?,
+        None => None,
+    };
+    let (evaluation, scores) = evaluate(&model, &classes, &data, &options, ready.as_ref())?;
+    let mut failures = evaluation.failures.clone();
+    let ood = match (&ready, &others) {
+        (Some(ready), Some(others)) => {
+            let scored = ood_scores(&model, &classes, others, &options, ready)?;
+            let found = OodEvaluation::new(ready, &scores, &scored)?;
+            failures.extend(scored.failures);
+            Some(found)
+        }
+        _ => None,
+    };
     let document = Document {
         evaluation: &evaluation,
-        ood: None,
+        ood: ood.as_ref(),
         model: args.model.model.display().to_string(),
         quant: model.report.quantisation.name(),
         device: &model.processor,
     };
-    let mut answer =
-        Answer::new(&document, text(&evaluation), true)?.note(described(&model, &args.model));
-    if let Some(line) = cut(classes.truncated) {
+    let mut answer = Answer::new(&document, text(&evaluation, ood.as_ref()), true)?
+        .note(described(&model, &args.model));
+    for line in [cut(classes.truncated), left_out].into_iter().flatten() {
         answer = answer.note(line);
     }
     if data.ignored() > 0 {
         answer = answer.note(format!("{} files lie in no class folder.", data.ignored()));
     }
-    for failure in &evaluation.failures {
+    for failure in &failures {
         answer = answer.note(format!(
             "{}: {} [{}]",
             failure.file, failure.message, failure.code
@@ -58,7 +84,7 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     Ok(answer)
 }
 
-fn text(evaluation: &Evaluation) -> String {
+fn text(evaluation: &Evaluation, ood: Option<&OodEvaluation>) -> String {
     let mut rows: Vec<Vec<String>> = evaluation
         .per_class
         .iter()
@@ -72,11 +98,49 @@ fn text(evaluation: &Evaluation) -> String {
         percent(evaluation.accuracy),
         evaluation.n.to_string(),
     ]);
+    let others = ood.map(separation).unwrap_or_default();
     format!(
-        "{}{} skipped, {} failed, {:.1} s\n",
+        "{}{others}{} skipped, {} failed, {:.1} s\n",
         table(&rows),
         evaluation.skipped,
         evaluation.failed,
         evaluation.seconds
     )
+}
+
+/// The metrics in OpenOOD's order, with their 95 % intervals.
+fn separation(ood: &OodEvaluation) -> String {
+    let (m, i) = (&ood.metrics, &ood.intervals);
+    let line = |name: &str, value: f64, range: Interval| {
+        let (low, high) = (percent(range.low), percent(range.high));
+        vec![
+            name.to_owned(),
+            percent(value),
+            format!("({} to {})", low.trim(), high.trim()),
+        ]
+    };
+    let mut rows = vec![
+        vec![
+            ood.score.to_owned(),
+            ood.n_in.to_string(),
+            format!("against {} others", ood.n_out),
+        ],
+        line("FPR95, ID positive", m.fpr95, i.fpr95),
+        line("AUROC", m.auroc, i.auroc),
+        line("AUPR-in", m.aupr_in, i.aupr_in),
+        line("AUPR-out", m.aupr_out, i.aupr_out),
+        line(
+            "FPR95, OOD positive",
+            m.fpr95_ood_positive,
+            i.fpr95_ood_positive,
+        ),
+    ];
+    if let Some(at) = &ood.calibrated {
+        rows.push(vec![
+            "rejected".to_owned(),
+            percent(at.rejected_in),
+            format!("and {} of the others", percent(at.rejected_out).trim()),
+        ]);
+    }
+    table(&rows)
 }

@@ -1,12 +1,14 @@
 //! Parse, run, print.
 
 mod args;
+mod calibrate;
 mod classify;
 mod convert;
 mod embed;
 mod eval;
 mod inspect;
 mod model;
+mod ood;
 mod output;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Embed(args) => embed::run(args, cli.device),
         Command::Classify(args) => classify::run(args, cli.device),
         Command::Eval(args) => eval::run(args, cli.device),
+        Command::Calibrate(args) => calibrate::run(args, cli.device),
         Command::Inspect(args) => inspect::run(args),
         Command::Convert(args) => convert::run(args),
     }

@@ -1,0 +1,102 @@
+//! `promptlens calibrate`.
+
+use pollster::block_on;
+use promptlens::classifier::{Calibrator, ClassifyOptions};
+use promptlens::dataset::{DataSet, Limits};
+use promptlens::device::Choice;
+use promptlens::error::{Error, Kind, Result};
+use promptlens::evaluate::{Options, class_names, own_scores};
+use promptlens::ood::metrics::Interval;
+use serde::Serialize;
+
+use super::args::CalibrateArgs;
+use super::model::{classes, cut, described, labels, open};
+use super::ood::{rejection, scoring, with_negatives};
+use super::output::{Answer, percent, table};
+
+#[derive(Serialize)]
+struct Document {
+    n: usize,
+    m: usize,
+    threshold: f64,
+    score: String,
+    /// 95 % interval of the true share of such images that the threshold rejects.
+    interval: Interval,
+    skipped: usize,
+    failed: usize,
+    out: String,
+}
+
+pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
+    let ood = scoring(&args.score).ok_or_else(|| {
+        Error::new(
+            Kind::OptionInvalid,
+            "A threshold needs a score; leave --ood none out.",
+        )
+    })?;
+    let data = DataSet::open_any(&args.images, &Limits::default())?;
+    let chosen = Options {
+        split: args.split.clone(),
+        limit: args.limit,
+    };
+    let labels = match args.labels.as_str() {
+        "auto" => class_names(&data, args.split.as_deref())?,
+        given => labels(given)?,
+    };
+    let model = open(&args.model, device)?;
+    let classes = classes(&model, &labels, &args.prompt)?;
+    let (classes, left_out) = with_negatives(&model, classes, &args.score)?;
+    let options = ClassifyOptions {
+        ood: Some(ood),
+        ..ClassifyOptions::default()
+    };
+    let ready = rejection(&model, &classes, &options)?
+        .ok_or_else(|| Error::new(Kind::Internal, "There is no score."))?;
+    let mut calibrator = block_on(Calibrator::new(&model, &classes, &options, &()))?;
+    let scored = own_scores(&model, &classes, &data, &chosen, &ready, &mut calibrator)?;
+    let calibration = calibrator.finish()?.calibration;
+    std::fs::write(&args.out, calibration.to_json()?)
+        .map_err(|error| Error::new(Kind::Io, format!("{}: {error}.", args.out.display())))?;
+    let document = Document {
+        n: calibration.n,
+        m: calibration.m,
+        threshold: calibration.threshold,
+        score: calibration.key.score.clone(),
+        interval: calibration.interval(),
+        skipped: scored.skipped,
+        failed: scored.failed,
+        out: args.out.display().to_string(),
+    };
+    let line = |name: &str, value: String| vec![name.to_owned(), value];
+    let text = table(&[
+        line("score", document.score.clone()),
+        line("images", document.n.to_string()),
+        line("accepted from", format!("{:.7}", document.threshold)),
+        line(
+            "rejected of such images",
+            format!(
+                "{} to {} (95 % interval)",
+                percent(document.interval.low).trim(),
+                percent(document.interval.high).trim()
+            ),
+        ),
+        line("written to", document.out.clone()),
+    ]);
+    let mut answer = Answer::new(&document, text, true)?.note(described(&model, &args.model));
+    for note in [cut(classes.truncated), left_out].into_iter().flatten() {
+        answer = answer.note(note);
+    }
+    if scored.skipped > 0 {
+        answer = answer.note(format!(
+            "{} images lie in folders that are none of the classes.",
+            scored.skipped
+        ));
+    }
+    for failure in &scored.failures {
+        answer = answer.note(format!(
+            "{}: {} [{}]",
+            failure.file, failure.message, failure.code
+        ));
+    }
+    Ok(answer)
+}

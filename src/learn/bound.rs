@@ -1,0 +1,127 @@
+//! How wrong can a hard prompt be on new images? PAC-Bayes bounds for a prompt chosen among finitely
+//! many (Akinwande et al., 2024).
+//!
+//! A prompt of L tokens out of a vocabulary of V has the prior V^-L. Soft prompts have no such prior,
+//! and an image that helped to fit a continuous context tells nothing here.
+
+use crate::error::{Error, Kind, Result};
+use crate::prompt::file::Prompt;
+
+/// Tokens of CLIP's vocabulary.
+pub const VOCABULARY: f64 = 49_408.0;
+
+/// The default δ: the bound holds with probability 1 − δ.
+pub const DELTA: f64 = 0.05;
+
+/// ln(1 / prior) of `tokens` free tokens under the uniform prior.
+pub fn uniform_prior(tokens: usize) -> f64 {
+    tokens as f64 * VOCABULARY.ln()
+}
+
+fn check(error: f64, images: usize, delta: f64) -> Result<f64> {
+    if (0.0..=1.0).contains(&error) && images > 0 && delta > 0.0 && delta < 1.0 {
+        return Ok(images as f64);
+    }
+    Err(Error::new(
+        Kind::OptionInvalid,
+        "A bound takes an error rate, at least one image and a delta between 0 and 1.",
+    ))
+}
+
+/// McAllester's: err ≤ êrr + √((ln 1/P + ln(n/δ) + 2) / (2n − 1)), at most 1.
+///
+/// # Errors
+/// `options/invalid`.
+pub fn mcallester(error: f64, prior: f64, images: usize, delta: f64) -> Result<f64> {
+    let n = check(error, images, delta)?;
+    Ok((error + slack(prior, n, delta)).min(1.0))
+}
+
+/// What McAllester's bound adds to the measured error.
+fn slack(prior: f64, n: f64, delta: f64) -> f64 {
+    ((prior + (n / delta).ln() + 2.0) / (2.0 * n - 1.0)).sqrt()
+}
+
+/// The tighter one: the largest err with kl(êrr ‖ err) ≤ (ln 1/P + ln(2√n/δ)) / n.
+///
+/// # Errors
+/// `options/invalid`.
+pub fn kl_inverse(error: f64, prior: f64, images: usize, delta: f64) -> Result<f64> {
+    let n = check(error, images, delta)?;
+    let budget = (prior + (2.0 * n.sqrt() / delta).ln()) / n;
+    let (mut low, mut high) = (error, 1.0);
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        if divergence(error, middle) > budget {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    Ok(high)
+}
+
+/// kl(q ‖ p) of two coins.
+fn divergence(q: f64, p: f64) -> f64 {
+    let part = |q: f64, p: f64| if q == 0.0 { 0.0 } else { q * (q / p).ln() };
+    part(q, p) + part(1.0 - q, 1.0 - p)
+}
+
+/// Refuses what no bound holds for.
+///
+/// # Errors
+/// `options/invalid` for a prompt with learned vectors or fitted features.
+pub fn only_hard(prompt: &Prompt) -> Result<()> {
+    let soft = prompt.tensors.keys().any(|name| name != "text_features");
+    if !soft && prompt.extra.contains_key("templates") && !prompt.extra.contains_key("fitted") {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::OptionInvalid,
+        "The bound holds for prompts of words only; this one has learned numbers.",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slack_has_the_known_values() {
+        for (tokens, images, expected) in [
+            (4, 160, 0.409),
+            (4, 1600, 0.132),
+            (4, 16_000, 0.0425),
+            (16, 1600, 0.241),
+        ] {
+            let found = slack(uniform_prior(tokens), images as f64, DELTA);
+            assert!((found - expected).abs() < 5e-4, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn the_inverse_is_tighter_and_both_are_monotone() {
+        let both = |tokens, images| {
+            let prior = uniform_prior(tokens);
+            (
+                mcallester(0.1, prior, images, DELTA).unwrap(),
+                kl_inverse(0.1, prior, images, DELTA).unwrap(),
+            )
+        };
+        for images in [160, 1600, 16_000] {
+            for tokens in [1, 4, 16] {
+                let (loose, tight) = both(tokens, images);
+                assert!(tight <= loose + 1e-12, "{tight} {loose}");
+                let (longer, longer_tight) = both(tokens + 1, images);
+                assert!(longer >= loose && longer_tight >= tight);
+                let (more, more_tight) = both(tokens, images * 10);
+                assert!(more <= loose && more_tight <= tight);
+            }
+        }
+        let found = kl_inverse(0.1, uniform_prior(4), 1600, DELTA).unwrap();
+        let budget = (uniform_prior(4) + (2.0 * 40.0 / DELTA).ln()) / 1600.0;
+        assert!((divergence(0.1, found) - budget).abs() < 1e-9);
+        assert!(mcallester(0.1, 1.0, 0, DELTA).is_err());
+        assert!(kl_inverse(f64::NAN, 1.0, 9, DELTA).is_err());
+    }
+}

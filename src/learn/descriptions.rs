@@ -1,0 +1,87 @@
+//! Sentences about classes from a JSON file, as CuPL publishes them: `{"class name": ["sentence",
+//! ...], ...}`.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Kind, Result};
+
+/// The largest file in bytes.
+pub const MAX_BYTES: usize = 64 << 20;
+
+/// The most sentences of a class.
+pub const MAX_SENTENCES: usize = 1000;
+
+/// Sentences by class name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Descriptions {
+    sentences: BTreeMap<String, Vec<String>>,
+}
+
+/// How descriptions and class names fit together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// Classes without a sentence.
+    pub missing: Vec<String>,
+    /// Names in the file that are no class.
+    pub unknown: Vec<String>,
+}
+
+/// Names are compared without case, and with underscores as spaces.
+fn folded(name: &str) -> String {
+    name.replace('_', " ").trim().to_lowercase()
+}
+
+impl Descriptions {
+    /// Reads a file. Blank sentences are passed over.
+    ///
+    /// # Errors
+    /// `prompt/invalid`.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let invalid = |what: String| Err(Error::new(Kind::PromptInvalid, what));
+        if bytes.len() > MAX_BYTES {
+            return invalid("The descriptions are larger than 64 MiB.".to_owned());
+        }
+        let read: BTreeMap<String, Vec<String>> = match serde_json::from_slice(bytes) {
+            Ok(read) => read,
+            Err(error) => {
+                return invalid(format!(
+                    "The descriptions are no JSON object of class names with lists of sentences ({error})."
+                ));
+            }
+        };
+        let mut sentences: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, list) in read {
+            let list = list.into_iter().filter(|s| !s.trim().is_empty());
+            sentences.entry(folded(&name)).or_default().extend(list);
+        }
+        if let Some((name, _)) = sentences.iter().find(|(_, s)| s.len() > MAX_SENTENCES) {
+            return invalid(format!(
+                "{name:?} has more than {MAX_SENTENCES} descriptions."
+            ));
+        }
+        Ok(Self { sentences })
+    }
+
+    /// The sentences about `name`; none where the file has no such name.
+    pub fn of(&self, name: &str) -> &[String] {
+        self.sentences.get(&folded(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is missing on either side.
+    pub fn coverage(&self, names: &[String]) -> Coverage {
+        let known: std::collections::BTreeSet<String> = names.iter().map(|n| folded(n)).collect();
+        Coverage {
+            missing: names
+                .iter()
+                .filter(|name| self.of(name).is_empty())
+                .cloned()
+                .collect(),
+            unknown: self
+                .sentences
+                .keys()
+                .filter(|name| !known.contains(*name))
+                .cloned()
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Two linear layers with a relu between, small enough to run on the host.
+
+use crate::ood::similarity::dot;
+use crate::rng::Rng;
+
+/// y = W2 relu(W1 x + b1) + b2, over one flat list of parameters: W1 [hidden, input], b1, W2
+/// [output, hidden], b2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Perceptron {
+    /// Numbers in.
+    pub input: usize,
+    /// Hidden units.
+    pub hidden: usize,
+    /// Numbers out.
+    pub output: usize,
+}
+
+/// What the way back needs of the way there.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// y.
+    pub output: Vec<f64>,
+    hidden: Vec<f64>,
+}
+
+impl Perceptron {
+    /// Parameters in all.
+    pub fn count(&self) -> usize {
+        self.hidden * (self.input + 1) + self.output * (self.hidden + 1)
+    }
+
+    /// Uniform in ±1/√fan-in, as PyTorch's linear layers start.
+    pub fn start(&self, rng: &mut Rng) -> Vec<f32> {
+        let mut layer = |inputs: usize, outputs: usize| {
+            let limit = 1.0 / (inputs as f64).sqrt();
+            (0..outputs * (inputs + 1))
+                .map(|_| rng.uniform(-limit, limit) as f32)
+                .collect::<Vec<_>>()
+        };
+        let mut all = layer(self.input, self.hidden);
+        all.extend(layer(self.hidden, self.output));
+        all
+    }
+
+    fn split<'a>(&self, p: &'a [f32]) -> [&'a [f32]; 4] {
+        let (w1, rest) = p.split_at(self.hidden * self.input);
+        let (b1, rest) = rest.split_at(self.hidden);
+        let (w2, b2) = rest.split_at(self.output * self.hidden);
+        [w1, b1, w2, b2]
+    }
+
+    /// y for `x` [input].
+    pub fn forward(&self, parameters: &[f32], x: &[f64]) -> Trace {
+        let [w1, b1, w2, b2] = self.split(parameters);
+        let hidden: Vec<f64> = w1
+            .chunks_exact(self.input)
+            .zip(b1)
+            .map(|(row, b)| (dot(row, x) + f64::from(*b)).max(0.0))
+            .collect();
+        let output = w2
+            .chunks_exact(self.hidden)
+            .zip(b2)
+            .map(|(row, b)| dot(row, &hidden) + f64::from(*b))
+            .collect();
+        Trace { output, hidden }
+    }
+
+    /// Adds d loss / d parameters to `gradient` and returns d loss / d x, from d loss / d y.
+    pub fn backward(
+        &self,
+        parameters: &[f32],
+        x: &[f64],
+        trace: &Trace,
+        dy: &[f64],
+        gradient: &mut [f64],
+    ) -> Vec<f64> {
+        let [w1, _, w2, _] = self.split(parameters);
+        let (g1, rest) = gradient.split_at_mut(self.hidden * self.input);
+        let (gb1, rest) = rest.split_at_mut(self.hidden);
+        let (g2, gb2) = rest.split_at_mut(self.output * self.hidden);
+        let mut dh = vec![0.0; self.hidden];
+        for (o, dy) in dy.iter().enumerate() {
+            gb2[o] += dy;
+            let row = o * self.hidden..(o + 1) * self.hidden;
+            for ((g, w), (dh, h)) in g2[row.clone()]
+                .iter_mut()
+                .zip(&w2[row])
+                .zip(dh.iter_mut().zip(&trace.hidden))
+            {
+                *g += dy * h;
+                *dh += dy * f64::from(*w);
+            }
+        }
+        let mut dx = vec![0.0; self.input];
+        for (h, dh) in dh.iter().enumerate() {
+            if trace.hidden[h] <= 0.0 {
+                continue;
+            }
+            gb1[h] += dh;
+            let row = h * self.input..(h + 1) * self.input;
+            for ((g, w), (dx, x)) in g1[row.clone()]
+                .iter_mut()
+                .zip(&w1[row])
+                .zip(dx.iter_mut().zip(x))
+            {
+                *g += dh * x;
+                *dx += dh * f64::from(*w);
+            }
+        }
+        dx
+    }
+}

@@ -1,0 +1,202 @@
+//! From a recipe's declaration to learned contexts.
+
+use super::job::{Job, Learned};
+use super::options::Parameter;
+use super::schedule::Schedule;
+use super::shapes::{Plain, Shape};
+use super::terms::Term;
+use super::text::{Guide, TextLearner, cross_entropy};
+use super::trainer::{Fit, Method, Settings, fit};
+use crate::error::Result;
+use crate::prompt::layout::{Layout, Placing};
+use crate::rng::Rng;
+
+/// The words that contexts start from.
+pub const WORDS: &str = "a photo of a";
+
+/// The standard deviation of random vectors.
+pub const SPREAD: f64 = 0.02;
+
+/// Vectors of a context.
+pub const VECTORS: Parameter = Parameter::whole(
+    "vectors",
+    "4",
+    (1, 64),
+    "vectors of the context; 16 in CoOp's own experiments",
+);
+/// Where the class name stands.
+pub const LAYOUT: Parameter =
+    Parameter::word("layout", Layout::NAMES, "where the class name stands");
+/// Where the context starts.
+pub const INIT: Parameter = Parameter::word(
+    "init",
+    &["words", "random"],
+    "start from \"a photo of a\" or from noise; vectors beyond the words are noise",
+);
+/// Passes over the images.
+pub const EPOCHS: Parameter = Parameter::whole(
+    "epochs",
+    "0",
+    (0, 10_000),
+    "passes over the images; 0 is 50 for one image per class, 100 for up to four, 200 for more",
+);
+/// Learning rate.
+pub const LR: Parameter = Parameter::number("lr", "0.002", (1e-8, 10.0), "learning rate");
+/// Images per step.
+pub const BATCH: Parameter = Parameter::whole("batch", "32", (1, 4096), "images per step");
+
+/// What every relative of CoOp lets people set.
+pub const DESCENT: &[Parameter] = &[VECTORS, INIT, EPOCHS, LR, BATCH];
+
+/// How many contexts there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// One for all classes.
+    Shared,
+    /// One for each class.
+    PerClass,
+    /// So many, each for all classes.
+    Several(usize),
+}
+
+/// What is learned, and how.
+pub struct Plan {
+    /// Where the vectors stand.
+    pub placing: Placing,
+    /// How many contexts.
+    pub copies: Copies,
+    /// What the parameters are.
+    pub shape: Box<dyn Shape>,
+    /// The parameters at the start.
+    pub start: Vec<f32>,
+    /// The loss.
+    pub terms: Vec<Box<dyn Term>>,
+    /// ProGrad's rule, where it applies.
+    pub guide: Option<Guide>,
+    /// The descent.
+    pub settings: Settings,
+}
+
+impl Plan {
+    /// CoOp on a shared context: what the other recipes change. Reads `vectors`, `init`, `epochs`,
+    /// `lr` and `batch`.
+    ///
+    /// # Errors
+    /// `labels/too-long`.
+    pub fn coop(job: &Job<'_>) -> Result<Self> {
+        let vectors = job.options.whole("vectors");
+        let mut rng = Rng::derive(job.seed, u64::MAX);
+        Ok(Self {
+            placing: Placing::end(vectors),
+            copies: Copies::Shared,
+            shape: Box::new(Plain),
+            start: first_context(job, vectors, &mut rng)?,
+            terms: cross_entropy(),
+            guide: None,
+            settings: settings(job),
+        })
+    }
+
+    /// Descends.
+    ///
+    /// # Errors
+    /// Those of [`fit`].
+    pub async fn fit(self, job: &Job<'_>) -> Result<Fit> {
+        let settings = self.settings;
+        let (mut learner, start) = self.learner(job)?;
+        fit(&mut learner, start, job.images()?, &settings, job.audience).await
+    }
+
+    /// What descends, and its parameters at the start.
+    ///
+    /// # Errors
+    /// `labels/too-long`, `prompt/invalid` where the vectors leave no room for a name.
+    pub fn learner<'a>(self, job: &Job<'a>) -> Result<(TextLearner<'a>, Vec<f32>)> {
+        let learner = TextLearner {
+            side: job.model.text_side(job.names, &self.placing)?,
+            shape: self.shape,
+            terms: self.terms,
+            guide: self.guide,
+            scale: f64::from(job.model.logit_scale()),
+            classes: job.names.len(),
+        };
+        Ok((learner, self.start))
+    }
+
+    /// Descends and keeps the parameters as contexts.
+    ///
+    /// # Errors
+    /// Those of [`fit`].
+    pub async fn learn(self, job: &Job<'_>) -> Result<Learned> {
+        let (placing, copies) = (self.placing.clone(), self.copies);
+        let found = self.fit(job).await?;
+        Ok(learned(job, &placing, copies, &found.parameters, &found))
+    }
+}
+
+/// The result with `contexts` of this kind in it.
+pub fn learned(
+    job: &Job<'_>,
+    placing: &Placing,
+    copies: Copies,
+    contexts: &[f32],
+    fit: &Fit,
+) -> Learned {
+    let mut prompt = job.prompt();
+    let (m, w) = (placing.rows(), job.model.width());
+    prompt.layout = placing.layout;
+    match copies {
+        Copies::Shared => prompt.put("context", &[m, w], contexts.to_vec()),
+        Copies::PerClass => prompt.put("context", &[job.names.len(), m, w], contexts.to_vec()),
+        Copies::Several(n) => prompt.put("contexts", &[n, m, w], contexts.to_vec()),
+    }
+    if !placing.attributes.is_empty() {
+        let words = serde_json::Value::from(placing.attributes.clone()).to_string();
+        prompt.extra.insert("attributes".to_owned(), words);
+        let per = placing.per_attribute.to_string();
+        prompt.extra.insert("per_attribute".to_owned(), per);
+    }
+    Learned {
+        prompt,
+        losses: fit.losses.clone(),
+        trained_parameters: fit.parameters.len(),
+        notes: Vec::new(),
+    }
+}
+
+/// CoOp's descent with `epochs`, `lr` and `batch` as set.
+pub fn settings(job: &Job<'_>) -> Settings {
+    let epochs = match (job.options.whole("epochs"), job.shots()) {
+        (0, 0 | 1) => 50,
+        (0, 2..=4) => 100,
+        (0, _) => 200,
+        (set, _) => set,
+    };
+    Settings {
+        method: Method::COOP,
+        schedule: Schedule::coop(job.options.number("lr")),
+        epochs,
+        batch: job.options.whole("batch"),
+        seed: job.seed,
+        clip: None,
+        average: None,
+    }
+}
+
+/// A context [vectors, W] as `init` asks for.
+fn first_context(job: &Job<'_>, vectors: usize, rng: &mut Rng) -> Result<Vec<f32>> {
+    let mut start = noise(vectors * job.model.width(), SPREAD, rng);
+    if job.options.text("init") == "words" {
+        let words = job.model.words(WORDS)?;
+        let shared = words.len().min(start.len());
+        start[..shared].copy_from_slice(&words[..shared]);
+    }
+    Ok(start)
+}
+
+/// Normal numbers around 0.
+pub fn noise(count: usize, deviation: f64, rng: &mut Rng) -> Vec<f32> {
+    (0..count)
+        .map(|_| (deviation * rng.normal()) as f32)
+        .collect()
+}

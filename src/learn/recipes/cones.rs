@@ -1,0 +1,61 @@
+//! ConES: a text feature per class moves by itself, without the text tower.
+
+use super::templates::{SET, chosen};
+use crate::error::Result;
+use crate::learn::job::{Job, Learned, Recipe, mean_texts};
+use crate::learn::options::Parameter;
+use crate::learn::plan::{BATCH, EPOCHS, LR, settings};
+use crate::learn::residual::{ResidualLearner, moved};
+use crate::learn::schedule::{Decay, Pace};
+use crate::learn::text::cross_entropy;
+use crate::learn::trainer::{Method, fit};
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "cones",
+    paper: "Qiu et al. 2023, ConES: Concept Embedding Search for Parameter Efficient Tuning",
+    summary: "Moves the text feature of every class directly; the fastest to train.",
+    own: &[
+        Parameter::number("alpha", "1", (0.0, 100.0), "weight of what is learned"),
+        SET,
+        EPOCHS.or("50"),
+        LR.or("0.001"),
+        BATCH,
+    ],
+    run: |job| Box::pin(run(job)),
+    ..super::tip_adapter::RECIPE
+};
+
+async fn run(job: &Job<'_>) -> Result<Learned> {
+    let (k, d) = (job.names.len(), job.model.dim());
+    let templates = chosen(job.options.text("set"))?;
+    let base = mean_texts(&job.texts(&templates).await?, k, d);
+    let strength = job.options.number("alpha");
+    let mut descent = settings(job);
+    descent.method = Method::AdamW {
+        eps: 1e-8,
+        weight_decay: 0.01,
+    };
+    descent.schedule.decay = Decay::Cosine;
+    descent.schedule.pace = Pace::Step;
+    let mut learner = ResidualLearner {
+        base: &base,
+        strength,
+        terms: cross_entropy(),
+        scale: f64::from(job.model.logit_scale()),
+    };
+    let zero = vec![0f32; base.len()];
+    let found = fit(&mut learner, zero, job.images()?, &descent, job.audience).await?;
+    let texts = moved(&base, &found.parameters, strength, d).values;
+    let mut prompt = job.text_prompt(&texts, &templates);
+    prompt.put("residual", &[k, d], found.parameters.clone());
+    prompt
+        .extra
+        .insert("fitted".to_owned(), "features".to_owned());
+    Ok(Learned {
+        prompt,
+        losses: found.losses,
+        trained_parameters: found.parameters.len(),
+        notes: Vec::new(),
+    })
+}

@@ -1,0 +1,52 @@
+//! Every recipe that promptlens knows: one file each, and one line here.
+
+use super::job::Recipe;
+use crate::error::{Error, Kind, Result};
+
+macro_rules! shelf {
+    ($($name:ident),* $(,)?) => {
+        $(pub mod $name;)*
+
+        /// The recipes, in the order in which they are shown.
+        pub const RECIPES: &[Recipe] = &[$($name::RECIPE),*];
+    };
+}
+
+shelf! {
+    templates,
+    cupl,
+    proapo,
+    tip_adapter,
+    tip_adapter_f,
+    tfup,
+    cones,
+    coop,
+    kgcoop,
+    prograd,
+    promptsrc,
+    msgcoop,
+    pre,
+    mocoop,
+    cocoop,
+    atprompt,
+}
+
+/// The recipe of this name.
+///
+/// # Errors
+/// `options/invalid`.
+pub fn find(name: &str) -> Result<&'static Recipe> {
+    RECIPES
+        .iter()
+        .find(|recipe| recipe.name == name)
+        .ok_or_else(|| {
+            let known: Vec<_> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            Error::new(
+                Kind::OptionInvalid,
+                format!(
+                    "There is no recipe {name:?}; there are {}.",
+                    known.join(", ")
+                ),
+            )
+        })
+}

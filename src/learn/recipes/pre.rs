@@ -1,0 +1,50 @@
+//! PRE: CoOp through a residual encoder that is thrown away afterwards.
+
+use crate::error::Result;
+use crate::learn::job::{Job, Learned, Recipe};
+use crate::learn::options::Parameter;
+use crate::learn::perceptron::Perceptron;
+use crate::learn::plan::{EPOCHS, Plan, learned};
+use crate::learn::shapes::Encoded;
+use crate::rng::Rng;
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "pre",
+    paper: "Pham Thi Minh Anh et al. 2023, PRE: Vision-Language Prompt Learning with Reparameterization Encoder",
+    summary: "CoOp whose vectors pass a small residual network while they learn.",
+    own: &[
+        Parameter::number(
+            "strength",
+            "1",
+            (0.0, 100.0),
+            "weight of the network's output",
+        ),
+        Parameter::whole("hidden", "64", (1, 4096), "hidden units of the network"),
+        EPOCHS.or("50"),
+    ],
+    run: |job| Box::pin(run(job)),
+    ..super::coop::RECIPE
+};
+
+async fn run(job: &Job<'_>) -> Result<Learned> {
+    let mut plan = Plan::coop(job)?;
+    let width = job.model.width();
+    let encoder = Perceptron {
+        input: width,
+        hidden: job.options.whole("hidden"),
+        output: width,
+    };
+    let shape = Encoded {
+        context: plan.start.len(),
+        encoder,
+        strength: job.options.number("strength"),
+    };
+    let mut rng = Rng::derive(job.seed, u64::MAX - 1);
+    plan.start.extend(encoder.start(&mut rng));
+    plan.shape = Box::new(shape);
+    let (placing, copies) = (plan.placing.clone(), plan.copies);
+    let fit = plan.fit(job).await?;
+    let context = shape.merged(&fit.parameters);
+    Ok(learned(job, &placing, copies, &context, &fit))
+}

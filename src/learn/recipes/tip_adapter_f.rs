@@ -1,0 +1,60 @@
+//! Tip-Adapter-F: the remembered images become parameters.
+
+use super::templates::SET;
+use super::tip_adapter::{ALPHA, BETA, start};
+use crate::error::Result;
+use crate::learn::cache::CacheLearner;
+use crate::learn::head::keep_cache;
+use crate::learn::job::{Job, Learned, Recipe};
+use crate::learn::plan::{BATCH, EPOCHS, LR, settings};
+use crate::learn::schedule::{Decay, Pace, Schedule, WarmUp};
+use crate::learn::text::cross_entropy;
+use crate::learn::trainer::{Method, fit};
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "tip-adapter-f",
+    paper: "Zhang et al. 2022, Tip-Adapter (ECCV), fine-tuned",
+    summary: "Tip-Adapter whose remembered features are trained for a few epochs.",
+    own: &[
+        ALPHA,
+        BETA,
+        SET,
+        EPOCHS.or("20"),
+        LR.or("0.001"),
+        BATCH.or("256"),
+    ],
+    run: |job| Box::pin(run(job)),
+    ..super::tip_adapter::RECIPE
+};
+
+async fn run(job: &Job<'_>) -> Result<Learned> {
+    let (texts, mut cache, mut prompt) = start(job).await?;
+    let mut descent = settings(job);
+    descent.method = Method::AdamW {
+        eps: 1e-4,
+        weight_decay: 0.01,
+    };
+    descent.schedule = Schedule {
+        lr: job.options.number("lr"),
+        decay: Decay::Cosine,
+        pace: Pace::Step,
+        warm_up: WarmUp::None,
+    };
+    let keys = cache.keys.iter().map(|v| *v as f32).collect();
+    let mut learner = CacheLearner {
+        cache: cache.clone(),
+        texts: &texts,
+        terms: cross_entropy(),
+        scale: f64::from(job.model.logit_scale()),
+    };
+    let found = fit(&mut learner, keys, job.images()?, &descent, job.audience).await?;
+    cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
+    keep_cache(&mut prompt, &cache, job.model.dim());
+    Ok(Learned {
+        prompt,
+        losses: found.losses,
+        trained_parameters: found.parameters.len(),
+        notes: Vec::new(),
+    })
+}

@@ -1,0 +1,203 @@
+//! Where learned vectors stand around a class name (CoOp, Zhou et al., 2022; ATPrompt, Li et al.,
+//! 2025).
+
+use crate::error::{Error, Kind, Result};
+
+/// The order of context vectors and name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// `[v_1 .. v_M][name][.]`
+    #[default]
+    End,
+    /// `[v_1 .. v_⌊M/2⌋][name][the rest of v][.]`
+    Middle,
+    /// `[name][v_1 .. v_M][.]`
+    Front,
+}
+
+impl Layout {
+    /// Every layout's name: where the class name stands.
+    pub const NAMES: &[&str] = &["end", "middle", "front"];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// The layout of this name.
+    ///
+    /// # Errors
+    /// `prompt/invalid`.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "end" => Ok(Self::End),
+            "middle" => Ok(Self::Middle),
+            "front" => Ok(Self::Front),
+            _ => Err(Error::new(
+                Kind::PromptInvalid,
+                "The prompt's layout is not known; it is end, middle or front.",
+            )),
+        }
+    }
+}
+
+/// One place of a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// A token of the vocabulary.
+    Token(u32),
+    /// A vector of the context, counted from 0.
+    Vector(usize),
+}
+
+/// How a prompt is put together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Placing {
+    /// Where the name stands.
+    pub layout: Layout,
+    /// Vectors around the name.
+    pub vectors: usize,
+    /// Attribute words that stand before all that, each behind vectors of its own.
+    pub attributes: Vec<String>,
+    /// Vectors in front of every attribute.
+    pub per_attribute: usize,
+    /// For every class the context that it stands behind; without it, every class stands behind
+    /// every context.
+    pub assigned: Option<Vec<usize>>,
+}
+
+impl Placing {
+    /// M vectors in front of the name, shared by all classes.
+    pub fn end(vectors: usize) -> Self {
+        Self {
+            vectors,
+            ..Self::default()
+        }
+    }
+
+    /// Rows of one context: those of the attributes in their order, then those around the name.
+    pub fn rows(&self) -> usize {
+        self.attributes.len() * self.per_attribute + self.vectors
+    }
+
+    /// Whether all classes share what stands in front of their names, and nothing stands behind.
+    pub fn shares_prefix(&self) -> bool {
+        self.layout == Layout::End && self.attributes.is_empty() && self.assigned.is_none()
+    }
+
+    /// The prompt of one class, `limit` places at most, from start id, end id, the ids of every
+    /// attribute, of the name, and of the full stop as it follows the name. What does not fit is cut
+    /// off the full stop first and then off the name; the flag says so.
+    ///
+    /// # Errors
+    /// `prompt/invalid` where the vectors leave no room for a name.
+    pub fn slots(
+        &self,
+        ends: (u32, u32),
+        attributes: &[Vec<u32>],
+        name: &[u32],
+        stop: &[u32],
+        limit: usize,
+    ) -> Result<(Vec<Slot>, bool)> {
+        let mut slots = vec![Slot::Token(ends.0)];
+        let mut next = 0;
+        let mut vectors = |slots: &mut Vec<Slot>, count: usize| {
+            slots.extend((next..next + count).map(Slot::Vector));
+            next += count;
+        };
+        for words in attributes {
+            vectors(&mut slots, self.per_attribute);
+            slots.extend(words.iter().map(|id| Slot::Token(*id)));
+        }
+        let before = match self.layout {
+            Layout::End => self.vectors,
+            Layout::Middle => self.vectors / 2,
+            Layout::Front => 0,
+        };
+        let taken = slots.len() + self.vectors + 1;
+        let room = limit.saturating_sub(taken);
+        if room == 0 {
+            return Err(Error::new(
+                Kind::PromptInvalid,
+                format!("A context of {taken} places leaves no room for a class name."),
+            ));
+        }
+        let cut = name.len() + stop.len() > room;
+        let (name, stop) = if cut {
+            (&name[..name.len().min(room)], &stop[..0])
+        } else {
+            (name, stop)
+        };
+        vectors(&mut slots, before);
+        slots.extend(name.iter().map(|id| Slot::Token(*id)));
+        vectors(&mut slots, self.vectors - before);
+        slots.extend(stop.iter().map(|id| Slot::Token(*id)));
+        slots.push(Slot::Token(ends.1));
+        Ok((slots, cut))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Slot::{Token as T, Vector as V};
+    use super::*;
+
+    fn slots(placing: &Placing, attributes: &[Vec<u32>], limit: usize) -> (Vec<Slot>, bool) {
+        placing
+            .slots((1, 2), attributes, &[10, 11], &[9], limit)
+            .unwrap()
+    }
+
+    #[test]
+    fn the_three_layouts_place_name_and_vectors() {
+        let mut placing = Placing::end(3);
+        let end = vec![T(1), V(0), V(1), V(2), T(10), T(11), T(9), T(2)];
+        assert_eq!(slots(&placing, &[], 77), (end, false));
+        placing.layout = Layout::Middle;
+        let middle = vec![T(1), V(0), T(10), T(11), V(1), V(2), T(9), T(2)];
+        assert_eq!(slots(&placing, &[], 77), (middle, false));
+        placing.layout = Layout::Front;
+        let front = vec![T(1), T(10), T(11), V(0), V(1), V(2), T(9), T(2)];
+        assert_eq!(slots(&placing, &[], 77), (front, false));
+    }
+
+    #[test]
+    fn attributes_stand_behind_vectors_of_their_own() {
+        let placing = Placing {
+            attributes: vec!["color".into(), "playfulness".into()],
+            per_attribute: 2,
+            ..Placing::end(1)
+        };
+        assert_eq!(placing.rows(), 5);
+        let expected = vec![
+            T(1),
+            V(0),
+            V(1),
+            T(20),
+            V(2),
+            V(3),
+            T(21),
+            T(22),
+            V(4),
+            T(10),
+            T(11),
+            T(9),
+            T(2),
+        ];
+        assert_eq!(
+            slots(&placing, &[vec![20], vec![21, 22]], 77),
+            (expected, false)
+        );
+    }
+
+    #[test]
+    fn a_name_that_does_not_fit_is_cut() {
+        let placing = Placing::end(3);
+        let cut = vec![T(1), V(0), V(1), V(2), T(10), T(11), T(2)];
+        assert_eq!(slots(&placing, &[], 7), (cut, true));
+        let shorter = vec![T(1), V(0), V(1), V(2), T(10), T(2)];
+        assert_eq!(slots(&placing, &[], 6), (shorter, true));
+        let none = placing.slots((1, 2), &[], &[10], &[9], 5);
+        assert_eq!(none.unwrap_err().kind(), Kind::PromptInvalid);
+    }
+}

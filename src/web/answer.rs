@@ -1,0 +1,245 @@
+//! Options and answers with the names of the package's types.
+
+use serde::{Deserialize, Serialize};
+
+use crate::classifier::{
+    Calibrated, Classification, ClassifyOptions, KeptView, Method, Negatives, Ood, OodOptions,
+    Prediction, Timings, Tuning,
+};
+use crate::error::{Error, Result};
+use crate::ood::metrics::Interval;
+use crate::ood::negatives::{Excluded, MiningOptions, SHARE};
+
+/// How a class list is made.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct ClassesOptions {
+    /// Sentences with `{}`.
+    pub templates: Option<Vec<String>>,
+}
+
+/// A score's name, or `false` for none.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Scoring {
+    /// `true` asks for the default score.
+    Wanted(bool),
+    /// By name.
+    Named(String),
+}
+
+/// How an image is classified.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct AnswerOptions {
+    tune: Option<String>,
+    views: Option<usize>,
+    steps: Option<usize>,
+    seed: Option<u64>,
+    rho: Option<f64>,
+    augmix: Option<bool>,
+    ood: Option<Scoring>,
+    tau: Option<f64>,
+    groups: Option<usize>,
+    local_weight: Option<f64>,
+    /// Exactly these negative labels instead of the mined ones.
+    pub negatives: Option<Vec<String>>,
+}
+
+impl AnswerOptions {
+    /// The engine's options; negative labels and threshold belong to the class list.
+    ///
+    /// # Errors
+    /// `options/invalid`.
+    pub fn classify(&self) -> Result<ClassifyOptions> {
+        let named = match &self.ood {
+            Some(Scoring::Wanted(false)) => None,
+            Some(Scoring::Named(name)) => Some(OodOptions::named(name)),
+            Some(Scoring::Wanted(true)) | None => Some(OodOptions::default()),
+        };
+        Ok(ClassifyOptions {
+            tune: self
+                .tune
+                .as_deref()
+                .map_or(Ok(Method::None), Method::parse)?,
+            views: self.views,
+            steps: self.steps,
+            rho: self.rho,
+            seed: self.seed.unwrap_or(0),
+            augmix: self.augmix.unwrap_or(false),
+            ood: named.map(|ood| OodOptions {
+                tau: self.tau,
+                groups: self.groups,
+                local_weight: self.local_weight,
+                ..ood
+            }),
+        })
+    }
+}
+
+/// How negative labels are mined.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NegativesOptions {
+    share: Option<f64>,
+    struck: Vec<String>,
+    added: Vec<String>,
+}
+
+impl NegativesOptions {
+    /// The engine's options.
+    pub fn mining(&self) -> MiningOptions<'_> {
+        MiningOptions {
+            share: self.share.unwrap_or(SHARE),
+            struck: &self.struck,
+            added: &self.added,
+        }
+    }
+}
+
+/// The negative labels of a class list.
+#[derive(Serialize)]
+pub struct NegativesAnswer<'a> {
+    labels: &'a [String],
+    excluded: &'a [Excluded],
+}
+
+impl<'a> From<&'a Negatives> for NegativesAnswer<'a> {
+    fn from(negatives: &'a Negatives) -> Self {
+        Self {
+            labels: &negatives.labels,
+            excluded: &negatives.excluded,
+        }
+    }
+}
+
+/// What tuning did.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TuningAnswer {
+    views: usize,
+    kept: usize,
+    guarded: bool,
+    entropy_before: f64,
+    entropy_after: f64,
+    predictions_before: Vec<Prediction>,
+    kept_views: Vec<ViewAnswer>,
+}
+
+/// A kept view; its thumbnail is RGB, rows from the top.
+#[derive(Serialize)]
+struct ViewAnswer {
+    index: usize,
+    entropy: f64,
+    size: u32,
+    #[serde(with = "serde_bytes")]
+    thumbnail: Vec<u8>,
+}
+
+impl From<Tuning> for TuningAnswer {
+    fn from(t: Tuning) -> Self {
+        let view = |v: KeptView| ViewAnswer {
+            index: v.index,
+            entropy: v.entropy,
+            size: v.size,
+            thumbnail: v.thumbnail,
+        };
+        Self {
+            views: t.views,
+            kept: t.kept,
+            guarded: t.guarded,
+            entropy_before: t.entropy_before,
+            entropy_after: t.entropy_after,
+            predictions_before: t.predictions_before,
+            kept_views: t.kept_views.into_iter().map(view).collect(),
+        }
+    }
+}
+
+/// The score with the verdict.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OodAnswer {
+    score: &'static str,
+    value: f64,
+    threshold: Option<f64>,
+    is_outlier: Option<bool>,
+    nearest_negatives: Vec<String>,
+    /// Why the calibrated threshold does not hold for these options, where there is one.
+    stale: Option<String>,
+}
+
+/// One image's answer; parts that were not asked for are null.
+#[derive(Serialize)]
+pub struct Answer {
+    predictions: Vec<Prediction>,
+    ood: Option<OodAnswer>,
+    tuning: Option<TuningAnswer>,
+    timings: Timings,
+}
+
+impl Answer {
+    /// `stale` says why a threshold was left aside.
+    pub fn new(found: Classification, stale: Option<String>) -> Self {
+        let ood = |ood: Ood| OodAnswer {
+            score: ood.score,
+            value: ood.value,
+            threshold: ood.threshold,
+            is_outlier: ood.is_outlier,
+            nearest_negatives: ood.nearest_negatives,
+            stale,
+        };
+        Self {
+            predictions: found.predictions,
+            ood: found.ood.map(ood),
+            tuning: found.tuning.map(Into::into),
+            timings: found.timings,
+        }
+    }
+}
+
+/// An image that could not be scored.
+#[derive(Serialize)]
+struct Failure {
+    index: usize,
+    code: &'static str,
+    message: String,
+}
+
+/// A fitted threshold; `file` restores it.
+#[derive(Serialize)]
+pub struct CalibrationAnswer {
+    score: String,
+    threshold: f64,
+    n: usize,
+    m: usize,
+    interval: Interval,
+    scores: Vec<f64>,
+    failures: Vec<Failure>,
+    file: String,
+}
+
+impl CalibrationAnswer {
+    /// From what was fitted.
+    ///
+    /// # Errors
+    /// `engine/internal`.
+    pub fn new(fitted: &Calibrated) -> Result<Self> {
+        let calibration = &fitted.calibration;
+        let failure = |(index, error): &(usize, Error)| Failure {
+            index: *index,
+            code: error.code(),
+            message: error.message().to_owned(),
+        };
+        Ok(Self {
+            score: calibration.key.score.clone(),
+            threshold: calibration.threshold,
+            n: calibration.n,
+            m: calibration.m,
+            interval: calibration.interval(),
+            scores: fitted.scores.clone(),
+            failures: fitted.failures.iter().map(failure).collect(),
+            file: calibration.to_json()?,
+        })
+    }
+}

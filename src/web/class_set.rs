@@ -1,0 +1,276 @@
+//! The engine's part that belongs to one class list: answers, negative labels and thresholds.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use js_sys::{Function, Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Blob};
+
+use super::answer::{
+    Answer, AnswerOptions, CalibrationAnswer, ClassesOptions, NegativesAnswer, NegativesOptions,
+};
+use super::convert::{from_js, to_js, to_js_error};
+use super::engine::{Engine, Inner, promise};
+use super::listener::{Listener, check};
+use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions};
+use crate::error::{Error, Kind, Result};
+use crate::image::Limits;
+use crate::ood::threshold::Calibration;
+use crate::prompt::template;
+use crate::watch::Watch;
+
+/// A class list with what was fitted to it.
+pub struct ClassSet {
+    classes: RefCell<Rc<Classes>>,
+    /// The negative labels of the last call that gave its own, as given, and the classes with them.
+    given: RefCell<Option<(Vec<String>, Rc<Classes>)>>,
+    /// The thresholds, the newest last; at most one for each use.
+    thresholds: RefCell<Vec<Arc<Calibration>>>,
+}
+
+impl ClassSet {
+    fn new(classes: Classes) -> Self {
+        Self {
+            classes: RefCell::new(Rc::new(classes)),
+            given: RefCell::new(None),
+            thresholds: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The classes with the negative labels `words`, or with their own.
+    async fn classes(
+        &self,
+        model: &Classifier,
+        words: Option<Vec<String>>,
+        listener: &Listener,
+    ) -> Result<Rc<Classes>> {
+        let own = self.classes.borrow().clone();
+        let Some(words) = words else { return Ok(own) };
+        if let Some((last, classes)) = &*self.given.borrow()
+            && *last == words
+        {
+            return Ok(classes.clone());
+        }
+        let negatives = model.given_negatives(&own, &words, listener).await?;
+        let classes = Rc::new(Classes::clone(&own).with_negatives(negatives));
+        *self.given.borrow_mut() = Some((words, classes.clone()));
+        Ok(classes)
+    }
+
+    /// Puts the threshold that holds for `options` into them; where there are only others, says why
+    /// the newest of these does not hold.
+    async fn choose_threshold(
+        &self,
+        model: &Classifier,
+        classes: &Classes,
+        options: &mut ClassifyOptions,
+        listener: &Listener,
+    ) -> Result<Option<String>> {
+        let Some(ood) = &options.ood else {
+            return Ok(None);
+        };
+        let thresholds = self.thresholds.borrow().clone();
+        let Some(newest) = thresholds.last() else {
+            return Ok(None);
+        };
+        let key = model
+            .calibration_key(classes, options, ood, listener)
+            .await?;
+        let holds = thresholds.iter().rev().find(|t| t.matches(&key).is_ok());
+        match (holds, &mut options.ood) {
+            (Some(threshold), Some(ood)) => {
+                ood.calibration = Some(threshold.clone());
+                Ok(None)
+            }
+            _ => Ok(newest.matches(&key).err().map(|e| e.message().to_owned())),
+        }
+    }
+
+    fn keep(&self, calibration: Calibration) {
+        let mut thresholds = self.thresholds.borrow_mut();
+        thresholds.retain(|old| old.matches(&calibration.key).is_err());
+        thresholds.push(Arc::new(calibration));
+    }
+}
+
+impl Inner {
+    fn set(&self, id: u32) -> Result<Rc<ClassSet>> {
+        self.sets.borrow().get(&id).cloned().ok_or_else(|| {
+            Error::new(
+                Kind::OptionInvalid,
+                "These classes were freed; make them again with classes().",
+            )
+        })
+    }
+}
+
+/// The bytes of a file that may be an image.
+async fn bytes_of(blob: &Blob) -> Result<Vec<u8>> {
+    let limit = Limits::default().max_bytes;
+    if blob.size() > limit as f64 {
+        return Err(Error::new(
+            Kind::ImageTooLarge,
+            format!("The file is larger than {limit} bytes. Choose a smaller one."),
+        ));
+    }
+    match JsFuture::from(blob.array_buffer()).await {
+        Ok(buffer) => Ok(Uint8Array::new(&buffer).to_vec()),
+        Err(_) => Err(Error::new(Kind::Io, "The file could not be read.")),
+    }
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Text features of class names; resolves to the id of the set.
+    pub fn classes(
+        &self,
+        labels: Vec<String>,
+        options: JsValue,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let inner = self.0.clone();
+        promise(async move {
+            let options: ClassesOptions = from_js(options)?;
+            check(signal.as_ref())?;
+            let default = || template::DEFAULT.iter().map(ToString::to_string).collect();
+            let templates: Vec<String> = options.templates.unwrap_or_else(default);
+            let classes = inner.classifier.classes(&labels, &templates).await?;
+            check(signal.as_ref())?;
+            let id = inner.next.get();
+            inner.next.set(id + 1);
+            let set = Rc::new(ClassSet::new(classes));
+            inner.sets.borrow_mut().insert(id, set);
+            Ok(JsValue::from_f64(f64::from(id)))
+        })
+    }
+
+    /// The answer for one image file.
+    pub fn classify(
+        &self,
+        classes: u32,
+        bytes: Vec<u8>,
+        options: JsValue,
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let inner = self.0.clone();
+        promise(async move {
+            check(signal.as_ref())?;
+            let set = inner.set(classes)?;
+            let mut given: AnswerOptions = from_js(options)?;
+            let words = given.negatives.take();
+            let mut options = given.classify()?;
+            let listener = Listener {
+                callback: on_progress,
+                signal,
+            };
+            let model = &inner.classifier;
+            let classes = set.classes(model, words, &listener).await?;
+            let stale = set
+                .choose_threshold(model, &classes, &mut options, &listener)
+                .await?;
+            let found = model
+                .classify(&classes, &bytes, &options, &listener)
+                .await?;
+            to_js(&Answer::new(found, stale))
+        })
+    }
+
+    /// Fits a threshold on image files and keeps it for later answers with the same options. Files
+    /// are read one at a time.
+    pub fn calibrate(
+        &self,
+        classes: u32,
+        images: Vec<Blob>,
+        options: JsValue,
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let inner = self.0.clone();
+        promise(async move {
+            check(signal.as_ref())?;
+            let set = inner.set(classes)?;
+            let mut given: AnswerOptions = from_js(options)?;
+            let words = given.negatives.take();
+            let options = given.classify()?;
+            let listener = Listener {
+                callback: on_progress,
+                signal,
+            };
+            let model = &inner.classifier;
+            let classes = set.classes(model, words, &listener).await?;
+            let mut calibrator = Calibrator::new(model, &classes, &options, &listener).await?;
+            // Progress counts images; within one only the signal matters.
+            let within = Listener {
+                callback: None,
+                signal: listener.signal.clone(),
+            };
+            for (done, image) in images.iter().enumerate() {
+                listener.step("calibrate", done, images.len()).await?;
+                match bytes_of(image).await {
+                    Ok(bytes) => calibrator.add(&bytes, &within).await?,
+                    Err(error) => calibrator.put(Err(error))?,
+                }
+            }
+            listener
+                .step("calibrate", images.len(), images.len())
+                .await?;
+            let fitted = calibrator.finish()?;
+            let answer = CalibrationAnswer::new(&fitted)?;
+            set.keep(fitted.calibration);
+            to_js(&answer)
+        })
+    }
+
+    /// Takes a threshold that [`calibrate`](Self::calibrate) gave as a file. It takes effect for
+    /// answers that it was fitted for.
+    #[wasm_bindgen(js_name = useCalibration)]
+    pub fn use_calibration(&self, classes: u32, file: &str) -> Result<(), JsValue> {
+        let keep = || {
+            let calibration = Calibration::from_json(file.as_bytes())?;
+            self.0.set(classes)?.keep(calibration);
+            Ok(())
+        };
+        keep().map_err(|e: Error| to_js_error(&e))
+    }
+
+    /// Mines the negative labels of a class list afresh and resolves to them, with what was left
+    /// out and why.
+    #[wasm_bindgen(js_name = mineNegatives)]
+    pub fn mine_negatives(
+        &self,
+        classes: u32,
+        options: JsValue,
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let inner = self.0.clone();
+        promise(async move {
+            check(signal.as_ref())?;
+            let set = inner.set(classes)?;
+            let options: NegativesOptions = from_js(options)?;
+            let listener = Listener {
+                callback: on_progress,
+                signal,
+            };
+            let own = set.classes.borrow().clone();
+            let mined = inner
+                .classifier
+                .negatives(&own, &options.mining(), &listener)
+                .await?;
+            let answer = to_js(&NegativesAnswer::from(&*mined))?;
+            let classes = Classes::clone(&own).with_negatives(mined);
+            *set.classes.borrow_mut() = Rc::new(classes);
+            Ok(answer)
+        })
+    }
+
+    /// Forgets a set of classes.
+    #[wasm_bindgen(js_name = freeClasses)]
+    pub fn free_classes(&self, id: u32) {
+        self.0.sets.borrow_mut().remove(&id);
+    }
+}

@@ -1,0 +1,11 @@
+//! Learning prompts.
+
+mod edges;
+mod features;
+mod files;
+mod parity;
+mod shelf;
+mod shots;
+mod strengths;
+mod terms;
+mod toy;

@@ -1,0 +1,161 @@
+//! Every recipe of the registry: runs, repeats, travels in a file, serves new names or says why not.
+
+use promptlens::learn::descriptions::Descriptions;
+use promptlens::learn::head::Head;
+use promptlens::learn::job::{Cost, Learned, Needs};
+use promptlens::learn::options::Options;
+use promptlens::learn::recipes::{RECIPES, find};
+use promptlens::prompt::file::Prompt;
+
+use super::toy::{Extras, Toy, images, names, teach_with};
+
+/// Small settings, so that every recipe takes a moment only.
+fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
+    let known = find(recipe).unwrap().parameters();
+    [("epochs", "3"), ("rounds", "2")]
+        .into_iter()
+        .filter(|(name, _)| known.iter().any(|p| p.name == *name))
+        .collect()
+}
+
+fn sentences() -> Descriptions {
+    let json = r#"{"class 0": ["a round thing", "a red thing"], "Class_1": ["a tall thing"]}"#;
+    Descriptions::from_json(json.as_bytes()).unwrap()
+}
+
+fn taught(recipe: &str, seed: u64) -> Learned {
+    let descriptions = sentences();
+    let examples = images(4, 3, 2, 9);
+    let extras = Extras {
+        descriptions: Some(&descriptions),
+        seed,
+        ..Extras::default()
+    };
+    teach_with(recipe, &names(4), Some(&examples), &quick(recipe), extras)
+        .unwrap_or_else(|e| panic!("{recipe}: {e}"))
+}
+
+fn logits(prompt: &Prompt, names: &[String], images: &[f32]) -> Vec<f64> {
+    let head = pollster::block_on(Head::open(prompt, &Toy, names)).unwrap();
+    pollster::block_on(head.logits(&Toy, images)).unwrap()
+}
+
+#[test]
+fn every_recipe_learns_repeats_and_survives_its_file() {
+    let probe = images(4, 2, 1, 10).plain();
+    for recipe in RECIPES {
+        let learned = taught(recipe.name, 1);
+        assert_eq!(learned, taught(recipe.name, 1), "{}", recipe.name);
+        assert_eq!(learned.prompt.recipe, recipe.name);
+        assert_eq!(learned.losses.is_empty(), learned.trained_parameters == 0);
+        let bytes = learned.prompt.to_bytes().unwrap();
+        assert_eq!(bytes, learned.prompt.to_bytes().unwrap());
+        let read = Prompt::from_bytes(&bytes).unwrap();
+        assert_eq!(read, learned.prompt, "{}", recipe.name);
+        let found = logits(&read, &names(4), &probe);
+        assert_eq!(found.len(), 8 * 4, "{}", recipe.name);
+        assert!(found.iter().all(|z| z.is_finite()));
+        assert_eq!(found, logits(&learned.prompt, &names(4), &probe));
+    }
+}
+
+#[test]
+fn transferable_prompts_serve_new_names() {
+    let probe = images(4, 2, 1, 10).plain();
+    let other: Vec<String> = ["class 2", "quite new", "class 0"]
+        .map(str::to_owned)
+        .into();
+    for recipe in RECIPES {
+        assert!(recipe.transfers, "{}", recipe.name);
+        let learned = taught(recipe.name, 1);
+        let (old, new) = (
+            logits(&learned.prompt, &names(4), &probe),
+            logits(&learned.prompt, &other, &probe),
+        );
+        if recipe.name == "tfup" {
+            continue; // Its likeness depends on the other names.
+        }
+        for (old, new) in old.chunks_exact(4).zip(new.chunks_exact(3)) {
+            assert!((old[2] - new[0]).abs() < 1e-9, "{}", recipe.name);
+            assert!((old[0] - new[2]).abs() < 1e-9, "{}", recipe.name);
+            assert!(new[1].is_finite());
+        }
+    }
+}
+
+#[test]
+fn a_context_per_class_knows_its_own_classes_only() {
+    let examples = images(4, 3, 1, 9);
+    let set = [("specific", "yes"), ("epochs", "3")];
+    let learned = teach_with("coop", &names(4), Some(&examples), &set, Extras::default()).unwrap();
+    assert_eq!(
+        learned.prompt.tensors["context"].shape,
+        [4, 4, super::toy::W]
+    );
+    let fewer: Vec<String> = ["class 3", "class 1"].map(str::to_owned).into();
+    let probe = examples.plain();
+    let (old, new) = (
+        logits(&learned.prompt, &names(4), &probe),
+        logits(&learned.prompt, &fewer, &probe),
+    );
+    for (old, new) in old.chunks_exact(4).zip(new.chunks_exact(2)) {
+        assert_eq!([old[3], old[1]], [new[0], new[1]]);
+    }
+    let unknown = ["class 3".to_owned(), "else".to_owned()];
+    let error = pollster::block_on(Head::open(&learned.prompt, &Toy, &unknown)).unwrap_err();
+    assert_eq!(error.code(), "prompt/wrong-classes");
+}
+
+#[test]
+fn the_registry_says_what_people_may_set() {
+    let mut seen = std::collections::BTreeSet::new();
+    for recipe in RECIPES {
+        assert!(seen.insert(recipe.name), "{} is there twice", recipe.name);
+        assert!(recipe.paper.contains(char::is_numeric), "{}", recipe.name);
+        assert!(!recipe.summary.is_empty() && recipe.summary.len() < 120);
+        let mut own = std::collections::BTreeSet::new();
+        for parameter in &recipe.parameters() {
+            assert!(own.insert(parameter.name), "{}", parameter.name);
+            let set = [(parameter.name, parameter.default)];
+            assert!(
+                Options::new(&recipe.parameters(), &set).is_ok(),
+                "{}",
+                parameter.name
+            );
+        }
+        let json = serde_json::to_value(recipe).unwrap();
+        for key in ["name", "paper", "kind", "parameters"] {
+            assert!(!json[key].is_null(), "{key}");
+        }
+        for parameter in json["parameters"].as_array().unwrap() {
+            let keys: Vec<_> = parameter.as_object().unwrap().keys().collect();
+            assert_eq!(keys, ["default", "meaning", "name"]);
+        }
+    }
+    assert_eq!(find("cones").unwrap().kind, Cost::Features);
+    assert_eq!(find("tfup").unwrap().needs, Needs::Unlabelled);
+    assert_eq!(find("nothing").unwrap_err().code(), "options/invalid");
+}
+
+#[test]
+fn bad_settings_are_refused() {
+    let parameters = find("coop").unwrap().parameters();
+    for (name, value) in [
+        ("vectors", "0"),
+        ("vectors", "65"),
+        ("vectors", "four"),
+        ("lr", "NaN"),
+        ("lr", "-1"),
+        ("lr", "inf"),
+        ("layout", "top"),
+        ("specific", "YES"),
+        ("colour", "red"),
+        ("epochs", "-1"),
+    ] {
+        let error = Options::new(&parameters, &[(name, value)]).unwrap_err();
+        assert_eq!(error.code(), "options/invalid", "{name}={value}");
+    }
+    let options = Options::new(&parameters, &[(" lr ", " 0.5 "), ("lr", "0.25")]).unwrap();
+    assert_eq!(options.number("lr"), 0.25);
+    assert_eq!(options.whole("vectors"), 4);
+}

@@ -1,0 +1,37 @@
+/** Rows of probabilities, one per class name. */
+import { percent } from "./format.js";
+
+const single = document.getElementById("bar-template");
+const pair = document.getElementById("pair-template");
+
+const clone = (template) => template.content.cloneNode(true).firstElementChild;
+
+function fill(part, probability, value) {
+  part.querySelector(".bar-value").textContent = value;
+  part.querySelector(".bar-fill").style.setProperty("--part", String(probability));
+}
+
+/** One class with one bar. */
+export function bar({ label, probability }) {
+  const row = clone(single);
+  row.querySelector(".bar-label bdi").textContent = label;
+  fill(row, probability, percent(probability));
+  return row;
+}
+
+/** One class with the bar before tuning beside the one after it. */
+export function pairOfBars({ label, probability }, before) {
+  const row = clone(pair);
+  row.querySelector(".bar-label bdi").textContent = label;
+  fill(row.querySelector(".before"), before, percent(before));
+  fill(row.querySelector(".after"), probability, percent(probability));
+  return row;
+}
+
+/** A row that keeps the room of one to come. */
+export function emptyBar() {
+  const row = clone(single);
+  row.querySelector(".bar-label bdi").textContent = "\u00a0";
+  fill(row, 0, "");
+  return row;
+}

@@ -1,0 +1,41 @@
+/** The rejection score of one photo: a verdict in words, a gauge, and what else it may show. */
+import { isolate, score } from "./format.js";
+
+const template = document.getElementById("ood-template");
+
+/** The verdict in words, or why there is none. */
+export function verdictText({ isOutlier, stale }) {
+  if (isOutlier === true) return "Probably none of these";
+  if (isOutlier === false) return "Fits your list";
+  return stale ? "No verdict: calibrated for other settings" : "No verdict: not calibrated";
+}
+
+/**
+ * What to show of a score. Where the value lies between the lowest and the highest is worked out by
+ * the style sheet, from `--low` and `--high` of the list around it.
+ *
+ * @param {import("../pkg/index.js").Ood} ood
+ */
+export function gauge(ood) {
+  const part = template.content.cloneNode(true);
+  const verdict = part.querySelector(".verdict");
+  verdict.textContent = verdictText(ood);
+  verdict.dataset.verdict = { true: "out", false: "in", null: "none" }[ood.isOutlier];
+  const bar = part.querySelector(".gauge");
+  const calibrated = ood.threshold !== null;
+  const measure = calibrated
+    ? `${ood.score} ${score(ood.value)}, ${ood.isOutlier ? "below" : "not below"} the threshold ${score(ood.threshold)}`
+    : `${ood.score} ${score(ood.value)}, on a scale from the lowest to the highest seen here`;
+  bar.setAttribute("aria-label", measure);
+  bar.toggleAttribute("data-calibrated", calibrated);
+  bar.style.setProperty("--value", String(ood.value));
+  if (calibrated) bar.style.setProperty("--threshold", String(ood.threshold));
+  const shown = part.querySelector(".measure");
+  shown.textContent = measure;
+  // The gauge says the same to a screen reader.
+  shown.setAttribute("aria-hidden", "true");
+  const negatives = part.querySelector(".negatives");
+  negatives.hidden = ood.nearestNegatives.length === 0;
+  negatives.textContent = `Other words nearest to it: ${ood.nearestNegatives.map(isolate).join(", ")}`;
+  return [...part.children];
+}

@@ -69,8 +69,9 @@ fn without_json_there_is_a_table() {
         text(file),
     ]);
     assert_eq!(run.status, 0, "{}", run.stderr);
-    assert_eq!(run.stdout.lines().count(), 2);
-    for word in ["cat", "dog", "%", text(file)] {
+    // A line for each class, and the rejection score.
+    assert_eq!(run.stdout.lines().count(), 3);
+    for word in ["cat", "dog", "%", "mcm", text(file)] {
         assert!(run.stdout.contains(word), "{word}: {}", run.stdout);
     }
     // What answered, and why there, is said beside it.

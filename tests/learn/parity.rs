@@ -204,7 +204,7 @@ fn gradients_of_all_layouts_match_finite_differences() {
                 .collect();
             first(&trace, &mut learner, &moved).loss
         };
-        let slope = (along(1e-2) - along(-1e-2)) / 2e-2;
+        let slope = (along(1e-3) - along(-1e-3)) / 2e-3;
         let error = (slope - length).abs() / length;
         assert!(error < 1e-2, "{placing:?}: {slope} {length}");
     }

@@ -25,6 +25,8 @@ pub const MIN_IMAGES: usize = ONE_IN - 1;
 const MAX_FILE: usize = 64 * 1024;
 /// The most images, which bounds the work of [`Calibration::interval`] for a hostile file.
 const MAX_IMAGES: usize = 1_000_000;
+/// What reading decimal text may change of a number, relative to it.
+const LAST_DIGITS: f64 = 1e-12;
 const VERSION: u32 = 1;
 
 /// A fitted threshold and everything it is valid for.
@@ -38,6 +40,7 @@ pub struct Calibration {
     /// Rank of the threshold among the ascending scores, from 1.
     pub m: usize,
     /// Accept at or above.
+    #[serde(with = "exact")]
     pub threshold: f64,
 }
 
@@ -78,7 +81,9 @@ impl Calibration {
     /// `engine/not-finite`.
     pub fn is_outlier(&self, score: f64) -> Result<bool> {
         check_finite(&[score], "scores")?;
-        Ok(score < self.threshold)
+        // The threshold is itself the score of an image that is accepted, and the file's decimal
+        // text may have moved its last digit.
+        Ok(score < self.threshold - LAST_DIGITS * self.threshold.abs())
     }
 
     /// 95 % interval of the true share of ID images that this threshold rejects.
@@ -173,4 +178,21 @@ fn too_few(n: usize) -> Error {
              {reason} Add more images."
         ),
     )
+}
+
+/// A float as its shortest decimal text, which Rust reads back to the same bits. JSON numbers go
+/// through a faster parser that may miss the last one, and the image that sets the threshold must
+/// not fall below it.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.to_string())
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<f64, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(|_| D::Error::custom("the threshold is not a number"))
+    }
 }

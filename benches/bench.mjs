@@ -91,7 +91,8 @@ page.on("pageerror", (error) => say(`page: ${error.message}`));
 
 const start = (name, script) => page.evaluate((args) => window.bench.start(...args), [name, script]);
 const run = (name, op, args) => page.evaluate((all) => window.bench.run(...all), [name, op, args]);
-const stop = (name) => page.evaluate((which) => window.bench.stop(which), name);
+// A browser that is gone has nothing left to stop.
+const stop = (name) => page.evaluate((which) => window.bench.stop(which), name).catch(() => {});
 
 const adapter = await page.evaluate(async () => {
   const found = await navigator.gpu?.requestAdapter();
@@ -116,6 +117,20 @@ const report = {
   pipelines: [],
 };
 
+/** Writes what is known so far: a run takes long, and a browser may die in it. */
+function save() {
+  for (const { operations } of report.subjects) {
+    for (const times of Object.values(operations)) {
+      times.repeats = times.warm.length;
+      times.median = times.warm.length ? median(times.warm) : null;
+    }
+  }
+  report.loadAfter = load();
+  const features = (key, value) => (key === "features" ? undefined : value);
+  mkdirSync(dirname(options.out), { recursive: true });
+  writeFileSync(options.out, `${JSON.stringify(report, features, 1)}\n`);
+}
+
 /** Loads a subject and runs every operation once, cold. */
 async function enter(subject) {
   const { name, by, model, device, weights } = subject;
@@ -136,6 +151,7 @@ async function enter(subject) {
     say(`${name}: ${error.message}`);
     await stop(name);
   }
+  save();
 }
 
 async function pipeline({ name, model, device, soak, tune }) {
@@ -184,6 +200,7 @@ for (let round = 0; round < rounds; round += 1) {
       times.warm.push((await run(entry.name, op)).ms);
     }
   }
+  save();
 }
 // Our f32 on the CPU backend is the reference of each model.
 for (const entry of report.subjects) {
@@ -194,22 +211,15 @@ for (const entry of report.subjects) {
       reference?.features[op] ? cosine(feature, reference.features[op]) : null,
     ]),
   );
-  for (const times of Object.values(entry.operations)) {
-    times.repeats = times.warm.length;
-    times.median = times.warm.length ? median(times.warm) : null;
-  }
 }
-for (const entry of report.subjects) {
-  delete entry.features;
-  if (!entry.error) await stop(entry.name);
+save();
+for (const { name, error } of report.subjects) if (!error) await stop(name);
+for (const each of PIPELINES.filter(wanted)) {
+  await pipeline(each);
+  save();
 }
-for (const each of PIPELINES.filter(wanted)) await pipeline(each);
-
-report.loadAfter = load();
 await browser.close();
 await server.close();
-mkdirSync(dirname(options.out), { recursive: true });
-writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`);
 
 for (const { name, error, load: loaded, operations, cosineToCpuF32 } of report.subjects) {
   if (error) {

@@ -33,6 +33,10 @@ const TILE: usize = 64;
 
 /// A frozen weight matrix [N, K] on the GPU.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value for each layer of a model, never moved in bulk"
+)]
 pub enum Weight {
     /// f32 [N, K], K padded with zeros to a multiple of four.
     Dense(CubeTensor),
@@ -87,9 +91,7 @@ impl Layer {
 /// The tile height that covers `m` rows in the least time.
 fn rows_per_invocation(m: usize) -> usize {
     let cost = |(rows, each): &(usize, f32)| (m.div_ceil(*rows) * rows) as f32 * each;
-    let best = ROWS
-        .into_iter()
-        .min_by(|a, b| cost(*a).total_cmp(&cost(*b)));
+    let best = ROWS.iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     best.map_or(1, |(rows, _)| *rows)
 }
 

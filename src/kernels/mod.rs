@@ -67,6 +67,10 @@ pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Devi
 
 /// A frozen linear layer `y = x Wᵀ + b`.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value for each layer of a model, never moved in bulk"
+)]
 pub enum Linear {
     /// Ordinary operations on f32 weights [N, K].
     Plain {

@@ -86,7 +86,7 @@ fn halves(examples: &Examples) -> Result<(Examples, Examples)> {
     let (mut train, mut held) = (Vec::new(), Vec::new());
     for (i, label) in examples.labels().iter().enumerate() {
         let count: &mut usize = seen.entry(*label).or_default();
-        if *count % 2 == 0 {
+        if count.is_multiple_of(2) {
             train.push(i);
         } else {
             held.push(i);

@@ -1,7 +1,10 @@
 //! Predictions of views, their entropies, and the marginal entropy that tuning lowers.
 
 /// `s` times cosines of normalised `images` [N, d] and `texts` [K, d]: [N, K].
-pub fn logits(images: &[f32], texts: &[f32], d: usize, s: f64) -> Vec<f64> {
+pub fn logits<T>(images: &[f32], texts: &[T], d: usize, s: f64) -> Vec<f64>
+where
+    T: Copy + Into<f64>,
+{
     images
         .chunks_exact(d)
         .flat_map(|f| {
@@ -9,7 +12,7 @@ pub fn logits(images: &[f32], texts: &[f32], d: usize, s: f64) -> Vec<f64> {
                 s * f
                     .iter()
                     .zip(t)
-                    .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                    .map(|(a, b)| f64::from(*a) * (*b).into())
                     .sum::<f64>()
             })
         })

@@ -11,6 +11,7 @@ use crate::clip::text::TextTower;
 use crate::error::{Error, Kind, Result};
 use crate::learn::optimiser::{AdamW, Optimiser};
 use crate::prompt::context::{Names, Pass};
+use crate::prompt::unit::Unit;
 use crate::watch::Watch;
 use entropy::{Marginal, entropies, logits, marginal};
 use select::{Filter, keep};
@@ -122,7 +123,7 @@ pub async fn tune(
     let s = f64::from(text.logit_scale);
     let (features, mut pass) = Pass::forward(text.tower, text.sot, names, context).await?;
     let d = features.len() / k;
-    let mut unit = Unit::new(features, d);
+    let mut unit = Unit::new(&features, d);
     let z = logits(images, &unit.values, d, s);
     let entropy = entropies(&z, k);
     let (passed, selected) = keep(&z, images, &entropy, k, d, config);
@@ -141,7 +142,7 @@ pub async fn tune(
         contexts: vec![context.to_vec()],
         logits_before: z[..k].to_vec(),
         logits_after: z[..k].to_vec(),
-        text_features: unit.values.clone(),
+        text_features: unit.rounded(),
         guarded: false,
     };
     let mut optimiser = AdamW::new(context.len(), 0.01);
@@ -150,7 +151,9 @@ pub async fn tune(
         watch.step("tune", 2 * done, 2 * config.steps).await?;
         let Marginal { loss, gradient } = marginal(&logits(&kept, &unit.values, d, s), k);
         tuned.losses.push(loss);
-        let step = pass.backward(&unit.pull_back(&gradient, &kept, s)).await;
+        let gradient = unit.pull_back(&gather(&gradient, &kept, k, d, s));
+        let gradient: Vec<f32> = gradient.into_iter().map(|g| g as f32).collect();
+        let step = pass.backward(&gradient).await;
         let Some(step) = finite(step)? else {
             return Ok(guard(tuned));
         };
@@ -163,7 +166,7 @@ pub async fn tune(
         else {
             return Ok(guard(tuned));
         };
-        unit = Unit::new(features, d);
+        unit = Unit::new(&features, d);
         pass = next;
     }
     let after = marginal(&logits(&kept, &unit.values, d, s), k).loss;
@@ -177,7 +180,7 @@ pub async fn tune(
     if !whole {
         return Ok(guard(tuned));
     }
-    tuned.text_features = unit.values;
+    tuned.text_features = unit.rounded();
     Ok(tuned)
 }
 
@@ -197,56 +200,16 @@ fn finite<T>(outcome: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Features [K, d] scaled to length one, with the lengths that the gradient needs.
-struct Unit {
-    values: Vec<f32>,
-    lengths: Vec<f64>,
-    d: usize,
-}
-
-impl Unit {
-    fn new(mut features: Vec<f32>, d: usize) -> Self {
-        let lengths = features
-            .chunks_exact_mut(d)
-            .map(|row| {
-                let length = row
-                    .iter()
-                    .map(|v| f64::from(*v).powi(2))
-                    .sum::<f64>()
-                    .sqrt()
-                    .max(f64::MIN_POSITIVE);
-                row.iter_mut()
-                    .for_each(|v| *v = (f64::from(*v) / length) as f32);
-                length
-            })
-            .collect();
-        Self {
-            values: features,
-            lengths,
-            d,
+/// dL/dunit features [K, d] from dL/dlogits [N, K] of `images` [N, d]: g_k = s sum_i dz_ik f_i.
+fn gather(dz: &[f64], images: &[f32], k: usize, d: usize, s: f64) -> Vec<f64> {
+    let mut out = vec![0f64; k * d];
+    for (f, dz) in images.chunks_exact(d).zip(dz.chunks_exact(k)) {
+        for (row, dz) in out.chunks_exact_mut(d).zip(dz) {
+            let weight = s * dz;
+            row.iter_mut()
+                .zip(f)
+                .for_each(|(g, f)| *g += weight * f64::from(*f));
         }
     }
-
-    /// dL/dfeatures before normalisation from dL/dlogits [N, K] of `images` [N, d]:
-    /// g_k = s sum_i dz_ik f_i, then (g - t (t . g)) / |r|.
-    fn pull_back(&self, dz: &[f64], images: &[f32], s: f64) -> Vec<f32> {
-        let (d, k) = (self.d, self.lengths.len());
-        let mut out = Vec::with_capacity(k * d);
-        for (c, (t, length)) in self.values.chunks_exact(d).zip(&self.lengths).enumerate() {
-            let mut g = vec![0f64; d];
-            for (f, dz) in images.chunks_exact(d).zip(dz.chunks_exact(k)) {
-                let weight = s * dz[c];
-                g.iter_mut()
-                    .zip(f)
-                    .for_each(|(g, f)| *g += weight * f64::from(*f));
-            }
-            let along: f64 = g.iter().zip(t).map(|(g, t)| g * f64::from(*t)).sum();
-            out.extend(
-                g.iter()
-                    .zip(t)
-                    .map(|(g, t)| ((g - along * f64::from(*t)) / length) as f32),
-            );
-        }
-        out
-    }
+    out
 }

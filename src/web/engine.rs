@@ -220,7 +220,7 @@ impl Engine {
         promise(async move {
             let pixels = pixels.to_vec();
             let vision = &inner.classifier.clip.vision;
-            if pixels.is_empty() || pixels.len() % vision.pixels_per_image() != 0 {
+            if pixels.is_empty() || !pixels.len().is_multiple_of(vision.pixels_per_image()) {
                 let each = vision.pixels_per_image();
                 return Err(Error::new(
                     Kind::OptionInvalid,

@@ -44,6 +44,9 @@ pub async fn small(url: &str, signal: Option<&AbortSignal>) -> Result<Option<Vec
     Ok(Some(bytes))
 }
 
+/// Receives `(bytes, loaded, total)` of a stream.
+pub type Take<'a> = dyn FnMut(&[u8], u64, Option<u64>) -> Result<()> + 'a;
+
 /// Streams the file at `url` to `take(bytes, loaded, total)`.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ pub async fn stream(
     url: &str,
     missing: Kind,
     signal: Option<&AbortSignal>,
-    take: &mut dyn FnMut(&[u8], u64, Option<u64>) -> Result<()>,
+    take: &mut Take<'_>,
 ) -> Result<()> {
     let response = send(url, signal).await?;
     match response.status() {

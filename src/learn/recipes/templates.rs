@@ -85,7 +85,7 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
 /// Share of unit `images` [N, d] that are nearest to the text [K, d] of their label.
 pub fn accuracy(texts: &[f64], d: usize, images: &[f32], labels: &[usize]) -> f64 {
     let hits = images.chunks_exact(d).zip(labels).filter(|(image, label)| {
-        let z: Vec<f64> = texts.chunks_exact(d).map(|t| dot(*image, t)).collect();
+        let z: Vec<f64> = texts.chunks_exact(d).map(|t| dot(image, t)).collect();
         first_largest(&z) == **label
     });
     hits.count() as f64 / labels.len().max(1) as f64

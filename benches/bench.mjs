@@ -198,9 +198,9 @@ for (let round = 0; round < rounds; round += 1) {
     for (const [op, times] of Object.entries(entry.operations)) {
       if (times.cold > slow && round > 0) continue;
       times.warm.push((await run(entry.name, op)).ms);
+      save();
     }
   }
-  save();
 }
 // Our f32 on the CPU backend is the reference of each model.
 for (const entry of report.subjects) {

@@ -30,7 +30,7 @@ console.log(`- ${Object.entries(versions).map(([name, version]) => `${name} ${ve
 
 table(["model", "weights", "engine", "device", "load", "image, first", "image", "text, first", "text, 8 tokens", "repeats", "cosine image, text"]);
 for (const entry of report.subjects) {
-  const { model, weights, by, device, load, operations, error, cosineToCpuF32: cosine } = entry;
+  const { model, weights, by, device, load, operations, error, cosineToCpuF32: cosine = {} } = entry;
   if (error) {
     row([model, weights, by, device, error.split("\n")[0], "", "", "", "", "", ""]);
     continue;

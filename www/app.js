@@ -3,6 +3,7 @@ import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
 import { integer, wholePercent } from "./ui/format.js";
 import { verdictText } from "./ui/gauge.js";
+import { language, languages, onLanguage, preferred, setLanguage, t } from "./ui/i18n.js";
 import * as names from "./ui/names.js";
 import { onPhotos } from "./ui/photos.js";
 import * as reject from "./ui/reject.js";
@@ -134,20 +135,21 @@ async function answerOne(card, signal) {
   const call = new AbortController();
   current = { card, call };
   const asked = options();
-  card.wait("Looking…", names.getNames().length, asked.tune !== "none");
+  card.wait("card.looking", names.getNames().length, asked.tune !== "none");
   try {
     const onProgress = (event) => call.signal.aborted || card.progress(event);
     const result = await classes.classify(card.file, { ...asked, signal: call.signal, onProgress });
     info = lens.info;
     card.show(result, asked.tune, status.deviceName(info.device));
     const [best] = result.predictions;
-    const verdict = result.ood?.isOutlier === true ? ` ${verdictText(result.ood)}.` : "";
-    announce(`${card.name}: ${best.label}, ${wholePercent(best.probability)}.${verdict}`);
+    const words = { name: card.name, label: best.label, share: wholePercent(best.probability) };
+    if (result.ood?.isOutlier === true) announce(t("card.answer-verdict", { ...words, verdict: verdictText(result.ood) }));
+    else announce(t("card.answer", words));
   } catch (error) {
     if (signal.aborted || call.signal.aborted) return;
     report(error, (problem) => {
       card.fail(problem);
-      announce(`${card.name}: ${problem.message}`);
+      announce(t("card.problem", { name: card.name, message: problem.message }));
     });
   } finally {
     if (current?.call === call) current = null;
@@ -169,9 +171,9 @@ function report(error, show) {
 function render() {
   const rows = names.getNames().length;
   const tuned = getTune().tune !== "none";
-  let reason = "In line…";
-  if (!lens) reason = "Waiting for the model…";
-  else if (refused) reason = rows === 0 ? "Waiting for class names…" : "Waiting for names that can be used…";
+  let reason = "card.line";
+  if (!lens) reason = "card.wait-model";
+  else if (refused) reason = rows === 0 ? "card.wait-names" : "card.wait-usable";
   for (const card of open) {
     card.wait(reason, rows, tuned);
     if (stopped) card.stop();
@@ -209,7 +211,7 @@ function stop() {
   halt();
   stopped = open.size > 0;
   render();
-  announce("Stopped.");
+  announce(t("results.halted-aloud"));
 }
 
 function removePhoto(card) {
@@ -221,7 +223,7 @@ function removePhoto(card) {
   if (open.size === 0) stopped = false;
   render();
   (next?.querySelector(".remove") ?? chooser).focus();
-  announce(`${card.name} removed.`);
+  announce(t("photos.removed", { name: card.name }));
 }
 
 clear.addEventListener("click", () => {
@@ -232,7 +234,7 @@ clear.addEventListener("click", () => {
   current?.call.abort();
   render();
   chooser.focus();
-  announce("All photos removed.");
+  announce(t("photos.cleared"));
 });
 
 /** Everything that has been answered, with the settings that it was answered with. */
@@ -251,6 +253,16 @@ function collect() {
     },
   };
 }
+
+const languageChoice = document.getElementById("language");
+languageChoice.append(...languages().map(({ code, name }) => new Option(name, code)));
+languageChoice.addEventListener("change", () => void setLanguage(languageChoice.value));
+onLanguage(() => {
+  languageChoice.value = language();
+  for (const card of cards) card.reword();
+  render();
+});
+await setLanguage(preferred(location.search), { remember: false });
 
 onPhotos(addPhotos);
 names.onEdit(invalidate, () => void useNames());

@@ -1,6 +1,7 @@
 import { bar, emptyBar, pairOfBars } from "./bars.js";
 import { duration } from "./format.js";
 import { gauge } from "./gauge.js";
+import { plain, say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 import { stageText } from "./stages.js";
 import { tuningReport } from "./tuning.js";
@@ -30,13 +31,13 @@ export class Card {
    */
   constructor(file, onRemove) {
     this.file = file;
-    this.name = file.name || "pasted image";
+    this.name = file.name || t("photos.pasted");
     this.element = cardTemplate.content.cloneNode(true).firstElementChild;
     this.#bars = this.#find(".bars");
     this.#more = this.#find(".more");
     this.#find(".file bdi").textContent = this.name;
     const remove = this.#find(".remove");
-    remove.setAttribute("aria-label", `Remove ${this.name}`);
+    say(remove, "photos.remove", { name: this.name }, "aria-label");
     remove.addEventListener("click", () => onRemove(this));
     this.#more.addEventListener("click", () => {
       this.#all = !this.#all;
@@ -51,13 +52,13 @@ export class Card {
   }
 
   /**
-   * The photo waits for `reason`, with room kept for `rows` bars and a report on tuning so that
+   * The photo waits for `reason`, a message's key, with room kept for `rows` bars and a report on tuning so that
    * nothing moves later.
    */
   wait(reason, rows, tuned) {
     this.#setState("waiting");
-    this.#find(".waiting").textContent = reason;
-    this.#find(".ran").textContent = "";
+    say(this.#find(".waiting"), reason);
+    plain(this.#find(".ran"));
     this.error = null;
     showProblem(this.#find(".problem"), null);
     this.#more.hidden = true;
@@ -70,7 +71,7 @@ export class Card {
 
   /** Says what is being done, from a progress event of the package. */
   progress(event) {
-    this.#find(".waiting").textContent = stageText(event);
+    plain(this.#find(".waiting"), stageText(event));
     const stage = this.#find(".stage");
     // One step is over before a bar for it is seen.
     stage.hidden = !(event.total > 1);
@@ -81,7 +82,7 @@ export class Card {
   /** The photo has no answer for now, because the reader stopped the work. */
   stop() {
     this.#setState("stopped");
-    this.#find(".waiting").textContent = "Stopped";
+    say(this.#find(".waiting"), "card.stopped");
   }
 
   /**
@@ -103,7 +104,7 @@ export class Card {
     tuned.replaceChildren(...(tuning ? tuningReport(result, method) : []));
     // Hundreds of photos with their views would fill the memory; they are drawn by now.
     for (const view of tuning?.keptViews ?? []) view.thumbnail = null;
-    this.#find(".ran").textContent = `ran on ${device} · ${duration(timings.total)}`;
+    say(this.#find(".ran"), "card.ran", { device, time: () => duration(timings.total) });
   }
 
   /** Shows a rejection score with its verdict as part of the answer. */
@@ -120,10 +121,17 @@ export class Card {
     this.result = null;
     this.error = error;
     this.#renderBars();
-    this.#find(".ran").textContent = "";
+    plain(this.#find(".ran"));
     this.#find(".ood").hidden = true;
     this.#find(".tuned").hidden = true;
     showProblem(this.#find(".problem"), error);
+  }
+
+  /** Writes numbers and verdicts anew, in the language that is shown. */
+  reword() {
+    if (!this.result) return;
+    this.#renderBars();
+    this.judge(this.result.ood);
   }
 
   /** Takes the card off the page. */
@@ -139,7 +147,7 @@ export class Card {
   #setState(state) {
     this.element.dataset.state = state;
     this.element.setAttribute("aria-busy", String(state === "waiting"));
-    this.#find(".waiting").textContent = "";
+    plain(this.#find(".waiting"));
     this.#find(".stage").hidden = true;
   }
 
@@ -152,7 +160,7 @@ export class Card {
     );
     this.#find(".columns").hidden = !before;
     this.#more.hidden = predictions.length <= FEW;
-    this.#more.textContent = this.#all ? "Show fewer" : `Show all ${predictions.length}`;
+    say(this.#more, this.#all ? "card.fewer" : "card.all", { count: predictions.length });
     this.#more.setAttribute("aria-expanded", String(this.#all));
   }
 

@@ -1,39 +1,41 @@
-/** Numbers and bytes as people read them. */
+/** Numbers and bytes as people read them, in the language that is shown. */
+import { language } from "./i18n.js";
 
-const locale = document.documentElement.lang;
-const percentFormat = new Intl.NumberFormat(locale, {
-  style: "percent",
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
-});
-const wholePercentFormat = new Intl.NumberFormat(locale, { style: "percent" });
-const megabyteFormat = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const integerFormat = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-const scoreFormat = new Intl.NumberFormat(locale, { minimumSignificantDigits: 5, maximumSignificantDigits: 5 });
+/** A number's text by `options`; the formats are made once for each language. */
+function formatter(options) {
+  const made = new Map();
+  return (value) => {
+    const code = language();
+    if (!made.has(code)) made.set(code, new Intl.NumberFormat(code, options));
+    return made.get(code).format(value);
+  };
+}
 
-/** A fraction with one decimal, for the bars. */
-export const percent = (fraction) => percentFormat.format(fraction);
-
-/** A fraction without decimals, for speech. */
-export const wholePercent = (fraction) => wholePercentFormat.format(fraction);
-
-/** A count of bytes in megabytes. */
-export const megabytes = (bytes) => `${megabyteFormat.format(bytes / 1e6)} MB`;
-
-/** Milliseconds, or seconds from one second on. */
-export const duration = (ms) => (ms < 1000 ? `${integerFormat.format(ms)} ms` : `${megabyteFormat.format(ms / 1000)} s`);
+const oneDecimal = formatter({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /** A whole number. */
-export const integer = (n) => integerFormat.format(n);
+export const integer = formatter({ maximumFractionDigits: 0 });
+
+/** A fraction with one decimal, for the bars. */
+export const percent = formatter({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/** A fraction without decimals, for speech. */
+export const wholePercent = formatter({ style: "percent" });
+
+/** A count of bytes in megabytes. */
+export const megabytes = (bytes) => `${oneDecimal(bytes / 1e6)} MB`;
+
+/** Milliseconds, or seconds from one second on. */
+export const duration = (ms) => (ms < 1000 ? `${integer(ms)} ms` : `${oneDecimal(ms / 1000)} s`);
 
 /** A rejection score; some of them differ only from the third digit on. */
-export const score = (value) => scoreFormat.format(value);
+export const score = formatter({ minimumSignificantDigits: 5, maximumSignificantDigits: 5 });
 
 /** Numbers with two decimals, or as many more as it takes to tell them apart, up to six. */
 export function apart(...values) {
   for (let digits = 2; ; digits += 1) {
     // Adding zero makes a zero of minus zero.
-    const shown = values.map((value) => (value + 0).toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+    const shown = values.map((value) => (value + 0).toLocaleString(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits }));
     if (digits === 6 || new Set(shown).size === new Set(values).size) return shown;
   }
 }

@@ -1,13 +1,14 @@
 /** The rejection score of one photo: a verdict in words, a gauge, and what else it may show. */
 import { isolate, score } from "./format.js";
+import { t } from "./i18n.js";
 
 const template = document.getElementById("ood-template");
 
 /** The verdict in words, or why there is none. */
 export function verdictText({ isOutlier, stale }) {
-  if (isOutlier === true) return "Probably none of these";
-  if (isOutlier === false) return "Fits your list";
-  return stale ? "No verdict: calibrated for other settings" : "No verdict: not calibrated";
+  if (isOutlier === true) return t("verdict.out");
+  if (isOutlier === false) return t("verdict.in");
+  return t(stale ? "verdict.stale" : "verdict.none");
 }
 
 /**
@@ -23,9 +24,12 @@ export function gauge(ood) {
   verdict.dataset.verdict = { true: "out", false: "in", null: "none" }[ood.isOutlier];
   const bar = part.querySelector(".gauge");
   const calibrated = ood.threshold !== null;
-  const measure = calibrated
-    ? `${ood.score} ${score(ood.value)}, ${ood.isOutlier ? "below" : "not below"} the threshold ${score(ood.threshold)}`
-    : `${ood.score} ${score(ood.value)}, on a scale from the lowest to the highest seen here`;
+  const judged = ood.isOutlier ? "verdict.below" : "verdict.not-below";
+  const measure = t(calibrated ? judged : "verdict.scale", {
+    score: ood.score,
+    value: score(ood.value),
+    threshold: () => score(ood.threshold),
+  });
   bar.setAttribute("aria-label", measure);
   bar.toggleAttribute("data-calibrated", calibrated);
   bar.style.setProperty("--value", String(ood.value));
@@ -36,6 +40,6 @@ export function gauge(ood) {
   shown.setAttribute("aria-hidden", "true");
   const negatives = part.querySelector(".negatives");
   negatives.hidden = ood.nearestNegatives.length === 0;
-  negatives.textContent = `Other words nearest to it: ${ood.nearestNegatives.map(isolate).join(", ")}`;
+  negatives.textContent = t("verdict.negatives", { words: ood.nearestNegatives.map(isolate).join(", ") });
   return [...part.children];
 }

@@ -1,5 +1,6 @@
 /** How often which score was seen, as a small picture with a text that says the same. */
-import { integer, score } from "./format.js";
+import { score } from "./format.js";
+import { t } from "./i18n.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 280;
@@ -53,7 +54,7 @@ export function drawHistogram(figure, seen, threshold) {
     const x = place(threshold);
     svg.append(element("line", { x1: x, x2: x, y1: 2, y2: FLOOR, class: "threshold" }));
     const end = x > WIDTH / 2;
-    svg.append(element("text", { x: x + (end ? -4 : 4), y: 10, "text-anchor": end ? "end" : "start" }, "threshold"));
+    svg.append(element("text", { x: x + (end ? -4 : 4), y: 10, "text-anchor": end ? "end" : "start" }, t("reject.threshold")));
   }
   svg.append(element("text", { x: 0, y: HEIGHT - 2 }, score(Math.min(...values))));
   svg.append(element("text", { x: WIDTH, y: HEIGHT - 2, "text-anchor": "end" }, score(Math.max(...values))));
@@ -65,9 +66,9 @@ export function drawHistogram(figure, seen, threshold) {
 
 function describe(seen, threshold) {
   const values = seen.map(({ value }) => value).sort((a, b) => a - b);
-  const photos = seen.length === 1 ? "1 photo scores" : `${integer(seen.length)} photos score`;
-  const range = seen.length === 1 ? score(values[0]) : `${score(values[0])} to ${score(values.at(-1))}`;
-  if (threshold === null) return `${photos} ${range}.`;
+  const [low, high] = [score(values[0]), score(values.at(-1))];
+  const range = seen.length === 1 ? low : t("reject.range", { low, high });
   const below = seen.filter(({ isOutlier }) => isOutlier).length;
-  return `${photos} ${range}; ${integer(below)} below the threshold ${score(threshold)}.`;
+  const key = threshold === null ? "reject.histogram" : "reject.histogram-below";
+  return t(key, { count: seen.length, range, below, threshold: () => score(threshold) });
 }

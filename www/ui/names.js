@@ -1,5 +1,6 @@
 import { announce } from "./announce.js";
 import { integer } from "./format.js";
+import { say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 
 const chips = document.getElementById("chips");
@@ -70,7 +71,7 @@ function chip(name, index) {
   const item = chipTemplate.content.cloneNode(true).firstElementChild;
   item.querySelector(".chip-name").textContent = name;
   const button = item.querySelector("button");
-  button.setAttribute("aria-label", `Remove ${name}`);
+  say(button, "names.remove", { name }, "aria-label");
   button.addEventListener("click", () => removeAt(index));
   return item;
 }
@@ -80,7 +81,7 @@ function removeAt(index) {
   render();
   const next = chips.children[Math.min(index, names.length - 1)];
   (next?.querySelector("button") ?? input).focus();
-  announce(`${name} removed.`);
+  announce(t("names.removed", { name }));
   changed();
 }
 
@@ -90,7 +91,7 @@ function add(list) {
     if (name === "") continue;
     const known = names.indexOf(name);
     if (known >= 0) {
-      announce(`${name} is already in the list.`);
+      announce(t("names.known", { name }));
       flash(chips.children[known]);
     } else {
       names.push(name);
@@ -99,7 +100,7 @@ function add(list) {
   }
   if (fresh.length === 0) return;
   render();
-  announce(fresh.length === 1 ? `${fresh[0]} added.` : `${fresh.length} names added.`);
+  announce(t("names.added", { count: fresh.length, name: fresh[0] }));
   changed();
 }
 
@@ -124,7 +125,7 @@ input.addEventListener("keydown", (event) => {
   } else if (event.key === "Backspace" && input.value === "" && names.length > 0) {
     const name = names.pop();
     render();
-    announce(`${name} removed.`);
+    announce(t("names.removed", { name }));
     changed();
   }
 });
@@ -147,7 +148,7 @@ mode.addEventListener("click", () => {
   textField.hidden = !toText;
   adder.hidden = toText;
   chips.hidden = toText;
-  mode.textContent = toText ? "Edit as list" : "Edit as text";
+  say(mode, toText ? "names.as-list" : "names.as-text");
   render();
   (toText ? area : input).focus();
 });
@@ -155,14 +156,14 @@ mode.addEventListener("click", () => {
 clear.addEventListener("click", () => {
   setNames([], own);
   (textField.hidden ? input : area).focus();
-  announce("All names removed.");
+  announce(t("names.cleared"));
   changed();
 });
 
 restore.addEventListener("click", () => {
   setNames(own, own);
   (textField.hidden ? input : area).focus();
-  announce(`${own.length} names restored.`);
+  announce(t("names.restored", { count: own.length }));
   changed();
 });
 

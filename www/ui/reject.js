@@ -1,7 +1,8 @@
 /** The Reject drawer: which score, its threshold, and the scores seen so far. */
 import { announce } from "./announce.js";
-import { integer, percent, score } from "./format.js";
+import { percent, score } from "./format.js";
 import { drawHistogram, extent } from "./histogram.js";
+import { onLanguage, plain, say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 import { stageText } from "./stages.js";
 
@@ -59,20 +60,20 @@ export function onReject({ files, calibrate, changed, fitted, report }) {
     job = new AbortController();
     const { signal } = job;
     showProblem(problem, null);
-    stage.textContent = "Waiting for the photo in hand…";
+    say(stage, "reject.wait");
     progress.removeAttribute("value");
     render();
     cancel.focus();
     try {
       const made = await calibrate(list, { signal, onProgress: showStage });
       calibration = made;
-      note.textContent = describe(made);
+      describe(made);
       note.hidden = false;
       announce(note.textContent);
       fitted(made);
     } catch (error) {
       if (!signal.aborted) report(error, (shown) => showProblem(problem, shown));
-      else announce("Calibrating stopped.");
+      else announce(t("reject.stopped"));
     } finally {
       const focused = working.contains(document.activeElement);
       job = null;
@@ -112,7 +113,7 @@ export function showScores(list, count, usable) {
 function showStage(event) {
   // The stages of a single photo are too short to be read.
   if (!["calibrate", "vocabulary", "mining", "negatives"].includes(event.stage)) return;
-  stage.textContent = stageText(event);
+  plain(stage, stageText(event));
   progress.max = event.total;
   progress.value = event.loaded;
 }
@@ -121,13 +122,13 @@ function render() {
   const off = choice.value === "";
   const stale = seen.find((ood) => ood.stale)?.stale ?? null;
   const threshold = seen.find((ood) => ood.threshold !== null)?.threshold ?? null;
-  state.textContent = stateText(off, stale, threshold);
+  showState(off, stale, threshold);
   drawer.toggleAttribute("data-on", threshold !== null);
 
   area.hidden = off || job !== null;
   working.hidden = job === null;
   const enough = ready && photos >= FEWEST;
-  button.textContent = photos >= FEWEST ? `Calibrate with these ${integer(photos)} photos` : "Calibrate with these photos";
+  say(button, photos >= FEWEST ? "reject.calibrate-count" : "reject.calibrate", { count: photos });
   button.setAttribute("aria-disabled", String(!enough));
   chooser.disabled = !ready;
   note.hidden = off || calibration === null || stale !== null;
@@ -144,20 +145,23 @@ function render() {
   cards.toggleAttribute("data-scores", !off && (drawer.open || threshold !== null || stale !== null));
 }
 
-function stateText(off, stale, threshold) {
-  if (off) return "off";
-  if (stale !== null) return "calibrated for other settings";
-  if (threshold !== null) return `below ${score(threshold)}`;
-  return calibration ? "calibrated" : "not calibrated";
+function showState(off, stale, threshold) {
+  if (off) say(state, "reject.state-off");
+  else if (stale !== null) say(state, "reject.state-stale");
+  else if (threshold !== null) say(state, "reject.state-below", { threshold: () => score(threshold) });
+  else say(state, calibration ? "reject.state-calibrated" : "reject.state-open");
 }
 
 function describe({ n, threshold, interval, failures }) {
-  const left = failures.length ? ` ${integer(failures.length)} could not be used.` : "";
-  return (
-    `Threshold ${score(threshold)} from ${integer(n)} photos: of more photos like them, about 5% will be rejected ` +
-    `wrongly, most likely between ${percent(interval.low)} and ${percent(interval.high)}.${left}`
-  );
+  say(note, failures.length ? "reject.fitted-without" : "reject.fitted", {
+    n,
+    threshold: () => score(threshold),
+    low: () => percent(interval.low),
+    high: () => percent(interval.high),
+    failed: failures.length,
+  });
 }
 
 drawer.addEventListener("toggle", render);
+onLanguage(render);
 render();

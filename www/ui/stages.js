@@ -1,18 +1,12 @@
 /** What the engine is doing, in words. */
-import { integer } from "./format.js";
+import { t } from "./i18n.js";
 
-const COUNTED = {
-  views: (done, total) => `Looking at view ${done} of ${total}`,
-  vocabulary: (done, total) => `Reading word ${done} of ${total}, once`,
-  mining: (done, total) => `Comparing word ${done} of ${total} with your names`,
-  negatives: (done, total) => `Reading other word ${done} of ${total}`,
-  calibrate: (done, total) => `Scoring photo ${done} of ${total}`,
-};
+const COUNTED = new Set(["views", "vocabulary", "mining", "negatives", "calibrate"]);
 
 /** A sentence for a progress event of the package. */
 export function stageText({ stage, loaded, total }) {
   // Every step has two halves, of which the second finds the gradient.
-  if (stage === "tune" && total) return `Tuning, step ${integer(Math.min(Math.floor(loaded / 2) + 1, total / 2))} of ${integer(total / 2)}`;
-  if (stage in COUNTED && total) return COUNTED[stage](integer(Math.min(loaded + 1, total)), integer(total));
-  return "Looking…";
+  if (stage === "tune" && total) return t("stage.tune", { done: Math.min(Math.floor(loaded / 2) + 1, total / 2), total: total / 2 });
+  if (COUNTED.has(stage) && total) return t(`stage.${stage}`, { done: Math.min(loaded + 1, total), total });
+  return t("card.looking");
 }

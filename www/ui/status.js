@@ -1,5 +1,6 @@
 import { announce } from "./announce.js";
 import { megabytes } from "./format.js";
+import { known, onLanguage, plain, say, t } from "./i18n.js";
 
 const section = document.getElementById("status");
 const text = document.getElementById("status-text");
@@ -8,13 +9,6 @@ const bar = document.getElementById("status-progress");
 const problem = document.getElementById("status-error");
 const retry = document.getElementById("retry");
 const useCpu = document.getElementById("use-cpu");
-
-const STAGES = {
-  engine: "Loading the engine",
-  configuration: "Loading the model’s description",
-  weights: "Loading the model",
-  "self-test": "Checking the arithmetic of this device",
-};
 
 function setState(state) {
   section.dataset.state = state;
@@ -26,19 +20,20 @@ function setState(state) {
 /** Loading has begun. */
 export function showLoading() {
   setState("loading");
-  text.textContent = "Starting the engine…";
-  detail.textContent = "";
+  say(text, "status.starting");
+  plain(detail);
   bar.removeAttribute("value");
 }
 
 /** One step of loading: what, how many bytes of how many, and from where. */
 export function showProgress({ stage, loaded, total, source }) {
-  const name = STAGES[stage] ?? stage;
+  const step = () => (known(`status.${stage}`) ? t(`status.${stage}`) : stage);
   // Steps that count something else than bytes have small totals.
   const inBytes = loaded > 1024;
-  const amount = total ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
-  text.textContent = inBytes ? `${name}: ${amount}` : `${name}…`;
-  detail.textContent = inBytes ? (source === "cache" ? "From this device" : "From the network") : "";
+  const counted = total ? "status.bytes-of" : "status.bytes";
+  say(text, inBytes ? counted : "status.step", { step, loaded: () => megabytes(loaded), total: () => megabytes(total) });
+  if (inBytes) say(detail, source === "cache" ? "status.cache" : "status.network");
+  else plain(detail);
   if (inBytes && total) {
     bar.max = total;
     bar.value = loaded;
@@ -54,23 +49,37 @@ export function deviceName({ kind, vendor, architecture }) {
   return adapter ? `WebGPU: ${adapter}` : "WebGPU";
 }
 
+/** What is loaded, for another language's words. @type {import("../pkg/index.js").Info | null} */
+let shown = null;
+
 /** The model is ready to answer. */
-export function showReady({ model, quantization, device, selfTest }) {
+export function showReady(info) {
   setState("ready");
-  text.textContent = `Ready on ${deviceName(device)}`;
-  const notes = [quantization === "none" ? `${model}, 32-bit` : `${model}, ${quantization}`];
-  if (selfTest?.passed) notes.push("self-test passed");
-  if (device.fallback) notes.push("software adapter, expect it to be slow");
-  if (device.kind === "cpu") notes.push(`not on WebGPU: ${device.reason}`);
-  detail.textContent = notes.join(" · ");
-  announce(`The model is ready on ${deviceName(device)}.`);
+  shown = info;
+  const device = deviceName(info.device);
+  say(text, "status.ready", { device });
+  describe();
+  announce(t("status.ready-aloud", { device }));
 }
+
+function describe() {
+  const { model, quantization, device, selfTest } = shown;
+  const notes = [t("status.model", { model, quantization: quantization === "none" ? t("status.float") : quantization })];
+  if (selfTest?.passed) notes.push(t("status.passed"));
+  if (device.fallback) notes.push(t("status.software"));
+  if (device.kind === "cpu") notes.push(t("status.cpu", { reason: device.reason }));
+  plain(detail, notes.join(" · "));
+}
+
+onLanguage(() => {
+  if (section.dataset.state === "ready") describe();
+});
 
 /** Loading failed, or the engine stopped. */
 export function showFailure(error) {
   setState("failed");
-  text.textContent = "The model is not available";
-  detail.textContent = "";
+  say(text, "status.failed");
+  plain(detail);
   document.getElementById("status-error-message").textContent = error.message;
   document.getElementById("status-error-code").textContent = error.code ?? "";
   useCpu.hidden = !error.code?.startsWith("gpu/");

@@ -1,7 +1,7 @@
 /** Above the results: how far the work is, stopping it, and taking the results along. */
 import { announce } from "./announce.js";
 import { toCsv, toJson } from "./export.js";
-import { integer } from "./format.js";
+import { plain, say, t } from "./i18n.js";
 
 const toolbar = document.getElementById("toolbar");
 const text = document.getElementById("run-text");
@@ -26,16 +26,15 @@ export function onToolbar({ stop, go, collect }) {
   saveCsv.addEventListener("click", save("promptlens.csv", "text/csv", toCsv));
   copyJson.addEventListener("click", async () => {
     const { entries, settings } = collect();
-    const label = copyJson.textContent;
     try {
       await navigator.clipboard.writeText(toJson(entries, settings));
-      copyJson.textContent = "Copied";
-      announce("The results are in the clipboard.");
+      say(copyJson, "results.copied");
+      announce(t("results.copied-aloud"));
     } catch {
-      copyJson.textContent = "Not allowed";
-      announce("The browser does not let this page use the clipboard. Save the file instead.");
+      say(copyJson, "results.refused");
+      announce(t("results.refused-aloud"));
     }
-    setTimeout(() => (copyJson.textContent = label), 2000);
+    setTimeout(() => say(copyJson, "results.copy-json"), 2000);
   });
 }
 
@@ -46,10 +45,11 @@ export function showRun(now) {
   ({ stopped } = now);
   toolbar.hidden = now.photos === 0;
   button.hidden = !now.working && !now.stopped;
-  button.textContent = now.stopped ? "Continue" : "Stop";
-  const rest = now.photos - now.settled;
-  if (now.stopped) text.textContent = `Stopped, ${integer(rest)} to go`;
-  else text.textContent = now.working ? `${integer(now.settled)} of ${integer(now.photos)} done` : "";
+  say(button, now.stopped ? "results.continue" : "results.stop");
+  const { photos, settled } = now;
+  if (now.stopped) say(text, "results.halted", { count: photos - settled });
+  else if (now.working) say(text, "results.done", { settled, photos });
+  else plain(text);
   for (const each of [saveJson, saveCsv, copyJson]) each.disabled = now.results === 0;
 }
 

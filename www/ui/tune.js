@@ -1,5 +1,5 @@
 /** The Tune drawer: whether and how the prompt is tuned on each photo. */
-import { integer } from "./format.js";
+import { say } from "./i18n.js";
 
 const drawer = document.getElementById("tune");
 const state = document.getElementById("tune-state");
@@ -32,7 +32,7 @@ export const getTune = () => ({ ...current });
 
 function render() {
   const { tune, views } = current;
-  state.textContent = tune === "none" ? "off" : `${NAMES[tune]}, ${integer(views)} views`;
+  say(state, tune === "none" ? "tune.off" : "tune.on", { method: NAMES[tune], views });
   drawer.toggleAttribute("data-on", tune !== "none");
 }
 

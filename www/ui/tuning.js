@@ -1,5 +1,6 @@
 /** What tuning did to one photo: a sentence, and the views that it went by. */
-import { apart, integer, isolate } from "./format.js";
+import { apart, isolate } from "./format.js";
+import { say, t } from "./i18n.js";
 
 const viewTemplate = document.getElementById("view-template");
 
@@ -16,28 +17,30 @@ const scratch = document.createElement("canvas");
  * @param {string} method
  */
 export function tuningSentence({ predictions, tuning }, method) {
-  if (tuning.guarded) return "Tuning met a number that is not finite, so this is the answer without tuning.";
+  if (tuning.guarded) return t("tuned.guarded");
   const answer = isolate(predictions[0].label);
-  if (predictions.length === 1) return `With a single name there is nothing to tune: the answer can only be ${answer}.`;
+  if (predictions.length === 1) return t("tuned.single", { answer });
   const { views, kept, entropyBefore, entropyAfter } = tuning;
   const change = Math.abs(entropyAfter - entropyBefore) < SAME ? 0 : Math.sign(entropyAfter - entropyBefore);
   const [before, after] = apart(entropyBefore, entropyAfter);
-  const entropy = change === 0 ? `entropy ${before} nats` : `entropy ${before} → ${after} nats`;
   const old = tuning.predictionsBefore[0].label;
-  const outcome = old === predictions[0].label ? `the answer stayed ${answer}` : `the answer changed from ${isolate(old)} to ${answer}`;
-  return `${subject(method, kept, views)} ${verb(kept, change)}: ${entropy}; ${outcome}.`;
+  return t("tuned.sentence", {
+    subject: t(subject(method, kept, views), { kept, views }),
+    verb: t(verb(kept, change)),
+    entropy: t(change === 0 ? "tuned.entropy-same" : "tuned.entropy", { before, after }),
+    outcome: t(old === predictions[0].label ? "tuned.stayed" : "tuned.changed", { answer, old: isolate(old) }),
+  });
 }
 
 function subject(method, kept, views) {
-  if (views === 1) return "The only view";
-  if (kept === 1) return `The surest of ${integer(views)} views`;
-  if (method === "difftpt-lite") return `The ${integer(kept)} views kept of ${integer(views)}`;
-  return `The ${integer(kept)} surest of ${integer(views)} views`;
+  if (views === 1) return "tuned.only-view";
+  if (kept === 1) return "tuned.surest-one";
+  return method === "difftpt-lite" ? "tuned.kept" : "tuned.surest";
 }
 
 function verb(kept, change) {
-  if (kept === 1) return ["is now surer", "is as sure as before", "is now less sure"][change + 1];
-  return ["now agree more", "agree as much as before", "now agree less"][change + 1];
+  if (kept === 1) return ["tuned.one-surer", "tuned.one-same", "tuned.one-less"][change + 1];
+  return ["tuned.more", "tuned.same", "tuned.less"][change + 1];
 }
 
 /**
@@ -49,10 +52,10 @@ function verb(kept, change) {
 export function tuningReport(result, method) {
   const sentence = document.createElement("p");
   sentence.className = "tuned-sentence";
-  sentence.textContent = tuningSentence(result, method);
+  say(sentence, "tuned.report", { sentence: () => tuningSentence(result, method) });
   const list = document.createElement("ul");
   list.className = "views";
-  list.setAttribute("aria-label", "Kept views with their entropies in nats, surest first");
+  say(list, "tuned.views", {}, "aria-label");
   list.append(...result.tuning.keptViews.map(view));
   return [sentence, list];
 }
@@ -61,7 +64,7 @@ function view({ index, entropy, size, thumbnail }) {
   const item = viewTemplate.content.cloneNode(true).firstElementChild;
   const canvas = item.querySelector("canvas");
   const [value] = apart(entropy);
-  canvas.setAttribute("aria-label", `${index === 0 ? "The photo itself" : `View ${integer(index)}`}, entropy ${value} nats`);
+  say(canvas, index === 0 ? "tuned.photo" : "tuned.view", { index, entropy: value }, "aria-label");
   item.querySelector("span").textContent = value;
   draw(canvas, size, thumbnail);
   return item;

@@ -1,0 +1,125 @@
+// The page's words: complete in every language, and switched without losing anything.
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
+import { photo } from "./support.mjs";
+
+const WWW = resolve(dirname(fileURLToPath(import.meta.url)), "../../www");
+
+const language = async (code) => (await import(join(WWW, `i18n/${code}.js`))).default;
+const variants = (message) => (typeof message === "string" ? [message] : Object.values(message));
+const places = (message) => [...new Set(variants(message).flatMap((text) => text.match(/\{\w+\}/g) ?? []))].sort();
+
+test("every language says everything, with the same values", async () => {
+  const english = await language("en");
+  const codes = (await readdir(join(WWW, "i18n"))).map((name) => name.replace(".js", ""));
+  assert.ok(codes.length >= 2);
+  for (const code of codes) {
+    const messages = await language(code);
+    assert.deepEqual(Object.keys(messages).sort(), Object.keys(english).sort(), code);
+    for (const [key, message] of Object.entries(messages)) {
+      assert.ok(variants(message).every((text) => text.trim() !== ""), `${code} ${key} is empty`);
+      // A plural form may leave out its number, as "1 photo" does.
+      const missing = places(english[key]).filter((name) => !places(message).includes(name) && name !== "{name}");
+      assert.deepEqual(missing, [], `${code} ${key}`);
+      const unknown = places(message).filter((name) => !places(english[key]).includes(name));
+      assert.deepEqual(unknown, [], `${code} ${key}`);
+    }
+  }
+});
+
+test("every message that the sources name exists", async () => {
+  const english = await language("en");
+  const files = [join(WWW, "app.js"), ...(await readdir(join(WWW, "ui"))).map((name) => join(WWW, "ui", name))];
+  const rooms = new Set(Object.keys(english).map((key) => key.split(".")[0]));
+  const named = new Set();
+  for (const file of files) {
+    for (const [, key] of (await readFile(file, "utf8")).matchAll(/"([a-z]+\.[a-z0-9-]+)"/g)) {
+      if (rooms.has(key.split(".")[0])) named.add(key);
+    }
+  }
+  for (const [, key] of (await readFile(join(WWW, "index.html"), "utf8")).matchAll(/data-t(?:-[a-z-]+)?="([^"]+)"/g)) named.add(key);
+  assert.ok(named.size > 100);
+  assert.deepEqual([...named].filter((key) => !(key in english)), []);
+});
+
+describe("words", { skip: needsShared, timeout: 900_000 }, () => {
+  let site;
+  let session;
+  let page;
+
+  before(async () => {
+    site = await openSite({ "": DIST });
+    session = await openBrowser({ webgpu: false, reducedMotion: "reduce", locale: "en-US" });
+    page = session.page;
+    await page.goto(`${site.url}?device=cpu&labels=church,dog`);
+    await page.waitForSelector("#status[data-state=ready]");
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  test("the page without its script says what the English messages say", async () => {
+    const differing = await page.evaluate(async () => {
+      const { default: messages } = await import("./i18n/en.js");
+      const text = await (await fetch("./")).text();
+      const found = new DOMParser().parseFromString(text, "text/html");
+      const flat = (said) => said.replace(/\s+/g, " ").trim();
+      const roots = [found, ...[...found.querySelectorAll("template")].map(({ content }) => content)];
+      const wrong = [];
+      for (const element of roots.flatMap((root) => [...root.querySelectorAll("*")])) {
+        for (const { name, value } of element.attributes) {
+          if (!name.startsWith("data-t")) continue;
+          if (name !== "data-t") {
+            if (name.startsWith("data-t-") && element.getAttribute(name.slice(7)) !== messages[value]) wrong.push(value);
+            continue;
+          }
+          const parts = Object.fromEntries([...element.children].map((child) => [child.dataset.part, child.textContent]));
+          const want = messages[value].replace(/\{(\w+)\}/g, (all, part) => parts[part] ?? all);
+          if (flat(element.textContent) !== flat(want)) wrong.push(`${value}: ${flat(element.textContent)}`);
+        }
+      }
+      return wrong;
+    });
+    assert.deepEqual(differing, []);
+  });
+
+  test("another language is shown at once, keeps the results, and is remembered", async () => {
+    await page.setInputFiles("#files", { ...(await photo("imagenette", "test/church/")), name: "church.jpg" });
+    await page.waitForSelector(".card[data-state=done]");
+    const before = await page.locator(".bar-value").allTextContents();
+    const zh = await language("zh");
+    await page.selectOption("#language", "zh");
+    await page.waitForFunction(() => document.documentElement.lang === "zh-Hans");
+    assert.equal(await page.textContent("#names-title span"), zh["names.title"]);
+    assert.equal(await page.textContent("#tune-state"), zh["tune.off"]);
+    assert.equal(await page.getAttribute(".card .remove", "aria-label"), zh["photos.remove"].replace("{name}", "church.jpg"));
+    assert.match(await page.textContent(".card .ran"), /^在 CPU 上运行/);
+    assert.match(await page.textContent("#status-text"), /^已就绪：CPU$/);
+    assert.deepEqual(await page.locator(".bar-value").allTextContents(), before);
+    assert.equal(await page.inputValue("#template"), "a photo of a {}.");
+    // What is left in Latin letters is names, units and the file's own words.
+    const left = await page.evaluate(() => {
+      const english = /\b(the|photo|names|off|not|add|remove|with|your|show|on)\b/i;
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      const found = [];
+      while (walker.nextNode()) {
+        const { parentElement, textContent } = walker.currentNode;
+        if (english.test(textContent) && parentElement.checkVisibility() && !parentElement.closest("[lang=en], .status-detail")) found.push(textContent.trim());
+      }
+      return found;
+    });
+    assert.deepEqual(left, []);
+
+    await page.reload();
+    await page.waitForSelector("#status[data-state=ready]");
+    assert.equal(await page.getAttribute("html", "lang"), "zh-Hans");
+    assert.equal(await page.inputValue("#language"), "zh");
+    await page.selectOption("#language", "en");
+    assert.equal(await page.textContent("#tune-state"), "off");
+  });
+});

@@ -6,7 +6,6 @@
 pub mod classifier;
 pub mod clip;
 pub mod clock;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod dataset;
 pub mod device;
 pub mod error;

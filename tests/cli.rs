@@ -8,6 +8,7 @@ mod evaluation;
 mod mini;
 mod rejection;
 mod usage;
+mod zips;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -30,11 +30,11 @@ fn walk(
     left: &mut usize,
     found: &mut Vec<String>,
 ) -> Result<()> {
-    for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
-        let entry = entry.map_err(|error| failed(folder, &error))?;
+    for entry in std::fs::read_dir(folder).map_err(|error| failed(folder.display(), &error))? {
+        let entry = entry.map_err(|error| failed(folder.display(), &error))?;
         *left = left
             .checked_sub(1)
-            .ok_or_else(|| too_many(folder, limits.entries))?;
+            .ok_or_else(|| too_many(folder.display(), limits.entries))?;
         // A name that is not Unicode could not be opened again by its path in the index.
         let Ok(name) = entry.file_name().into_string() else {
             continue;

@@ -1,25 +1,30 @@
-//! Labelled images from a directory or a tar: `<split>/<class>/<file>` or `<class>/<file>`.
+//! Labelled images from a directory, a tar or a zip: `<split>/<class>/<file>` or `<class>/<file>`.
 //!
 //! Nothing is ever unpacked to disk. A first pass over the names builds the index, a second one
 //! hands over the bytes of the chosen images.
 
 mod archive;
+#[cfg(not(target_arch = "wasm32"))]
 mod directory;
+#[cfg(not(target_arch = "wasm32"))]
 mod features;
 mod layout;
+mod source;
+mod tar;
+#[cfg(not(target_arch = "wasm32"))]
+mod whole;
+mod zip;
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
 
 use crate::error::{Error, Kind, Result};
 use crate::image;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub use features::{Embedded, Features, Feed, embed_all};
-
-/// The split that is measured where none is named.
-pub const TEST_SPLIT: &str = "test";
+pub use source::Source;
+#[cfg(not(target_arch = "wasm32"))]
+pub use whole::{DataSet, TEST_SPLIT, read_image};
 
 /// What a data set may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,184 +77,6 @@ impl Item {
     }
 }
 
-/// An indexed data set.
-#[derive(Debug, Clone)]
-pub struct DataSet {
-    path: PathBuf,
-    archive: bool,
-    limits: Limits,
-    items: Vec<Item>,
-    ignored: usize,
-}
-
-impl DataSet {
-    /// Indexes the folder, `.tar` or `.tar.gz` at `path`; which of these it is shows in its bytes.
-    ///
-    /// Names that start with a dot are passed over. Where a file lies three levels deep, the first
-    /// level are splits. Files elsewhere are counted in [`ignored`](Self::ignored).
-    ///
-    /// # Errors
-    /// `io/failed` if it cannot be read, `data/invalid` for a file that is not a sound tar,
-    /// `data/unsafe-path` for absolute member names and such with `..`, `data/too-large` beyond
-    /// `limits`, `data/empty` if no file lies in a class folder.
-    pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let (names, archive) = index(path, limits)?;
-        let total = names.len();
-        let items = layout::items(names);
-        if items.is_empty() {
-            return Err(Error::new(
-                Kind::DataEmpty,
-                format!(
-                    "{} has no file at <class>/<file> or <split>/<class>/<file>.",
-                    path.display()
-                ),
-            ));
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            archive,
-            limits: *limits,
-            ignored: total - items.len(),
-            items,
-        })
-    }
-
-    /// As [`open`](Self::open), but where no file lies in a class folder, the files at the top are
-    /// taken, with an empty class.
-    ///
-    /// # Errors
-    /// Those of [`open`](Self::open); `data/empty` only if there is no file at all.
-    pub fn open_any(path: &Path, limits: &Limits) -> Result<Self> {
-        match Self::open(path, limits) {
-            Err(error) if error.kind() == Kind::DataEmpty => {}
-            outcome => return outcome,
-        }
-        let (names, archive) = index(path, limits)?;
-        if names.is_empty() {
-            return Err(Error::new(
-                Kind::DataEmpty,
-                format!("{} has no file.", path.display()),
-            ));
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            archive,
-            limits: *limits,
-            ignored: 0,
-            items: names.into_iter().map(Item::unlabelled).collect(),
-        })
-    }
-
-    /// Every labelled file: a folder's by path, an archive's in its own order.
-    pub fn items(&self) -> &[Item] {
-        &self.items
-    }
-
-    /// Visible files that lie in no class folder.
-    pub fn ignored(&self) -> usize {
-        self.ignored
-    }
-
-    /// The splits, none where the classes lie at the top.
-    pub fn splits(&self) -> BTreeSet<&str> {
-        self.items
-            .iter()
-            .filter_map(|item| item.split.as_deref())
-            .collect()
-    }
-
-    /// The files of `split`; where it is left out, of [`TEST_SPLIT`], or all of a data set without
-    /// splits.
-    ///
-    /// # Errors
-    /// `data/unknown-split` if there is no such split.
-    pub fn select(&self, split: Option<&str>) -> Result<Vec<&Item>> {
-        let splits = self.splits();
-        if splits.is_empty() && split.is_none() {
-            return Ok(self.items.iter().collect());
-        }
-        let wanted = split.unwrap_or(TEST_SPLIT);
-        if !splits.contains(wanted) {
-            const SHOWN: usize = 8;
-            let known: Vec<_> = splits.iter().take(SHOWN).collect();
-            let advice = if known.is_empty() {
-                "It has none; leave the split out.".to_owned()
-            } else {
-                format!("It starts with the folders {known:?}; name one of them as the split.")
-            };
-            return Err(Error::new(
-                Kind::DataUnknownSplit,
-                format!("{} has no split {wanted:?}. {advice}", self.path.display()),
-            ));
-        }
-        Ok(self
-            .items
-            .iter()
-            .filter(|item| item.split.as_deref() == Some(wanted))
-            .collect())
-    }
-
-    /// Hands the bytes of `items` to `take`, in the order of [`items`](Self::items). A file that is
-    /// too large or cannot be read is handed over as its error and does not end the pass.
-    ///
-    /// # Errors
-    /// `io/failed` or `data/invalid` for the archive itself, and whatever `take` returns.
-    pub fn read(&self, items: &[&Item], take: &mut Take<'_>) -> Result<()> {
-        if self.archive {
-            return archive::read(&self.path, &self.limits, items, take);
-        }
-        for item in items {
-            take(
-                item,
-                read_limited(&self.path.join(&item.path), self.limits.file_bytes),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// The bytes of the image file at `path`, at most those that an image may have.
-///
-/// # Errors
-/// `io/failed`, `image/too-large`.
-pub fn read_image(path: &Path) -> Result<Vec<u8>> {
-    read_limited(path, Limits::default().file_bytes)
-}
-
-/// The visible files below `path`, and whether it is an archive.
-fn index(path: &Path, limits: &Limits) -> Result<(Vec<layout::Name>, bool)> {
-    let kind = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
-    if kind.is_dir() {
-        Ok((directory::names(path, limits)?, false))
-    } else if kind.is_file() {
-        Ok((archive::names(path, limits)?, true))
-    } else {
-        Err(Error::new(
-            Kind::Io,
-            format!("{} is neither a folder nor a file.", path.display()),
-        ))
-    }
-}
-
-fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let kind = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
-    if !kind.is_file() {
-        return Err(Error::new(
-            Kind::Io,
-            format!("{} is not a file.", path.display()),
-        ));
-    }
-    let file = File::open(path).map_err(|error| failed(path, &error))?;
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| failed(path, &error))?;
-    if bytes.len() as u64 > limit {
-        return Err(too_large(&path.display().to_string(), limit));
-    }
-    Ok(bytes)
-}
-
 fn too_large(name: &str, limit: u64) -> Error {
     Error::new(
         Kind::ImageTooLarge,
@@ -257,16 +84,33 @@ fn too_large(name: &str, limit: u64) -> Error {
     )
 }
 
-fn too_many(path: &Path, limit: usize) -> Error {
+fn too_many(place: impl Display, limit: usize) -> Error {
     Error::new(
         Kind::DataTooLarge,
-        format!(
-            "{} has more than {limit} entries; split it.",
-            path.display()
-        ),
+        format!("{place} has more than {limit} entries; split it."),
     )
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(Kind::Io, format!("{}: {error}.", path.display()))
+fn failed(place: impl Display, error: &std::io::Error) -> Error {
+    Error::new(Kind::Io, format!("{place}: {error}."))
+}
+
+/// The visible files of the archive `name` whose bytes are `bytes`, in its order: the path of each
+/// with its contents, or why these cannot be had.
+///
+/// # Errors
+/// As `DataSet::open` for an archive.
+pub fn unpack(name: &str, bytes: &[u8], limits: &Limits) -> Result<Vec<(String, Result<Vec<u8>>)>> {
+    let source = Source::Bytes(name, bytes);
+    let items: Vec<Item> = archive::names(source, limits)?
+        .into_iter()
+        .map(Item::unlabelled)
+        .collect();
+    let all: Vec<&Item> = items.iter().collect();
+    let mut found = Vec::with_capacity(items.len());
+    archive::read(source, limits, &all, &mut |item, bytes| {
+        found.push((item.path.clone(), bytes));
+        Ok(())
+    })?;
+    Ok(found)
 }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use super::descriptions::Descriptions;
 use super::examples::Examples;
 use super::options::{Options, Parameter};
+use super::others::Others;
 use super::text::TextSide;
 use super::trainer::{Audience, Pending};
 use crate::error::{Error, Kind, Result};
@@ -65,6 +66,8 @@ pub struct Job<'a> {
     pub unlabelled: &'a [f32],
     /// Sentences about the classes, where there are any.
     pub descriptions: Option<&'a Descriptions>,
+    /// What is none of the classes, for recipes that learn it.
+    pub others: Others<'a>,
     /// What people set.
     pub options: &'a Options,
     /// Decides every random number.
@@ -144,6 +147,8 @@ pub struct Recipe {
     pub needs: Needs,
     /// Whether its result serves class names that it never saw.
     pub transfers: bool,
+    /// Whether it learns what is none of the classes, and so wants [`Others`].
+    pub others: bool,
     /// What people may set.
     pub own: &'static [Parameter],
     /// What people may set here as in its relatives, with another default where `own` has the name
@@ -168,13 +173,14 @@ impl Recipe {
 
 impl Serialize for Recipe {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Recipe", 7)?;
+        let mut fields = serializer.serialize_struct("Recipe", 8)?;
         fields.serialize_field("name", self.name)?;
         fields.serialize_field("paper", self.paper)?;
         fields.serialize_field("summary", self.summary)?;
         fields.serialize_field("kind", &self.kind)?;
         fields.serialize_field("needs", &self.needs)?;
         fields.serialize_field("transfers", &self.transfers)?;
+        fields.serialize_field("others", &self.others)?;
         fields.serialize_field("parameters", &self.parameters())?;
         fields.end()
     }

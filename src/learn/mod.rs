@@ -13,6 +13,7 @@ pub mod job;
 pub mod model;
 pub mod optimiser;
 pub mod options;
+pub mod others;
 pub mod perceptron;
 pub mod photos;
 pub mod plan;

@@ -1,6 +1,8 @@
 //! Where learned vectors stand around a class name (CoOp, Zhou et al., 2022; ATPrompt, Li et al.,
 //! 2025).
 
+use std::ops::Range;
+
 use crate::error::{Error, Kind, Result};
 
 /// The order of context vectors and name.
@@ -66,6 +68,19 @@ pub struct Placing {
     pub assigned: Option<Vec<usize>>,
 }
 
+/// The mean length from which runs of classes behind one context are encoded run by run.
+const SHORTEST_RUN: usize = 8;
+
+/// The runs of equal numbers in `assigned`: the number, and where it stands.
+pub fn runs(assigned: &[usize]) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
+    let mut start = 0;
+    assigned.chunk_by(|a, b| a == b).map(move |run| {
+        let from = start;
+        start += run.len();
+        (run[0], from..start)
+    })
+}
+
 impl Placing {
     /// M vectors in front of the name, shared by all classes.
     pub fn end(vectors: usize) -> Self {
@@ -80,9 +95,13 @@ impl Placing {
         self.attributes.len() * self.per_attribute + self.vectors
     }
 
-    /// Whether all classes share what stands in front of their names, and nothing stands behind.
+    /// Whether long runs of classes share what stands in front of their names, and nothing stands
+    /// behind.
     pub fn shares_prefix(&self) -> bool {
-        self.layout == Layout::End && self.attributes.is_empty() && self.assigned.is_none()
+        let long = |assigned: &Vec<usize>| runs(assigned).count() * SHORTEST_RUN <= assigned.len();
+        self.layout == Layout::End
+            && self.attributes.is_empty()
+            && self.assigned.as_ref().is_none_or(long)
     }
 
     /// The prompt of one class, `limit` places at most, from start id, end id, the ids of every

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
-use super::layout::{Placing, Slot};
+use super::layout::{Placing, Slot, runs};
 use crate::clip::read;
 use crate::clip::text::TextTower;
 use crate::error::{Error, Kind, Result};
@@ -39,7 +39,7 @@ pub struct Prompts<'a> {
     pub truncated: usize,
 }
 
-/// Classes that run together, behind this context where all classes stand behind each.
+/// Classes that run together, behind this context where they share one.
 #[derive(Debug, Clone)]
 struct Piece {
     context: Option<usize>,
@@ -173,13 +173,22 @@ impl<'a> Prompts<'a> {
 
     fn pieces(&self) -> Vec<Piece> {
         let room = (TAPE_BYTES / self.bytes()).min(MAX_ROWS / self.longest());
-        let classes = self.prompts.len();
+        let all = 0..self.prompts.len();
+        let passes: Vec<(Option<usize>, Range<usize>)> = match &self.assigned {
+            None => (0..self.passes().0)
+                .map(|c| (Some(c), all.clone()))
+                .collect(),
+            Some(assigned) if self.shares_prefix => {
+                runs(assigned).map(|(c, run)| (Some(c), run)).collect()
+            }
+            Some(_) => vec![(None, all)],
+        };
         let mut pieces = Vec::new();
-        for pass in 0..self.passes().1 {
-            for start in (0..classes).step_by(room.max(1)) {
+        for (context, classes) in passes {
+            for start in classes.clone().step_by(room.max(1)) {
                 pieces.push(Piece {
-                    context: self.assigned.is_none().then_some(pass),
-                    classes: start..classes.min(start + room.max(1)),
+                    context,
+                    classes: start..classes.end.min(start + room.max(1)),
                 });
             }
         }

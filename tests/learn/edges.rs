@@ -7,11 +7,12 @@ use promptlens::learn::examples::{Examples, batches};
 use promptlens::learn::head::Head;
 use promptlens::learn::job::Job;
 use promptlens::learn::options::Options;
+use promptlens::learn::others::Others;
 use promptlens::learn::recipes::{RECIPES, find};
 use promptlens::learn::trainer::{Audience, Progress};
 use promptlens::watch::{Step, Watch};
 
-use super::toy::{D, Extras, Toy, images, names, teach_with};
+use super::toy::{D, Extras, Toy, images, names, teach_with, words};
 
 fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
     let known = find(recipe).unwrap().parameters();
@@ -22,10 +23,17 @@ fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 fn every_recipe(names: &[String], examples: &Examples) {
+    let negatives = words();
+    let extras = Extras {
+        others: Others {
+            negatives: &negatives,
+            images: None,
+        },
+        ..Extras::default()
+    };
     for recipe in RECIPES.iter().filter(|r| r.name != "cupl") {
         let set = quick(recipe.name);
-        let learned = match teach_with(recipe.name, names, Some(examples), &set, Extras::default())
-        {
+        let learned = match teach_with(recipe.name, names, Some(examples), &set, extras) {
             Ok(learned) => learned,
             Err(error) => {
                 let many = recipe.name == "cocoop" && names.len() > 50;
@@ -139,6 +147,7 @@ fn people_see_every_step_and_can_stop() {
             examples: Some(&examples),
             unlabelled: &[],
             descriptions: None,
+            others: Default::default(),
             options: &options,
             seed: 0,
             audience: Audience {

@@ -3,6 +3,7 @@
 mod edges;
 mod features;
 mod files;
+mod lapt;
 mod parity;
 mod shelf;
 mod shots;

@@ -4,10 +4,11 @@ use promptlens::learn::descriptions::Descriptions;
 use promptlens::learn::head::Head;
 use promptlens::learn::job::{Cost, Learned, Needs};
 use promptlens::learn::options::Options;
+use promptlens::learn::others::Others;
 use promptlens::learn::recipes::{RECIPES, find};
 use promptlens::prompt::file::Prompt;
 
-use super::toy::{Extras, Toy, images, names, teach_with};
+use super::toy::{Extras, Toy, images, names, teach_with, words};
 
 /// Small settings, so that every recipe takes a moment only.
 fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
@@ -25,9 +26,13 @@ fn sentences() -> Descriptions {
 
 fn taught(recipe: &str, seed: u64) -> Learned {
     let descriptions = sentences();
-    let examples = images(4, 3, 2, 9);
+    let (examples, negatives) = (images(4, 3, 2, 9), words());
     let extras = Extras {
         descriptions: Some(&descriptions),
+        others: Others {
+            negatives: &negatives,
+            images: None,
+        },
         seed,
         ..Extras::default()
     };

@@ -5,7 +5,8 @@ use promptlens::learn::job::Model;
 use promptlens::learn::perceptron::Perceptron;
 use promptlens::learn::shapes::{Conditional, Encoded, Gate, Gated, Plain, Shape};
 use promptlens::learn::terms::{
-    Absolute, Anchor, CrossEntropy, Distil, Diversity, HardTexts, Term, View, total,
+    Absolute, Anchor, CrossDistribution, CrossEntropy, CrossModal, Distil, Diversity, Gradient,
+    HardTexts, Term, View, total,
 };
 use promptlens::learn::text::{TextLearner, cross_entropy, project};
 use promptlens::learn::trainer::Learner;
@@ -82,6 +83,57 @@ fn check(what: &str, term: impl Term + 'static, sets: usize) -> f64 {
         );
     }
     found.value
+}
+
+/// A term that draws the same numbers every time.
+struct Again<F>(F);
+
+impl<T: Term, F: Fn() -> T> Term for Again<F> {
+    fn add(&self, view: &View<'_>, gradient: &mut Gradient) -> f64 {
+        (self.0)().add(view, gradient)
+    }
+}
+
+#[test]
+fn mixtures_have_the_gradient_of_their_value() {
+    let modal = |strength| CrossModal {
+        strength,
+        texts: rows(7 * K, 21),
+        rng: Rng::new(4).into(),
+    };
+    let distribution = |strength| CrossDistribution {
+        strength,
+        classes: 2,
+        rng: Rng::new(5).into(),
+    };
+    let values = [
+        check("cross-modal", Again(move || modal(1.0)), 1),
+        check("cross-modal, doubled", Again(move || modal(2.0)), 1),
+        check("cross-distribution", Again(move || distribution(1.0)), 1),
+        check(
+            "cross-distribution, doubled",
+            Again(move || distribution(2.0)),
+            1,
+        ),
+    ];
+    assert!((values[1] - 2.0 * values[0]).abs() < 1e-9 && values[0] > 0.0);
+    assert!((values[3] - 2.0 * values[2]).abs() < 1e-9 && values[2] > 0.0);
+
+    // One kind alone has no partner.
+    let own = CrossDistribution {
+        strength: 1.0,
+        classes: K,
+        rng: Rng::new(5).into(),
+    };
+    let (batch, texts) = (batch(), rows(K, 3));
+    let view = View::new(&texts, K, &batch, 12.0, None).unwrap();
+    let found = total(&view, &[Box::new(own)]);
+    assert_eq!(found.value, 0.0);
+    assert!(found.texts.iter().all(|g| *g == 0.0));
+
+    // Other draws, other mixtures.
+    let drawn: [Box<dyn Term>; 1] = [Box::new(modal(1.0))];
+    assert_ne!(total(&view, &drawn).value, total(&view, &drawn).value);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use promptlens::learn::descriptions::Descriptions;
 use promptlens::learn::examples::Examples;
 use promptlens::learn::job::{Job, Learned, Model};
 use promptlens::learn::options::Options;
+use promptlens::learn::others::Others;
 use promptlens::learn::recipes::find;
 use promptlens::learn::text::TextSide;
 use promptlens::learn::trainer::{Audience, Pending};
@@ -174,11 +175,19 @@ fn normalise(values: &mut [f32]) {
     }
 }
 
+/// Words for what is none of the classes.
+pub fn words() -> Vec<String> {
+    ["river", "hat", "music", "gravel", "soup"]
+        .map(str::to_owned)
+        .into()
+}
+
 /// What a job may bring along.
 #[derive(Default, Clone, Copy)]
 pub struct Extras<'a> {
     pub unlabelled: &'a [f32],
     pub descriptions: Option<&'a Descriptions>,
+    pub others: Others<'a>,
     pub seed: u64,
 }
 
@@ -198,6 +207,7 @@ pub fn teach_with(
         examples,
         unlabelled: extras.unlabelled,
         descriptions: extras.descriptions,
+        others: extras.others,
         options: &options,
         seed: extras.seed,
         audience: Audience {

@@ -14,6 +14,7 @@ pub const RECIPE: Recipe = Recipe {
     kind: Cost::Text,
     needs: Needs::Images,
     transfers: true,
+    others: false,
     own: &[
         LAYOUT,
         Parameter::word(

@@ -29,6 +29,7 @@ shelf! {
     mocoop,
     cocoop,
     atprompt,
+    lapt,
 }
 
 /// The recipe of this name.

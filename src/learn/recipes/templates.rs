@@ -17,6 +17,7 @@ pub const RECIPE: Recipe = Recipe {
     kind: Cost::Hard,
     needs: Needs::Nothing,
     transfers: true,
+    others: false,
     own: &[
         SET,
         Parameter::text(

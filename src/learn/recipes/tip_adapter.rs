@@ -17,6 +17,7 @@ pub const RECIPE: Recipe = Recipe {
     kind: Cost::Features,
     needs: Needs::Images,
     transfers: true,
+    others: false,
     own: &[ALPHA, BETA, SET],
     run: |job| Box::pin(run(job)),
     shared: &[],

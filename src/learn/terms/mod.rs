@@ -10,6 +10,7 @@ mod cross_entropy;
 mod distil;
 mod diversity;
 mod hard_texts;
+mod mixing;
 
 pub use absolute::Absolute;
 pub use anchor::Anchor;
@@ -17,6 +18,7 @@ pub use cross_entropy::CrossEntropy;
 pub use distil::Distil;
 pub use diversity::Diversity;
 pub use hard_texts::HardTexts;
+pub use mixing::{CrossDistribution, CrossModal};
 
 use super::examples::Batch;
 use crate::error::{Error, Kind, Result};

@@ -18,18 +18,3 @@ pub use partners::partners;
 pub const CROSS_MODAL_ALPHA: f64 = 1.0;
 /// β of λ ~ Beta(β, β) in cross-distribution mixing.
 pub const CROSS_DISTRIBUTION_BETA: f64 = 0.3;
-/// Context tokens in the released checkpoint.
-pub const CONTEXT_LENGTH: usize = 4;
-/// Negative labels while training (testing applies v_neg to all that were mined).
-pub const TRAINING_NEGATIVES: usize = 1000;
-
-/// The templates behind the fixed texts of cross-modal mixing.
-pub const HARD_TEMPLATES: [&str; 7] = [
-    "itap of a {}.",
-    "a bad photo of the {}.",
-    "a origami {}.",
-    "a photo of the large {}.",
-    "a {} in a video game.",
-    "art of the {}.",
-    "a photo of the small {}.",
-];

@@ -1,17 +1,20 @@
 //! How often is the answer right? Accuracy over a labelled data set, overall and per class.
 
 mod rejection;
+mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::classifier::{Classes, Classifier, Rejection};
+use crate::classifier::{Classes, Classifier, ClassifyOptions, Method, Rejection, TuneSettings};
 use crate::clock::now;
-use crate::dataset::{DataSet, Embedded, Item, embed_all};
+use crate::dataset::{DataSet, Embedded, Item, Reading, embed_all};
 use crate::error::{Error, Kind, Result};
+use crate::image::views::Corruption;
 
 pub use rejection::{OodEvaluation, Scored, ood_scores, own_scores};
+pub use tuning::{TuningEvaluation, TuningTally};
 
 /// What to measure on.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +23,22 @@ pub struct Options {
     pub split: Option<String>,
     /// The most images, taken evenly from the classes; all of them where it is left out.
     pub limit: Option<usize>,
+    /// What is done to every image first; its noise has the seed of `answers`.
+    pub corruption: Option<Corruption>,
+    /// How images are answered; tuning, where it is asked for, is done on each.
+    pub answers: ClassifyOptions,
+}
+
+impl Options {
+    /// How images are read for these classes and this score.
+    fn reading<'a>(&'a self, classes: &'a Classes, rejection: Option<&Rejection>) -> Reading<'a> {
+        let tuned = self.answers.tune != Method::None;
+        Reading {
+            patches: rejection.is_some_and(Rejection::needs_patches),
+            corruption: self.corruption.map(|c| (c, self.answers.seed)),
+            tuning: tuned.then_some((classes, &self.answers)),
+        }
+    }
 }
 
 /// An image that could not be measured.
@@ -50,6 +69,8 @@ pub struct Evaluation {
     pub per_class_n: BTreeMap<String, usize>,
     /// The first 100 failures.
     pub failures: Vec<Failure>,
+    /// What tuning did; none without it.
+    pub tuning: Option<TuningEvaluation>,
     /// Seconds for reading, decoding and encoding; not for the model and the text features.
     pub seconds: f64,
 }
@@ -91,8 +112,16 @@ impl Tally {
                 .fold((0, f32::NEG_INFINITY), |best, (place, &score)| {
                     if score > best.1 { (place, score) } else { best }
                 });
+        self.answered(truth, best.0 == truth);
+    }
+
+    /// Counts an image of class `truth` that was answered rightly or not.
+    ///
+    /// # Panics
+    /// If `truth` is not below the number of labels.
+    pub fn answered(&mut self, truth: usize, right: bool) {
         self.seen[truth] += 1;
-        self.right[truth] += usize::from(best.0 == truth);
+        self.right[truth] += usize::from(right);
     }
 
     /// Counts an image that could not be measured.
@@ -144,6 +173,7 @@ impl Tally {
                 .map(|(label, (_, seen))| (label.clone(), *seen))
                 .collect(),
             failures: self.failures,
+            tuning: None,
             seconds,
         })
     }
@@ -227,11 +257,18 @@ pub fn evaluate(
     let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
     let mut tally = Tally::new(&classes.labels);
     let mut scores = Vec::new();
-    each(model, data, &items, rejection, &mut |index, seen| {
+    let mut tuned = TuneSettings::of(&options.answers)?.map(TuningTally::new);
+    let reading = options.reading(classes, rejection);
+    each(model, data, &items, &reading, &mut |index, seen| {
         let (item, truth) = chosen[index];
         match seen {
             Ok(features) => {
-                tally.add(truth, &model.cosines(&features.image, classes));
+                match (&features.tuned, &mut tuned) {
+                    (Some(answer), Some(tuned)) => {
+                        tally.answered(truth, tuned.add(&classes.labels[truth], answer));
+                    }
+                    _ => tally.add(truth, &model.cosines(&features.image, classes)),
+                }
                 if let Some(rejection) = rejection {
                     scores.push(rejection.judge(features.seen(classes))?.value);
                 }
@@ -240,21 +277,22 @@ pub fn evaluate(
         }
         Ok(())
     })?;
-    Ok((tally.finish(skipped, (now() - start) / 1e3)?, scores))
+    let mut found = tally.finish(skipped, (now() - start) / 1e3)?;
+    found.tuning = tuned.map(TuningTally::finish);
+    Ok((found, scores))
 }
 
-/// Gives the features of `items` to `take` by their place, with those of patches where `rejection`
-/// reads them.
+/// Gives the features of `items` to `take` by their place.
 fn each(
     model: &Classifier,
     data: &DataSet,
     items: &[&Item],
-    rejection: Option<&Rejection>,
+    reading: &Reading<'_>,
     take: &mut (dyn FnMut(usize, Embedded) -> Result<()> + Send),
 ) -> Result<()> {
     embed_all(
         model,
-        rejection.is_some_and(Rejection::needs_patches),
+        reading,
         |give| {
             let mut index = 0;
             data.read(items, &mut |_, bytes| {

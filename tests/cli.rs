@@ -7,6 +7,7 @@ mod errors;
 mod evaluation;
 mod mini;
 mod rejection;
+mod tuning;
 mod usage;
 mod zips;
 

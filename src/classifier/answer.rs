@@ -125,7 +125,8 @@ impl Default for ClassifyOptions {
 }
 
 /// A way of tuning at test time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(into = "&'static str")]
 pub enum Method {
     /// The prompt stays as it is.
     #[default]
@@ -134,6 +135,12 @@ pub enum Method {
     Tpt,
     /// DiffTPT's filters and steps over strong views; no diffusion model.
     DiffTptLite,
+}
+
+impl From<Method> for &'static str {
+    fn from(method: Method) -> Self {
+        method.name()
+    }
 }
 
 impl Method {
@@ -171,7 +178,7 @@ impl Method {
 }
 
 /// What test-time tuning did to one image.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tuning {
     /// Views made, the plain one among them.
     pub views: usize,
@@ -190,7 +197,7 @@ pub struct Tuning {
 }
 
 /// A view that steered the prompt.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KeptView {
     /// Its number; 0 is the plain view.
     pub index: usize,

@@ -16,6 +16,7 @@ pub use calibrate::{Calibrated, Calibrator};
 pub use loading::{Loading, ModelFiles};
 pub use negatives::Negatives;
 pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
+pub use tuning::{MAX_STEPS, TuneSettings};
 
 use std::sync::OnceLock;
 
@@ -29,7 +30,7 @@ use crate::device::self_test::Outcome;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Choice, Probe};
 use crate::error::Result;
-use crate::image::{Limits, Preprocess, decode, resize_crop, to_chw};
+use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
 use crate::ood::threshold::ordered_list_sha256;
 use crate::prompt::context::{Names, from_words};
 use crate::prompt::template::Template;
@@ -89,8 +90,19 @@ impl Classifier {
         let start = now();
         let image = decode(bytes, &Limits::default())?;
         let decoded = now();
-        let pixels = to_chw(&resize_crop(&image, &self.preprocess)?, &self.preprocess);
+        let pixels = self.plain_view(&image)?;
         Ok((pixels, decoded - start, now() - decoded))
+    }
+
+    /// A decoded image as the model's input [3, S, S].
+    ///
+    /// # Errors
+    /// `image/too-large`.
+    pub fn plain_view(&self, image: &Rgb8) -> Result<Vec<f32>> {
+        Ok(to_chw(
+            &resize_crop(image, &self.preprocess)?,
+            &self.preprocess,
+        ))
     }
 
     /// L2-normalised features [B, d] of preprocessed images [B, 3, S, S].
@@ -249,41 +261,12 @@ impl Classifier {
             None => None,
         };
         let patches = wanted.as_ref().is_some_and(Rejection::needs_patches);
-        let mut view = Vec::new();
-        if patches || options.tune == Method::None {
-            let start = now();
-            view = to_chw(&resize_crop(&image, &self.preprocess)?, &self.preprocess);
-            timings.preprocess = now() - start;
-        }
-        let mut local = Vec::new();
-        let answered = if options.tune == Method::None {
-            watch.step("encode", 0, 1).await?;
-            let start = now();
-            let feature = if patches {
-                let (feature, found) = self.embed_patches(&view).await?;
-                local = found;
-                feature
-            } else {
-                self.embed_pixels(&view).await?
-            };
-            timings.encode = now() - start;
-            watch.step("encode", 1, 1).await?;
-            Answered {
-                predictions: self.predictions(&self.cosines(&feature, classes), classes),
-                tuning: None,
-                feature,
-                texts: None,
-            }
-        } else {
-            if patches {
-                local = self.embed_patches(&view).await?.1;
-            }
-            self.tuned(classes, &image, options, &mut timings, watch)
-                .await?
-        };
+        let answered = self
+            .answer(classes, &image, options, patches, &mut timings, watch)
+            .await?;
         let seen = Seen {
             feature: &answered.feature,
-            patches: &local,
+            patches: &answered.patches,
             texts: answered.texts.as_deref().unwrap_or(&classes.features),
         };
         let ood = wanted.map(|wanted| wanted.judge(seen)).transpose()?;
@@ -295,16 +278,62 @@ impl Classifier {
             timings,
         })
     }
+
+    /// Everything about a decoded image but the verdict; with the features of its patches where
+    /// `patches` is set.
+    pub(crate) async fn answer(
+        &self,
+        classes: &Classes,
+        image: &Rgb8,
+        options: &ClassifyOptions,
+        patches: bool,
+        timings: &mut Timings,
+        watch: &dyn Watch,
+    ) -> Result<Answered> {
+        let tuning = options.tune != Method::None;
+        let (mut feature, mut local) = (Vec::new(), Vec::new());
+        if patches || !tuning {
+            let start = now();
+            let view = self.plain_view(image)?;
+            let made = now();
+            timings.preprocess = made - start;
+            watch.step("encode", 0, 1).await?;
+            if patches {
+                (feature, local) = self.embed_patches(&view).await?;
+            } else {
+                feature = self.embed_pixels(&view).await?;
+            }
+            timings.encode = now() - made;
+            watch.step("encode", 1, 1).await?;
+        }
+        if tuning {
+            let tuned = self.tuned(classes, image, options, timings, watch).await?;
+            return Ok(Answered {
+                patches: local,
+                ..tuned
+            });
+        }
+        Ok(Answered {
+            predictions: self.predictions(&self.cosines(&feature, classes), classes),
+            tuning: None,
+            feature,
+            patches: local,
+            texts: None,
+        })
+    }
 }
 
 /// An answer on its way to the caller.
-struct Answered {
-    predictions: Vec<Prediction>,
-    tuning: Option<Tuning>,
+pub(crate) struct Answered {
+    /// Most probable first.
+    pub predictions: Vec<Prediction>,
+    pub tuning: Option<Tuning>,
     /// L2-normalised feature of the plain view, [d].
-    feature: Vec<f32>,
+    pub feature: Vec<f32>,
+    /// L2-normalised features of its patches, [N, d]; empty where they were not asked for.
+    pub patches: Vec<f32>,
     /// The tuned text features, [K, d]; none where those of the class list hold.
-    texts: Option<Vec<f32>>,
+    pub texts: Option<Vec<f32>>,
 }
 
 /// Softmax of `logits` beside their labels, most probable first; equal ones keep their order.

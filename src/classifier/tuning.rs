@@ -1,5 +1,9 @@
 //! From one photo to a tuned answer.
 
+use std::fmt;
+
+use serde::Serialize;
+
 use super::answer::{ClassifyOptions, KeptView, Method, Timings, Tuning};
 use super::{Answered, Classes, Classifier, rank};
 use crate::clock::now;
@@ -13,7 +17,7 @@ use crate::watch::Watch;
 const DEFAULT_VIEWS: usize = 64;
 
 /// Most gradient steps.
-const MAX_STEPS: usize = 100;
+pub const MAX_STEPS: usize = 100;
 
 /// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
 const ROWS_PER_PASS: usize = 1024;
@@ -42,24 +46,69 @@ fn config(options: &ClassifyOptions, views: usize) -> Result<Config> {
     Ok(config)
 }
 
+/// The numbers that tuning runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TuneSettings {
+    /// How.
+    pub method: Method,
+    /// Views in all, the plain one among them.
+    pub views: usize,
+    /// Gradient steps.
+    pub steps: usize,
+    /// Share of the views that the entropy filter keeps.
+    pub rho: f64,
+    /// Decides every random view.
+    pub seed: u64,
+    /// Whether views are AugMixed.
+    pub augmix: bool,
+}
+
+impl TuneSettings {
+    /// What `options` ask for; none without tuning.
+    ///
+    /// # Errors
+    /// `options/invalid`.
+    pub fn of(options: &ClassifyOptions) -> Result<Option<Self>> {
+        if options.tune == Method::None {
+            return Ok(None);
+        }
+        let views = options.views.unwrap_or(DEFAULT_VIEWS);
+        let config = config(options, views)?;
+        Ok(Some(Self {
+            method: options.tune,
+            views,
+            steps: config.steps,
+            rho: config.rho,
+            seed: options.seed,
+            augmix: options.augmix,
+        }))
+    }
+}
+
+impl fmt::Display for TuneSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} views={} steps={} rho={} seed={} augmix={}",
+            self.method.name(),
+            self.views,
+            self.steps,
+            self.rho,
+            self.seed,
+            self.augmix
+        )
+    }
+}
+
 /// Everything that changes what tuning does, in one line; `none` without tuning.
 ///
 /// # Errors
 /// `options/invalid`.
 pub(super) fn described(options: &ClassifyOptions) -> Result<String> {
-    if options.tune == Method::None {
-        return Ok(Method::None.name().to_owned());
-    }
-    let views = options.views.unwrap_or(DEFAULT_VIEWS);
-    let config = config(options, views)?;
-    Ok(format!(
-        "{} views={views} steps={} rho={} seed={} augmix={}",
-        options.tune.name(),
-        config.steps,
-        config.rho,
-        options.seed,
-        options.augmix
-    ))
+    Ok(match TuneSettings::of(options)? {
+        Some(settings) => settings.to_string(),
+        None => Method::None.name().to_owned(),
+    })
 }
 
 impl Classifier {
@@ -140,6 +189,7 @@ impl Classifier {
             predictions: rank(&tuned.logits_after, &classes.labels),
             tuning: Some(tuning),
             feature: features,
+            patches: Vec::new(),
             texts: Some(tuned.text_features),
         })
     }

@@ -5,13 +5,41 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::classifier::{Classes, Classifier, Seen};
+use crate::classifier::{Classes, Classifier, ClassifyOptions, Prediction, Seen, Timings, Tuning};
 use crate::error::{Error, Kind, Result};
+use crate::image::views::Corruption;
+use crate::image::{Limits, Rgb8, decode};
 
 /// Images per forward pass.
 const BATCH: usize = 16;
 /// Bytes of image files after which a batch is closed early.
 const BATCH_BYTES: usize = 64 << 20;
+
+/// How image files become features.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading<'a> {
+    /// Whether the features of the patches are wanted too.
+    pub patches: bool,
+    /// What is done to every image first, and the seed of its noise.
+    pub corruption: Option<(Corruption, u64)>,
+    /// The classes whose prompt is tuned on every image, and how.
+    pub tuning: Option<(&'a Classes, &'a ClassifyOptions)>,
+}
+
+impl Reading<'_> {
+    /// Images per forward pass. Tuning makes its own batches of one image's views.
+    fn batch(&self) -> usize {
+        if self.tuning.is_some() { 1 } else { BATCH }
+    }
+
+    fn image(&self, bytes: &[u8]) -> Result<Rgb8> {
+        let image = decode(bytes, &Limits::default())?;
+        match self.corruption {
+            Some((corruption, seed)) => corruption.apply(&image, seed),
+            None => Ok(image),
+        }
+    }
+}
 
 /// An image's L2-normalised features.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,15 +48,31 @@ pub struct Features {
     pub image: Vec<f32>,
     /// Of its patches, [N, d]; empty where they were not asked for.
     pub patches: Vec<f32>,
+    /// The answer with a prompt tuned on this image, where that was asked for.
+    pub tuned: Option<TunedAnswer>,
+}
+
+/// An answer with a prompt tuned on its image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TunedAnswer {
+    /// The tuned text features, [K, d].
+    pub texts: Vec<f32>,
+    /// All classes, most probable first.
+    pub predictions: Vec<Prediction>,
+    /// What tuning did.
+    pub tuning: Tuning,
 }
 
 impl Features {
-    /// What a score reads, with the class texts as they are.
+    /// What a score reads: the class texts as they are, or tuned on this image.
     pub fn seen<'a>(&'a self, classes: &'a Classes) -> Seen<'a> {
         Seen {
             feature: &self.image,
             patches: &self.patches,
-            texts: &classes.features,
+            texts: match &self.tuned {
+                Some(tuned) => &tuned.texts,
+                None => &classes.features,
+            },
         }
     }
 }
@@ -46,16 +90,16 @@ struct Batch<K> {
 
 type Done<K> = Result<(usize, Vec<(K, Embedded)>)>;
 
-/// Runs `feed`, which hands over image files, and gives their features, with those of their patches
-/// where `patches` is set, to `take` in the same order (on another thread). A file that is an error, or cannot be decoded, arrives as its error.
+/// Runs `feed`, which hands over image files, and gives their features to `take` in the same order
+/// (on another thread). A file that is an error, or cannot be decoded, arrives as its error.
 ///
 /// Batches are cut by the order alone, so the result does not depend on the number of cores.
 ///
 /// # Errors
-/// Those of `feed` and `take`, `engine/not-finite`, `gpu/lost`.
+/// Those of `feed` and `take`, `options/invalid`, `engine/not-finite`, `gpu/lost`.
 pub fn embed_all<K: Send>(
     model: &Classifier,
-    patches: bool,
+    reading: &Reading<'_>,
     feed: impl FnOnce(&mut Feed<'_, K>) -> Result<()>,
     take: &mut (dyn FnMut(K, Embedded) -> Result<()> + Send),
 ) -> Result<()> {
@@ -70,7 +114,7 @@ pub fn embed_all<K: Send>(
     thread::scope(|scope| {
         for _ in 0..workers {
             let (from_feed, results) = (&from_feed, to_collector.clone());
-            scope.spawn(move || work(model, patches, from_feed, &results));
+            scope.spawn(move || work(model, reading, from_feed, &results));
         }
         drop(to_collector);
         let from_feed = &from_feed;
@@ -83,7 +127,7 @@ pub fn embed_all<K: Send>(
             }
             outcome
         });
-        let fed = feed_batches(feed, to_workers);
+        let fed = feed_batches(feed, reading.batch(), to_workers);
         match collector.join() {
             Ok(Ok(())) => fed,
             Ok(Err(error)) => Err(error),
@@ -94,6 +138,7 @@ pub fn embed_all<K: Send>(
 
 fn feed_batches<K>(
     feed: impl FnOnce(&mut Feed<'_, K>) -> Result<()>,
+    size: usize,
     to_workers: SyncSender<Batch<K>>,
 ) -> Result<()> {
     let (mut number, mut bytes, mut images) = (0, 0, Vec::new());
@@ -108,7 +153,7 @@ fn feed_batches<K>(
     feed(&mut |key, file| {
         bytes += file.as_ref().map_or(0, Vec::len);
         images.push((key, file));
-        if images.len() == BATCH || bytes >= BATCH_BYTES {
+        if images.len() == size || bytes >= BATCH_BYTES {
             bytes = 0;
             send(&mut images)?;
         }
@@ -123,7 +168,7 @@ fn feed_batches<K>(
 
 fn work<K>(
     model: &Classifier,
-    patches: bool,
+    reading: &Reading<'_>,
     batches: &Mutex<Option<Receiver<Batch<K>>>>,
     results: &SyncSender<Done<K>>,
 ) {
@@ -133,18 +178,23 @@ fn work<K>(
             None => return,
         };
         let Ok(batch) = next else { return };
-        if results.send(encode(model, patches, batch)).is_err() {
+        if results.send(encode(model, reading, batch)).is_err() {
             return;
         }
     }
 }
 
-fn encode<K>(model: &Classifier, patches: bool, batch: Batch<K>) -> Done<K> {
+fn encode<K>(model: &Classifier, reading: &Reading<'_>, batch: Batch<K>) -> Done<K> {
+    if reading.tuning.is_some() {
+        return tune_each(model, reading, batch);
+    }
     let mut pixels = Vec::new();
     let mut waiting = Vec::with_capacity(batch.images.len());
     for (key, file) in batch.images {
-        let decoded = file.and_then(|bytes| model.pixels(&bytes));
-        waiting.push((key, decoded.map(|(values, ..)| pixels.extend(values))));
+        let decoded = file
+            .and_then(|bytes| reading.image(&bytes))
+            .and_then(|image| model.plain_view(&image));
+        waiting.push((key, decoded.map(|values| pixels.extend(values))));
     }
     let decoded = waiting
         .iter()
@@ -152,7 +202,7 @@ fn encode<K>(model: &Classifier, patches: bool, batch: Batch<K>) -> Done<K> {
         .count();
     let (images, local) = if pixels.is_empty() {
         (Vec::new(), Vec::new())
-    } else if patches {
+    } else if reading.patches {
         pollster::block_on(model.embed_patches(&pixels))?
     } else {
         (pollster::block_on(model.embed_pixels(&pixels))?, Vec::new())
@@ -168,11 +218,48 @@ fn encode<K>(model: &Classifier, patches: bool, batch: Batch<K>) -> Done<K> {
             Ok(Features {
                 image: image.to_vec(),
                 patches: local.next().map(<[f32]>::to_vec).unwrap_or_default(),
+                tuned: None,
             })
         });
         done.push((key, features));
     }
     Ok((batch.number, done))
+}
+
+fn tune_each<K>(model: &Classifier, reading: &Reading<'_>, batch: Batch<K>) -> Done<K> {
+    let mut done = Vec::with_capacity(batch.images.len());
+    for (key, file) in batch.images {
+        let features = match file.and_then(|bytes| reading.image(&bytes)) {
+            Ok(image) => tuned(model, reading, &image),
+            Err(error) => {
+                done.push((key, Err(error)));
+                continue;
+            }
+        };
+        match features {
+            // A shape that cannot be resized ends this image, a lost device all of them.
+            Err(error) if !error.code().starts_with("image/") => return Err(error),
+            features => done.push((key, features)),
+        }
+    }
+    Ok((batch.number, done))
+}
+
+fn tuned(model: &Classifier, reading: &Reading<'_>, image: &Rgb8) -> Result<Features> {
+    let missing = || Error::new(Kind::Internal, "An image was not tuned.");
+    let (classes, options) = reading.tuning.ok_or_else(missing)?;
+    let mut timings = Timings::default();
+    let answer = model.answer(classes, image, options, reading.patches, &mut timings, &());
+    let answer = pollster::block_on(answer)?;
+    Ok(Features {
+        image: answer.feature,
+        patches: answer.patches,
+        tuned: Some(TunedAnswer {
+            texts: answer.texts.ok_or_else(missing)?,
+            predictions: answer.predictions,
+            tuning: answer.tuning.ok_or_else(missing)?,
+        }),
+    })
 }
 
 /// Puts the batches back into order.

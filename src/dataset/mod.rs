@@ -21,7 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use features::{Embedded, Features, Feed, embed_all};
+pub use features::{Embedded, Features, Feed, Reading, TunedAnswer, embed_all};
 pub use source::Source;
 #[cfg(not(target_arch = "wasm32"))]
 pub use whole::{DataSet, TEST_SPLIT, read_image};

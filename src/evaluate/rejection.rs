@@ -164,7 +164,8 @@ pub fn ood_scores(
         ..Scored::default()
     };
     let items = limited(others, options.limit);
-    each(model, data, &items, Some(rejection), &mut |index, seen| {
+    let reading = options.reading(classes, Some(rejection));
+    each(model, data, &items, &reading, &mut |index, seen| {
         match seen {
             Ok(features) => scored
                 .values
@@ -203,7 +204,8 @@ pub fn own_scores(
         ..Scored::default()
     };
     let items = limited(items, options.limit);
-    each(model, data, &items, Some(rejection), &mut |index, seen| {
+    let reading = options.reading(classes, Some(rejection));
+    each(model, data, &items, &reading, &mut |index, seen| {
         let judged = seen.and_then(|features| rejection.judge(features.seen(classes)));
         match &judged {
             Ok(ood) => scored.values.push(ood.value),

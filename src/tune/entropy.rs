@@ -29,8 +29,13 @@ fn log_softmax(z: &[f64]) -> Vec<f64> {
 /// Entropy in nats of every row of logits [N, K].
 pub fn entropies(z: &[f64], k: usize) -> Vec<f64> {
     z.chunks_exact(k)
-        .map(|row| -log_softmax(row).iter().map(|lp| lp.exp() * lp).sum::<f64>())
+        .map(|row| negated(log_softmax(row).iter().map(|lp| lp.exp() * lp).sum()))
         .collect()
+}
+
+/// `-sum`, and 0 where rounding would leave a sure answer with an entropy below it, or with -0.
+fn negated(sum: f64) -> f64 {
+    if sum >= 0.0 { 0.0 } else { -sum }
 }
 
 /// The marginal entropy of some views and its gradient.
@@ -56,7 +61,7 @@ pub fn marginal(z: &[f64], k: usize) -> Marginal {
         .iter()
         .map(|m| if *m > 0.0 { m.ln() } else { 0.0 })
         .collect();
-    let loss = -mean.iter().zip(&ln).map(|(m, l)| m * l).sum::<f64>();
+    let loss = negated(mean.iter().zip(&ln).map(|(m, l)| m * l).sum());
     let gradient = p
         .iter()
         .flat_map(|row| {
@@ -98,5 +103,15 @@ mod tests {
         assert_eq!(entropies(&[3.0, -2.0], 1), [0.0, 0.0]);
         let one = marginal(&[3.0, -2.0], 1);
         assert_eq!((one.loss, one.gradient), (0.0, vec![0.0, 0.0]));
+        let signs = entropies(&[3.0, -2.0], 1);
+        assert!(
+            signs
+                .iter()
+                .chain([&one.loss])
+                .all(|v| v.is_sign_positive())
+        );
+        // What is not a number stays that, for the guard to see.
+        assert!(entropies(&[f64::NAN, 0.0], 2)[0].is_nan());
+        assert!(marginal(&[f64::NAN, 0.0], 2).loss.is_nan());
     }
 }

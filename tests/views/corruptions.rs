@@ -1,7 +1,7 @@
 //! Corruptions: names, severities, and that more severe is worse.
 
 use promptlens::image::Rgb8;
-use promptlens::image::views::{corrupt, corruption_names, parse_corruption};
+use promptlens::image::views::{Corruption, corrupt, corruption_names};
 
 use super::picture;
 
@@ -98,11 +98,33 @@ fn unknown_names_and_severities_are_refused() {
         let error = corrupt(&image, name, severity, 0).unwrap_err();
         assert_eq!(error.code(), "options/invalid");
     }
-    assert_eq!(parse_corruption("fog:4").unwrap(), ("fog", 4));
+    assert_eq!(Corruption::parse("fog:4").unwrap().to_string(), "fog:4");
     for text in ["fog", "fog:", "fog:9", "fog:-1", "mist:2", ":", "fog:2:3"] {
         assert_eq!(
-            parse_corruption(text).unwrap_err().code(),
+            Corruption::parse(text).unwrap_err().code(),
             "options/invalid"
         );
     }
+}
+
+#[test]
+fn every_picture_has_its_own_noise() {
+    let (a, b) = (picture(40, 30), Rgb8::filled(40, 30, [90; 3]));
+    let noise = Corruption::parse("gaussian-noise:3").unwrap();
+    let added = |image: &Rgb8, seed| -> Vec<i16> {
+        let noisy = noise.apply(image, seed).unwrap();
+        let pairs = noisy.data.iter().zip(&image.data);
+        pairs.map(|(n, v)| i16::from(*n) - i16::from(*v)).collect()
+    };
+    assert_eq!(added(&a, 1), added(&a, 1));
+    assert_ne!(added(&a, 1), added(&a, 2));
+    // Where neither clips, the two pictures would differ by the same noise if they shared it.
+    let shared = added(&a, 1)
+        .iter()
+        .zip(added(&b, 1))
+        .filter(|(x, y)| **x == *y)
+        .count();
+    assert!(shared < a.data.len() / 10, "{shared}");
+    let plain = Corruption::parse("contrast:2").unwrap();
+    assert!(plain.apply(&a, 1).unwrap() == corrupt(&a, "contrast", 2, 9).unwrap());
 }

@@ -5,6 +5,10 @@
 //! 224 x 224 pictures; lengths scale with the shorter side. The veil is ours: smooth noise in
 //! octaves, not ImageNet-C's plasma, with strengths 1 to 3.
 
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
 use super::blur::gaussian_blur;
 use super::recompress::recompress;
 use crate::error::{Error, Kind, Result};
@@ -38,18 +42,55 @@ pub fn corrupt(image: &Rgb8, name: &str, severity: u8, seed: u64) -> Result<Rgb8
     function(image, level, &mut Rng::new(seed))
 }
 
-/// Reads `NAME:SEVERITY`. [`Kind::OptionInvalid`] when it is not one.
-pub fn parse_corruption(text: &str) -> Result<(&'static str, u8)> {
-    let (name, severity) = text.split_once(':').ok_or_else(|| {
-        Error::new(
-            Kind::OptionInvalid,
-            format!("\"{text}\" is not NAME:SEVERITY, for example blur:3"),
+/// A corruption at a severity, as `NAME:SEVERITY` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Corruption {
+    name: &'static str,
+    severity: u8,
+}
+
+impl Corruption {
+    /// Reads `NAME:SEVERITY`.
+    ///
+    /// # Errors
+    /// `options/invalid` when it is not one.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (name, severity) = text.split_once(':').ok_or_else(|| {
+            Error::new(
+                Kind::OptionInvalid,
+                format!("\"{text}\" is not NAME:SEVERITY, for example blur:3"),
+            )
+        })?;
+        let (name, _) = find(name)?;
+        let severity = severity.parse().unwrap_or(0);
+        level(severity)?;
+        Ok(Self { name, severity })
+    }
+
+    /// `image` under this corruption. Noise depends on `seed` and on the picture alone, so every
+    /// picture of a data set has its own, in whatever order they come.
+    ///
+    /// # Errors
+    /// Those of [`corrupt`].
+    pub fn apply(self, image: &Rgb8, seed: u64) -> Result<Rgb8> {
+        let hash = Sha256::digest(&image.data);
+        let own = hash
+            .iter()
+            .take(8)
+            .fold(0, |sum, b| sum << 8 | u64::from(*b));
+        corrupt(
+            image,
+            self.name,
+            self.severity,
+            Rng::derive(seed, own).bits(),
         )
-    })?;
-    let (name, _) = find(name)?;
-    let severity = severity.parse().unwrap_or(0);
-    level(severity)?;
-    Ok((name, severity))
+    }
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.severity)
+    }
 }
 
 fn find(name: &str) -> Result<(&'static str, Corrupt)> {

@@ -17,7 +17,7 @@ mod warp;
 
 pub use augmix::{Op, augmix};
 pub use blur::gaussian_blur;
-pub use corrupt::{corrupt, corruption_names, parse_corruption};
+pub use corrupt::{Corruption, corrupt, corruption_names};
 pub use layout::{cutout, zoom_out};
 pub use random_resized_crop::{CropRange, mirror, random_resized_crop};
 pub use recompress::recompress;

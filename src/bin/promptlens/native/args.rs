@@ -9,6 +9,8 @@ use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::weights::Quantisation;
 
+use super::tuning::{CorruptArgs, TuneArgs};
+
 /// Zero-shot image classification with CLIP.
 #[derive(Debug, Parser)]
 #[command(name = "promptlens", version, arg_required_else_help = true)]
@@ -50,7 +52,7 @@ pub struct ModelArgs {
     pub quant: Option<Quantisation>,
 }
 
-/// What stands around a class name. Learned prompts and tuning join it here.
+/// What stands around a class name. Learned prompts join it here.
 #[derive(Debug, Args)]
 pub struct PromptArgs {
     /// A sentence with {} for the class name; may be given several times.
@@ -109,6 +111,8 @@ pub struct ClassifyArgs {
     #[command(flatten)]
     pub prompt: PromptArgs,
     #[command(flatten)]
+    pub tune: TuneArgs,
+    #[command(flatten)]
     pub verdict: VerdictArgs,
     /// Image files.
     #[arg(required = true, value_name = "IMAGE")]
@@ -127,6 +131,10 @@ pub struct EvalArgs {
     pub labels: String,
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub tune: TuneArgs,
+    #[command(flatten)]
+    pub corrupt: CorruptArgs,
     #[command(flatten)]
     pub verdict: VerdictArgs,
     /// Images of none of the classes; folders with the name of a class are left out.
@@ -149,6 +157,8 @@ pub struct CalibrateArgs {
     pub labels: String,
     #[command(flatten)]
     pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub tune: TuneArgs,
     #[command(flatten)]
     pub score: ScoreArgs,
     /// At least 19 images of the classes: a folder, .tar or .tar.gz. Where folders in it have names
@@ -196,7 +206,7 @@ fn score(text: &str) -> Result<String, String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("give a whole number of at least 1".to_owned()),
         Ok(n) => Ok(n),

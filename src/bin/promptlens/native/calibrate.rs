@@ -35,9 +35,15 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
         )
     })?;
     let data = DataSet::open_any(&args.images, &Limits::default())?;
+    let options = args.tune.put(ClassifyOptions {
+        ood: Some(ood),
+        ..ClassifyOptions::default()
+    });
     let chosen = Options {
         split: args.split.clone(),
         limit: args.limit,
+        answers: options.clone(),
+        ..Options::default()
     };
     let labels = match args.labels.as_str() {
         "auto" => class_names(&data, args.split.as_deref())?,
@@ -46,10 +52,6 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
     let model = open(&args.model, device)?;
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.score)?;
-    let options = ClassifyOptions {
-        ood: Some(ood),
-        ..ClassifyOptions::default()
-    };
     let ready = rejection(&model, &classes, &options)?
         .ok_or_else(|| Error::new(Kind::Internal, "There is no score."))?;
     let mut calibrator = block_on(Calibrator::new(&model, &classes, &options, &()))?;

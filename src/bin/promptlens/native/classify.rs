@@ -1,7 +1,7 @@
 //! `promptlens classify`.
 
 use pollster::block_on;
-use promptlens::classifier::{Classification, Ood, Prediction, Timings};
+use promptlens::classifier::{Classification, Ood, Prediction, Timings, Tuning};
 use promptlens::dataset::read_image;
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
@@ -11,6 +11,7 @@ use super::args::ClassifyArgs;
 use super::model::{classes, cut, described, labels, open};
 use super::ood::{options, rejection, with_negatives};
 use super::output::{Answer, Problem, percent, table};
+use super::tuning::sentence;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -32,14 +33,13 @@ struct Answered {
     file: String,
     predictions: Vec<Prediction>,
     ood: Option<Ood>,
-    /// No tuning was asked for.
-    tuning: Option<()>,
+    tuning: Option<Tuning>,
     timings: Timings,
 }
 
 pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     let labels = labels(&args.labels)?;
-    let options = options(&args.verdict)?;
+    let options = args.tune.put(options(&args.verdict)?);
     let model = open(&args.model, device)?;
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
@@ -83,7 +83,7 @@ fn answer_of(file: String, answer: Classification) -> Answered {
         file,
         predictions: answer.predictions,
         ood: answer.ood,
-        tuning: None,
+        tuning: answer.tuning,
         timings: answer.timings,
     }
 }
@@ -100,8 +100,11 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
                 .take(SHOWN)
                 .map(|prediction| [percent(prediction.probability), prediction.label.clone()]);
             let score = answered.ood.iter().map(verdict);
+            let tuned = answered.tuning.iter();
+            let tuned = tuned.map(|tuning| sentence(tuning, &answered.predictions));
             classes
                 .chain(score)
+                .chain(tuned)
                 .enumerate()
                 .map(|(place, [value, meaning])| {
                     let file = if place == 0 {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pollster::block_on;
-use promptlens::dataset::{embed_all, read_image};
+use promptlens::dataset::{Reading, embed_all, read_image};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
 use serde::Serialize;
@@ -55,7 +55,7 @@ pub fn run(args: &EmbedArgs, device: Choice) -> Result<Answer> {
     } else {
         embed_all(
             &model,
-            false,
+            &Reading::default(),
             |give| {
                 args.images
                     .iter()

@@ -3,7 +3,9 @@
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::{Error, Kind, Result};
-use promptlens::evaluate::{Evaluation, OodEvaluation, Options, class_names, evaluate, ood_scores};
+use promptlens::evaluate::{
+    Evaluation, OodEvaluation, Options, TuningEvaluation, class_names, evaluate, ood_scores,
+};
 use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
@@ -18,6 +20,8 @@ struct Document<'a> {
     evaluation: &'a Evaluation,
     /// None without other images to compare with.
     ood: Option<&'a OodEvaluation>,
+    /// What was done to every image first.
+    corrupt: Option<String>,
     model: String,
     quant: &'static str,
     device: &'a DeviceInfo,
@@ -28,15 +32,16 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     let options = Options {
         split: args.split.clone(),
         limit: args.limit,
+        corruption: args.corrupt.corruption,
+        answers: args.tune.put(answer_options(&args.verdict)?),
     };
     let labels = match args.labels.as_str() {
         "auto" => class_names(&data, options.split.as_deref())?,
         given => labels(given)?,
     };
-    let answers = answer_options(&args.verdict)?;
     let open_any = |path| DataSet::open_any(path, &Limits::default());
     let others = args.ood_data.as_deref().map(open_any).transpose()?;
-    if others.is_some() && answers.ood.is_none() {
+    if others.is_some() && options.answers.ood.is_none() {
         return Err(Error::new(
             Kind::OptionInvalid,
             "Other images need a score; leave --ood none out.",
@@ -46,7 +51,7 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
     let ready = match others {
-        Some(_) => rejection(&model, &classes, &answers)?,
+        Some(_) => rejection(&model, &classes, &options.answers)?,
         None => None,
     };
     let (evaluation, scores) = evaluate(&model, &classes, &data, &options, ready.as_ref())?;
@@ -63,6 +68,7 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     let document = Document {
         evaluation: &evaluation,
         ood: ood.as_ref(),
+        corrupt: options.corruption.map(|c| c.to_string()),
         model: args.model.model.display().to_string(),
         quant: model.report.quantisation.name(),
         device: &model.processor,
@@ -98,14 +104,40 @@ fn text(evaluation: &Evaluation, ood: Option<&OodEvaluation>) -> String {
         percent(evaluation.accuracy),
         evaluation.n.to_string(),
     ]);
+    let tuned = evaluation.tuning.as_ref().map(tuned).unwrap_or_default();
     let others = ood.map(separation).unwrap_or_default();
     format!(
-        "{}{others}{} skipped, {} failed, {:.1} s\n",
+        "{}{tuned}{others}{} skipped, {} failed, {:.1} s\n",
         table(&rows),
         evaluation.skipped,
         evaluation.failed,
         evaluation.seconds
     )
+}
+
+/// What tuning did.
+fn tuned(found: &TuningEvaluation) -> String {
+    let line = |name: &str, value: String| vec![name.to_owned(), value];
+    table(&[
+        line("tuned", found.settings.to_string()),
+        line("before tuning", percent(found.accuracy_before)),
+        line(
+            "answers changed",
+            format!(
+                "{} ({} to right, {} to wrong)",
+                found.answers_changed, found.gained, found.lost
+            ),
+        ),
+        line("entropy fell", percent(found.entropy_fell)),
+        line(
+            "mean entropy",
+            format!(
+                "{:.4} -> {:.4} nats",
+                found.entropy_before, found.entropy_after
+            ),
+        ),
+        line("guarded", found.guarded.to_string()),
+    ])
 }
 
 /// The metrics in OpenOOD's order, with their 95 % intervals.

@@ -10,6 +10,7 @@ mod inspect;
 mod model;
 mod ood;
 mod output;
+mod tuning;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,97 @@
+//! Arguments of test-time tuning and of corruptions, and what tuning did as text.
+
+use clap::Args;
+use promptlens::classifier::{ClassifyOptions, MAX_STEPS, Method, Prediction, Tuning};
+use promptlens::image::views::{Corruption, MAX_VIEWS};
+
+use super::args::at_least_one;
+
+/// Tuning the prompt on every image.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Tune the prompt on every image: tpt, difftpt-lite (no diffusion model), or none.
+    #[arg(long, value_name = "METHOD", value_parser = Method::parse)]
+    pub tune: Option<Method>,
+    /// Views in all, the image itself among them; 64 when left out.
+    #[arg(long, value_name = "N", requires = "tune", value_parser = views)]
+    pub views: Option<usize>,
+    /// Gradient steps; 1 for tpt and 4 for difftpt-lite when left out.
+    #[arg(long, value_name = "N", requires = "tune", value_parser = steps)]
+    pub steps: Option<usize>,
+    /// Share of the views that is kept, the surest; the method's own when left out.
+    #[arg(long, value_name = "R", requires = "tune", value_parser = share)]
+    pub rho: Option<f64>,
+    /// Mix the crops of tpt with altered copies of themselves, for fine-grained classes.
+    #[arg(long, requires = "tune")]
+    pub augmix: bool,
+    /// Decides everything random: views, and noise where there is any.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl TuneArgs {
+    /// `options` with this tuning.
+    pub fn put(&self, options: ClassifyOptions) -> ClassifyOptions {
+        ClassifyOptions {
+            tune: self.tune.unwrap_or_default(),
+            views: self.views,
+            steps: self.steps,
+            rho: self.rho,
+            seed: self.seed,
+            augmix: self.augmix,
+            ..options
+        }
+    }
+}
+
+/// A shift of the data.
+#[derive(Debug, Args)]
+pub struct CorruptArgs {
+    /// Corrupt every image first: gaussian-noise, blur, contrast, brightness, jpeg, pixelate or fog,
+    /// at a severity from 1 to 5.
+    #[arg(long = "corrupt", value_name = "NAME:SEVERITY", value_parser = Corruption::parse)]
+    pub corruption: Option<Corruption>,
+}
+
+fn at_most(text: &str, limit: usize) -> Result<usize, String> {
+    match at_least_one(text)? {
+        n if n <= limit => Ok(n),
+        _ => Err(format!("give a whole number from 1 to {limit}")),
+    }
+}
+
+fn views(text: &str) -> Result<usize, String> {
+    at_most(text, MAX_VIEWS)
+}
+
+fn steps(text: &str) -> Result<usize, String> {
+    at_most(text, MAX_STEPS)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("give a number above 0 and at most 1".to_owned()),
+    }
+}
+
+/// What tuning did to one image: a word and a sentence.
+pub fn sentence(tuning: &Tuning, now: &[Prediction]) -> [String; 2] {
+    let best = |of: &[Prediction]| of.first().map(|p| p.label.clone()).unwrap_or_default();
+    let (was, is) = (best(&tuning.predictions_before), best(now));
+    let what = if tuning.guarded {
+        "a value was not finite, so this is the untuned answer".to_owned()
+    } else {
+        let answer = if was == is {
+            "the answer stayed".to_owned()
+        } else {
+            format!("before it was {was}")
+        };
+        format!(
+            "entropy {:.4} -> {:.4} nats; {answer}",
+            tuning.entropy_before, tuning.entropy_after
+        )
+    };
+    let kept = format!("{} of {} views kept: ", tuning.kept, tuning.views);
+    ["tuned".to_owned(), kept + &what]
+}

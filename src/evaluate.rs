@@ -104,12 +104,12 @@ impl Tally {
     ///
     /// # Panics
     /// If `truth` is not below the number of labels.
-    pub fn add(&mut self, truth: usize, scores: &[f32]) {
+    pub fn add(&mut self, truth: usize, scores: &[f64]) {
         let best =
             scores
                 .iter()
                 .enumerate()
-                .fold((0, f32::NEG_INFINITY), |best, (place, &score)| {
+                .fold((0, f64::NEG_INFINITY), |best, (place, &score)| {
                     if score > best.1 { (place, score) } else { best }
                 });
         self.answered(truth, best.0 == truth);
@@ -258,6 +258,9 @@ pub fn evaluate(
     let mut tally = Tally::new(&classes.labels);
     let mut scores = Vec::new();
     let mut tuned = TuneSettings::of(&options.answers)?.map(TuningTally::new);
+    if tuned.is_some() {
+        classes.check_tunable()?;
+    }
     let reading = options.reading(classes, rejection);
     each(model, data, &items, &reading, &mut |index, seen| {
         let (item, truth) = chosen[index];
@@ -267,7 +270,10 @@ pub fn evaluate(
                     (Some(answer), Some(tuned)) => {
                         tally.answered(truth, tuned.add(&classes.labels[truth], answer));
                     }
-                    _ => tally.add(truth, &model.cosines(&features.image, classes)),
+                    _ => {
+                        let logits = model.logits(&features.image, classes);
+                        tally.add(truth, &pollster::block_on(logits)?);
+                    }
                 }
                 if let Some(rejection) = rejection {
                     scores.push(rejection.judge(features.seen(classes))?.value);

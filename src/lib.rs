@@ -17,6 +17,8 @@ pub mod learn;
 pub mod ood;
 pub mod prompt;
 pub mod rng;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod teach;
 pub mod tokenize;
 pub mod tune;
 pub mod watch;

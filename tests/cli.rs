@@ -7,6 +7,8 @@ mod errors;
 mod evaluation;
 mod mini;
 mod rejection;
+mod train;
+mod train_edges;
 mod tuning;
 mod usage;
 mod zips;

@@ -8,6 +8,7 @@ use super::negatives::Negatives;
 use super::rejection::{Ood, OodOptions};
 use crate::clip::text::Rows;
 use crate::error::{Error, Kind, Result};
+use crate::learn::head::Head;
 use crate::ood::threshold::class_list_sha256;
 use crate::prompt::context::Names;
 use crate::prompt::template::Template;
@@ -23,7 +24,8 @@ pub struct Classes {
     pub rows: Rows,
     /// Names whose prompt was cut to the context length.
     pub truncated: usize,
-    /// Where tuning starts: the embedded words in front of the name, [M, W].
+    /// Where tuning starts: the embedded words in front of the name or a learned context, [M, W];
+    /// empty for a learned prompt of another shape.
     pub context: Vec<f32>,
     /// The names as they stand behind that context.
     pub names: Names,
@@ -31,6 +33,8 @@ pub struct Classes {
     pub templates: Vec<Template>,
     /// SHA-256 of what stands around the names; part of what a threshold holds for.
     pub prompt_sha256: String,
+    /// The learned prompt that answers; none where `features` do.
+    pub head: Option<Arc<Head>>,
     pub(super) sha256: OnceLock<String>,
     pub(super) negatives: OnceLock<Arc<Negatives>>,
 }

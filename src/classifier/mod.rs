@@ -7,6 +7,7 @@ mod loading;
 mod native;
 mod negatives;
 mod rejection;
+mod taught;
 mod tuning;
 
 pub use answer::{
@@ -193,6 +194,7 @@ impl Classifier {
             names,
             templates,
             prompt_sha256: ordered_list_sha256(&prompt),
+            head: None,
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })
@@ -228,13 +230,6 @@ impl Classifier {
             .chunks_exact(feature.len())
             .map(|text| feature.iter().zip(text).map(|(a, b)| a * b).sum())
             .collect()
-    }
-
-    /// Probabilities from cosines, most probable first.
-    pub fn predictions(&self, cosines: &[f32], classes: &Classes) -> Vec<Prediction> {
-        let s = f64::from(self.clip.logit_scale);
-        let logits: Vec<f64> = cosines.iter().map(|c| s * f64::from(*c)).collect();
-        rank(&logits, &classes.labels)
     }
 
     /// Classifies one image file.
@@ -314,7 +309,7 @@ impl Classifier {
             });
         }
         Ok(Answered {
-            predictions: self.predictions(&self.cosines(&feature, classes), classes),
+            predictions: rank(&self.logits(&feature, classes).await?, &classes.labels),
             tuning: None,
             feature,
             patches: local,

@@ -121,6 +121,7 @@ impl Classifier {
         timings: &mut Timings,
         watch: &dyn Watch,
     ) -> Result<Answered> {
+        classes.check_tunable()?;
         let views = options.views.unwrap_or(DEFAULT_VIEWS);
         let config = config(options, views)?;
         let plan = match options.tune {

@@ -27,7 +27,7 @@ pub struct Coverage {
 }
 
 /// Names are compared without case, and with underscores as spaces.
-fn folded(name: &str) -> String {
+pub fn folded(name: &str) -> String {
     name.replace('_', " ").trim().to_lowercase()
 }
 

@@ -128,11 +128,20 @@ impl Head {
         Ok(out)
     }
 
-    /// The text features [K, d] where they are the same for all images and decide alone.
-    pub fn texts(&self) -> Option<&[f64]> {
+    /// One text feature per class [K, d] that stands for it whatever the image: the texts
+    /// themselves, their mean over the experts, or those of a context that no image has shifted.
+    ///
+    /// # Errors
+    /// The device's, where the context depends on the image.
+    pub async fn centres(&self, model: &dyn Model) -> Result<Vec<f64>> {
         match self {
-            Self::Texts(texts) => Some(texts),
-            _ => None,
+            Self::Texts(texts) | Self::Cache(texts, _) => Ok(texts.clone()),
+            Self::Gated(texts, gate, _) => Ok(average(texts, gate.experts)),
+            Self::Conditional(shape, parameters, names, placing) => {
+                let mut side = model.text_side(names, placing)?;
+                let features = side.forward(&parameters[..shape.context]).await?;
+                Ok(Unit::new(&features, model.dim()).values)
+            }
         }
     }
 

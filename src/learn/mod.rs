@@ -26,3 +26,4 @@ pub mod terms;
 pub mod text;
 pub mod trainer;
 pub mod unlabelled;
+pub mod validate;

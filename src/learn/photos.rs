@@ -3,12 +3,15 @@
 use super::examples::Examples;
 use crate::classifier::Classifier;
 use crate::error::{Error, Kind, Result};
-use crate::image::views::{MAX_VIEWS, ViewMaker, ViewPlan};
+use crate::image::views::{Corruption, MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::image::{Limits, Rgb8, decode};
 use crate::rng::Rng;
 
 /// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
 const ROWS_PER_PASS: usize = 1024;
+
+/// Crops of a photo where nobody says how many, the plain one among them.
+pub const DEFAULT_CROPS: usize = 4;
 
 /// Takes photos in, one by one.
 pub struct Photos {
@@ -17,6 +20,7 @@ pub struct Photos {
     classes: usize,
     views: usize,
     seed: u64,
+    corruption: Option<Corruption>,
     failures: Vec<(usize, Error)>,
     taken: usize,
 }
@@ -40,9 +44,17 @@ impl Photos {
             classes,
             views,
             seed,
+            corruption: None,
             failures: Vec::new(),
             taken: 0,
         })
+    }
+
+    /// Does this to every photo before it is looked at.
+    #[must_use]
+    pub fn corrupted(mut self, corruption: Option<Corruption>) -> Self {
+        self.corruption = corruption;
+        self
     }
 
     /// Encodes the next photo, whose class is `label`. A file that is no usable image is set aside
@@ -51,14 +63,23 @@ impl Photos {
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn add(&mut self, model: &Classifier, bytes: &[u8], label: usize) -> Result<()> {
-        match decode(bytes, &Limits::default()) {
+        let photo = decode(bytes, &Limits::default()).and_then(|photo| match self.corruption {
+            Some(corruption) => corruption.apply(&photo, self.seed),
+            None => Ok(photo),
+        });
+        match photo {
             Ok(photo) => self.add_decoded(model, &photo, label).await,
             Err(error) => {
-                self.failures.push((self.taken, error));
-                self.taken += 1;
+                self.set_aside(error);
                 Ok(())
             }
         }
+    }
+
+    /// Counts the next photo as one that cannot be used.
+    pub fn set_aside(&mut self, error: Error) {
+        self.failures.push((self.taken, error));
+        self.taken += 1;
     }
 
     /// As [`add`](Self::add), for a photo that is decoded.

@@ -119,6 +119,14 @@ impl Prompt {
         ))
     }
 
+    /// The context [M, W] where it is all there is to the prompt: one, in front of every name.
+    pub fn tunable(&self) -> Option<&[f32]> {
+        let context = self.tensors.get("context")?;
+        let alone = self.tensors.len() == 1 && context.shape.len() == 2;
+        let plain = self.layout == Layout::End && !self.extra.contains_key("attributes");
+        (alone && plain).then_some(context.data.as_slice())
+    }
+
     /// The words and vectors in front of the name, `vectors` of them around it.
     ///
     /// # Errors

@@ -33,9 +33,15 @@ pub enum Command {
     Classify(ClassifyArgs),
     /// Accuracy over a folder or tar of <split>/<class>/<file> or <class>/<file>.
     Eval(EvalArgs),
+    /// Fits a prompt to labelled images and says how good it is.
+    Train(TrainArgs),
+    /// What train can do: every recipe, its paper and its parameters.
+    Recipes,
+    /// A CoOp checkpoint of PyTorch to a prompt file.
+    ImportPrompt(ImportArgs),
     /// A threshold for "none of these" that accepts 95 % of images like yours.
     Calibrate(CalibrateArgs),
-    /// What a model directory or a weights file is; always on the CPU.
+    /// What a model directory, a weights file or a prompt file is; always on the CPU.
     Inspect(InspectArgs),
     /// A Hugging Face CLIP to a quantised model directory; always on the CPU.
     Convert(ConvertArgs),
@@ -58,6 +64,9 @@ pub struct PromptArgs {
     /// A sentence with {} for the class name; may be given several times.
     #[arg(long = "template", value_name = "T", default_values = DEFAULT)]
     pub templates: Vec<String>,
+    /// A prompt file from train or the page; it answers in place of the templates.
+    #[arg(long, value_name = "FILE")]
+    pub prompt: Option<PathBuf>,
 }
 
 /// How an image is scored for "none of these".
@@ -149,6 +158,70 @@ pub struct EvalArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The recipe; promptlens recipes lists them.
+    #[arg(long, value_name = "NAME")]
+    pub recipe: String,
+    /// A folder, .tar or .tar.gz of <split>/<class>/<file> or <class>/<file>. Where there are splits,
+    /// train is learned from and test is measured on; elsewhere images are left out in turn.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: Option<PathBuf>,
+    /// Class names: @file, auto (the class folders), or a,b,c.
+    #[arg(long, value_name = "@FILE|auto|a,b,c", default_value = "auto")]
+    pub labels: String,
+    /// The most images per class to learn from; all of them when left out.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub shots: Option<usize>,
+    /// Views of every image to learn from, the plain one among them; the others are random crops.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub crops: Option<usize>,
+    /// A parameter of the recipe; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Sentences about the classes: a JSON file {"class name": ["sentence", ...]}.
+    #[arg(long, value_name = "FILE")]
+    pub descriptions: Option<PathBuf>,
+    /// Images of none of the classes, for recipes that learn what that is.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub ood_data: Option<PathBuf>,
+    /// Words for none of the classes, for the same recipes: @file (one per line, or a JSON array) or
+    /// a,b,c; mined from the bundled words when left out.
+    #[arg(long, value_name = "@FILE|a,b,c")]
+    pub negatives: Option<String>,
+    #[command(flatten)]
+    pub corrupt: CorruptArgs,
+    /// Decides which images, which crops and every other random number.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// The most images to measure on, taken evenly from the classes.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// Prompt file to write, for --prompt and the page.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The classes that it was taught, in their order: a,b,c or @file.
+    #[arg(long, value_name = "a,b,c|@FILE")]
+    pub labels: String,
+    /// Where the class name stands: end, middle or front, as CLASS_TOKEN_POSITION said.
+    #[arg(long, value_name = "LAYOUT", default_value = "end")]
+    pub layout: String,
+    /// The checkpoint: model.pth.tar-50 of the prompt learner, or any file with `ctx` in it.
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+    /// Prompt file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub struct CalibrateArgs {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -178,7 +251,7 @@ pub struct CalibrateArgs {
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A model directory or a .safetensors file.
+    /// A model directory, or a .safetensors file of weights or a prompt.
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
 }
@@ -203,6 +276,13 @@ fn score(text: &str) -> Result<String, String> {
         _ => by_name(text)
             .map(|score| score.name().to_owned())
             .map_err(|error| error.message().to_owned()),
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE, for example lr=0.01".to_owned()),
     }
 }
 

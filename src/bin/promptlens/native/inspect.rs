@@ -1,5 +1,6 @@
 //! `promptlens inspect`.
 
+mod prompt;
 mod shapes;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::path::Path;
 
 use promptlens::clip::config::ClipConfig;
 use promptlens::error::{Error, Kind, Result};
+use promptlens::prompt::file::FORMAT;
 use promptlens::weights::{Header, Loader, Stored, WEIGHTS_FILE, load_file, read_header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -52,6 +54,9 @@ struct Tensor {
 
 pub fn run(args: &InspectArgs) -> Result<Answer> {
     let path = args.path.as_path();
+    if path.is_file() && is_prompt(path) {
+        return prompt::run(path);
+    }
     let document = if path.is_dir() {
         directory(path)?
     } else {
@@ -59,6 +64,12 @@ pub fn run(args: &InspectArgs) -> Result<Answer> {
     };
     let text = text(&document);
     Answer::new(&document, text, true)
+}
+
+/// Whether the file calls itself a prompt.
+fn is_prompt(path: &Path) -> bool {
+    let header = read_header(path);
+    header.is_ok_and(|header| header.metadata.get("format").is_some_and(|f| f == FORMAT))
 }
 
 /// A model directory: everything in it is checked, each weight included.

@@ -6,10 +6,13 @@ mod classify;
 mod convert;
 mod embed;
 mod eval;
+mod import;
 mod inspect;
 mod model;
 mod ood;
 mod output;
+mod recipes;
+mod train;
 mod tuning;
 
 use std::process::ExitCode;
@@ -37,6 +40,9 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Embed(args) => embed::run(args, cli.device),
         Command::Classify(args) => classify::run(args, cli.device),
         Command::Eval(args) => eval::run(args, cli.device),
+        Command::Train(args) => train::run(args, cli.device),
+        Command::Recipes => recipes::run(),
+        Command::ImportPrompt(args) => import::run(args, cli.device),
         Command::Calibrate(args) => calibrate::run(args, cli.device),
         Command::Inspect(args) => inspect::run(args),
         Command::Convert(args) => convert::run(args),

@@ -7,6 +7,7 @@ use promptlens::classifier::{Classes, Classifier};
 use promptlens::clip::config::ClipConfig;
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
+use promptlens::prompt::file::{MAX_BYTES, Prompt};
 use promptlens::tokenize::{ClipTokenizer, parse_labels};
 use promptlens::weights::read_file;
 
@@ -51,7 +52,21 @@ pub fn labels(given: &str) -> Result<Vec<String>> {
 }
 
 pub fn classes(model: &Classifier, labels: &[String], prompt: &PromptArgs) -> Result<Classes> {
-    block_on(model.classes(labels, &prompt.templates))
+    match &prompt.prompt {
+        Some(file) => block_on(model.taught(labels, &prompt.templates, &prompt_file(file)?)),
+        None => block_on(model.classes(labels, &prompt.templates)),
+    }
+}
+
+/// The prompt in `file`.
+pub fn prompt_file(file: &Path) -> Result<Prompt> {
+    Prompt::from_bytes(&read_file(file, MAX_BYTES as u64, Kind::Io)?)
+}
+
+/// Writes `prompt` to `file`.
+pub fn write_prompt(prompt: &Prompt, file: &Path) -> Result<()> {
+    std::fs::write(file, prompt.to_bytes()?)
+        .map_err(|error| Error::new(Kind::Io, format!("{}: {error}.", file.display())))
 }
 
 /// A line that says what answered.

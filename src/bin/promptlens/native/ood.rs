@@ -83,7 +83,7 @@ pub fn rejection(
 }
 
 /// Words from `a,b,c` or `@file`; unlike class names they may repeat.
-fn words(given: &str) -> Result<Vec<String>> {
+pub fn words(given: &str) -> Result<Vec<String>> {
     let trimmed = |text: &str, at: char| -> Vec<String> {
         let words = text.split(at).map(|word| word.trim().to_owned());
         words.filter(|word| !word.is_empty()).collect()

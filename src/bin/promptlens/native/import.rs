@@ -1,0 +1,44 @@
+//! `promptlens import-prompt`.
+
+use promptlens::device::Choice;
+use promptlens::error::Result;
+use promptlens::prompt::import::coop_checkpoint;
+use promptlens::prompt::layout::Layout;
+use serde::Serialize;
+
+use super::args::ImportArgs;
+use super::model::{described, labels, open, write_prompt};
+use super::output::{Answer, table};
+
+#[derive(Serialize)]
+struct Document {
+    tensor: String,
+    shape: Vec<usize>,
+    classes: usize,
+    out: String,
+}
+
+pub fn run(args: &ImportArgs, device: Choice) -> Result<Answer> {
+    let names = labels(&args.labels)?;
+    let layout = Layout::parse(&args.layout)?;
+    let model = open(&args.model, device)?;
+    let (prompt, tensor) = coop_checkpoint(&args.checkpoint, &model, &names, layout)?;
+    // A context that does not fit the model or leaves no room for a name must not get into a file.
+    pollster::block_on(model.taught(&names, &["{}"], &prompt))?;
+    write_prompt(&prompt, &args.out)?;
+    let shape = prompt.tensors["context"].shape.clone();
+    let line = |name: &str, value: String| vec![name.to_owned(), value];
+    let text = table(&[
+        line("tensor", tensor.clone()),
+        line("shape", format!("{shape:?}")),
+        line("classes", names.len().to_string()),
+        line("written to", args.out.display().to_string()),
+    ]);
+    let document = Document {
+        tensor,
+        shape,
+        classes: names.len(),
+        out: args.out.display().to_string(),
+    };
+    Ok(Answer::new(&document, text, true)?.note(described(&model, &args.model)))
+}

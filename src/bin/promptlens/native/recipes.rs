@@ -1,0 +1,42 @@
+//! `promptlens recipes`.
+
+use promptlens::error::Result;
+use promptlens::learn::recipes::RECIPES;
+
+use super::output::{Answer, table};
+
+pub fn run() -> Result<Answer> {
+    let mut rows = Vec::new();
+    let line = |a: &str, b: &str, c: &str| vec![a.to_owned(), b.to_owned(), c.to_owned()];
+    for recipe in RECIPES {
+        rows.push(line(recipe.name, recipe.summary, ""));
+        rows.push(line("", recipe.paper, ""));
+        for parameter in recipe.parameters() {
+            let set = format!("  {}={}", parameter.name, parameter.default);
+            rows.push(line("", &set, parameter.meaning));
+        }
+    }
+    Answer::new(&RECIPES, aligned(&rows), true)
+}
+
+/// Lines of a recipe take the whole width; its parameters stand in two columns.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let parameters: Vec<Vec<String>> = rows
+        .iter()
+        .filter(|row| !row[2].is_empty())
+        .map(|row| row[1..].to_vec())
+        .collect();
+    let set = table(&parameters);
+    let mut set = set.lines();
+    let mut text = String::new();
+    for row in rows {
+        let line = match (row[0].as_str(), row[2].as_str()) {
+            ("", "") => format!("  {}", row[1]),
+            ("", _) => set.next().unwrap_or_default().to_owned(),
+            (name, _) => format!("{name}: {}", row[1]),
+        };
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,147 @@
+//! Teaching from labelled files: photos of a data set to features, a recipe on them, and how good the
+//! result is.
+
+mod photos;
+
+use pollster::block_on;
+use serde::Serialize;
+
+pub use photos::{Source, Taken, chosen, examples, others};
+
+use crate::classifier::Classifier;
+use crate::clock::now;
+use crate::dataset::{DataSet, TEST_SPLIT};
+use crate::error::Result;
+use crate::learn::descriptions::Descriptions;
+use crate::learn::examples::Examples;
+use crate::learn::head::Head;
+use crate::learn::job::{Job, Learned, Recipe};
+use crate::learn::options::Options;
+use crate::learn::others::Others;
+use crate::learn::trainer::{Audience, Progress};
+use crate::learn::validate::{cross_validate, rounds};
+use crate::prompt::template::DEFAULT;
+
+/// What to teach.
+pub struct Lesson<'a> {
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// What people set.
+    pub options: &'a Options,
+    /// The classes.
+    pub names: &'a [String],
+    /// Sentences about them, where there are any.
+    pub descriptions: Option<&'a Descriptions>,
+    /// What is none of the classes, for recipes that learn it.
+    pub others: Others<'a>,
+    /// Decides every random number.
+    pub seed: u64,
+}
+
+/// A result, and how good it is.
+#[derive(Debug, Clone)]
+pub struct Taught {
+    /// The prompt with its losses.
+    pub learned: Learned,
+    /// Seconds that the recipe took, without the features of the images.
+    pub seconds: f64,
+    /// What was measured; none where there was nothing to measure on.
+    pub measured: Option<Measured>,
+}
+
+/// Accuracies on images that the prompt has not seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measured {
+    /// `test split`, `leave-one-out` or `5 folds`.
+    pub on: String,
+    /// Images.
+    pub n: usize,
+    /// Of the default template.
+    pub accuracy_before: f64,
+    /// Of the prompt.
+    pub accuracy_after: f64,
+}
+
+impl Lesson<'_> {
+    /// Teaches from `examples`; measures on `test`, or leaves images out in turn where it is none.
+    ///
+    /// # Errors
+    /// Those of the recipe.
+    pub fn teach(
+        &self,
+        model: &Classifier,
+        examples: Option<&Examples>,
+        test: Option<&Examples>,
+        observe: &dyn Fn(&Progress),
+    ) -> Result<Taught> {
+        let job = Job {
+            recipe: self.recipe,
+            model,
+            names: self.names,
+            examples,
+            unlabelled: &[],
+            descriptions: self.descriptions,
+            others: self.others,
+            options: self.options,
+            seed: self.seed,
+            audience: Audience {
+                watch: &(),
+                observe,
+            },
+        };
+        let start = now();
+        let learned = block_on(job.run())?;
+        let seconds = (now() - start) / 1e3;
+        let measured = match (test, examples) {
+            (Some(test), _) => {
+                let head = block_on(Head::open(&learned.prompt, model, self.names))?;
+                let images = test.plain();
+                let after = block_on(head.accuracy(model, &images, test.labels()))?;
+                let on = format!("{TEST_SPLIT} split");
+                Some(measured(model, self.names, on, test, after)?)
+            }
+            (None, Some(own)) => {
+                match block_on(cross_validate(&job, rounds(self.recipe, own.len()), &()))? {
+                    Some(held) => {
+                        let on = if held.folds == own.len() {
+                            "leave-one-out".to_owned()
+                        } else {
+                            format!("{} folds", held.folds)
+                        };
+                        Some(measured(model, self.names, on, own, held.accuracy)?)
+                    }
+                    None => None,
+                }
+            }
+            (None, None) => None,
+        };
+        Ok(Taught {
+            learned,
+            seconds,
+            measured,
+        })
+    }
+}
+
+fn measured(
+    model: &Classifier,
+    names: &[String],
+    on: String,
+    images: &Examples,
+    after: f64,
+) -> Result<Measured> {
+    let classes = block_on(model.classes(names, DEFAULT))?;
+    let texts = classes.features.iter().map(|v| f64::from(*v)).collect();
+    let zero_shot = Head::Texts(texts);
+    Ok(Measured {
+        on,
+        n: images.len(),
+        accuracy_before: block_on(zero_shot.accuracy(model, &images.plain(), images.labels()))?,
+        accuracy_after: after,
+    })
+}
+
+/// Whether `data` has a split to measure on.
+pub fn has_test(data: &DataSet) -> bool {
+    data.splits().contains(TEST_SPLIT)
+}

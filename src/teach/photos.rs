@@ -1,0 +1,151 @@
+//! Labelled files to the features that recipes learn from.
+
+use std::collections::BTreeSet;
+
+use pollster::block_on;
+
+use crate::classifier::Classifier;
+use crate::dataset::{DataSet, Item};
+use crate::error::{Error, Kind, Result};
+use crate::evaluate::{Failure, Options, plan};
+use crate::image::views::Corruption;
+use crate::learn::descriptions::folded;
+use crate::learn::examples::{Examples, few};
+use crate::learn::photos::Photos;
+
+/// The split that recipes learn from.
+const TRAIN_SPLIT: &str = "train";
+
+/// Which photos, and how they are looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// The split; none takes all of a data set without splits.
+    pub split: Option<String>,
+    /// The most images per class.
+    pub shots: Option<usize>,
+    /// The most images in all, taken evenly from the classes.
+    pub limit: Option<usize>,
+    /// Views per image, the plain one among them.
+    pub crops: usize,
+    /// Decides which images and which crops.
+    pub seed: u64,
+    /// What is done to every image first; its noise has the same seed.
+    pub corruption: Option<Corruption>,
+}
+
+impl Source {
+    /// The images to learn from: those of the train split where `data` has splits.
+    pub fn training(data: &DataSet) -> Self {
+        Self {
+            split: (!data.splits().is_empty()).then(|| TRAIN_SPLIT.to_owned()),
+            crops: 1,
+            ..Self::default()
+        }
+    }
+}
+
+/// Images as features.
+#[derive(Debug)]
+pub struct Taken {
+    /// The images that could be read.
+    pub examples: Examples,
+    /// Images that could not be read.
+    pub failures: Vec<Failure>,
+}
+
+/// The chosen images of `data` with the place of their class among `names`, and how many were left
+/// out because their class is not there.
+///
+/// # Errors
+/// `data/unknown-split`.
+pub fn chosen<'a>(
+    data: &'a DataSet,
+    names: &[String],
+    source: &Source,
+) -> Result<(Vec<(&'a Item, usize)>, usize)> {
+    let options = Options {
+        split: source.split.clone(),
+        limit: source.limit,
+        ..Options::default()
+    };
+    let (mut chosen, skipped) = plan(data, names, &options)?;
+    if let Some(shots) = source.shots {
+        let labels: Vec<usize> = chosen.iter().map(|(_, label)| *label).collect();
+        let kept = few(&labels, shots, source.seed);
+        chosen = kept.into_iter().map(|i| chosen[i]).collect();
+    }
+    Ok((chosen, skipped))
+}
+
+/// The images of `data` whose folder has the name of none of the classes, all under label 0; of the
+/// split to learn from where `data` has it.
+///
+/// # Errors
+/// `data/unknown-split`.
+pub fn others<'a>(
+    data: &'a DataSet,
+    names: &[String],
+    source: &Source,
+) -> Result<Vec<(&'a Item, usize)>> {
+    let wanted = source.split.as_deref();
+    let all = data.select(wanted.filter(|split| data.splits().contains(split)))?;
+    let own: BTreeSet<String> = names.iter().map(|name| folded(name)).collect();
+    Ok(all
+        .into_iter()
+        .filter(|item| !own.contains(&folded(&item.class)))
+        .map(|item| (item, 0))
+        .collect())
+}
+
+/// The features of `chosen` images of `data`; tells `observe` how many are done.
+///
+/// # Errors
+/// `data/empty` where none can be read, `data/invalid`, `io/failed`, `engine/not-finite`,
+/// `gpu/lost`.
+pub fn examples(
+    model: &Classifier,
+    data: &DataSet,
+    chosen: &[(&Item, usize)],
+    classes: usize,
+    source: &Source,
+    observe: &dyn Fn(usize, usize),
+) -> Result<Taken> {
+    let mut photos = Photos::new(classes, source.crops, source.seed)?.corrupted(source.corruption);
+    let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
+    let mut at = 0;
+    data.read(&items, &mut |_, bytes| {
+        observe(at, items.len());
+        let label = chosen[at].1;
+        at += 1;
+        match bytes {
+            Ok(bytes) => block_on(photos.add(model, &bytes, label)),
+            Err(error) => {
+                photos.set_aside(error);
+                Ok(())
+            }
+        }
+    })?;
+    observe(at, items.len());
+    let failures: Vec<Failure> = photos
+        .failures()
+        .iter()
+        .map(|(number, error)| Failure {
+            file: items[*number].path.clone(),
+            code: error.code(),
+            message: error.message().to_owned(),
+        })
+        .collect();
+    if let (true, Some(first)) = (photos.is_empty(), failures.first()) {
+        let sentence = format!(
+            "None of the {} images can be read; {}: {}",
+            failures.len(),
+            first.file,
+            first.message
+        );
+        return Err(Error::new(Kind::DataEmpty, sentence));
+    }
+    Ok(Taken {
+        examples: photos.finish()?,
+        failures,
+    })
+}

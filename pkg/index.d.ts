@@ -222,6 +222,26 @@ export class PromptLensError extends Error {
   constructor(code: string, message: string);
 }
 
+/** Options of {@link PromptLens.checkKernels}. */
+export interface CheckOptions extends CallOptions {
+  /** Only this kernel; all when left out. */
+  kernel?: "linear" | "layer_norm" | "attention";
+  onProgress?: (progress: Progress) => void;
+}
+
+/** One kernel on one shape, beside the CPU. */
+export interface KernelCheck {
+  /** The shader, the shape and what is fused. */
+  name: string;
+  /** How the work was divided; every case runs in both ways. */
+  tiling: "registers" | "workgroup";
+  /** max|difference| / max|reference|; `null` where the values were not finite. */
+  error: number | null;
+  /** Largest error that is allowed. */
+  limit: number;
+  passed: boolean;
+}
+
 /** A loaded CLIP model in its own worker. */
 export class PromptLens {
   private constructor();
@@ -235,6 +255,8 @@ export class PromptLens {
   embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
   /** The L2-normalised features of texts, taken as they are, without a template. */
   embedText(texts: string[], options?: CallOptions): Promise<Float32Array[]>;
+  /** Compares every GPU kernel with the same operation on the CPU, on this very adapter. */
+  checkKernels(options?: CheckOptions): Promise<KernelCheck[]>;
   /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */
   free(): void;
 }

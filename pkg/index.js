@@ -81,6 +81,17 @@ export class PromptLens {
     return this.#engine.call("embedText", { texts: strings(texts, "texts") }, { signal });
   }
 
+  /**
+   * Compares every GPU kernel with the same operation on the CPU, on this very adapter: what to run
+   * and report where answers look wrong. Takes seconds on a GPU, a minute or more on a software one.
+   *
+   * @param {import("./index.js").CheckOptions} [options]
+   * @returns {Promise<import("./index.js").KernelCheck[]>}
+   */
+  async checkKernels({ kernel, signal, onProgress } = {}) {
+    return this.#engine.call("checkKernels", { kernel }, { signal, onProgress });
+  }
+
   /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */
   free() {
     this.#engine.free();

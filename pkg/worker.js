@@ -36,6 +36,7 @@ const operations = {
     engine.mineNegatives(classes, options, progress, signal),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),
+  checkKernels: ({ kernel }, { signal, progress }) => engine.checkKernels(kernel, progress, signal),
   freeClasses: ({ classes }) => engine.freeClasses(classes),
 };
 

@@ -14,7 +14,7 @@ struct Params {
 #end
 @group(0) @binding($PARAMS) var<uniform> p: Params;
 
-$ACTIVATION
+#include $ACTIVATION
 
 @compute @workgroup_size($WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -4,17 +4,7 @@
 // head. For own keys it sums over the queries of its b that see it; for prefix keys (SHARED) it
 // sums over the queries of every b, and dprefix [P, 3 W] receives zeros in its q third.
 
-alias T_ = $TYPE;
-const WORKGROUP: u32 = $WORKGROUP;
-const N: u32 = $N;
-
-struct Params {
-    batch: u32,
-    rows: u32,
-    heads: u32,
-    prefix: u32,
-    scale: f32
-}
+#include heads
 
 @group(0) @binding(0) var<storage, read_write> qkv: array<T_>;
 @group(0) @binding(1) var<storage, read_write> lse: array<f32>;
@@ -24,15 +14,6 @@ struct Params {
 #if SHARED
 @group(0) @binding(5) var<storage, read_write> shared_qkv: array<T_>;
 #end
-@group(0) @binding($PARAMS) var<uniform> p: Params;
-
-fn product(a: T_, b: T_) -> f32 {
-#if VECTOR
-    return dot(a, b);
-#else
-    return a * b;
-#end
-}
 
 @compute @workgroup_size($WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -4,17 +4,7 @@
 // Shapes as in attention.wgsl; dqkv [B, T, 3 W] receives its q third; delta [B, H, T] is kept for
 // attention_backward_key.wgsl. One invocation owns one query of one head.
 
-alias T_ = $TYPE;
-const WORKGROUP: u32 = $WORKGROUP;
-const N: u32 = $N;
-
-struct Params {
-    batch: u32,
-    rows: u32,
-    heads: u32,
-    prefix: u32,
-    scale: f32
-}
+#include heads
 
 @group(0) @binding(0) var<storage, read_write> qkv: array<T_>;
 @group(0) @binding(1) var<storage, read_write> heads_out: array<T_>;
@@ -25,15 +15,6 @@ struct Params {
 #if PREFIX
 @group(0) @binding(6) var<storage, read_write> shared_qkv: array<T_>;
 #end
-@group(0) @binding($PARAMS) var<uniform> p: Params;
-
-fn product(a: T_, b: T_) -> f32 {
-#if VECTOR
-    return dot(a, b);
-#else
-    return a * b;
-#end
-}
 
 @compute @workgroup_size($WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {

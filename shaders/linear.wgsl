@@ -16,15 +16,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
-#if PACKED
-@group(0) @binding(1) var<storage, read_write> w: array<u32>;
-#else
-@group(0) @binding(1) var<storage, read_write> w: array<vec4<f32>>;
-#end
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-#if PACKED
-@group(0) @binding($SCALES) var<storage, read_write> scales: array<u32>;
-#end
 #if BIAS
 @group(0) @binding($BIAS_AT) var<storage, read_write> bias: array<f32>;
 #end
@@ -33,29 +25,10 @@ struct Params {
 #end
 @group(0) @binding($PARAMS) var<uniform> p: Params;
 
+#include weights
+
 #if ACTIVATE
-$ACTIVATION
-#end
-
-#if PACKED
-// The f16 scale of `block` in output row `n`, two per word.
-fn scale_of(n: u32, block: u32) -> f32 {
-    let pair = unpack2x16float(scales[n * p.scale_stride + block / 2u]);
-    return select(pair.x, pair.y, (block & 1u) == 1u);
-}
-#end
-
-#if Q8
-fn four(word: u32) -> vec4<f32> {
-    let v = vec4<i32>(vec4<u32>(word << 24u, word << 16u, word << 8u, word)) >> vec4<u32>(24u);
-    return vec4<f32>(v);
-}
-#end
-#if Q4
-fn four(bits: u32) -> vec4<f32> {
-    let v = vec4<i32>(vec4<u32>(bits << 28u, bits << 24u, bits << 20u, bits << 16u)) >> vec4<u32>(28u);
-    return vec4<f32>(v);
-}
+#include $ACTIVATION
 #end
 
 @compute @workgroup_size($WORKGROUP)

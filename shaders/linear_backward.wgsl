@@ -17,36 +17,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
-#if PACKED
-@group(0) @binding(1) var<storage, read_write> w: array<u32>;
-#else
-@group(0) @binding(1) var<storage, read_write> w: array<vec4<f32>>;
-#end
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
-#if PACKED
-@group(0) @binding(3) var<storage, read_write> scales: array<u32>;
-#end
 @group(0) @binding($PARAMS) var<uniform> p: Params;
 
-// The four weights of output row `n` at inputs 4 k4 .. 4 k4 + 3.
-fn weights(n: u32, k4: u32) -> vec4<f32> {
-#if PACKED
-    let block = k4 / 8u;
-    let pair = unpack2x16float(scales[n * p.scale_stride + block / 2u]);
-    let scale = select(pair.x, pair.y, (block & 1u) == 1u);
-#if Q8
-    let word = w[n * p.k4 + k4];
-    let v = vec4<i32>(vec4<u32>(word << 24u, word << 16u, word << 8u, word)) >> vec4<u32>(24u);
-#end
-#if Q4
-    let word = w[n * (p.k4 / 2u) + k4 / 2u] >> ((k4 & 1u) * 16u);
-    let v = vec4<i32>(vec4<u32>(word << 28u, word << 24u, word << 20u, word << 16u)) >> vec4<u32>(28u);
-#end
-    return vec4<f32>(v) * scale;
-#else
-    return w[n * p.k4 + k4];
-#end
-}
+#include weights
 
 @compute @workgroup_size($WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {

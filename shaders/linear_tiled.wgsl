@@ -15,15 +15,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
-#if PACKED
-@group(0) @binding(1) var<storage, read_write> w: array<u32>;
-#else
-@group(0) @binding(1) var<storage, read_write> w: array<vec4<f32>>;
-#end
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-#if PACKED
-@group(0) @binding($SCALES) var<storage, read_write> scales: array<u32>;
-#end
 #if BIAS
 @group(0) @binding($BIAS_AT) var<storage, read_write> bias: array<f32>;
 #end
@@ -32,32 +24,14 @@ struct Params {
 #end
 @group(0) @binding($PARAMS) var<uniform> p: Params;
 
+#include weights
+
 #if ACTIVATE
-$ACTIVATION
+#include $ACTIVATION
 #end
 
 var<workgroup> xs: array<vec4<f32>, 512>; // TILE * STEP
 var<workgroup> ws: array<vec4<f32>, 512>;
-
-// Inputs 4 k .. 4 k + 3 of output row n.
-fn weights(n: u32, k: u32) -> vec4<f32> {
-#if PACKED
-    let block = k / 8u;
-    let pair = unpack2x16float(scales[n * p.scale_stride + block / 2u]);
-    let scale = select(pair.x, pair.y, (block & 1u) == 1u);
-#if Q8
-    let word = w[n * p.k4 + k];
-    let v = vec4<i32>(vec4<u32>(word << 24u, word << 16u, word << 8u, word)) >> vec4<u32>(24u);
-#end
-#if Q4
-    let word = w[n * (p.k4 / 2u) + k / 2u] >> ((k & 1u) * 16u);
-    let v = vec4<i32>(vec4<u32>(word << 28u, word << 24u, word << 20u, word << 16u)) >> vec4<u32>(28u);
-#end
-    return vec4<f32>(v) * scale;
-#else
-    return w[n * p.k4 + k];
-#end
-}
 
 @compute @workgroup_size(16, 16, 1)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {

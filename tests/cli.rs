@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod archives;
+mod check;
 mod convert;
 mod errors;
 mod evaluation;

@@ -1,4 +1,4 @@
-//! QuickGELU and GELU: the shared WGSL text, and the activation as a node of its own for the tape.
+//! QuickGELU and GELU: their shared WGSL, and the activation as a node of its own for the tape.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
@@ -12,11 +12,11 @@ use crate::clip::config::Activation;
 
 const WORKGROUP: usize = 64;
 
-/// The WGSL functions `activate` and `derivative`.
+/// The shared WGSL file with the functions `activate` and `derivative`.
 pub fn source(act: Activation) -> &'static str {
     match act {
-        Activation::QuickGelu => include_str!("../../shaders/shared/quick_gelu.wgsl"),
-        Activation::Gelu => include_str!("../../shaders/shared/gelu.wgsl"),
+        Activation::QuickGelu => "quick_gelu",
+        Activation::Gelu => "gelu",
     }
 }
 

@@ -6,13 +6,20 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::launch::{Kernel, Param, contiguous, empty, launch, spread};
+use super::launch::{Kernel, Param, Tiling, contiguous, empty, launch, spread, tiling};
 use super::source::Constants;
 
 const WORKGROUP: usize = 64;
 
 /// Queries that share one read of a key; one natively, where the unrolled kernel compiles slowly.
 const QUERIES: usize = if cfg!(target_arch = "wasm32") { 4 } else { 2 };
+
+/// Keys that a workgroup of the tiled kernel stages at a time: with 128 head dimensions their keys
+/// and values fill the 16 KiB of workgroup memory that every adapter has.
+const KEYS: usize = 16;
+
+/// Rows from which the tiled kernel pays: below, most of a workgroup would be idle.
+const TILED_ROWS: usize = 32;
 
 /// The sizes that every attention kernel takes.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +47,7 @@ impl Geometry {
 
     fn constants(&self, buffers: usize) -> Constants {
         let vector = self.head.is_multiple_of(4);
+        let n = if vector { self.head / 4 } else { self.head };
         Constants::from([
             ("WORKGROUP", WORKGROUP.to_string()),
             ("VECTOR", u8::from(vector).to_string()),
@@ -47,10 +55,9 @@ impl Geometry {
                 "TYPE",
                 (if vector { "vec4<f32>" } else { "f32" }).to_string(),
             ),
-            (
-                "N",
-                (if vector { self.head / 4 } else { self.head }).to_string(),
-            ),
+            ("N", n.to_string()),
+            ("KEYS", KEYS.to_string()),
+            ("STAGED", (KEYS * n).to_string()),
             ("CAUSAL", u8::from(self.causal).to_string()),
             ("PREFIX", u8::from(self.prefix > 0).to_string()),
             ("PARAMS", buffers.to_string()),
@@ -103,14 +110,16 @@ fn forward(
     let lse = empty(qkv, [g.batch, g.heads, g.rows]);
     let mut buffers = vec![qkv, &out, &lse];
     buffers.extend(prefix);
-    run(
-        "attention",
-        include_str!("../../shaders/attention.wgsl"),
-        g,
-        false,
-        g.batch * g.heads * g.rows.div_ceil(QUERIES),
-        &buffers,
-    );
+    let heads = g.batch * g.heads;
+    if tiling() == Tiling::Workgroup && g.rows >= TILED_ROWS {
+        let source = include_str!("../../shaders/attention_tiled.wgsl");
+        let items = heads * g.rows.div_ceil(WORKGROUP) * WORKGROUP;
+        run("attention_tiled", source, g, false, items, &buffers);
+    } else {
+        let source = include_str!("../../shaders/attention.wgsl");
+        let items = heads * g.rows.div_ceil(QUERIES);
+        run("attention", source, g, false, items, &buffers);
+    }
     (out, lse)
 }
 

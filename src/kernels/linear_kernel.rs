@@ -169,7 +169,10 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
     let mut buffers = vec![dy];
     match &layer.weight {
         Weight::Dense(w) => buffers.extend([w, &dx]),
-        Weight::Packed { words, scales, .. } => buffers.extend([words, &dx, scales]),
+        Weight::Packed { words, scales, .. } => {
+            constants.insert("SCALES", "3".to_string());
+            buffers.extend([words, &dx, scales]);
+        }
     }
     constants.insert("PARAMS", buffers.len().to_string());
     constants.insert("ROWS", BACKWARD_ROWS.to_string());

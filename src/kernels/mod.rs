@@ -7,6 +7,7 @@
 
 pub mod activation_kernel;
 pub mod attention_kernel;
+pub mod check;
 pub mod launch;
 pub mod layer_norm_kernel;
 pub mod linear_kernel;

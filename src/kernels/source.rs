@@ -7,10 +7,34 @@
 //! ```text
 //! #if NAME / #else / #end     keeps one branch; NAME is a defined flag
 //! #for i COUNT ... #end       repeats the body with $i = 0, 1, ..; COUNT is a number or constant
+//! #include NAME               the file shaders/shared/NAME.wgsl, expanded in place; NAME may hold $s
 //! $NAME or ${NAME}            the value of a constant
 //! ```
 
 use std::collections::BTreeMap;
+
+/// The texts that several shaders share.
+const SHARED: &[(&str, &str)] = &[
+    (
+        "fold_key",
+        include_str!("../../shaders/shared/fold_key.wgsl"),
+    ),
+    ("gelu", include_str!("../../shaders/shared/gelu.wgsl")),
+    ("heads", include_str!("../../shaders/shared/heads.wgsl")),
+    (
+        "quick_gelu",
+        include_str!("../../shaders/shared/quick_gelu.wgsl"),
+    ),
+    (
+        "start_query",
+        include_str!("../../shaders/shared/start_query.wgsl"),
+    ),
+    (
+        "store_query",
+        include_str!("../../shaders/shared/store_query.wgsl"),
+    ),
+    ("weights", include_str!("../../shaders/shared/weights.wgsl")),
+];
 
 /// Values for a shader's constants. A flag is a constant whose value is not `"0"`.
 pub type Constants = BTreeMap<&'static str, String>;
@@ -57,6 +81,15 @@ fn block(lines: &[&str], scope: &BTreeMap<String, String>, out: &mut String) {
                     block(&lines[at + 1..end], &inner, out);
                 }
                 at = end;
+            }
+            Some("#include") => {
+                let mut name = String::new();
+                substitute(words[1], scope, &mut name);
+                let text = SHARED
+                    .iter()
+                    .find_map(|(known, text)| (*known == name).then_some(text))
+                    .unwrap_or_else(|| panic!("shaders/shared holds no {name}"));
+                block(&text.lines().collect::<Vec<_>>(), scope, out);
             }
             _ => {
                 substitute(line, scope, out);
@@ -131,6 +164,16 @@ mod tests {
         assert_eq!(
             expand(source, &with(&[("N", "1"), ("BIAS", "0")])),
             "let a0_ = x[0];\nn0\n"
+        );
+    }
+
+    #[test]
+    fn shared_texts_are_expanded_where_they_stand() {
+        let constants = with(&[("ACTIVATION", "quick_gelu")]);
+        let text = expand("#include $ACTIVATION\n", &constants);
+        assert!(
+            text.contains("fn activate(") && !text.contains('#'),
+            "{text}"
         );
     }
 

@@ -14,13 +14,13 @@ use web_sys::AbortSignal;
 use super::class_set::ClassSet;
 use super::convert::{from_js, to_js, to_js_error};
 use super::fetch::{small, stream};
-use super::listener::{check, progress};
+use super::listener::{Listener, check, progress};
 use crate::classifier::{Classifier, Loading, ModelFiles};
 use crate::clip::read;
 use crate::device::self_test::{self, Outcome};
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
 use crate::error::{Error, Kind, Result};
-use crate::kernels::launch::dispatches;
+use crate::kernels::{self, launch::dispatches};
 use crate::weights::Quantisation;
 
 #[derive(Default, Deserialize)]
@@ -186,6 +186,23 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION"),
         })
         .map_err(|e| to_js_error(&e))
+    }
+
+    /// Compares every kernel, or the one called `only`, with the CPU on this adapter:
+    /// `[{name, tiling, error, limit, passed}]`.
+    #[wasm_bindgen(js_name = checkKernels)]
+    pub fn check_kernels(
+        &self,
+        only: Option<String>,
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let device = self.0.classifier.clip.text.device.clone();
+        promise(async move {
+            let callback = on_progress;
+            let watch = Listener { callback, signal };
+            to_js(&kernels::check::check(&device, only.as_deref(), &watch).await?)
+        })
     }
 
     /// L2-normalised features of an image file.

@@ -45,6 +45,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// A Hugging Face CLIP to a quantised model directory; always on the CPU.
     Convert(ConvertArgs),
+    /// Compares every GPU kernel with the CPU, on this machine's adapter.
+    Check(CheckArgs),
 }
 
 /// The model of a command.
@@ -267,6 +269,13 @@ pub struct ConvertArgs {
     /// Model directory to write.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Only linear, layer_norm or attention.
+    #[arg(long, value_name = "NAME")]
+    pub kernel: Option<String>,
 }
 
 /// The score's own spelling; `none` switches scoring off.

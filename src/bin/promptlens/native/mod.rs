@@ -2,6 +2,7 @@
 
 mod args;
 mod calibrate;
+mod check;
 mod classify;
 mod convert;
 mod embed;
@@ -46,6 +47,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Calibrate(args) => calibrate::run(args, cli.device),
         Command::Inspect(args) => inspect::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Check(args) => check::run(args, cli.device),
     }
 }
 

@@ -1,0 +1,67 @@
+//! `linear` and `linear_backward` over shapes, formats and fusions.
+
+use burn::tensor::Device;
+
+use super::{Case, gradient, tensor, values};
+use crate::clip::config::Activation;
+use crate::kernels::Linear;
+use crate::weights::{HostTensor, Packed, Scheme};
+
+/// Rows, inputs, outputs: one of each, odd ones, and ones that no tile divides.
+const SHAPES: &[[usize; 3]] = &[
+    [1, 32, 1],
+    [1, 192, 576],
+    [7, 96, 5],
+    [8, 64, 4],
+    [9, 100, 33],
+    [13, 64, 40],
+    [50, 192, 192],
+    [65, 768, 67],
+    [64, 32, 64],
+];
+
+fn layer(n: usize, k: usize, scheme: Option<Scheme>, device: &Device) -> Linear {
+    let data = values(n * k, 7);
+    let weight = match scheme {
+        None => HostTensor::Float {
+            shape: vec![n, k],
+            data,
+        },
+        Some(scheme) => HostTensor::Packed {
+            shape: vec![n, k],
+            packed: Packed::quantise(scheme, n, k, &data).expect("generated values are finite"),
+        },
+    };
+    Linear::new(weight, Some(values(n, 3)), device)
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [m, k, n] in SHAPES.iter().copied() {
+        for scheme in [None, Some(Scheme::Blocks8), Some(Scheme::Blocks4)] {
+            for act in [None, Some(Activation::QuickGelu), Some(Activation::Gelu)] {
+                let residual = m % 2 == 1;
+                let name = format!("{m}x{k}x{n} {scheme:?} {act:?}");
+                let limit = if act.is_none() { 1e-5 } else { 1e-4 };
+                cases.push(Case::new(
+                    format!("linear {name} residual {residual}"),
+                    limit,
+                    move |device| {
+                        let residual = residual.then(|| tensor([m, n], 2, device));
+                        let x = tensor([m, k], 1, device);
+                        layer(n, k, scheme, device).forward(x, act, residual)
+                    },
+                ));
+                cases.push(Case::new(
+                    format!("linear_backward {name}"),
+                    1e-4,
+                    move |device| {
+                        let layer = layer(n, k, scheme, device);
+                        gradient(tensor([m, k], 1, device), |x| layer.forward(x, act, None))
+                    },
+                ));
+            }
+        }
+    }
+    cases
+}

@@ -1,0 +1,192 @@
+//! Every kernel against ordinary Burn operations on the CPU backend, on the adapter at hand.
+//!
+//! A case is one function of a device: on the GPU it runs this crate's WGSL, on the CPU backend the
+//! plain operations, on the same generated values. The error is max|difference| / max|reference|.
+//! Products are held to 1e-5; where softmax, LayerNorm or GELU enter, and backward, to 1e-4, since
+//! WGSL's exp and inverseSqrt are not exact and it has no erf.
+
+mod attention;
+mod layer_norm;
+mod linear;
+
+use burn::tensor::{Device, Tensor};
+use serde::Serialize;
+
+use super::floats;
+use super::launch::{Tiling, set_tiling, tiling};
+use crate::clip::read;
+use crate::error::{Error, Kind, Result};
+use crate::watch::Watch;
+
+/// One kernel on one shape.
+pub struct Case {
+    /// The shader, the shape and what is fused.
+    pub name: String,
+    /// Largest relative error that is allowed.
+    pub limit: f64,
+    /// The values to compare, on whichever device.
+    pub run: Box<dyn Fn(&Device) -> Tensor<1>>,
+}
+
+impl Case {
+    fn new<const D: usize>(
+        name: String,
+        limit: f64,
+        run: impl Fn(&Device) -> Tensor<D> + 'static,
+    ) -> Self {
+        let run = move |device: &Device| run(device).flatten(0, D - 1);
+        Self {
+            name,
+            limit,
+            run: Box::new(run),
+        }
+    }
+}
+
+/// What came of one case.
+#[derive(Debug, Clone, Serialize)]
+pub struct Checked {
+    /// The shader, the shape and what is fused.
+    pub name: String,
+    /// How the work was divided: `registers` or `workgroup`.
+    pub tiling: &'static str,
+    /// max|difference| / max|reference|; none where the values were not finite.
+    pub error: Option<f64>,
+    /// Largest error that is allowed.
+    pub limit: f64,
+    /// Whether the error is within the limit.
+    pub passed: bool,
+}
+
+/// A kernel with its backward, and what to compare.
+pub struct Kernel {
+    /// What [`check`] calls it.
+    pub name: &'static str,
+    /// The cases, made afresh.
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// Every kernel.
+pub const KERNELS: &[Kernel] = &[
+    Kernel {
+        name: "linear",
+        cases: linear::cases,
+    },
+    Kernel {
+        name: "layer_norm",
+        cases: layer_norm::cases,
+    },
+    Kernel {
+        name: "attention",
+        cases: attention::cases,
+    },
+];
+
+/// Runs the cases of every kernel, or of the one called `only`, on `device` with each tiling forced,
+/// and puts the adapter's own tiling back.
+///
+/// # Errors
+/// `options/invalid` for an unknown kernel or a device without kernels, `gpu/lost`, and what `watch`
+/// returns.
+pub async fn check(device: &Device, only: Option<&str>, watch: &dyn Watch) -> Result<Vec<Checked>> {
+    if !super::is_gpu(device) {
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            "The CPU runs no kernels that could be checked; choose the device \"webgpu\".",
+        ));
+    }
+    let wanted = |kernel: &&Kernel| only.is_none_or(|only| only == kernel.name);
+    let cases: Vec<Case> = KERNELS
+        .iter()
+        .filter(wanted)
+        .flat_map(|kernel| (kernel.cases)())
+        .collect();
+    if cases.is_empty() {
+        let names: Vec<_> = KERNELS.iter().map(|kernel| kernel.name).collect();
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            format!("There is no kernel of that name; use {}.", names.join(", ")),
+        ));
+    }
+    let own = tiling();
+    let mut checked = Vec::new();
+    let outcome = run(device, &cases, &mut checked, watch).await;
+    set_tiling(own);
+    outcome.map(|()| checked)
+}
+
+async fn run(
+    device: &Device,
+    cases: &[Case],
+    checked: &mut Vec<Checked>,
+    watch: &dyn Watch,
+) -> Result<()> {
+    let cpu = Device::flex();
+    let total = 2 * cases.len();
+    for case in cases {
+        let expected = read((case.run)(&cpu)).await?;
+        for (tiling, name) in [
+            (Tiling::Registers, "registers"),
+            (Tiling::Workgroup, "workgroup"),
+        ] {
+            watch.step("kernels", checked.len(), total).await?;
+            set_tiling(tiling);
+            let error = match read((case.run)(device)).await {
+                Ok(found) => Some(relative_error(&found, &expected)),
+                Err(error) if error.kind() == Kind::NotFinite => None,
+                Err(error) => return Err(error),
+            };
+            checked.push(Checked {
+                name: case.name.clone(),
+                tiling: name,
+                error,
+                limit: case.limit,
+                passed: error.is_some_and(|error| error <= case.limit),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn relative_error(found: &[f32], expected: &[f32]) -> f64 {
+    let difference = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| f64::from((a - b).abs()));
+    let top = expected.iter().map(|v| f64::from(v.abs()));
+    let (difference, top) = (
+        difference.fold(0.0, f64::max),
+        top.fold(f64::MIN_POSITIVE, f64::max),
+    );
+    difference / top
+}
+
+/// `count` generated values in [-1, 1).
+pub fn values(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..count)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// A generated tensor.
+pub fn tensor<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
+    floats(values(shape.iter().product(), seed), shape, device)
+}
+
+/// d sum(f(x) * c) / dx with generated c.
+fn gradient<const D: usize, const E: usize>(
+    x: Tensor<D>,
+    f: impl Fn(Tensor<D>) -> Tensor<E>,
+) -> Tensor<D> {
+    let x = x.autodiff().require_grad();
+    let y = f(x.clone());
+    let c = tensor(y.dims(), 5, &y.device().inner());
+    let grads = (y * c).sum().backward();
+    x.grad(&grads).expect("x asked for a gradient")
+}

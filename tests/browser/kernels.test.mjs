@@ -1,0 +1,51 @@
+// Every kernel in Chromium's WebGPU beside the same operation on the CPU, each tiling forced.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
+import { loadPackage } from "./support.mjs";
+
+describe("kernels", { timeout: 900_000 }, () => {
+  let site;
+  let session;
+  let page;
+
+  before(async () => {
+    site = await openSite({ "": DIST, test: PAGES });
+    session = await openBrowser();
+    page = session.page;
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "webgpu" });
+    assert.equal(loaded.message, undefined);
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  const check = (kernel) =>
+    page.evaluate(async (kernel) => {
+      const events = [];
+      const cases = await window.lens.checkKernels({ kernel, onProgress: (event) => events.push(event) });
+      return { cases, events };
+    }, kernel);
+
+  for (const kernel of ["linear", "layer_norm", "attention"]) {
+    test(`${kernel} agrees with the CPU in both tilings`, async () => {
+      const { cases, events } = await check(kernel);
+      assert.deepEqual(cases.filter(({ passed }) => !passed), []);
+      assert.ok(cases.length >= 22, `${cases.length} cases`);
+      for (const tiling of ["registers", "workgroup"]) {
+        assert.equal(cases.filter((each) => each.tiling === tiling).length, cases.length / 2);
+      }
+      // Two ways of adding the same numbers round differently, so equal errors everywhere would mean
+      // that one way never ran.
+      assert.ok(cases.some(({ error }) => error > 0));
+      assert.equal(events.length, cases.length);
+      assert.deepEqual(events.at(-1), { stage: "kernels", loaded: cases.length - 1, total: cases.length, source: "cache" });
+    });
+  }
+
+  test("an unknown kernel is refused", async () => {
+    const refused = await page.evaluate(() => window.lens.checkKernels({ kernel: "sort" }).catch(({ code }) => code));
+    assert.equal(refused, "options/invalid");
+  });
+});

@@ -225,7 +225,7 @@ export class PromptLensError extends Error {
 /** Options of {@link PromptLens.checkKernels}. */
 export interface CheckOptions extends CallOptions {
   /** Only this kernel; all when left out. */
-  kernel?: "linear" | "layer_norm" | "attention";
+  kernel?: "linear" | "layer_norm" | "attention" | "photo";
   onProgress?: (progress: Progress) => void;
 }
 

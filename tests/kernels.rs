@@ -47,6 +47,11 @@ fn attention_matches_forward_and_backward() {
     passes(&gpu(), Some("attention"));
 }
 
+#[test]
+fn crops_match_bit_for_bit() {
+    passes(&gpu(), Some("photo"));
+}
+
 /// The least that WebGPU promises, asked of a device of our own: a binding or a workgroup beyond it
 /// fails here and not first on somebody's phone.
 #[test]

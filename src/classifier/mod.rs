@@ -111,7 +111,21 @@ impl Classifier {
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn embed_pixels(&self, pixels: &[f32]) -> Result<Vec<f32>> {
-        let mut features = read(self.clip.vision.encode(pixels)).await?;
+        self.unit(self.clip.vision.encode(pixels)).await
+    }
+
+    /// L2-normalised features [N, d] of crops of one photo, scaled where the model is.
+    ///
+    /// # Errors
+    /// As [`Self::embed_pixels`].
+    pub async fn embed_crops(&self, photo: &Photo<'_>, crops: &[Crop]) -> Result<Vec<f32>> {
+        let vision = &self.clip.vision;
+        let patches = photo.patches(crops, &self.preprocess, vision.config.patch_size)?;
+        self.unit(vision.encode_patches(patches)).await
+    }
+
+    async fn unit(&self, features: Tensor<2>) -> Result<Vec<f32>> {
+        let mut features = read(features).await?;
         normalise_rows(&mut features, self.clip.config.projection_dim);
         Ok(features)
     }

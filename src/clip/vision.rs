@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::block::Block;
 use super::config::VisionConfig;
+use crate::kernels::photo::patchify;
 use crate::kernels::{LayerNorm, Linear, floats};
 
 /// Images to features.
@@ -29,52 +30,35 @@ pub struct VisionTower {
     pub device: Device,
 }
 
-/// Cuts `pixels` [B, 3, S, S] into patches [B, (S/p)^2, 3 p p], patches row by row and values in
-/// the order of a convolution's weights.
-pub fn patchify(pixels: &[f32], size: usize, patch: usize) -> Vec<f32> {
-    let side = size / patch;
-    let mut out = Vec::with_capacity(pixels.len());
-    for image in pixels.chunks_exact(3 * size * size) {
-        for py in 0..side {
-            for px in 0..side {
-                for channel in image.chunks_exact(size * size) {
-                    for y in 0..patch {
-                        let start = (py * patch + y) * size + px * patch;
-                        out.extend_from_slice(&channel[start..start + patch]);
-                    }
-                }
-            }
-        }
-    }
-    out
-}
-
 impl VisionTower {
     /// Values of one preprocessed image: 3 S S.
     pub fn pixels_per_image(&self) -> usize {
         3 * self.config.image_size * self.config.image_size
     }
 
-    /// The token rows after `pre`: pixels [B, 3, S, S] -> [B, N + 1, W].
-    fn embed(&self, pixels: &[f32]) -> Tensor<3> {
+    /// `pixels` [B, 3, S, S] as patches [B N, 3 p p].
+    fn cut(&self, pixels: &[f32]) -> Tensor<2> {
+        let (size, patch) = (self.config.image_size, self.config.patch_size);
+        let inputs = 3 * patch * patch;
+        let rows = pixels.len() / inputs;
+        let values = patchify(pixels, size, patch);
+        floats(values, [rows, inputs], &self.device)
+    }
+
+    /// The token rows after `pre`: patches [B N, 3 p p] -> [B, N + 1, W].
+    fn embed(&self, patches: Tensor<2>) -> Tensor<3> {
         let VisionConfig {
             image_size,
             patch_size,
             width,
             ..
         } = self.config;
-        let batch = pixels.len() / self.pixels_per_image();
-        let patches = (image_size / patch_size).pow(2);
-        let inputs = 3 * patch_size * patch_size;
-        let cut = floats(
-            patchify(pixels, image_size, patch_size),
-            [batch * patches, inputs],
-            &self.device,
-        );
+        let each = (image_size / patch_size).pow(2);
+        let batch = patches.dims()[0] / each;
         let tokens = self
             .patch
-            .forward(cut, None, None)
-            .reshape([batch, patches, width]);
+            .forward(patches, None, None)
+            .reshape([batch, each, width]);
         let class = self
             .class
             .clone()
@@ -82,13 +66,13 @@ impl VisionTower {
             .repeat_dim(0, batch);
         let x = Tensor::cat(vec![class, tokens], 1) + self.position.clone().unsqueeze::<3>();
         self.pre
-            .forward(x.reshape([batch * (patches + 1), width]))
-            .reshape([batch, patches + 1, width])
+            .forward(x.reshape([batch * (each + 1), width]))
+            .reshape([batch, each + 1, width])
     }
 
     /// The token rows after `pre` and after every block, [B, N + 1, W] each.
     pub fn hidden_states(&self, pixels: &[f32]) -> Vec<Tensor<3>> {
-        let mut states = vec![self.embed(pixels)];
+        let mut states = vec![self.embed(self.cut(pixels))];
         for block in &self.blocks {
             let x = states[states.len() - 1].clone();
             states.push(block.forward(x, None));
@@ -102,10 +86,15 @@ impl VisionTower {
 
     /// Features before normalisation: pixels [B, 3, S, S] -> [B, d].
     pub fn encode(&self, pixels: &[f32]) -> Tensor<2> {
+        self.encode_patches(self.cut(pixels))
+    }
+
+    /// Features before normalisation: patches [B N, 3 p p] -> [B, d].
+    pub fn encode_patches(&self, patches: Tensor<2>) -> Tensor<2> {
         let x = self
             .blocks
             .iter()
-            .fold(self.embed(pixels), |x, block| block.forward(x, None));
+            .fold(self.embed(patches), |x, block| block.forward(x, None));
         let [batch, _, width] = x.dims();
         self.head(x.narrow(1, 0, 1).reshape([batch, width]))
     }
@@ -117,9 +106,9 @@ impl VisionTower {
             .blocks
             .split_last()
             .expect("a tower has at least one block");
-        let x = first
-            .iter()
-            .fold(self.embed(pixels), |x, block| block.forward(x, None));
+        let x = first.iter().fold(self.embed(self.cut(pixels)), |x, block| {
+            block.forward(x, None)
+        });
         let [batch, tokens, width] = x.dims();
         let class = last
             .forward(x.clone(), None)
@@ -132,29 +121,5 @@ impl VisionTower {
         let local = self.head(local);
         let d = local.dims()[1];
         (self.head(class), local.reshape([batch, tokens - 1, d]))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::patchify;
-
-    #[test]
-    fn patches_follow_the_convolution_order() {
-        // One image, 3 channels of 4 x 4, patch 2: value = channel * 100 + y * 10 + x.
-        let pixels: Vec<f32> = (0..3)
-            .flat_map(|c| {
-                (0..4).flat_map(move |y| (0..4).map(move |x| (c * 100 + y * 10 + x) as f32))
-            })
-            .collect();
-        let patches = patchify(&pixels, 4, 2);
-        assert_eq!(
-            &patches[..12],
-            &[
-                0., 1., 10., 11., 100., 101., 110., 111., 200., 201., 210., 211.
-            ]
-        );
-        assert_eq!(&patches[12..16], &[2., 3., 12., 13.]);
-        assert_eq!(&patches[24..28], &[20., 21., 30., 31.]);
     }
 }

@@ -17,7 +17,7 @@ pub mod views;
 
 pub use decode::{Limits, decode, dimensions};
 pub use preprocess::{Preprocess, Resize, resize_crop, to_chw};
-pub use resample::{Filter, Rect, resize};
+pub use resample::{Filter, Rect, Taps, resize};
 pub use sniff::{Format, sniff};
 
 use crate::error::{Error, Kind, Result};

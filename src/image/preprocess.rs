@@ -63,6 +63,14 @@ impl Preprocess {
         3 * self.crop_height as usize * self.crop_width as usize
     }
 
+    /// What each byte becomes, for each channel: `(byte * rescale - mean) / std`.
+    pub fn tones(&self) -> [[f32; 256]; 3] {
+        std::array::from_fn(|channel| {
+            let (mean, std) = (f64::from(self.mean[channel]), f64::from(self.std[channel]));
+            std::array::from_fn(|byte| ((byte as f64 * self.rescale - mean) / std) as f32)
+        })
+    }
+
     /// The size that `width` x `height` is scaled to before the crop.
     fn scaled(&self, width: u32, height: u32) -> (u64, u64) {
         let (w, h) = (u64::from(width), u64::from(height));
@@ -154,14 +162,11 @@ fn half_to_even(n: u32) -> u32 {
 pub fn to_chw(image: &Rgb8, p: &Preprocess) -> Vec<f32> {
     let mut out = Vec::with_capacity(image.data.len());
     let (pixels, _) = image.data.as_chunks::<3>();
-    for channel in 0..3 {
-        let (mean, std) = (f64::from(p.mean[channel]), f64::from(p.std[channel]));
-        let table: [f32; 256] =
-            std::array::from_fn(|byte| ((byte as f64 * p.rescale - mean) / std) as f32);
+    for (channel, tones) in p.tones().iter().enumerate() {
         out.extend(
             pixels
                 .iter()
-                .map(|pixel| table[usize::from(pixel[channel])]),
+                .map(|pixel| tones[usize::from(pixel[channel])]),
         );
     }
     out

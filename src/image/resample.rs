@@ -64,6 +64,15 @@ impl Rect {
         };
         inside(self.x, self.width, width) && inside(self.y, self.height, height)
     }
+
+    /// [`Kind::Internal`] when it is empty or reaches out of an image of `width` x `height`.
+    pub fn check(&self, width: u32, height: u32) -> Result<()> {
+        if self.fits(width, height) {
+            return Ok(());
+        }
+        let sentence = format!("{self:?} of {width} x {height} is empty or outside");
+        Err(Error::new(Kind::Internal, sentence))
+    }
 }
 
 /// Cuts `source` out of `image`, scales the cut to `width` x `height`, and returns only `window`
@@ -78,16 +87,8 @@ pub fn resize(
     window: Rect,
     filter: Filter,
 ) -> Result<Rgb8> {
-    if !source.fits(image.width, image.height) || !window.fits(width, height) {
-        return Err(Error::new(
-            Kind::Internal,
-            format!(
-                "a window {window:?} of {width} x {height} from {source:?} of {} x {} is empty \
-                 or outside",
-                image.width, image.height
-            ),
-        ));
-    }
+    source.check(image.width, image.height)?;
+    window.check(width, height)?;
     let columns = Taps::new(source.width, width, window.x, window.width, filter);
     let rows = Taps::new(source.height, height, window.y, window.height, filter);
     let (first_row, last_row) = rows.reach();
@@ -99,8 +100,9 @@ pub fn resize(
 const PRECISION: u32 = 22;
 const HALF: i32 = 1 << (PRECISION - 1);
 
-/// For each output position of a window: the first source position and the weights from there.
-struct Taps {
+/// For each output position of a window: the first source position and the weights from there, in
+/// 22-bit fixed point.
+pub struct Taps {
     starts: Vec<usize>,
     /// All weights in one row; `ends[i - 1]..ends[i]` belong to output `i`.
     weights: Vec<i32>,
@@ -108,6 +110,11 @@ struct Taps {
 }
 
 impl Taps {
+    /// The taps that scale a whole line of `source` positions to `target`.
+    pub fn whole(source: u32, target: u32, filter: Filter) -> Self {
+        Self::new(source, target, 0, target, filter)
+    }
+
     fn new(source: u32, target: u32, window_start: u32, window_size: u32, filter: Filter) -> Self {
         let mut taps = Self {
             starts: Vec::with_capacity(window_size as usize),
@@ -153,20 +160,16 @@ impl Taps {
         self.ends.push(self.weights.len());
     }
 
-    fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        let mut from = 0;
-        self.starts
-            .iter()
-            .zip(&self.ends)
-            .map(move |(&start, &end)| {
-                let weights = &self.weights[from..end];
-                from = end;
-                (start, weights)
-            })
+    /// The first source position and the weights of each output position.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (usize, &[i32])> + DoubleEndedIterator {
+        self.starts.iter().enumerate().map(|(i, &start)| {
+            let from = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+            (start, &self.weights[from..self.ends[i]])
+        })
     }
 
     /// The first source position that is looked at and one past the last.
-    fn reach(&self) -> (usize, usize) {
+    pub fn reach(&self) -> (usize, usize) {
         self.iter()
             .fold((usize::MAX, 0), |(low, high), (start, weights)| {
                 (low.min(start), high.max(start + weights.len()))

@@ -11,6 +11,7 @@ pub mod check;
 pub mod launch;
 pub mod layer_norm_kernel;
 pub mod linear_kernel;
+pub mod photo;
 pub mod plain;
 pub mod source;
 

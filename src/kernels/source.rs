@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 /// The texts that several shaders share.
 const SHARED: &[(&str, &str)] = &[
+    ("bytes", include_str!("../../shaders/shared/bytes.wgsl")),
     (
         "fold_key",
         include_str!("../../shaders/shared/fold_key.wgsl"),

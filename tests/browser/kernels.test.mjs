@@ -28,17 +28,16 @@ describe("kernels", { timeout: 900_000 }, () => {
       return { cases, events };
     }, kernel);
 
-  for (const kernel of ["linear", "layer_norm", "attention"]) {
+  for (const kernel of ["linear", "layer_norm", "attention", "photo"]) {
     test(`${kernel} agrees with the CPU in both tilings`, async () => {
       const { cases, events } = await check(kernel);
       assert.deepEqual(cases.filter(({ passed }) => !passed), []);
-      assert.ok(cases.length >= 22, `${cases.length} cases`);
+      assert.ok(cases.length >= 12, `${cases.length} cases`);
       for (const tiling of ["registers", "workgroup"]) {
         assert.equal(cases.filter((each) => each.tiling === tiling).length, cases.length / 2);
       }
-      // Two ways of adding the same numbers round differently, so equal errors everywhere would mean
-      // that one way never ran.
-      assert.ok(cases.some(({ error }) => error > 0));
+      // Floats summed in another order round differently; bytes do not.
+      assert.equal(cases.some(({ error }) => error > 0), kernel !== "photo");
       assert.equal(events.length, cases.length);
       assert.deepEqual(events.at(-1), { stage: "kernels", loaded: cases.length - 1, total: cases.length, source: "cache" });
     });

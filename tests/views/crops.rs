@@ -1,7 +1,7 @@
 //! The random crop has torchvision's distribution.
 
 use promptlens::image::Rect;
-use promptlens::image::views::{CropRange, random_resized_crop};
+use promptlens::image::views::{Crop, CropRange};
 use promptlens::rng::Rng;
 
 use super::picture;
@@ -101,7 +101,8 @@ fn half_of_the_crops_are_mirrored() {
     let mut rng = Rng::new(12);
     let mut mirrored = 0;
     for _ in 0..1000 {
-        let view = random_resized_crop(&photo, (8, 8), &CropRange::default(), &mut rng).unwrap();
+        let crop = Crop::draw(64, 64, &CropRange::default(), &mut rng);
+        let view = crop.cut(&photo, (8, 8)).unwrap();
         assert_eq!((view.width, view.height), (8, 8));
         mirrored += usize::from(view.pixel(0, 4)[0] > view.pixel(7, 4)[0]);
     }

@@ -19,7 +19,7 @@ pub use augmix::{Op, augmix};
 pub use blur::gaussian_blur;
 pub use corrupt::{Corruption, corrupt, corruption_names};
 pub use layout::{cutout, zoom_out};
-pub use random_resized_crop::{CropRange, mirror, random_resized_crop};
+pub use random_resized_crop::{Crop, CropRange, mirror};
 pub use recompress::recompress;
 pub use strong::{Strong, jitter, perspective};
 pub use style::{amplitude_transfer, statistics_transfer};
@@ -165,6 +165,23 @@ impl<'a> ViewMaker<'a> {
         self.plan.total()
     }
 
+    /// The photo that crops are taken from.
+    pub fn photo(&self) -> &Rgb8 {
+        &self.photo
+    }
+
+    /// View number `index` where it is a random crop and nothing more, so that it can be cut
+    /// elsewhere; the same crop that [`Self::view`] cuts.
+    pub fn crop(&self, index: usize) -> Option<Crop> {
+        let is_crop = (1..=self.plan.crops).contains(&index) && !self.plan.augmix;
+        is_crop.then(|| self.draw(&mut Rng::derive(self.seed, index as u64)))
+    }
+
+    fn draw(&self, rng: &mut Rng) -> Crop {
+        let (width, height) = (self.photo.width, self.photo.height);
+        Crop::draw(width, height, &CropRange::default(), rng)
+    }
+
     /// View number `index`, in 0..[`Self::total`]: plain, crops, strong views, variants.
     ///
     /// [`Kind::OptionInvalid`] for a number beyond.
@@ -175,8 +192,8 @@ impl<'a> ViewMaker<'a> {
             return Ok(self.finish(self.plain.clone(), ViewKind::Plain));
         };
         if number < self.plan.crops {
-            let size = (p.crop_width, p.crop_height);
-            let crop = random_resized_crop(&self.photo, size, &CropRange::default(), &mut rng)?;
+            let crop = self.draw(&mut rng);
+            let crop = crop.cut(&self.photo, (p.crop_width, p.crop_height))?;
             if !self.plan.augmix {
                 return Ok(self.finish(crop, ViewKind::Crop));
             }

@@ -69,25 +69,43 @@ fn position(most: u32, rng: &mut Rng) -> u32 {
     ((rng.unit() * (f64::from(most) + 1.0)) as u32).min(most)
 }
 
-/// A random crop of `image` scaled to `size` by antialiased bilinear, mirrored half the time.
-pub fn random_resized_crop(
-    image: &Rgb8,
-    size: (u32, u32),
-    range: &CropRange,
-    rng: &mut Rng,
-) -> Result<Rgb8> {
-    let source = range.draw(image.width, image.height, rng);
-    let whole = Rect {
-        x: 0,
-        y: 0,
-        width: size.0,
-        height: size.1,
-    };
-    let mut view = resize(image, source, size, whole, Filter::Bilinear)?;
-    if rng.chance(0.5) {
-        mirror(&mut view);
+/// One random crop: which part of a photo, and whether mirrored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crop {
+    /// The part.
+    pub source: Rect,
+    /// Left becomes right.
+    pub mirrored: bool,
+}
+
+impl Crop {
+    /// The kernel that crops are scaled with.
+    pub const FILTER: Filter = Filter::Bilinear;
+
+    /// A crop of a photo of `width` x `height`, mirrored half the time.
+    pub fn draw(width: u32, height: u32, range: &CropRange, rng: &mut Rng) -> Self {
+        let source = range.draw(width, height, rng);
+        let mirrored = rng.chance(0.5);
+        Self { source, mirrored }
     }
-    Ok(view)
+
+    /// The crop of `image` scaled to `size` by antialiased bilinear.
+    ///
+    /// # Errors
+    /// Those of [`resize`].
+    pub fn cut(&self, image: &Rgb8, size: (u32, u32)) -> Result<Rgb8> {
+        let whole = Rect {
+            x: 0,
+            y: 0,
+            width: size.0,
+            height: size.1,
+        };
+        let mut view = resize(image, self.source, size, whole, Self::FILTER)?;
+        if self.mirrored {
+            mirror(&mut view);
+        }
+        Ok(view)
+    }
 }
 
 /// Left becomes right.

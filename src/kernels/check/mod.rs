@@ -3,11 +3,12 @@
 //! A case is one function of a device: on the GPU it runs this crate's WGSL, on the CPU backend the
 //! plain operations, on the same generated values. The error is max|difference| / max|reference|.
 //! Products are held to 1e-5; where softmax, LayerNorm or GELU enter, and backward, to 1e-4, since
-//! WGSL's exp and inverseSqrt are not exact and it has no erf.
+//! WGSL's exp and inverseSqrt are not exact and it has no erf. Pixels are integers and must be equal.
 
 mod attention;
 mod layer_norm;
 mod linear;
+mod photo;
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
@@ -79,6 +80,10 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         name: "attention",
         cases: attention::cases,
+    },
+    Kernel {
+        name: "photo",
+        cases: photo::cases,
     },
 ];
 

@@ -273,7 +273,7 @@ pub struct ConvertArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Only linear, layer_norm or attention.
+    /// Only linear, layer_norm, attention or photo.
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,
 }

@@ -9,6 +9,7 @@ mod negatives;
 mod rejection;
 mod taught;
 mod tuning;
+mod view_features;
 
 pub use answer::{
     Classes, Classification, ClassifyOptions, KeptView, Method, Prediction, Timings, Tuning,
@@ -21,6 +22,8 @@ pub use tuning::{MAX_STEPS, TuneSettings};
 
 use std::sync::OnceLock;
 
+use burn::tensor::Tensor;
+
 use negatives::Candidates;
 
 use crate::clip::text::Rows;
@@ -31,7 +34,9 @@ use crate::device::self_test::Outcome;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Choice, Probe};
 use crate::error::Result;
+use crate::image::views::Crop;
 use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
+use crate::kernels::photo::Photo;
 use crate::ood::threshold::ordered_list_sha256;
 use crate::prompt::context::{Names, from_words};
 use crate::prompt::template::Template;

@@ -19,9 +19,6 @@ const DEFAULT_VIEWS: usize = 64;
 /// Most gradient steps.
 pub const MAX_STEPS: usize = 100;
 
-/// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
-const ROWS_PER_PASS: usize = 1024;
-
 /// The method's values with what the caller changed.
 fn config(options: &ClassifyOptions, views: usize) -> Result<Config> {
     let mut config = match options.tune {
@@ -129,26 +126,7 @@ impl Classifier {
             Method::Tpt | Method::None => ViewPlan::tpt(views, options.augmix),
         };
         let maker = ViewMaker::new(image, &self.preprocess, &plan, options.seed)?;
-        let vision = &self.clip.vision.config;
-        let tokens = (vision.image_size / vision.patch_size).pow(2) + 1;
-        let per_pass = (ROWS_PER_PASS / tokens).max(1);
-        let mut features = Vec::new();
-        let mut thumbnails = Vec::with_capacity(views);
-        for first in (0..views).step_by(per_pass) {
-            watch.step("views", first, views).await?;
-            let start = now();
-            let mut pixels = Vec::new();
-            for index in first..views.min(first + per_pass) {
-                let view = maker.view(index)?;
-                pixels.extend(view.chw);
-                thumbnails.push(view.thumb);
-            }
-            timings.preprocess += now() - start;
-            let start = now();
-            features.extend(self.embed_pixels(&pixels).await?);
-            timings.encode += now() - start;
-        }
-        watch.step("views", views, views).await?;
+        let mut features = self.view_features(&maker, timings, watch).await?;
 
         let start = now();
         let text = Text {
@@ -169,13 +147,16 @@ impl Classifier {
         let kept_views = tuned
             .selected
             .iter()
-            .map(|index| KeptView {
-                index: *index,
-                entropy: tuned.entropies[*index],
-                size: thumbnails[*index].width,
-                thumbnail: thumbnails[*index].data.clone(),
+            .map(|index| {
+                let thumbnail = maker.view(*index)?.thumb;
+                Ok(KeptView {
+                    index: *index,
+                    entropy: tuned.entropies[*index],
+                    size: thumbnail.width,
+                    thumbnail: thumbnail.data,
+                })
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let tuning = Tuning {
             views: tuned.views,
             kept: tuned.selected.len(),

@@ -9,6 +9,7 @@ pub struct Name {
 }
 
 /// The files that lie in a class folder. One file three levels deep makes the first level splits.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn items(names: Vec<Name>) -> Vec<Item> {
     let depth = |name: &Name| name.path.split('/').count();
     let wanted = if names.iter().any(|name| depth(name) == 3) {

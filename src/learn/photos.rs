@@ -1,14 +1,11 @@
 //! From image files to cached features: every photo in its plain view and a few random crops.
 
 use super::examples::Examples;
-use crate::classifier::Classifier;
+use crate::classifier::{Classifier, Timings};
 use crate::error::{Error, Kind, Result};
 use crate::image::views::{Corruption, MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::image::{Limits, Rgb8, decode};
 use crate::rng::Rng;
-
-/// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
-const ROWS_PER_PASS: usize = 1024;
 
 /// Crops of a photo where nobody says how many, the plain one among them.
 pub const DEFAULT_CROPS: usize = 4;
@@ -103,16 +100,10 @@ impl Photos {
                 return Ok(());
             }
         };
-        let vision = &model.clip.vision.config;
-        let tokens = (vision.image_size / vision.patch_size).pow(2) + 1;
-        let per_pass = (ROWS_PER_PASS / tokens).max(1);
-        for first in (0..self.views).step_by(per_pass) {
-            let mut pixels = Vec::new();
-            for index in first..self.views.min(first + per_pass) {
-                pixels.extend(maker.view(index)?.chw);
-            }
-            self.features.extend(model.embed_pixels(&pixels).await?);
-        }
+        let features = model
+            .view_features(&maker, &mut Timings::default(), &())
+            .await?;
+        self.features.extend(features);
         self.labels.push(label);
         Ok(())
     }

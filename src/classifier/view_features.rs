@@ -1,0 +1,62 @@
+//! The features of many views of one photo.
+
+use super::Classifier;
+use super::answer::Timings;
+use crate::clock::now;
+use crate::error::Result;
+use crate::image::views::{Crop, ViewMaker};
+use crate::kernels::photo::Photo;
+use crate::watch::Watch;
+
+/// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
+const ROWS_PER_PASS: usize = 1024;
+
+impl Classifier {
+    /// How many images go through the image tower at a time.
+    fn images_per_pass(&self) -> usize {
+        let vision = &self.clip.vision.config;
+        let tokens = (vision.image_size / vision.patch_size).pow(2) + 1;
+        (ROWS_PER_PASS / tokens).max(1)
+    }
+
+    /// L2-normalised features [N, d] of every view of `maker`. Random crops are cut where the model
+    /// is, all other views here.
+    pub(crate) async fn view_features(
+        &self,
+        maker: &ViewMaker<'_>,
+        timings: &mut Timings,
+        watch: &dyn Watch,
+    ) -> Result<Vec<f32>> {
+        let (total, per_pass) = (maker.total(), self.images_per_pass());
+        let photo = Photo::new(maker.photo(), &self.clip.vision.device);
+        let crop = |index| photo.is_uploaded().then(|| maker.crop(index)).flatten();
+        let mut features = Vec::new();
+        let mut first = 0;
+        while first < total {
+            watch.step("views", first, total).await?;
+            // One pass holds views of one kind.
+            let kind = crop(first).is_some();
+            let end = (first..total.min(first + per_pass))
+                .find(|index| crop(*index).is_some() != kind)
+                .unwrap_or(total.min(first + per_pass));
+            let start = now();
+            if kind {
+                let crops: Vec<Crop> = (first..end).filter_map(crop).collect();
+                features.extend(self.embed_crops(&photo, &crops).await?);
+                timings.encode += now() - start;
+            } else {
+                let mut pixels = Vec::new();
+                for index in first..end {
+                    pixels.extend(maker.view(index)?.chw);
+                }
+                let made = now();
+                features.extend(self.embed_pixels(&pixels).await?);
+                timings.preprocess += made - start;
+                timings.encode += now() - made;
+            }
+            first = end;
+        }
+        watch.step("views", total, total).await?;
+        Ok(features)
+    }
+}

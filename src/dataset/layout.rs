@@ -1,5 +1,6 @@
 //! From paths to splits and classes.
 
+#[cfg(not(target_arch = "wasm32"))]
 use super::Item;
 
 /// A visible file: its path inside the data set and its position there.

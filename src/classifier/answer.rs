@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
-use super::negatives::Negatives;
+use super::negatives::{LearnedNegatives, Negatives};
 use super::rejection::{Ood, OodOptions};
 use crate::clip::text::Rows;
 use crate::error::{Error, Kind, Result};
@@ -35,6 +35,8 @@ pub struct Classes {
     pub prompt_sha256: String,
     /// The learned prompt that answers; none where `features` do.
     pub head: Option<Arc<Head>>,
+    /// What the prompt learned about negative labels; none where these stand in `templates`.
+    pub(super) learned_negatives: Option<Arc<LearnedNegatives>>,
     pub(super) sha256: OnceLock<String>,
     pub(super) negatives: OnceLock<Arc<Negatives>>,
 }

@@ -214,6 +214,7 @@ impl Classifier {
             templates,
             prompt_sha256: ordered_list_sha256(&prompt),
             head: None,
+            learned_negatives: None,
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })

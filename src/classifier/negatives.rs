@@ -5,13 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
+use crate::learn::job::Model;
 use crate::ood::negatives::{
     ADJECTIVE_TEMPLATE, Excluded, Excluder, MiningOptions, PartOfSpeech, Synonyms, Vocabulary,
     mine, similarities,
 };
 use crate::ood::similarity::Rows;
 use crate::ood::threshold::ordered_list_sha256;
+use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES, Prompt};
+use crate::prompt::layout::Placing;
 use crate::prompt::template::Template;
+use crate::prompt::unit::Unit;
 use crate::watch::Watch;
 
 /// Texts that are encoded, or compared with the classes, between two steps of the watch.
@@ -33,6 +37,41 @@ pub struct Negatives {
     pub sha256: String,
     /// Whether the features come from a context that was learned for negative labels.
     pub learned: bool,
+}
+
+/// What a prompt learned about negative labels (LAPT).
+#[derive(Debug)]
+pub(super) struct LearnedNegatives {
+    /// What stands in front of them, [M, W].
+    context: Vec<f32>,
+    /// The words that it was exported with.
+    words: Vec<String>,
+}
+
+impl LearnedNegatives {
+    /// What `prompt` learned, for a text tower of this width; none for other recipes.
+    ///
+    /// # Errors
+    /// `prompt/invalid` where the context or the words do not fit.
+    pub(super) fn of(prompt: &Prompt, width: usize) -> Result<Option<Arc<Self>>> {
+        let Some(context) = prompt.get(NEGATIVE_CONTEXT, 2)? else {
+            return Ok(None);
+        };
+        let invalid = |what: &str| {
+            let sentence = format!("The prompt cannot be used: {what}.");
+            Error::new(Kind::PromptInvalid, sentence)
+        };
+        if context.shape[1] != width {
+            return Err(invalid("its vectors are not as wide as the model's"));
+        }
+        let words = match prompt.extra.get(NEGATIVES) {
+            Some(words) => serde_json::from_str(words)
+                .map_err(|_| invalid("its negative labels are no list"))?,
+            None => Vec::new(),
+        };
+        let context = context.data.clone();
+        Ok(Some(Arc::new(Self { context, words })))
+    }
 }
 
 /// A vocabulary with its text features.
@@ -85,15 +124,18 @@ impl Classifier {
             similar.extend(similarities(Rows::new(part, d)?, texts)?);
         }
         let mined = mine(candidates, &similar, &classes.labels, options)?;
+        if classes.learned_negatives.is_some() {
+            let labels: Vec<String> = mined.negatives.into_iter().map(|n| n.word).collect();
+            let features = self.in_chunks("negatives", &labels, classes, watch).await?;
+            return Ok(Negatives::new(labels, features, mined.excluded, classes));
+        }
         let added: Vec<&str> = mined
             .negatives
             .iter()
             .filter(|n| n.candidate.is_none())
             .map(|n| n.word.as_str())
             .collect();
-        let others = self
-            .in_chunks("negatives", &added, &classes.templates, watch)
-            .await?;
+        let others = self.in_chunks("negatives", &added, classes, watch).await?;
         let mut others = others.chunks_exact(d);
         let mut features = Vec::with_capacity(mined.negatives.len() * d);
         for negative in &mined.negatives {
@@ -105,7 +147,7 @@ impl Classifier {
             }
         }
         let labels = mined.negatives.into_iter().map(|n| n.word).collect();
-        Ok(Arc::new(Negatives::new(labels, features, mined.excluded)))
+        Ok(Negatives::new(labels, features, mined.excluded, classes))
     }
 
     /// Exactly these negative labels, in this order, but for words that name a class, repeat another
@@ -147,13 +189,12 @@ impl Classifier {
                 "No negative label is left: give words that name none of the classes.",
             ));
         }
-        let features = self
-            .in_chunks("negatives", &labels, &classes.templates, watch)
-            .await?;
-        Ok(Arc::new(Negatives::new(labels, features, excluded)))
+        let features = self.in_chunks("negatives", &labels, classes, watch).await?;
+        Ok(Negatives::new(labels, features, excluded, classes))
     }
 
-    /// The negative labels of `classes`, mined with the defaults where there are none yet.
+    /// The negative labels of `classes`; where there are none yet, those of its prompt, or else mined
+    /// with the defaults.
     pub(super) async fn negatives_of(
         &self,
         classes: &Classes,
@@ -162,24 +203,43 @@ impl Classifier {
         if let Some(found) = classes.negatives.get() {
             return Ok(found.clone());
         }
-        let mined = self
-            .negatives(classes, &MiningOptions::default(), watch)
-            .await?;
-        Ok(classes.negatives.get_or_init(|| mined).clone())
+        let words = classes.learned_negatives.as_ref().map(|l| &l.words[..]);
+        let found = match self
+            .given_negatives(classes, words.unwrap_or(&[]), watch)
+            .await
+        {
+            Err(error) if error.kind() == Kind::NegativesEmpty => {
+                self.negatives(classes, &MiningOptions::default(), watch)
+                    .await?
+            }
+            found => found?,
+        };
+        Ok(classes.negatives.get_or_init(|| found).clone())
     }
 
-    /// Features of `names` behind `templates`, [N, d], with a step of the watch before each chunk.
+    /// Features of `names` where negative labels of `classes` stand, [N, d], with a step of the watch
+    /// before each chunk.
     async fn in_chunks<S: AsRef<str>>(
         &self,
         stage: &'static str,
         names: &[S],
-        templates: &[Template],
+        classes: &Classes,
         watch: &dyn Watch,
     ) -> Result<Vec<f32>> {
-        let mut features = Vec::with_capacity(names.len() * self.clip.config.projection_dim);
+        let d = self.clip.config.projection_dim;
+        let mut features = Vec::with_capacity(names.len() * d);
         for (number, part) in names.chunks(CHUNK).enumerate() {
             watch.step(stage, number * CHUNK, names.len()).await?;
-            features.extend(self.ensemble(part, templates).await?.0);
+            match &classes.learned_negatives {
+                None => features.extend(self.ensemble(part, &classes.templates).await?.0),
+                Some(learned) => {
+                    let context = &learned.context;
+                    let part: Vec<String> = part.iter().map(|n| n.as_ref().to_owned()).collect();
+                    let placing = Placing::end(context.len() / self.clip.text.config.width);
+                    let mut side = self.text_side(&part, &placing)?;
+                    features.extend(Unit::new(&side.forward(context).await?, d).rounded());
+                }
+            }
         }
         Ok(features)
     }
@@ -223,14 +283,19 @@ impl Classifier {
 }
 
 impl Negatives {
-    fn new(labels: Vec<String>, features: Vec<f32>, excluded: Vec<Excluded>) -> Self {
-        Self {
+    fn new(
+        labels: Vec<String>,
+        features: Vec<f32>,
+        excluded: Vec<Excluded>,
+        classes: &Classes,
+    ) -> Arc<Self> {
+        Arc::new(Self {
             sha256: ordered_list_sha256(&labels),
             labels,
             features,
             excluded,
-            learned: false,
-        }
+            learned: classes.learned_negatives.is_some(),
+        })
     }
 }
 

@@ -230,7 +230,7 @@ impl Classifier {
         watch: &dyn Watch,
     ) -> Result<Option<Arc<Negatives>>> {
         let needs = score.needs();
-        if needs.learned_contexts && !classes.negatives().is_some_and(|n| n.learned) {
+        if needs.learned_contexts && classes.learned_negatives.is_none() {
             return Err(Error::new(
                 Kind::OptionInvalid,
                 format!(

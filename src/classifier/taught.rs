@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::negatives::LearnedNegatives;
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
 use crate::learn::head::Head;
@@ -15,7 +16,8 @@ use crate::prompt::unit::Unit;
 impl Classifier {
     /// The class list `labels` under `prompt`, which need not know all of them. Scores for "none of
     /// these" compare with the prompt's texts; where these depend on the image, with those of the
-    /// context itself or the mean of several. Negative labels stand in `templates`.
+    /// context itself or the mean of several. Negative labels stand in `templates`, or behind the
+    /// context that the prompt learned for them.
     ///
     /// # Errors
     /// As [`classes`](Self::classes); `prompt/wrong-model`, `prompt/wrong-classes`,
@@ -39,6 +41,7 @@ impl Classifier {
         classes.names = Names::new(labels, rows, &self.tokenizer)?;
         classes.prompt_sha256 = format!("{:x}", Sha256::digest(prompt.to_bytes()?));
         classes.head = Some(Arc::new(head));
+        classes.learned_negatives = LearnedNegatives::of(prompt, self.width())?;
         Ok(classes)
     }
 

@@ -10,6 +10,13 @@ use super::layout::{Layout, Placing};
 use crate::error::{Error, Kind, Result};
 use crate::tokenize::validate;
 
+/// The tensor [M, W] in front of negative labels, where a recipe learned one (LAPT); `context` is then
+/// that of the classes.
+pub const NEGATIVE_CONTEXT: &str = "negative_context";
+
+/// The metadata with the negative labels of such a prompt, a JSON list of words.
+pub const NEGATIVES: &str = "negatives";
+
 /// `format` of every prompt file.
 pub const FORMAT: &str = "promptlens-prompt";
 
@@ -119,10 +126,11 @@ impl Prompt {
         ))
     }
 
-    /// The context [M, W] where it is all there is to the prompt: one, in front of every name.
+    /// The context [M, W] where it is all that the names have: one, in front of every name.
     pub fn tunable(&self) -> Option<&[f32]> {
         let context = self.tensors.get("context")?;
-        let alone = self.tensors.len() == 1 && context.shape.len() == 2;
+        let others = usize::from(self.tensors.contains_key(NEGATIVE_CONTEXT));
+        let alone = self.tensors.len() == 1 + others && context.shape.len() == 2;
         let plain = self.layout == Layout::End && !self.extra.contains_key("attributes");
         (alone && plain).then_some(context.data.as_slice())
     }

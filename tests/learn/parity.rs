@@ -209,3 +209,65 @@ fn gradients_of_all_layouts_match_finite_differences() {
         assert!(error < 1e-2, "{placing:?}: {slope} {length}");
     }
 }
+
+/// Both LAPT contexts by the way that the recipe takes: every name assigned its own.
+#[test]
+fn two_contexts_on_one_tape_get_the_gradients_of_pytorch() {
+    let Some(model) = mini(Choice::Cpu) else {
+        return;
+    };
+    let path = shared("fixtures/lapt/contexts_mini.safetensors").unwrap();
+    let (stored, meta) = (load(&path), metadata(&path));
+    let list = |key: &str| -> Vec<String> { serde_json::from_str(&meta[key]).unwrap() };
+    let (own, other) = (list("id_names"), list("negative_names"));
+    let assigned: Vec<usize> = std::iter::repeat_n(0, own.len())
+        .chain(std::iter::repeat_n(1, other.len()))
+        .collect();
+    let (d, labels) = (
+        model.clip.config.projection_dim,
+        stored["labels"].values.iter().map(|v| *v as usize),
+    );
+    let batch = Batch {
+        images: stored["image_features"]
+            .values
+            .iter()
+            .map(|v| f64::from(*v))
+            .collect(),
+        labels: labels.collect(),
+        dim: d,
+    };
+    let start = [&stored["v_id"].values[..], &stored["v_neg"].values].concat();
+    let half = start.len() / 2;
+    // In runs that share a beginning, and name by name where no two neighbours do.
+    let joint = [own.clone(), other].concat();
+    let order: Vec<usize> = {
+        let (a, b) = (0..own.len(), own.len()..joint.len());
+        let mut mixed: Vec<usize> = a.clone().zip(b.clone()).flat_map(|(a, b)| [a, b]).collect();
+        mixed.extend(a.skip(mixed.len() / 2));
+        let rest: Vec<usize> = b.filter(|i| !mixed.contains(i)).collect();
+        mixed.extend(rest);
+        mixed
+    };
+    for order in [(0..joint.len()).collect(), order] {
+        let placing = Placing {
+            assigned: Some(order.iter().map(|i| assigned[*i]).collect()),
+            ..Placing::end(4)
+        };
+        let names: Vec<String> = order.iter().map(|i| joint[*i].clone()).collect();
+        let mut batch = batch.clone();
+        for label in &mut batch.labels {
+            *label = order.iter().position(|i| i == label).unwrap();
+        }
+        let mut learner = learner(&model, &names, &placing);
+        let step = pollster::block_on(learner.step(&start, &batch)).unwrap();
+        let expected = f64::from(stored["loss"].values[0]);
+        assert!((step.loss - expected).abs() <= 1e-4, "{}", step.loss);
+        let (v_id, v_neg) = step.gradient.split_at(half);
+        for (name, found) in [("grad_v_id", v_id), ("grad_v_neg", v_neg)] {
+            let alike = cosine(found, &stored[name].values);
+            assert!(alike >= 0.9999, "{name}: cosine {alike}");
+            let error = relative_error(found, &stored[name].values);
+            assert!(error <= 1e-3, "{name}: error {error:.2e}");
+        }
+    }
+}

@@ -1,10 +1,9 @@
 //! LAPT: one context for the class names and one for negative labels, so that images of neither
 //! kind are told apart.
 //!
-//! Where a kind has no images, its texts stand in for them, moved by the mean difference of the
-//! images of the other kind to the texts of their labels: without that, a context could tell the
-//! kinds apart by being text or image. Without any image there is nothing to move by, and both
-//! kinds are texts.
+//! Where a kind has no images, its texts stand in for them, as in the authors' code. The published
+//! learning rate is for a logit scale of 100; as gradients grow with the scale s, the rate here is
+//! that times 100 / s.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -19,6 +18,7 @@ use crate::learn::terms::{CrossDistribution, CrossModal, first_largest};
 use crate::learn::trainer::Method;
 use crate::ood::negatives::{Excluder, Synonyms};
 use crate::ood::similarity::dot;
+use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES};
 use crate::prompt::template::{CLIP7, Template};
 use crate::prompt::unit::Unit;
 use crate::rng::Rng;
@@ -47,11 +47,17 @@ pub const RECIPE: Recipe = Recipe {
             "weight of class images mixed with other images",
         ),
         EPOCHS.or("10"),
-        LR.or("0.01"),
+        Parameter {
+            meaning: "learning rate at a logit scale of 100",
+            ..LR.or("0.01")
+        },
     ],
     shared: &[VECTORS, crate::learn::plan::INIT, BATCH],
     run: |job| Box::pin(run(job)),
 };
+
+/// The logit scale that the published learning rate goes with.
+const PUBLISHED_SCALE: f64 = 100.0;
 
 /// The most texts of one kind that stand in for images where there are none at all.
 const MOST_TEXTS: usize = 2000;
@@ -84,7 +90,7 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
         nesterov: true,
     };
     plan.settings.schedule = Schedule {
-        lr: job.options.number("lr"),
+        lr: job.options.number("lr") * PUBLISHED_SCALE / f64::from(job.model.logit_scale()),
         decay: Decay::Cosine,
         pace: Pace::Step,
         warm_up: WarmUp::None,
@@ -112,9 +118,9 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
     let shape = [placing.rows(), job.model.width()];
     let mut prompt = job.prompt();
     prompt.put("context", &shape, own.to_vec());
-    prompt.put("negative_context", &shape, negative.to_vec());
+    prompt.put(NEGATIVE_CONTEXT, &shape, negative.to_vec());
     prompt.extra.insert(
-        "negatives".to_owned(),
+        NEGATIVES.to_owned(),
         serde_json::Value::from(all.clone()).to_string(),
     );
     let taught = lesson.taught_with.to_owned();
@@ -189,14 +195,13 @@ impl Lesson {
             lesson.images(other, |i| k + nearest(other.view(i, 0), negatives, d));
         }
         let others = lesson.labels.len() - classes;
-        let shift = lesson.shift(&texts, d);
         let sets = hard.len() / (joint * d);
         let without = (sets * k).max(joint - k).min(MOST_TEXTS);
         let mut stand_in = |from: usize, until: usize, images: usize| {
             let count = if images > 0 { images } else { without };
             for number in 0..count {
                 let label = from + number % (until - from);
-                lesson.text(hard, &shift, joint, label, number / (until - from));
+                lesson.text(hard, d, joint, label, number / (until - from));
             }
             count
         };
@@ -242,31 +247,13 @@ impl Samples {
         }
     }
 
-    /// The mean over the images so far of the difference to the text of their label, [d].
-    fn shift(&self, texts: &[f64], d: usize) -> Vec<f64> {
-        let mut sum = vec![0f64; d];
-        let images = self.features.chunks_exact(self.views * d);
-        for (image, label) in images.zip(&self.labels) {
-            let pairs = image[..d].iter().zip(&texts[label * d..(label + 1) * d]);
-            for (sum, (f, t)) in sum.iter_mut().zip(pairs) {
-                *sum += (f64::from(*f) - t) / self.labels.len() as f64;
-            }
-        }
-        sum
-    }
-
     /// One stand-in for an image of `label`: its views are texts in templates from number `first` on.
-    fn text(&mut self, hard: &[f64], shift: &[f64], joint: usize, label: usize, first: usize) {
-        let d = shift.len();
+    fn text(&mut self, hard: &[f64], d: usize, joint: usize, label: usize, first: usize) {
         let sets = hard.len() / (joint * d);
         for view in 0..self.views {
             let row = ((first + view) % sets * joint + label) * d;
-            let moved: Vec<f64> = hard[row..row + d]
-                .iter()
-                .zip(shift)
-                .map(|(t, s)| t + s)
-                .collect();
-            self.features.extend(Unit::new(&moved, d).rounded());
+            let text = hard[row..row + d].iter().map(|v| *v as f32);
+            self.features.extend(text);
         }
         self.labels.push(label);
     }

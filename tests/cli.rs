@@ -6,6 +6,7 @@ mod check;
 mod convert;
 mod errors;
 mod evaluation;
+mod lapt;
 mod mini;
 mod rejection;
 mod train;

@@ -65,6 +65,14 @@ impl Examples {
         })
     }
 
+    /// The same images under other labels.
+    ///
+    /// # Errors
+    /// `engine/internal` where there is not one label for each.
+    pub fn labelled(self, labels: Vec<usize>) -> Result<Self> {
+        Self::new(self.features, labels, self.views, self.dim, usize::MAX)
+    }
+
     /// Images.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -8,6 +8,7 @@ pub mod bound;
 pub mod cache;
 pub mod descriptions;
 pub mod examples;
+pub mod gather;
 pub mod head;
 pub mod job;
 pub mod model;

@@ -1,11 +1,13 @@
 //! Teaching from labelled files: photos of a data set to features, a recipe on them, and how good the
 //! result is.
 
+mod collect;
 mod photos;
 
 use pollster::block_on;
 use serde::Serialize;
 
+pub use collect::{Collected, collected};
 pub use photos::{Source, Taken, chosen, examples, others};
 
 use crate::classifier::Classifier;

@@ -1,9 +1,7 @@
 //! LAPT: one context for the class names and one for negative labels, so that images of neither
 //! kind are told apart.
 //!
-//! Where a kind has no images, its texts stand in for them, as in the authors' code. The published
-//! learning rate is for a logit scale of 100; as gradients grow with the scale s, the rate here is
-//! that times 100 / s.
+//! Where a kind has no images, its texts stand in for them, as in the authors' code.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -35,9 +33,9 @@ pub const RECIPE: Recipe = Recipe {
     own: &[
         Parameter::whole(
             "negatives",
-            "200",
+            "50",
             (1, 10_000),
-            "negative labels to train with; the prompt is used with all of them",
+            "negative labels to train with, the best first; the prompt is used with all of them",
         ),
         Parameter::number("cm", "1", (0.0, 100.0), "weight of images mixed with texts"),
         Parameter::number(
@@ -47,17 +45,11 @@ pub const RECIPE: Recipe = Recipe {
             "weight of class images mixed with other images",
         ),
         EPOCHS.or("10"),
-        Parameter {
-            meaning: "learning rate at a logit scale of 100",
-            ..LR.or("0.01")
-        },
+        LR.or("0.01"),
     ],
     shared: &[VECTORS, crate::learn::plan::INIT, BATCH],
     run: |job| Box::pin(run(job)),
 };
-
-/// The logit scale that the published learning rate goes with.
-const PUBLISHED_SCALE: f64 = 100.0;
 
 /// The most texts of one kind that stand in for images where there are none at all.
 const MOST_TEXTS: usize = 2000;
@@ -90,7 +82,7 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
         nesterov: true,
     };
     plan.settings.schedule = Schedule {
-        lr: job.options.number("lr") * PUBLISHED_SCALE / f64::from(job.model.logit_scale()),
+        lr: job.options.number("lr"),
         decay: Decay::Cosine,
         pace: Pace::Step,
         warm_up: WarmUp::None,

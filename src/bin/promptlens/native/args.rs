@@ -134,7 +134,7 @@ pub struct ClassifyArgs {
 pub struct EvalArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// A folder, .tar or .tar.gz.
+    /// A folder, .tar, .tar.gz or .zip.
     #[arg(long, value_name = "DIR|TAR")]
     pub data: PathBuf,
     /// Class names: @file, auto (the class folders), or a,b,c.
@@ -166,13 +166,18 @@ pub struct TrainArgs {
     /// The recipe; promptlens recipes lists them.
     #[arg(long, value_name = "NAME")]
     pub recipe: String,
-    /// A folder, .tar or .tar.gz of <split>/<class>/<file> or <class>/<file>. Where there are splits,
+    /// A folder, .tar, .tar.gz or .zip of <split>/<class>/<file> or <class>/<file>. Where there are splits,
     /// train is learned from and test is measured on; elsewhere images are left out in turn.
     #[arg(long, value_name = "DIR|TAR")]
     pub data: Option<PathBuf>,
     /// Class names: @file, auto (the class folders), or a,b,c.
     #[arg(long, value_name = "@FILE|auto|a,b,c", default_value = "auto")]
     pub labels: String,
+    /// Take the images as unlabelled, wherever they lie, and label them by the names: the S most
+    /// probable of every class are its examples, and those like none are others. For recipes that
+    /// learn what is none of the classes; needs --labels.
+    #[arg(long, value_name = "S", value_parser = at_least_one, conflicts_with_all = ["shots", "ood_data"])]
+    pub collect: Option<usize>,
     /// The most images per class to learn from; all of them when left out.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub shots: Option<usize>,
@@ -236,7 +241,7 @@ pub struct CalibrateArgs {
     pub tune: TuneArgs,
     #[command(flatten)]
     pub score: ScoreArgs,
-    /// At least 19 images of the classes: a folder, .tar or .tar.gz. Where folders in it have names
+    /// At least 19 images of the classes: a folder, .tar, .tar.gz or .zip. Where folders in it have names
     /// of classes, only these count.
     #[arg(long, value_name = "DIR|TAR")]
     pub images: PathBuf,

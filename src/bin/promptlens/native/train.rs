@@ -44,6 +44,9 @@ struct Document<'a> {
     n_train: usize,
     /// Seconds that the recipe took, without the features of the images.
     seconds: f64,
+    /// What stood for images, where the recipe says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taught_with: Option<&'a str>,
     notes: &'a [Note],
     classes: &'a [String],
     /// Images whose class is not among the labels.
@@ -61,13 +64,23 @@ struct Pictures {
     others: Option<Examples>,
     skipped: usize,
     failures: Vec<Failure>,
+    notes: Vec<Note>,
 }
 
 pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
     let recipe = find(&args.recipe)?;
     let options = Options::new(&recipe.parameters(), &args.set)?;
     let descriptions = args.descriptions.as_deref().map(read).transpose()?;
-    let open_data = |path: &PathBuf| DataSet::open(path, &Limits::default());
+    if args.collect.is_some() && !(recipe.others && args.labels != "auto" && args.data.is_some()) {
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            "--collect needs --data, --labels, and a recipe that learns what is none of them, such as lapt.",
+        ));
+    }
+    let open_data = |path: &PathBuf| match args.collect {
+        Some(_) => DataSet::open_any(path, &Limits::default()),
+        None => DataSet::open(path, &Limits::default()),
+    };
     let data = args.data.as_ref().map(open_data).transpose()?;
     let names = match (args.labels.as_str(), &data) {
         ("auto", Some(data)) => class_names(data, Source::training(data).split.as_deref())?,
@@ -80,14 +93,14 @@ pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
         (given, _) => labels(given)?,
     };
     let model = open(&args.model, device)?;
-    let pictures = match &data {
-        Some(data) => pictures(&model, data, &names, recipe, args)?,
-        None => Pictures::default(),
-    };
     let negatives = match (recipe.others, &args.negatives) {
         (true, Some(given)) => words(given)?,
         (true, None) => mined(&model, &names)?,
         (false, _) => Vec::new(),
+    };
+    let pictures = match &data {
+        Some(data) => pictures(&model, data, (&names, &negatives), recipe, args)?,
+        None => Pictures::default(),
     };
     let lesson = Lesson {
         recipe,
@@ -101,12 +114,13 @@ pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
         seed: args.seed,
     };
     let shown = Cell::new(0);
-    let taught = lesson.teach(
+    let mut taught = lesson.teach(
         &model,
         pictures.train.as_ref(),
         pictures.test.as_ref(),
         &|progress| tell(progress, &shown),
     )?;
+    taught.learned.notes.extend(pictures.notes.iter().cloned());
     write_prompt(&taught.learned.prompt, &args.out)?;
     answer(args, &model, &names, &pictures, &taught)
 }
@@ -126,7 +140,7 @@ fn read(path: &Path) -> Result<Descriptions> {
 fn pictures(
     model: &Classifier,
     data: &DataSet,
-    names: &[String],
+    (names, negatives): (&[String], &[String]),
     recipe: &Recipe,
     args: &TrainArgs,
 ) -> Result<Pictures> {
@@ -146,15 +160,30 @@ fn pictures(
         corruption: args.corrupt.corruption,
         ..Source::training(data)
     };
-    let (items, skipped) = chosen(data, names, &source)?;
-    let train = examples(model, data, &items, names.len(), &source, &|done, of| {
-        tell("learning from", done, of);
-    })?;
-    let mut found = Pictures {
-        train: Some(train.examples),
-        skipped,
-        failures: train.failures,
-        ..Pictures::default()
+    let mut found = match args.collect {
+        Some(per_class) => {
+            let tell = |done, of| tell("looking through", done, of);
+            let words = (names, negatives);
+            let found = teach::collected(model, data, words, per_class, &source, &tell)?;
+            Pictures {
+                train: found.own,
+                others: found.others,
+                failures: found.failures,
+                notes: found.notes,
+                ..Pictures::default()
+            }
+        }
+        None => {
+            let (items, skipped) = chosen(data, names, &source)?;
+            let tell = |done, of| tell("learning from", done, of);
+            let train = examples(model, data, &items, names.len(), &source, &tell)?;
+            Pictures {
+                train: Some(train.examples),
+                skipped,
+                failures: train.failures,
+                ..Pictures::default()
+            }
+        }
     };
     if let (true, Some(path)) = (recipe.others, &args.ood_data) {
         let others = DataSet::open_any(path, &Limits::default())?;
@@ -218,6 +247,7 @@ fn answer(
         n: measured.map_or(0, |m| m.n),
         n_train: pictures.train.as_ref().map_or(0, Examples::len),
         seconds: taught.seconds,
+        taught_with: learned.prompt.extra.get("taught_with").map(String::as_str),
         notes: &learned.notes,
         classes: names,
         skipped: pictures.skipped,
@@ -253,6 +283,9 @@ fn text(document: &Document<'_>, measured: Option<&Measured>) -> String {
         ),
         line("seconds", format!("{:.1}", document.seconds)),
     ];
+    if let Some(with) = document.taught_with {
+        rows.push(line("taught with", with.to_owned()));
+    }
     if let Some(m) = measured {
         let (before, after) = (percent(m.accuracy_before), percent(m.accuracy_after));
         rows.push(line("measured on", format!("{} images, {}", m.n, m.on)));

@@ -9,7 +9,7 @@ export interface ProgressEvent {
   /**
    * What is being done: `"engine"`, `"configuration"`, `"weights"`, `"self-test"` while loading;
    * `"encode"`, `"views"`, `"tune"` for an image; `"vocabulary"`, `"mining"`, `"negatives"` for
-   * negative labels; `"calibrate"`.
+   * negative labels; `"calibrate"`; `"regions"` for a heat map.
    */
   stage: string;
   /** Units done so far: bytes while something is loaded. */
@@ -106,6 +106,12 @@ export interface ClassifyOptions extends CallOptions {
   localWeight?: number;
   /** Exactly these negative labels instead of the mined ones. */
   negatives?: string[];
+  /**
+   * Where the names are. `"patches"`, or `true`: from the local features of the last block, at next
+   * to no cost. `"regions"`: from 25 windows, each classified by itself.
+   * @default false
+   */
+  heatmap?: boolean | "patches" | "regions";
   onProgress?: (event: ProgressEvent) => void;
 }
 
@@ -201,6 +207,21 @@ export interface Prediction {
   probability: number;
 }
 
+/** How the names share each place of the square in the middle, which is what the model looks at. */
+export interface Heatmap {
+  method: "patches" | "regions";
+  /** Places in a row. */
+  width: number;
+  /** Rows. */
+  height: number;
+  /** The most probable class. */
+  label: string;
+  /** Its share of every place, 0 to 1, rows from the top. The shares of all classes sum to 1. */
+  values: number[];
+  /** The same for the 20 most probable classes, in the order of `predictions`. */
+  maps: { label: string; values: number[] }[];
+}
+
 export interface Result {
   /** Every class, highest probability first. */
   predictions: Prediction[];
@@ -208,6 +229,8 @@ export interface Result {
   ood: Ood | null;
   /** `null` without tuning. */
   tuning: Tuning | null;
+  /** `null` where none was asked for. */
+  heatmap: Heatmap | null;
   /** Milliseconds per step. */
   timings: { decode: number; preprocess: number; encode: number; tune: number; total: number };
 }

@@ -11,6 +11,7 @@ pub mod device;
 pub mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod evaluate;
+pub mod explain;
 pub mod image;
 pub mod kernels;
 pub mod learn;

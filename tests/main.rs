@@ -2,6 +2,7 @@
 
 mod cli;
 mod common;
+mod explain;
 mod fixtures;
 mod image;
 mod kernels;

@@ -8,6 +8,7 @@ use super::negatives::{LearnedNegatives, Negatives};
 use super::rejection::{Ood, OodOptions};
 use crate::clip::text::Rows;
 use crate::error::{Error, Kind, Result};
+use crate::explain::{Explain, Heatmap};
 use crate::learn::head::Head;
 use crate::ood::threshold::class_list_sha256;
 use crate::prompt::context::Names;
@@ -93,6 +94,8 @@ pub struct Classification {
     pub ood: Option<Ood>,
     /// What test-time tuning did, where it was asked for.
     pub tuning: Option<Tuning>,
+    /// Where the names are, where it was asked for.
+    pub heatmap: Option<Heatmap>,
     /// Time per stage.
     pub timings: Timings,
 }
@@ -114,6 +117,8 @@ pub struct ClassifyOptions {
     pub augmix: bool,
     /// The score for "none of these"; none switches it off.
     pub ood: Option<OodOptions>,
+    /// Whether and how maps of the names over the image are made.
+    pub heatmap: Option<Explain>,
 }
 
 impl Default for ClassifyOptions {
@@ -126,6 +131,7 @@ impl Default for ClassifyOptions {
             seed: 0,
             augmix: false,
             ood: Some(OodOptions::default()),
+            heatmap: None,
         }
     }
 }

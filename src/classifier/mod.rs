@@ -2,6 +2,7 @@
 
 mod answer;
 mod calibrate;
+mod explain;
 mod loading;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -24,6 +25,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::Tensor;
 
+use explain::Answering;
 use negatives::Candidates;
 
 use crate::clip::text::Rows;
@@ -34,6 +36,7 @@ use crate::device::self_test::Outcome;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Choice, Probe};
 use crate::error::Result;
+use crate::explain::Explain;
 use crate::image::views::Crop;
 use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
 use crate::kernels::photo::Photo;
@@ -275,21 +278,36 @@ impl Classifier {
             Some(ood) => Some(self.rejection(classes, options, ood, watch).await?),
             None => None,
         };
-        let patches = wanted.as_ref().is_some_and(Rejection::needs_patches);
+        let patches = options.heatmap == Some(Explain::Patches)
+            || wanted.as_ref().is_some_and(Rejection::needs_patches);
         let answered = self
             .answer(classes, &image, options, patches, &mut timings, watch)
             .await?;
+        let texts = answered.texts.as_deref().unwrap_or(&classes.features);
         let seen = Seen {
             feature: &answered.feature,
             patches: &answered.patches,
-            texts: answered.texts.as_deref().unwrap_or(&classes.features),
+            texts,
         };
         let ood = wanted.map(|wanted| wanted.judge(seen)).transpose()?;
+        let heatmap = match options.heatmap {
+            Some(method) => {
+                let answering = Answering {
+                    image: &image,
+                    patches: &answered.patches,
+                    texts,
+                    predictions: &answered.predictions,
+                };
+                Some(self.heatmap(method, classes, &answering, watch).await?)
+            }
+            None => None,
+        };
         timings.total = now() - start;
         Ok(Classification {
             predictions: answered.predictions,
             ood,
             tuning: answered.tuning,
+            heatmap,
             timings,
         })
     }

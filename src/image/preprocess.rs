@@ -89,6 +89,33 @@ impl Preprocess {
     }
 }
 
+impl Preprocess {
+    /// The part of a `width` x `height` image that the model looks at, to the pixel. Where the
+    /// scaled image is smaller than the crop this is the whole image.
+    pub fn seen(&self, width: u32, height: u32) -> Rect {
+        let (across, down) = self.scaled(width, height);
+        let (x, seen_width) = part(across, self.crop_width, width);
+        let (y, seen_height) = part(down, self.crop_height, height);
+        Rect {
+            x,
+            y,
+            width: seen_width,
+            height: seen_height,
+        }
+    }
+}
+
+/// Start and length, on a side of `length` pixels, of the middle `crop` of the same side after it
+/// was scaled to `scaled`.
+fn part(scaled: u64, crop: u32, length: u32) -> (u32, u32) {
+    if scaled <= u64::from(crop) {
+        return (0, length);
+    }
+    let share = f64::from(crop) / scaled as f64;
+    let seen = ((f64::from(length) * share).round() as u32).clamp(1, length);
+    ((length - seen) / 2, seen)
+}
+
 /// Scales and centre-crops `image` to the model's input size, bit for bit as Pillow and
 /// torchvision do, computing only what the crop shows. Where the scaled image is smaller than the
 /// crop the rest is black, as in torchvision.

@@ -7,6 +7,7 @@ use crate::classifier::{
     Prediction, Timings, Tuning,
 };
 use crate::error::{Error, Result};
+use crate::explain::{Explain, Heatmap, Map};
 use crate::ood::metrics::Interval;
 use crate::ood::negatives::{Excluded, MiningOptions, SHARE};
 
@@ -18,11 +19,11 @@ pub struct ClassesOptions {
     pub templates: Option<Vec<String>>,
 }
 
-/// A score's name, or `false` for none.
+/// A score or a heat map by name, or whether there is any.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Scoring {
-    /// `true` asks for the default score.
+    /// `true` asks for the default one.
     Wanted(bool),
     /// By name.
     Named(String),
@@ -42,6 +43,7 @@ pub struct AnswerOptions {
     tau: Option<f64>,
     groups: Option<usize>,
     local_weight: Option<f64>,
+    heatmap: Option<Scoring>,
     /// Exactly these negative labels instead of the mined ones.
     pub negatives: Option<Vec<String>>,
 }
@@ -57,7 +59,13 @@ impl AnswerOptions {
             Some(Scoring::Named(name)) => Some(OodOptions::named(name)),
             Some(Scoring::Wanted(true)) | None => Some(OodOptions::default()),
         };
+        let heatmap = match &self.heatmap {
+            Some(Scoring::Wanted(true)) => Some(Explain::Patches),
+            Some(Scoring::Named(name)) => Some(Explain::parse(name)?),
+            Some(Scoring::Wanted(false)) | None => None,
+        };
         Ok(ClassifyOptions {
+            heatmap,
             tune: self
                 .tune
                 .as_deref()
@@ -169,12 +177,39 @@ struct OodAnswer {
     stale: Option<String>,
 }
 
+/// Maps over the image; `label` and `values` are those of the best class.
+#[derive(Serialize)]
+struct HeatmapAnswer {
+    method: &'static str,
+    width: usize,
+    height: usize,
+    label: String,
+    values: Vec<f32>,
+    maps: Vec<Map>,
+}
+
+impl HeatmapAnswer {
+    /// None where there is no class.
+    fn new(heatmap: Heatmap) -> Option<Self> {
+        let best = heatmap.maps.first()?.clone();
+        Some(Self {
+            method: heatmap.method,
+            width: heatmap.width,
+            height: heatmap.height,
+            label: best.label,
+            values: best.values,
+            maps: heatmap.maps,
+        })
+    }
+}
+
 /// One image's answer; parts that were not asked for are null.
 #[derive(Serialize)]
 pub struct Answer {
     predictions: Vec<Prediction>,
     ood: Option<OodAnswer>,
     tuning: Option<TuningAnswer>,
+    heatmap: Option<HeatmapAnswer>,
     timings: Timings,
 }
 
@@ -193,6 +228,7 @@ impl Answer {
             predictions: found.predictions,
             ood: found.ood.map(ood),
             tuning: found.tuning.map(Into::into),
+            heatmap: found.heatmap.and_then(HeatmapAnswer::new),
             timings: found.timings,
         }
     }

@@ -1,0 +1,354 @@
+import { PromptLensError, errorBody } from "../error.js";
+import { PromptLens } from "../index.js";
+import { Camera } from "./camera.js";
+import { View } from "./view.js";
+import { words } from "./words.js";
+
+/** Where the site that the package comes with keeps its model: beside the package. */
+const here = import.meta.url;
+const DEFAULT_MODEL = "../../models/mini/";
+
+const ATTRIBUTES = ["model", "labels", "template", "tune", "ood", "heatmap", "lang", "device", "camera"];
+/** Changes of these need another engine; of these, other text features; of the rest, another answer. */
+const ENGINE = new Set(["model", "device"]);
+const CLASSES = new Set(["labels", "template"]);
+
+// Where there is no document, as on a server that renders pages, the module can still be imported.
+const Base = globalThis.HTMLElement ?? class {};
+
+/**
+ * `<prompt-lens>`: choose a photo, see which names fit.
+ *
+ * @fires progress while the model loads
+ * @fires ready when it answers
+ * @fires result with each answer
+ * @fires error with a `PromptLensError`
+ */
+export class PromptLensElement extends Base {
+  static observedAttributes = ATTRIBUTES;
+
+  /** @type {View} */
+  #view;
+  /** @type {Camera} */
+  #camera;
+  /** The engine of the time on the page. @type {{stop: AbortController, lens: Promise<PromptLens>} | null} */
+  #engine = null;
+  /** @type {Promise<import("../index.js").Classes> | null} */
+  #classes = null;
+  /** The last call, whose answer is shown. */
+  #last = null;
+  /** What stops the answer that the reader asked for. @type {AbortController | null} */
+  #choice = null;
+  #photo = null;
+  #result = null;
+  #changed = new Set();
+
+  constructor() {
+    super();
+    this.#view = new View(this.attachShadow({ mode: "open" }), {
+      files: ([file]) => file && this.#choose(file),
+      camera: () => this.#quietly(this.#open()),
+      shoot: () => this.#quietly(this.#shoot()),
+      close: () => this.#close(),
+      retry: () => {
+        this.#end();
+        this.#begin();
+      },
+    });
+    this.#camera = new Camera(this.#view.video);
+  }
+
+  connectedCallback() {
+    this.#speak();
+    if (!this.#engine) this.#begin();
+  }
+
+  disconnectedCallback() {
+    this.#close();
+    // An element that is moved is taken out and put in again; only one that stays out is done.
+    setTimeout(() => {
+      if (this.isConnected) return;
+      this.#end();
+      this.#view.clear();
+      this.#photo = null;
+      this.#result = null;
+    });
+  }
+
+  /** Moved by `moveBefore()`: nothing has to end. */
+  connectedMoveCallback() {}
+
+  attributeChangedCallback(name, before, after) {
+    if (before === after || !this.isConnected) return;
+    if (name === "lang" || name === "camera") {
+      this.#speak();
+      return;
+    }
+    // Several attributes are often set one after the other.
+    if (this.#changed.size === 0) queueMicrotask(() => this.#apply());
+    this.#changed.add(name);
+  }
+
+  /** The loaded model, for everything the widget has no button for; rejects where loading failed. */
+  get ready() {
+    return this.#engine?.lens ?? Promise.reject(new PromptLensError("engine/freed", "The widget is not on a page."));
+  }
+
+  /** The last answer, or `null`. */
+  get result() {
+    return this.#result;
+  }
+
+  /** The class names. */
+  get labels() {
+    return list(this.getAttribute("labels"), ",");
+  }
+  set labels(names) {
+    this.setAttribute("labels", JSON.stringify([...names]));
+  }
+
+  get model() {
+    return this.getAttribute("model") ?? new URL(DEFAULT_MODEL, here).href;
+  }
+  set model(value) {
+    this.setAttribute("model", value);
+  }
+
+  get template() {
+    return this.getAttribute("template") ?? "a photo of a {}.";
+  }
+  set template(value) {
+    this.setAttribute("template", Array.isArray(value) ? JSON.stringify(value) : value);
+  }
+
+  get tune() {
+    return this.getAttribute("tune") ?? "none";
+  }
+  set tune(value) {
+    this.setAttribute("tune", value);
+  }
+
+  get ood() {
+    const value = this.getAttribute("ood");
+    return value === "none" || value === "false" ? false : value || "mcm";
+  }
+  set ood(value) {
+    this.setAttribute("ood", value === false ? "none" : value);
+  }
+
+  get heatmap() {
+    const value = this.getAttribute("heatmap");
+    if (value === null || value === "false") return false;
+    return value === "" || value === "true" ? true : value;
+  }
+  set heatmap(value) {
+    if (value === false) this.removeAttribute("heatmap");
+    else this.setAttribute("heatmap", value === true ? "" : value);
+  }
+
+  get device() {
+    return this.getAttribute("device") ?? "auto";
+  }
+  set device(value) {
+    this.setAttribute("device", value);
+  }
+
+  get camera() {
+    return this.hasAttribute("camera");
+  }
+  set camera(value) {
+    this.toggleAttribute("camera", Boolean(value));
+  }
+
+  /**
+   * Shows a photo and its answer.
+   *
+   * @param {Blob} blob
+   * @param {import("../index.js").ClassifyOptions} [options] go before what the attributes say
+   * @returns {Promise<import("../index.js").Result>}
+   */
+  async classify(blob, options = {}) {
+    const call = {};
+    this.#last = call;
+    try {
+      if (!(blob instanceof Blob)) throw new PromptLensError("options/invalid", "The photo must be a Blob or a File.");
+      this.#photo = blob;
+      this.#view.working(blob);
+      const classes = await this.#names();
+      const result = await classes.classify(blob, { tune: this.tune, ood: this.ood, heatmap: this.heatmap, ...options });
+      this.#result = result;
+      if (this.#last === call) this.#view.show(result);
+      this.#tell("result", { ...result, blob });
+      return result;
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.code !== "engine/cancelled" && error.code !== "engine/freed") {
+        if (this.#last === call) this.#view.fail(error, error.code === "engine/internal");
+        this.#tell("error", error);
+      }
+      throw error;
+    }
+  }
+
+  /** Classifies what the reader chose, instead of what was chosen before. */
+  #choose(blob) {
+    this.#choice?.abort();
+    this.#choice = new AbortController();
+    this.#quietly(this.classify(blob, { signal: this.#choice.signal }));
+  }
+
+  /** Loads the model for this time on the page. */
+  #begin() {
+    const stop = new AbortController();
+    const onProgress = (event) => {
+      if (stop.signal.aborted) return;
+      this.#view.loading(event);
+      this.#tell("progress", event);
+    };
+    this.#view.fail(null);
+    this.#view.loading({});
+    this.#view.reserve(this.labels.length);
+    const lens = PromptLens.load({ model: this.model, device: this.device, onProgress, signal: stop.signal });
+    this.#engine = { stop, lens };
+    lens.then(
+      (loaded) => {
+        if (stop.signal.aborted) return;
+        this.#view.loading(null);
+        this.#tell("ready", { info: loaded.info });
+      },
+      (error) => {
+        if (stop.signal.aborted) return;
+        this.#view.loading(null);
+        this.#view.fail(error, true);
+        this.#tell("error", error);
+      },
+    );
+  }
+
+  /** Ends the worker, and with it everything on the GPU. */
+  #end() {
+    const engine = this.#engine;
+    this.#engine = null;
+    this.#classes = null;
+    engine?.stop.abort();
+    engine?.lens.then(
+      (lens) => lens.free(),
+      () => {},
+    );
+  }
+
+  /** The class list as the attributes have it, computed once. */
+  #names() {
+    if (!this.#classes) {
+      const made = this.ready.then((lens) => lens.classes(this.labels, { templates: list(this.template) }));
+      // A list that cannot be used is tried again when it is asked for again.
+      made.catch(() => {
+        if (this.#classes === made) this.#classes = null;
+      });
+      this.#classes = made;
+    }
+    return this.#classes;
+  }
+
+  #apply() {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    if (!this.isConnected) return;
+    const touches = (some) => [...changed].some((name) => some.has(name));
+    if (touches(ENGINE)) {
+      this.#end();
+      this.#begin();
+    } else if (touches(CLASSES)) {
+      this.#classes?.then(
+        (classes) => classes.free(),
+        () => {},
+      );
+      this.#classes = null;
+      this.#view.reserve(this.labels.length);
+    }
+    if (this.#photo) this.#choose(this.#photo);
+  }
+
+  #speak() {
+    this.#view.speak(words(this.getAttribute("lang") ?? this.closest("[lang]")?.lang ?? ""));
+    this.#view.open.hidden = !this.camera || !Camera.possible || !this.#view.video.hidden;
+  }
+
+  async #open() {
+    try {
+      await this.#camera.start();
+    } catch (error) {
+      this.#view.fail(error);
+      this.#tell("error", error);
+      return;
+    }
+    // The element may have left while the reader was asked.
+    if (!this.isConnected) this.#camera.stop();
+    else this.#filming(true);
+  }
+
+  async #shoot() {
+    const photo = await this.#camera.photo();
+    this.#close();
+    this.#choose(photo);
+  }
+
+  #close() {
+    this.#camera.stop();
+    this.#filming(false);
+  }
+
+  #filming(is) {
+    const { video, drop, open, shoot, close } = this.#view;
+    video.hidden = !is;
+    drop.hidden = is;
+    shoot.hidden = !is;
+    close.hidden = !is;
+    open.hidden = is || !this.camera || !Camera.possible;
+    if (is) shoot.focus();
+  }
+
+  /** What a button began has told its error by an event; nobody waits for the promise. */
+  #quietly(promise) {
+    promise.catch(() => {});
+  }
+
+  #tell(type, detail) {
+    // As of images and scripts, an error does not bubble: it is no error of the page.
+    const up = type !== "error";
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: up, composed: up }));
+  }
+}
+
+/** A list of texts: a JSON array, or texts between `separator`. */
+function list(text, separator) {
+  if (!text) return [];
+  if (text.trimStart().startsWith("[")) {
+    try {
+      const parsed = JSON.parse(text);
+      if (Array.isArray(parsed)) return parsed.map(String);
+    } catch {
+      // Then the bracket belongs to a name.
+    }
+  }
+  const items = separator ? text.split(separator).map((item) => item.trim()) : [text];
+  return items.filter(Boolean);
+}
+
+function asError(thrown) {
+  if (thrown instanceof PromptLensError) return thrown;
+  const { code, message } = errorBody(thrown);
+  return new PromptLensError(code, message);
+}
+
+/**
+ * Makes the element known to the page, once.
+ *
+ * @param {string} [name]
+ */
+export function register(name = "prompt-lens") {
+  if (!globalThis.customElements || customElements.get(name)) return;
+  // A class belongs to one name; another name gets a class of its own.
+  const taken = customElements.getName?.(PromptLensElement);
+  customElements.define(name, taken ? class extends PromptLensElement {} : PromptLensElement);
+}

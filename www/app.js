@@ -2,18 +2,21 @@ import { PromptLens } from "./pkg/index.js";
 import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
 import { integer, wholePercent } from "./ui/format.js";
+import { addCards, clearCards, focusCard, rearrange, removeCard } from "./ui/gallery.js";
 import { verdictText } from "./ui/gauge.js";
 import { language, languages, onLanguage, preferred, setLanguage, t } from "./ui/i18n.js";
 import * as names from "./ui/names.js";
+import { keepOffline } from "./ui/offline.js";
+import { onPermalink, restore } from "./ui/permalink.js";
 import { onPhotos } from "./ui/photos.js";
 import * as reject from "./ui/reject.js";
 import { modelLabels, readSettings } from "./ui/settings.js";
+import { showSamples } from "./ui/sources.js";
 import * as status from "./ui/status.js";
 import { onToolbar, showRun } from "./ui/toolbar.js";
 import { getTune, onTune } from "./ui/tune.js";
 
 const settings = readSettings(location.search);
-const list = document.getElementById("cards");
 const empty = document.getElementById("empty");
 const clear = document.getElementById("clear");
 const count = document.getElementById("results-count");
@@ -126,6 +129,7 @@ async function answer(signal) {
     await answerOne(card, signal);
     if (signal.aborted) return;
     render();
+    rearrange();
   }
   answering = null;
   render();
@@ -189,13 +193,20 @@ function render() {
 }
 
 function addPhotos(files) {
-  const added = files.map((file) => new Card(file, removePhoto));
+  if (files.length === 0) return;
+  const added = files.map((file) => new Card(file, { remove: removePhoto, explain }));
   for (const card of added) {
     cards.add(card);
     open.add(card);
   }
-  list.prepend(...added.map((card) => card.element));
+  addCards(added);
   go();
+}
+
+/** Where the names are on a photo, for the settings that it was answered with. */
+async function explain(card, method) {
+  const { heatmap } = await classes.classify(card.file, { ...options(), heatmap: method, signal: run.signal });
+  return heatmap;
 }
 
 /** Works on the photos that are open. */
@@ -215,19 +226,21 @@ function stop() {
 }
 
 function removePhoto(card) {
-  const next = card.element.nextElementSibling ?? card.element.previousElementSibling;
   card.remove();
+  const next = removeCard(card);
   cards.delete(card);
   open.delete(card);
   if (current?.card === card) current.call.abort();
   if (open.size === 0) stopped = false;
   render();
-  (next?.querySelector(".remove") ?? chooser).focus();
+  if (next) focusCard(next);
+  else chooser.focus();
   announce(t("photos.removed", { name: card.name }));
 }
 
 clear.addEventListener("click", () => {
   for (const card of cards) card.remove();
+  clearCards();
   cards.clear();
   open.clear();
   stopped = false;
@@ -267,6 +280,15 @@ await setLanguage(preferred(location.search), { remember: false });
 onPhotos(addPhotos);
 names.onEdit(invalidate, () => void useNames());
 onTune(useOptions);
+onPermalink(() => ({
+  labels: names.getNames(),
+  template: names.getTemplate(),
+  tune: getTune(),
+  ood: reject.getScore(),
+  model: settings.model,
+  device: settings.device,
+  language: language(),
+}));
 onToolbar({ stop, go, collect });
 reject.onReject({
   files: () => [...cards].map((card) => card.file),
@@ -287,6 +309,9 @@ status.onRetry(async (device = settings.device) => {
   await useNames();
 });
 
+restore(location.search);
+showSamples();
+await keepOffline();
 await Promise.all([
   modelLabels(settings.model).then((own) => names.setNames(settings.labels ?? own, own)),
   load(settings.device),

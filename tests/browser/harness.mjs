@@ -52,15 +52,19 @@ const WEBGPU = [
   "--ignore-gpu-blocklist",
 ];
 
-/** A Chromium with an empty profile; `webgpu: false` gives one that offers no adapter. */
-export async function openBrowser({ webgpu = true, ...context } = {}) {
+/**
+ * A Chromium with an empty profile; `webgpu: false` gives one that offers no adapter. Service workers
+ * are kept out unless a test is about them: they would answer requests that a test wants to see.
+ */
+export async function openBrowser({ webgpu = true, args = [], ...context } = {}) {
   const profile = await mkdtemp(join(tmpdir(), "promptlens-profile-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.PROMPTLENS_CHROMIUM ?? "/usr/bin/chromium",
     // The old headless shell, which playwright would ask for, has no WebGPU.
     headless: false,
-    args: webgpu ? [...ALWAYS, ...WEBGPU] : ALWAYS,
+    args: [...ALWAYS, ...(webgpu ? WEBGPU : []), ...args],
     viewport: { width: 1280, height: 900 },
+    serviceWorkers: "block",
     ...context,
   });
   browser.setDefaultTimeout(300_000);

@@ -18,7 +18,9 @@ test("every language says everything, with the same values", async () => {
   const codes = (await readdir(join(WWW, "i18n"))).map((name) => name.replace(".js", ""));
   assert.ok(codes.length >= 2);
   for (const code of codes) {
-    const messages = await language(code);
+    const all = await language(code);
+    // The engine's own sentences are English; other languages may have theirs for its codes.
+    const messages = Object.fromEntries(Object.entries(all).filter(([key]) => !key.startsWith("error.")));
     assert.deepEqual(Object.keys(messages).sort(), Object.keys(english).sort(), code);
     for (const [key, message] of Object.entries(messages)) {
       assert.ok(variants(message).every((text) => text.trim() !== ""), `${code} ${key} is empty`);

@@ -1,6 +1,7 @@
 import { announce } from "./announce.js";
 import { integer } from "./format.js";
 import { say, t } from "./i18n.js";
+import { namesFromFile, PRESETS } from "./presets.js";
 import { showProblem } from "./problem.js";
 
 const chips = document.getElementById("chips");
@@ -14,6 +15,8 @@ const count = document.getElementById("names-count");
 const clear = document.getElementById("names-clear");
 const restore = document.getElementById("names-restore");
 const template = document.getElementById("template");
+const file = document.getElementById("names-file");
+const preset = document.getElementById("preset");
 
 /** Time without typing after which an edit counts. */
 const PAUSE_MS = 500;
@@ -166,5 +169,33 @@ restore.addEventListener("click", () => {
   announce(t("names.restored", { count: own.length }));
   changed();
 });
+
+file.addEventListener("change", async () => {
+  const [chosen] = file.files;
+  file.value = "";
+  if (!chosen) return;
+  try {
+    const found = await namesFromFile(chosen);
+    if (found.length === 0) throw Object.assign(new Error("no names"), { reason: "names.file-empty" });
+    replaceNames(found);
+  } catch (error) {
+    const message = error.reason ? t(error.reason, { name: chosen.name }) : error.message;
+    showNamesError({ code: "labels/file", message });
+  }
+});
+
+preset.addEventListener("change", () => {
+  const list = PRESETS[preset.value];
+  preset.value = "";
+  if (list) replaceNames(list);
+});
+
+/** Takes another list instead of the one there is. */
+function replaceNames(list) {
+  showNamesError(null);
+  setNames(list, own);
+  announce(t("names.added", { count: list.length, name: list[0] }));
+  changed();
+}
 
 template.addEventListener("input", () => changed());

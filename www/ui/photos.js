@@ -1,10 +1,13 @@
+import { droppedFiles, onSources } from "./sources.js";
+import { onCamera } from "./camera.js";
+
 const input = document.getElementById("files");
 const drop = document.getElementById("drop");
 
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
 const isTextField = (element) => element instanceof Element && element.closest("input:not([type=file]), textarea");
 
-/** Calls `receive` with the files of every choice, drop and paste. */
+/** Calls `receive` with the files of every choice, drop, paste and other source. */
 export function onPhotos(receive) {
   input.addEventListener("change", () => {
     receive([...input.files]);
@@ -35,7 +38,7 @@ export function onPhotos(receive) {
     event.preventDefault();
     depth = 0;
     mark();
-    receive([...event.dataTransfer.files]);
+    void droppedFiles(event.dataTransfer).then(receive);
   });
 
   addEventListener("paste", (event) => {
@@ -44,4 +47,6 @@ export function onPhotos(receive) {
     event.preventDefault();
     receive(files);
   });
+  void onSources(receive);
+  onCamera(receive);
 }

@@ -10,8 +10,21 @@ export function readSettings(search) {
   return {
     device: query.get("device") ?? "auto",
     model: query.get("model") ?? "./models/mini/",
-    labels: labels === null ? null : labels.split(",").map((name) => name.trim()).filter(Boolean),
+    labels: labels === null ? null : list(labels),
   };
+}
+
+/** Names between commas, or a JSON array of them. */
+function list(text) {
+  if (text.startsWith("[")) {
+    try {
+      const names = JSON.parse(text);
+      if (Array.isArray(names)) return names.filter((name) => typeof name === "string");
+    } catch {
+      // Then the bracket belongs to a name.
+    }
+  }
+  return text.split(",").map((name) => name.trim()).filter(Boolean);
 }
 
 /** The class names that a model folder offers in its `labels.json`, or none. */

@@ -1,6 +1,7 @@
 import { announce } from "./announce.js";
 import { megabytes } from "./format.js";
 import { known, onLanguage, plain, say, t } from "./i18n.js";
+import { showProblem } from "./problem.js";
 
 const section = document.getElementById("status");
 const text = document.getElementById("status-text");
@@ -73,15 +74,19 @@ function describe() {
 
 onLanguage(() => {
   if (section.dataset.state === "ready") describe();
+  if (section.dataset.state === "failed") showProblem(document.getElementById("status-error-text"), failure);
 });
+
+/** Why there is no model. @type {{code?: string, message: string} | null} */
+let failure = null;
 
 /** Loading failed, or the engine stopped. */
 export function showFailure(error) {
   setState("failed");
+  failure = error;
   say(text, "status.failed");
   plain(detail);
-  document.getElementById("status-error-message").textContent = error.message;
-  document.getElementById("status-error-code").textContent = error.code ?? "";
+  showProblem(document.getElementById("status-error-text"), error);
   useCpu.hidden = !error.code?.startsWith("gpu/");
   problem.focus();
 }

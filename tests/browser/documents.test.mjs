@@ -1,0 +1,50 @@
+// What the documents say: the codes, the reference, and README's own snippets, run as written.
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { DIST, openBrowser, openSite } from "./harness.mjs";
+import { reference } from "./reference.mjs";
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const text = (path) => readFile(join(ROOT, path), "utf8");
+const block = (markdown, language, part) =>
+  [...markdown.matchAll(/```(\w+)\n([\s\S]*?)```/g)].find(([, name, code]) => name === language && code.includes(part))[2];
+
+test("every error code is explained", async () => {
+  const codes = [...(await text("src/error.rs")).matchAll(/=> "([a-z]+\/[a-z-]+)"/g)].map(([, code]) => code);
+  assert.ok(codes.length > 30);
+  const explained = await text("docs/troubleshooting.md");
+  assert.deepEqual(codes.filter((code) => !explained.includes(`\`${code}\``)), []);
+});
+
+test("the API reference is that of the types", async () => {
+  assert.equal(await text("docs/api.md"), await reference());
+});
+
+test("README's snippets work as they are written", { timeout: 900_000 }, async () => {
+  const readme = await text("README.md");
+  const site = await openSite({ "": DIST });
+  const { page, close } = await openBrowser({ webgpu: false });
+  try {
+    const complaints = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    await writeFile(join(site.folder, "embed.html"), `<!doctype html><title>Embed</title>\n${block(readme, "html", "prompt-lens")}`);
+    await page.goto(`${site.url}embed.html`);
+    await page.setInputFiles("prompt-lens input[type=file]", join(DIST, "samples/ship.jpg"));
+    await page.waitForFunction(() => document.querySelector("prompt-lens").result !== null);
+    assert.equal(await page.locator("prompt-lens li").count(), 4);
+
+    const code = block(readme, "js", "PromptLens.load");
+    await writeFile(join(site.folder, "ten.js"), `const file = await (await fetch("samples/ship.jpg")).blob();\n${code}\nwindow.done = [info(lens), image.length, text.length];\nfunction info({ info }) { return info.device.kind; }\n`);
+    await writeFile(join(site.folder, "ten.html"), '<!doctype html><title>Ten</title><script type="module" src="ten.js"></script>');
+    await page.goto(`${site.url}ten.html`);
+    await page.waitForFunction(() => window.done);
+    assert.deepEqual(await page.evaluate(() => window.done), ["cpu", 512, 512]);
+    assert.deepEqual(complaints, []);
+  } finally {
+    await close();
+    await site.close();
+  }
+});

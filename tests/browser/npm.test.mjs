@@ -1,0 +1,135 @@
+// The npm package: what is in it, its types, and a Vite project that uses it.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { DIST, openBrowser, openSite } from "./harness.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const PKG = resolve(here, "../../pkg");
+const run = (command, args, cwd) => promisify(execFile)(command, args, { cwd, maxBuffer: 1 << 26 });
+const tool = (name, path) => join(here, "node_modules", name, path);
+
+describe("npm package", { timeout: 900_000 }, () => {
+  let folder;
+  let tarball;
+  let files;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "promptlens-npm-"));
+    // The engine of the built site, so that what is packed is what was tested.
+    const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], PKG);
+    const [packed] = JSON.parse(stdout.slice(stdout.indexOf("[\n") >= 0 ? stdout.indexOf("[\n") : stdout.indexOf("[")));
+    tarball = join(folder, packed.filename);
+    files = packed.files.map(({ path }) => path).sort();
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  test("holds what is needed and nothing else", async () => {
+    const sources = (await readdir(PKG, { recursive: true })).filter((path) => path.endsWith(".js")).map((path) => path.replaceAll("\\", "/"));
+    const expected = [
+      "LICENSE",
+      "LICENSE-APACHE",
+      "LICENSE-MIT",
+      "README.md",
+      "element.d.ts",
+      "index.d.ts",
+      "integrity.json",
+      "package.json",
+      "promptlens_bg.wasm",
+      ...sources,
+    ].sort();
+    assert.deepEqual(files, expected);
+  });
+
+  test("every module imports only what is packed", async () => {
+    for (const path of files.filter((name) => name.endsWith(".js"))) {
+      const text = await readFile(join(PKG, path), "utf8");
+      for (const [, target] of text.matchAll(/(?:from|import|import\()\s*"(\.[^"]+)"/g)) {
+        const wanted = join(dirname(path), target).replaceAll("\\", "/");
+        assert.ok(files.includes(wanted), `${path} imports ${target}`);
+      }
+    }
+  });
+
+  test("the types describe the package as it is used", async () => {
+    const project = join(folder, "types");
+    await mkdir(project);
+    await run("npm", ["init", "-y"], project);
+    await run("npm", ["install", tarball, "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], project);
+    const compile = async (name, text) => {
+      await writeFile(join(project, name), text);
+      const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom", "--types", "", name];
+      return run(process.execPath, [tool("typescript", "bin/tsc"), ...options], project).then(
+        () => "",
+        ({ stdout }) => stdout,
+      );
+    };
+    const good = `
+      import { PromptLens, PromptLensError, type Result } from "promptlens";
+      import "promptlens/element";
+      const lens = await PromptLens.load({ model: "./models/mini/", device: "auto" });
+      const classes = await lens.classes(["cat"], { templates: ["a photo of a {}."] });
+      const result: Result = await classes.classify(new Blob(), { tune: "tpt", views: 16, heatmap: "regions" });
+      const share: number | undefined = result.heatmap?.maps[0]?.values[0];
+      const widget = document.querySelector("prompt-lens")!;
+      widget.labels = ["cat", "dog"];
+      widget.addEventListener("result", ({ detail }) => console.log(detail.predictions, detail.blob.size, share));
+      widget.addEventListener("error", ({ detail }: CustomEvent<PromptLensError>) => console.log(detail.code));
+      await widget.classify(new Blob());
+      export {};
+    `;
+    assert.equal(await compile("good.mts", good), "");
+    const bad = 'import { PromptLens } from "promptlens"; const lens = await PromptLens.load({ model: "./m/", devise: "cpu" }); export {};';
+    assert.match(await compile("bad.mts", bad), /devise/);
+  });
+
+  test("a Vite project installs it, builds, and classifies", async () => {
+    const project = join(folder, "vite");
+    await mkdir(join(project, "src"), { recursive: true });
+    await writeFile(join(project, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
+    await run("npm", ["install", tarball, "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], project);
+    await writeFile(
+      join(project, "index.html"),
+      '<!doctype html><html lang="en"><head><title>App</title><link rel="icon" href="data:,"></head><body><prompt-lens labels="ship,dog,sunflowers" device="cpu" model="./models/mini/"></prompt-lens><output></output><script type="module" src="/src/main.js"></script></body></html>',
+    );
+    await writeFile(
+      join(project, "src/main.js"),
+      `import { PromptLens } from "promptlens";
+      import "promptlens/element";
+      const lens = await PromptLens.load({ model: "./models/mini/", device: "cpu" });
+      const classes = await lens.classes(["ship", "dog", "sunflowers"]);
+      const { predictions } = await classes.classify(await (await fetch("./ship.jpg")).blob());
+      document.querySelector("output").textContent = JSON.stringify(predictions);
+      lens.free();`,
+    );
+    await run(process.execPath, [tool("vite", "bin/vite.js"), "build", "--base", "./", "--logLevel", "warn"], project);
+    const assets = await readdir(join(project, "dist/assets"));
+    assert.equal(assets.filter((name) => name.endsWith(".wasm")).length, 1, assets.join());
+    assert.ok(assets.some((name) => name.startsWith("worker")), assets.join());
+    const site = await openSite({ "": join(project, "dist"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/ship.jpg") });
+    const { page, close } = await openBrowser({ webgpu: false });
+    try {
+      const complaints = [];
+      page.on("pageerror", (error) => complaints.push(error.message));
+      await page.goto(site.url);
+      await page.waitForFunction(() => document.querySelector("output").textContent !== "");
+      const direct = JSON.parse(await page.textContent("output"));
+      const inWidget = await page.evaluate(async () => {
+        const blob = await (await fetch("./ship.jpg")).blob();
+        return (await document.querySelector("prompt-lens").classify(blob)).predictions;
+      });
+      assert.deepEqual(inWidget, direct);
+      assert.equal(direct.length, 3);
+      assert.ok(Math.abs(direct.reduce((sum, { probability }) => sum + probability, 0) - 1) < 1e-5);
+      assert.deepEqual(complaints, []);
+    } finally {
+      await close();
+      await site.close();
+    }
+  });
+});

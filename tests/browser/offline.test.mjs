@@ -1,0 +1,225 @@
+// The site as an app: installable, there without a network after one visit, updated when asked, and
+// open in several tabs.
+import assert from "node:assert/strict";
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { precache, siteFiles } from "../../scripts/precache.mjs";
+import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
+
+const READY = "#status[data-state=ready]";
+const ASKED = "?device=cpu&labels=church,parachute,sunflowers";
+const PLAIN = "const FILES = {};";
+
+/** A copy of the site whose service worker knows its files, whatever built it. */
+async function openApp(options) {
+  const site = await openSite({ "": DIST }, options);
+  const worker = join(site.folder, "sw.js");
+  const source = await readFile(worker, "utf8");
+  await writeFile(worker, source.replace(/const FILES = \{[^;]*\};/, PLAIN));
+  await precache(site.folder);
+  return site;
+}
+
+/** Changes a file and publishes that as a new version. */
+async function publish(site, path, change) {
+  const file = join(site.folder, path);
+  await writeFile(file, change(await readFile(file, "utf8")));
+  const worker = join(site.folder, "sw.js");
+  await writeFile(worker, (await readFile(worker, "utf8")).replace(/const FILES = \{[^;]*\};/, PLAIN));
+  await precache(site.folder);
+}
+
+const answered = (page, count) => page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
+
+test("the build lists every file that a visit needs, and no weights to install", async () => {
+  const files = await siteFiles(DIST);
+  const shell = Object.keys(files).filter((path) => files[path][1] === "shell");
+  for (const path of ["index.html", "app.js", "i18n/zh.js", "pkg/worker.js", "pkg/promptlens.js", "manifest.webmanifest", "icons/192.png", "samples/ship.jpg"]) {
+    assert.ok(shell.includes(path), path);
+  }
+  assert.deepEqual(shell.filter((path) => /safetensors|\.wasm$|^models\//.test(path)), []);
+  assert.equal(files["models/mini/model.safetensors"][1], "later");
+  assert.equal(files["pkg/promptlens_bg.wasm"][1], "later");
+  assert.ok(!("sw.js" in files));
+});
+
+test("the manifest makes it installable", async () => {
+  const manifest = JSON.parse(await readFile(join(DIST, "manifest.webmanifest"), "utf8"));
+  const size = async (src) => {
+    const bytes = await readFile(join(DIST, src));
+    assert.equal(bytes.toString("latin1", 1, 4), "PNG", src);
+    return `${bytes.readUInt32BE(16)}x${bytes.readUInt32BE(20)}`;
+  };
+  for (const field of ["name", "short_name", "id", "start_url", "scope", "display", "theme_color", "background_color", "description", "lang"]) assert.ok(manifest[field], field);
+  for (const picture of [...manifest.icons, ...manifest.screenshots].filter(({ type }) => type === "image/png")) {
+    assert.equal(await size(picture.src), picture.sizes, picture.src);
+  }
+  const sizes = manifest.icons.map(({ sizes: each, purpose }) => [each, purpose]);
+  for (const want of [["192x192", undefined], ["512x512", undefined], ["512x512", "maskable"]]) {
+    assert.ok(sizes.some((each) => each[0] === want[0] && each[1] === want[1]), want.join());
+  }
+  assert.deepEqual(new Set(manifest.screenshots.map(({ form_factor: form }) => form)), new Set(["wide", "narrow"]));
+  assert.equal(manifest.share_target.method, "POST");
+  assert.ok(manifest.file_handlers[0].accept["image/jpeg"].includes(".jpg"));
+});
+
+describe("offline", { timeout: 900_000 }, () => {
+  let site;
+  let session;
+  let page;
+
+  before(async () => {
+    site = await openApp({ base: "/app/" });
+    session = await openBrowser({ webgpu: false, serviceWorkers: "allow", locale: "en-US", reducedMotion: "reduce" });
+    page = session.page;
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  test("Chromium finds nothing that is in the way of installing", async () => {
+    await page.goto(`${site.url}${ASKED}`);
+    await page.waitForSelector(READY);
+    const devtools = await session.browser.newCDPSession(page);
+    const { installabilityErrors } = await devtools.send("Page.getInstallabilityErrors");
+    // A test's profile has no window to install into.
+    assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== "in-incognito"), []);
+    const { errors } = await devtools.send("Page.getAppManifest");
+    assert.deepEqual(errors, []);
+  });
+
+  test("after one visit everything works without a network", async () => {
+    const kept = await page.evaluate(async () => {
+      const cache = await caches.open("promptlens-files");
+      return (await cache.keys()).map(({ url }) => new URL(url).pathname);
+    });
+    assert.ok(kept.includes("/app/models/mini/model.safetensors"), "the weights were not kept");
+    assert.ok(kept.includes("/app/pkg/promptlens_bg.wasm"), "the engine was not kept");
+    const online = await classify();
+
+    await session.browser.setOffline(true);
+    await site.close();
+    await page.reload();
+    await page.waitForSelector(READY);
+    assert.deepEqual(await classify(), online);
+    assert.ok(await page.locator("#network").isVisible());
+    // Tuning, another language, a heat map.
+    await page.click("#tune > summary");
+    await page.check("input[name=tune][value=tpt]");
+    await page.check("input[name=views][value='16']");
+    await page.waitForSelector(".tuned-sentence");
+    await page.selectOption("#language", "zh");
+    await page.waitForFunction(() => document.documentElement.lang === "zh-Hans");
+    await page.click(".where");
+    await page.waitForSelector(".heat-map:not([hidden])");
+    await page.selectOption("#language", "en");
+
+    async function classify() {
+      await page.click("[data-sample=parachute]");
+      await answered(page, 1);
+      return page.locator(".bar-value").allTextContents();
+    }
+  });
+});
+
+describe("app", { timeout: 900_000 }, () => {
+  let site;
+  let session;
+  let page;
+
+  before(async () => {
+    site = await openApp();
+    session = await openBrowser({ webgpu: false, serviceWorkers: "allow", locale: "en-US", reducedMotion: "reduce" });
+    page = session.page;
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  test("a photo that another app shares arrives once", async () => {
+    await page.goto(`${site.url}${ASKED}`);
+    await page.waitForSelector(READY);
+    // The system posts a form to the share target; a page beside the app does the same here.
+    await writeFile(join(site.folder, "sharing.html"), '<!doctype html><form action="share" method="post" enctype="multipart/form-data"><input type="file" name="photos" multiple></form>');
+    await page.goto(`${site.url}sharing.html`);
+    await page.setInputFiles("input", [join(DIST, "samples/ship.jpg"), join(DIST, "samples/church.jpg")]);
+    await page.evaluate(() => document.forms[0].submit());
+    await page.waitForURL(/shared/);
+    await page.waitForSelector(".card");
+    assert.deepEqual((await page.locator(".card .file").allTextContents()).sort(), ["church.jpg", "ship.jpg"]);
+    await page.reload();
+    await page.waitForSelector(READY);
+    assert.equal(await page.locator(".card").count(), 0);
+  });
+
+  test("a file of the file manager is opened", async () => {
+    const seen = await page.evaluate(async () => {
+      const { onSources } = await import("./ui/sources.js");
+      let consumer;
+      Object.defineProperty(window, "launchQueue", { configurable: true, value: { setConsumer: (take) => (consumer = take) } });
+      const got = [];
+      await onSources((files) => got.push(...files.map(({ name }) => name)));
+      await consumer({ files: [{ getFile: async () => new File(["x"], "opened.png") }] });
+      return got;
+    });
+    assert.deepEqual(seen, ["opened.png"]);
+  });
+
+  test("a new version waits until it is wanted, keeps the weights, and tells the other tab", async () => {
+    const second = await session.browser.newPage();
+    await second.goto(`${site.url}${ASKED}`);
+    await second.waitForSelector(READY);
+    await page.goto(`${site.url}${ASKED}`);
+    await page.waitForSelector(READY);
+    await publish(site, "index.html", (text) => text.replace("<h1>promptlens</h1>", "<h1>promptlens 2</h1>"));
+
+    const requests = recordRequests(session.browser);
+    await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+    await page.waitForSelector("#notice:not([hidden])");
+    assert.equal(await page.textContent("h1"), "promptlens");
+    await page.reload();
+    await page.waitForSelector(READY);
+    assert.equal(await page.textContent("h1"), "promptlens", "a reload mixed two versions");
+    await page.waitForSelector("#notice:not([hidden])");
+    await Promise.all([page.waitForEvent("load"), page.click("#update")]);
+    await page.waitForSelector(READY);
+    assert.equal(await page.textContent("h1"), "promptlens 2");
+    await second.waitForSelector("#notice:not([hidden])");
+    assert.match(await second.textContent("#notice-text"), /another tab/);
+    // The tab that was not asked still answers.
+    await second.click("[data-sample=ship]");
+    await answered(second, 1);
+    const kept = await page.evaluate(async () => {
+      const cache = await caches.open("promptlens-files");
+      return (await cache.keys()).filter(({ url }) => url.includes("index.html")).length;
+    });
+    assert.equal(kept, 1, "old versions stay behind");
+    // What did not change is not fetched again.
+    const fetched = requests.map((url) => new URL(url).pathname).filter((path) => path.endsWith("model.safetensors"));
+    const network = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ transferSize }) => transferSize > 0).map(({ name }) => name));
+    assert.deepEqual(network, [], `${fetched.length} requests for the weights`);
+    await second.close();
+  });
+
+  test("a file of another version is never kept", async () => {
+    const other = await openApp();
+    try {
+      // The host is in the middle of publishing: one file is ahead of the service worker's list.
+      await cp(join(other.folder, "app.js"), join(other.folder, "app.old"));
+      await writeFile(join(other.folder, "app.js"), `${await readFile(join(other.folder, "app.js"), "utf8")}\n`);
+      await page.goto(`${other.url}${ASKED}`);
+      await page.waitForSelector(READY);
+      const state = await page.evaluate(async () => {
+        const registration = await navigator.serviceWorker.getRegistration();
+        const cache = await caches.open("promptlens-files");
+        return { active: Boolean(registration?.active), kept: (await cache.keys()).filter(({ url }) => url.includes("/app.js")).length };
+      });
+      assert.deepEqual(state, { active: false, kept: 0 });
+    } finally {
+      await other.close();
+    }
+  });
+});

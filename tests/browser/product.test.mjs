@@ -1,0 +1,300 @@
+// The page as people meet it: by keyboard alone, with hundreds of photos, by link, by every source.
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { DIST, openBrowser, openSite, OUT, recordRequests } from "./harness.mjs";
+
+const READY = "#status[data-state=ready]";
+const LABELS = ["church", "parachute", "sunflowers", "ship"];
+const sample = (name) => join(DIST, `samples/${name}.jpg`);
+
+describe("product", { timeout: 900_000 }, () => {
+  let site;
+  let session;
+  let page;
+
+  const visit = async (query = `?device=cpu&labels=${LABELS.join()}`) => {
+    await page.goto(`${site.url}${query}`);
+    await page.waitForSelector(READY);
+  };
+  const done = (count) => page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
+
+  before(async () => {
+    site = await openSite({ "": DIST });
+    session = await openBrowser({
+      webgpu: false,
+      locale: "en-US",
+      reducedMotion: "reduce",
+      permissions: ["clipboard-read", "clipboard-write", "camera"],
+      args: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+    });
+    page = session.page;
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  test("the shell is painted before any engine is there, and nothing moves when results come", async () => {
+    await page.addInitScript(() => {
+      window.shifts = [];
+      new PerformanceObserver((entries) => {
+        for (const entry of entries.getEntries()) {
+          if (!entry.hadRecentInput) window.shifts.push([entry.value, entry.sources.map(({ node }) => node?.id || node?.className || node?.nodeName)]);
+        }
+      }).observe({ type: "layout-shift", buffered: true });
+      window.tasks = [];
+      new PerformanceObserver((entries) => {
+        for (const entry of entries.getEntries()) window.tasks.push([entry.startTime, entry.duration]);
+      }).observe({ type: "longtask", buffered: true });
+    });
+    await visit();
+    const paint = await page.evaluate(() => {
+      const first = performance.getEntriesByName("first-contentful-paint")[0].startTime;
+      return { first, wasm: performance.getEntriesByType("resource").filter(({ name }) => name.endsWith(".wasm")).map(({ startTime }) => startTime) };
+    });
+    assert.ok(paint.first > 0);
+    assert.deepEqual(paint.wasm, [], "the page itself loads the engine");
+
+    await page.setInputFiles("#files", [sample("ship"), sample("church")]);
+    await page.waitForSelector(".card");
+    await page.waitForTimeout(600);
+    await page.evaluate(() => {
+      window.shifts.length = 0;
+      window.from = performance.now();
+    });
+    await page.locator("#template").fill("a picture of a {}.");
+    await page.waitForFunction(() => document.querySelectorAll(".card[data-state=waiting]").length > 0);
+    await done(2);
+    await page.waitForTimeout(300);
+    const { shifts, tasks } = await page.evaluate(() => ({ shifts: window.shifts, tasks: window.tasks.filter(([start]) => start > window.from) }));
+    assert.deepEqual(shifts, []);
+    // A long task is one of 50 ms or more.
+    assert.deepEqual(tasks, []);
+  });
+
+  test("the whole way by keyboard alone", async () => {
+    await visit("?device=cpu&labels=cat");
+    const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.dataset.sample || document.activeElement.className);
+    const tabTo = async (wanted) => {
+      for (let i = 0; i < 80; i += 1) {
+        if ((await focused()).split(" ").includes(wanted)) return;
+        await page.keyboard.press("Tab");
+      }
+      assert.fail(`Tab never reaches ${wanted}`);
+    };
+    await tabTo("name-input");
+    await page.keyboard.type("ship");
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("sunflowers");
+    await page.keyboard.press("Enter");
+    assert.deepEqual(await page.locator(".chip-name").allTextContents(), ["cat", "ship", "sunflowers"]);
+    // From the top again, as after loading.
+    await page.evaluate(() => document.activeElement.blur());
+    await tabTo("ship");
+    await page.keyboard.press("Enter");
+    await done(1);
+    await tabTo("where");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".heat-map:not([hidden])");
+    await tabTo("heat-label");
+    await page.keyboard.press("ArrowDown");
+    await tabTo("save-json").catch(async () => {
+      await page.evaluate(() => document.activeElement.blur());
+      await tabTo("save-json");
+    });
+    const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+    const { settings, results } = JSON.parse(await readFile(await download.path(), "utf8"));
+    assert.deepEqual(settings.labels, ["cat", "ship", "sunflowers"]);
+    assert.equal(results.length, 1);
+    await tabTo("remove");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.locator(".card").count(), 0);
+    assert.equal(await focused(), "files");
+  });
+
+  test("names come from lists, files and ready lists", async () => {
+    await visit();
+    const load = (name, text) => page.setInputFiles("#names-file", { name, mimeType: "text/plain", buffer: Buffer.from(text) });
+    const names = () => page.locator(".chip-name").allTextContents();
+    await load("names.txt", "\uFEFFcat\r\n\n dog \ncat\n");
+    await page.waitForFunction(() => document.querySelectorAll(".chip").length === 2);
+    assert.deepEqual(await names(), ["cat", "dog"]);
+    await load("names.csv", 'label,count\n"hat, red",3\n"a ""quoted"" one",4\nplain,5\n');
+    await page.waitForFunction(() => document.querySelectorAll(".chip").length === 3);
+    assert.deepEqual(await names(), ["hat, red", 'a "quoted" one', "plain"]);
+    await load("names.json", '[{"label":"<b>one</b>"},"two",{"name":"three"},4]');
+    await page.waitForFunction(() => document.querySelector(".chip-name").textContent === "<b>one</b>");
+    assert.deepEqual(await names(), ["<b>one</b>", "two", "three"]);
+    for (const [name, text, pattern] of [
+      ["broken.json", "[1,", /not valid JSON/],
+      ["none.txt", " \n ", /holds no names/],
+      ["large.txt", "x".repeat(1024 * 1024 + 1), /too large/],
+    ]) {
+      await load(name, text);
+      await page.waitForFunction((part) => document.querySelector("#names-error").textContent.includes(part), name);
+      assert.match(await page.textContent("#names-error"), pattern);
+    }
+    assert.deepEqual(await names(), ["<b>one</b>", "two", "three"]);
+    await page.selectOption("#preset", "flowers");
+    assert.deepEqual(await names(), ["daisy", "dandelion", "roses", "sunflowers", "tulips"]);
+    assert.ok(await page.locator("#names-error").isHidden());
+  });
+
+  test("a link holds every setting and no photo", async () => {
+    await visit();
+    await page.fill("#template", "a drawing of a {}, small");
+    await page.locator("#name-input").fill("");
+    await page.click("#names-mode");
+    await page.fill("#names-area", "church, old\nship\n<b>&amp;=?#");
+    await page.click("#tune > summary");
+    await page.check("input[name=tune][value=difftpt-lite]");
+    await page.check("input[name=views][value='16']");
+    await page.fill("#tune-steps", "2");
+    await page.fill("#tune-seed", "7");
+    await page.locator("#tune-seed").blur();
+    await page.click("#reject > summary");
+    await page.selectOption("#score", "energy");
+    await page.click("[data-sample=ship]");
+    await done(1);
+    const before = await page.locator(".after .bar-value").allTextContents();
+    await page.click("#permalink");
+    await page.waitForFunction(() => document.getElementById("permalink").textContent === "Copied");
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(await page.evaluate(() => location.href), link);
+    assert.ok(!/blob|data:|ship\.jpg/.test(link) && link.length < 1000, link);
+
+    await page.goto("about:blank");
+    await page.goto(link);
+    await page.waitForSelector(READY);
+    assert.equal(await page.locator(".card").count(), 0);
+    assert.deepEqual(await page.locator(".chip-name").allTextContents(), ["church, old", "ship", "<b>&amp;=?#"]);
+    assert.equal(await page.inputValue("#template"), "a drawing of a {}, small");
+    assert.equal(await page.inputValue("#score"), "energy");
+    assert.match(await page.textContent("#tune-state"), /^DiffTPT-lite, 16 views$/);
+    assert.deepEqual([await page.inputValue("#tune-steps"), await page.inputValue("#tune-seed")], ["2", "7"]);
+    await page.click("[data-sample=ship]");
+    await done(1);
+    assert.deepEqual(await page.locator(".after .bar-value").allTextContents(), before);
+  });
+
+  test("a link that is damaged or hostile changes nothing", async () => {
+    await visit("?device=cpu&labels=%5Bcat,dog&tune=everything&views=1e9&steps=-4&seed=x&ood=%3Cscript%3E&lang=xx");
+    assert.deepEqual(await page.locator(".chip-name").allTextContents(), ["[cat", "dog"]);
+    assert.equal(await page.textContent("#tune-state"), "off");
+    assert.equal(await page.inputValue("#score"), "mcm");
+    assert.equal(await page.getAttribute("html", "lang"), "en");
+  });
+
+  test("the camera and a folder give photos", async () => {
+    await visit();
+    await page.click("#camera");
+    await page.waitForSelector("#camera-shoot:not([disabled])");
+    await page.click("#camera-shoot");
+    await done(1);
+    assert.equal(await page.textContent(".card .file"), "camera.jpg");
+    assert.equal(await page.evaluate(() => document.getElementById("camera-video").srcObject), null);
+    const folder = await openSite({ "a/ship.jpg": sample("ship"), "b/church.jpg": sample("church"), "b/notes.txt": join(DIST, "index.html") });
+    await page.setInputFiles("#folder", folder.folder);
+    await done(3);
+    assert.deepEqual((await page.locator(".card .file").allTextContents()).slice(0, 2).sort(), ["church.jpg", "ship.jpg"]);
+    await folder.close();
+  });
+
+  test("where a name is: drawn over the photo, for each name, in two ways", async () => {
+    await visit();
+    await page.click("[data-sample=sunflower]");
+    await done(1);
+    assert.ok(await page.locator(".heat-map").isHidden());
+    await page.click(".where");
+    await page.waitForSelector(".heat-map:not([hidden])");
+    const pixels = () => page.evaluate(() => {
+      const canvas = document.querySelector(".heat-map");
+      return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 3);
+    });
+    const first = await pixels();
+    assert.equal(first.length, 64);
+    assert.ok(new Set(first).size > 8, "the map is flat");
+    assert.deepEqual([Math.min(...first), Math.max(...first)], [0, 255]);
+    const [best] = await page.locator(".bar-label").allTextContents();
+    assert.equal(await page.inputValue(".heat-label"), best);
+    assert.match(await page.getAttribute(".heat-map", "aria-label"), new RegExp(`^It looks most like ${best} (at|in|on)`));
+    await page.locator(".heat-label").selectOption({ index: 1 });
+    assert.notDeepEqual(await pixels(), first);
+    await page.selectOption(".heat-method", "regions");
+    await page.waitForFunction(() => document.querySelector(".where").getAttribute("aria-busy") === null);
+    const regions = await pixels();
+    assert.equal(regions.length, 64);
+    assert.notDeepEqual(regions, first);
+    await page.click(".where");
+    assert.ok(await page.locator(".heat-map").isHidden());
+  });
+
+  test("two hundred photos: as tiles, sorted, exported, without a long task or a request", async () => {
+    await visit();
+    const base = await readFile(sample("ship"));
+    const others = await Promise.all(["church", "parachute", "sunflower", "airplane"].map((name) => readFile(sample(name))));
+    const files = Array.from({ length: 200 }, (_, i) => ({
+      name: `photo ${i}.jpg`,
+      mimeType: "image/jpeg",
+      buffer: i % 5 === 0 ? base : others[(i % 5) - 1],
+    }));
+    files[17] = { name: "photo 17.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no photo") };
+    const requests = recordRequests(session.browser);
+    await page.evaluate(() => {
+      window.tasks.length = 0;
+    });
+    await page.setInputFiles("#files", files);
+    await page.waitForFunction(() => document.querySelectorAll(".tile").length > 10);
+    const settledAt = () => page.waitForFunction(() => document.querySelector("#run-text").textContent === "" && document.querySelector("#run-button").hidden);
+    await settledAt();
+    // Choosing hands 200 files over by the test's own protocol; from then on no task may be long.
+    const tasks = await page.evaluate(() => window.tasks.slice(1));
+    const tiles = await page.locator(".tile").count();
+    assert.ok(tiles < 120, `${tiles} tiles exist at once`);
+    assert.equal(await page.locator(".card").count(), 0);
+    assert.deepEqual(requests.filter((url) => !url.startsWith("blob:")), []);
+    assert.deepEqual(tasks, []);
+
+    await page.selectOption("#sort", "unsure");
+    const shares = await page.locator(".tile").evaluateAll((all) =>
+      all.sort((a, b) => a.ariaPosInSet - b.ariaPosInSet).filter(({ dataset }) => dataset.state === "done").map((tile) => parseInt(tile.querySelector(".tile-share").textContent, 10)),
+    );
+    assert.ok(shares.length > 5);
+    assert.deepEqual(shares, [...shares].sort((a, b) => a - b));
+
+    await page.selectOption("#sort", "name");
+    const first = page.locator(".tile[aria-posinset='1'] button");
+    assert.match(await first.getAttribute("aria-label"), /^photo 0\.jpg: /);
+    await first.focus();
+    await page.keyboard.press("End");
+    assert.match(await page.evaluate(() => document.activeElement.ariaLabel), /^photo 199\.jpg: /);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#details[open] .card");
+    assert.equal(await page.textContent("#details .file"), "photo 199.jpg");
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await page.textContent("#details .file"), "photo 198.jpg");
+    await mkdir(OUT, { recursive: true });
+    await page.screenshot({ path: join(OUT, "details.png") });
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("#details:not([open])", { state: "attached" });
+
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
+    const { results } = JSON.parse(await readFile(await download.path(), "utf8"));
+    assert.equal(results.length, 200);
+    assert.deepEqual(results.filter(({ error }) => error).map(({ file, error }) => [file, error.code]), [["photo 17.jpg", "image/unknown-format"]]);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 900 });
+        await page.waitForTimeout(300);
+        await page.screenshot({ path: join(OUT, `grid-${colorScheme}-${width}.png`) });
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)) <= 0);
+      }
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.selectOption("#view", "list");
+    assert.equal(await page.locator(".card").count(), 200);
+  });
+});

@@ -1,0 +1,90 @@
+/** The site on this device: its service worker, updates, installing, and whether there is a network. */
+import { say } from "./i18n.js";
+
+const notice = document.getElementById("notice");
+const text = document.getElementById("notice-text");
+const update = document.getElementById("update");
+const install = document.getElementById("install");
+const network = document.getElementById("network");
+
+/** Longest that loading waits for the service worker of a first visit. */
+const PATIENCE_MS = 3000;
+
+/**
+ * Starts the service worker, and settles once it sees the page's requests, so that what is loaded
+ * from then on is there offline. Settles as well where there is none.
+ */
+export async function keepOffline() {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker) return;
+  // An older version's page goes on as it is; only a page of another version needs to hear of it.
+  const known = serviceWorker.controller !== null;
+  let registration;
+  try {
+    registration = await serviceWorker.register("sw.js", { updateViaCache: "none" });
+  } catch {
+    // A browser or a host that forbids it: the site works, online.
+    return;
+  }
+  watch(registration, serviceWorker, known);
+  if (!known) await Promise.race([controlled(serviceWorker), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+}
+
+const controlled = (serviceWorker) =>
+  new Promise((resolve) => {
+    if (serviceWorker.controller) resolve();
+    else serviceWorker.addEventListener("controllerchange", resolve, { once: true });
+  });
+
+/** Offers a new version once it is there, and reloads where this tab asked for it. */
+function watch(registration, serviceWorker, known) {
+  let asked = false;
+  const offer = () => {
+    if (!registration.waiting || !serviceWorker.controller) return;
+    say(text, "offline.update");
+    notice.hidden = false;
+  };
+  offer();
+  registration.addEventListener("updatefound", () => {
+    registration.installing?.addEventListener("statechange", offer);
+  });
+  update.addEventListener("click", () => {
+    asked = true;
+    if (registration.waiting) registration.waiting.postMessage("update");
+    else location.reload();
+  });
+  serviceWorker.addEventListener("controllerchange", () => {
+    if (asked) location.reload();
+    else if (known) {
+      // Another tab has taken the new version; this one keeps its photos until it is reloaded.
+      say(text, "offline.updated");
+      notice.hidden = false;
+    }
+    known = true;
+  });
+}
+
+/** What the browser offers once a site can be installed. @type {Event & {prompt: () => Promise<unknown>} | null} */
+let offer = null;
+
+addEventListener("beforeinstallprompt", (event) => {
+  event.preventDefault();
+  offer = event;
+  install.hidden = false;
+});
+install.addEventListener("click", async () => {
+  install.hidden = true;
+  await offer?.prompt();
+  offer = null;
+});
+addEventListener("appinstalled", () => {
+  install.hidden = true;
+  void navigator.storage?.persist?.();
+});
+
+function showNetwork() {
+  network.hidden = navigator.onLine;
+}
+addEventListener("online", showNetwork);
+addEventListener("offline", showNetwork);
+showNetwork();

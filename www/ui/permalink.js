@@ -1,0 +1,79 @@
+/** The settings as an address: everything that decides an answer but the photos. */
+import { announce } from "./announce.js";
+import { say, t } from "./i18n.js";
+
+const button = document.getElementById("permalink");
+const tune = document.getElementById("tune");
+const score = document.getElementById("score");
+const template = document.getElementById("template");
+
+/** Controls of the Tune drawer, by the parameter that they stand for. */
+const STEPS = document.getElementById("tune-steps");
+const SEED = document.getElementById("tune-seed");
+
+/**
+ * Puts the settings of an address into the page's controls, before anybody listens to them. What is
+ * not understood is left at its default.
+ *
+ * @param {string} search
+ */
+export function restore(search) {
+  const query = new URLSearchParams(search);
+  const has = (name) => query.has(name) && query.get(name).length < 10_000;
+  if (has("template")) template.value = query.get("template");
+  const radio = (name) => {
+    const inputs = [...tune.querySelectorAll(`input[name="${name}"]`)];
+    const wanted = inputs.find(({ value }) => value === query.get(name));
+    if (wanted) wanted.checked = true;
+  };
+  radio("tune");
+  radio("views");
+  if (has("steps")) STEPS.value = query.get("steps");
+  if (has("seed")) SEED.value = query.get("seed");
+  const named = [...score.options].some(({ value }) => value === query.get("ood"));
+  if (has("ood") && (named || query.get("ood") === "none")) score.value = named ? query.get("ood") : "";
+  if (query.has("tune")) tune.dispatchEvent(new Event("change"));
+}
+
+/**
+ * The address that holds `settings`.
+ *
+ * @param {object} settings
+ * @param {string[]} settings.labels
+ * @param {string} settings.template
+ * @param {object} settings.tune
+ * @param {{ood: string | false}} settings.ood
+ * @param {string} settings.model
+ * @param {string} settings.device
+ * @param {string} settings.language
+ */
+export function addressOf({ labels, template: sentence, tune: how, ood, model, device, language }) {
+  const url = new URL(location.pathname, location.href);
+  const query = url.searchParams;
+  // A name may hold a comma.
+  query.set("labels", labels.some((name) => name.includes(",") || name.startsWith("[")) ? JSON.stringify(labels) : labels.join(","));
+  query.set("template", sentence);
+  for (const [name, value] of Object.entries(how)) query.set(name, String(value));
+  query.set("ood", ood.ood || "none");
+  query.set("model", model);
+  query.set("device", device);
+  query.set("lang", language);
+  return url.href;
+}
+
+/** Copies the address that `collect` gives settings for, and shows it in the browser's own bar. */
+export function onPermalink(collect) {
+  button.addEventListener("click", async () => {
+    const address = addressOf(collect());
+    history.replaceState(null, "", address);
+    try {
+      await navigator.clipboard.writeText(address);
+      say(button, "results.copied");
+      announce(t("permalink.copied"));
+    } catch {
+      say(button, "permalink.shown");
+      announce(t("permalink.shown-aloud"));
+    }
+    setTimeout(() => say(button, "permalink.copy"), 2000);
+  });
+}

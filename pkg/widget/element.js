@@ -59,6 +59,7 @@ export class PromptLensElement extends Base {
   }
 
   connectedCallback() {
+    this.#adopt();
     this.#speak();
     if (!this.#engine) this.#begin();
   }
@@ -248,6 +249,16 @@ export class PromptLensElement extends Base {
       this.#classes = made;
     }
     return this.#classes;
+  }
+
+  /** Takes over properties that a page set before this class was there. */
+  #adopt() {
+    for (const name of ATTRIBUTES) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
   }
 
   #apply() {

@@ -1,5 +1,5 @@
 /** The widget's inside: what is in its shadow, and how results are shown there. It decides nothing. */
-import { drawHeatmap, middleSquare } from "./heatmap.js";
+import { drawHeatmap, middleSquare } from "../heatmap.js";
 import { style } from "./style.js";
 
 /** Bars shown. */

@@ -37,6 +37,7 @@ describe("npm package", { timeout: 900_000 }, () => {
       "LICENSE-MIT",
       "README.md",
       "element.d.ts",
+      "heatmap.d.ts",
       "index.d.ts",
       "integrity.json",
       "package.json",

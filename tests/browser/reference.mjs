@@ -14,6 +14,7 @@ const TARGET = join(ROOT, "docs/api.md");
 const SOURCES = [
   ["pkg/index.d.ts", "promptlens", "The engine and its answers."],
   ["pkg/element.d.ts", "promptlens/element", "The element `<prompt-lens>`, which importing this registers."],
+  ["pkg/heatmap.d.ts", "promptlens/heatmap", "Drawing a heat map."],
 ];
 
 /** What stands in the JSDoc of a node, as Markdown; `{@link x}` becomes code. */
@@ -55,7 +56,8 @@ function entry(node, source) {
   const lines = [`### ${name}`, "", ...(base ? [`*${base}*`, ""] : [])];
   const text = described(node);
   if (text) lines.push(text, "");
-  if (ts.isTypeAliasDeclaration(node)) lines.push("```ts", `type ${name} = ${node.type.getText(source)}`, "```", "");
+  if (ts.isFunctionDeclaration(node)) lines.push("```ts", signature(node, source).replace(/^export /, ""), "```", "");
+  else if (ts.isTypeAliasDeclaration(node)) lines.push("```ts", `type ${name} = ${node.type.getText(source)}`, "```", "");
   else lines.push(...members(node, source));
   return lines;
 }

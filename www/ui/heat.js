@@ -1,6 +1,6 @@
 /** Where the names are on a photo, drawn over its preview when the reader asks. */
+import { drawHeatmap } from "../pkg/heatmap.js";
 import { announce } from "./announce.js";
-import { drawHeatmap } from "../pkg/widget/heatmap.js";
 import { say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 

@@ -4,7 +4,7 @@ import { PromptLensError, cancelled, invalid } from "./error.js";
  * A worker running `worker.js`.
  *
  * A browser starts workers only from the page's own origin. Where the package lies elsewhere (a
- * CDN), a one-line module in a blob of the page's origin imports it.
+ * CDN), a small module in a blob of the page's origin imports it.
  *
  * @returns {{worker: Worker, started: () => void}} `started` is to be called once the worker spoke
  */
@@ -15,11 +15,29 @@ function spawn() {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "promptlens" });
     return { worker, started() {} };
   }
-  const source = `import ${JSON.stringify(new URL("./worker.js", base).href)};`;
-  const shim = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const shim = URL.createObjectURL(new Blob([shimFor(new URL("./worker.js", base).href)], { type: "text/javascript" }));
   const worker = new Worker(shim, { type: "module", name: "promptlens" });
   // Revoking earlier would race with the worker's own fetch of the blob.
   return { worker, started: () => URL.revokeObjectURL(shim) };
+}
+
+/**
+ * A module that becomes the one at `address`. It imports dynamically: for a policy, a static import of
+ * a worker is a worker itself, and `worker-src` would have to name the other origin beside
+ * `script-src`. What is posted before the import has finished would be lost, and is handed on.
+ */
+function shimFor(address) {
+  return `const early = [];
+const keep = ({ data }) => early.push(data);
+self.addEventListener("message", keep);
+import(${JSON.stringify(address)}).then(
+  () => {
+    self.removeEventListener("message", keep);
+    for (const data of early) self.dispatchEvent(new MessageEvent("message", { data }));
+  },
+  (error) => setTimeout(() => { throw error; }),
+);
+`;
 }
 
 /**

@@ -67,7 +67,7 @@ export async function openBrowser({ webgpu = true, args = [], ...context } = {})
     serviceWorkers: "block",
     ...context,
   });
-  browser.setDefaultTimeout(300_000);
+  browser.setDefaultTimeout(Number(process.env.PROMPTLENS_PATIENCE ?? 300_000));
   return {
     browser,
     page: browser.pages()[0],

@@ -62,10 +62,10 @@ describe("widget", { timeout: 900_000 }, () => {
       () =>
         new Promise((resolve) => {
           const seen = [];
-          for (const type of ["progress", "ready", "result", "error"]) {
-            document.addEventListener(type, ({ detail }) => seen.push([type, detail]));
-          }
-          document.addEventListener("result", () => resolve(JSON.parse(JSON.stringify(seen.map(([type, detail]) => [type, detail.predictions ?? detail.info ?? detail])))));
+          const note = ({ type, detail }) => seen.push([type, JSON.parse(JSON.stringify(detail.predictions ?? detail.info ?? { ...detail, code: detail.code }))]);
+          for (const type of ["progress", "ready", "result"]) document.addEventListener(type, note);
+          document.querySelector("prompt-lens").addEventListener("error", note);
+          for (const type of ["result", "error"]) document.querySelector("prompt-lens").addEventListener(type, () => setTimeout(() => resolve(seen)));
         }),
     );
     await page.setInputFiles("prompt-lens input[type=file]", sample("sunflower"));

@@ -26,6 +26,7 @@ export async function keepOffline() {
     // A browser or a host that forbids it: the site works, online.
     return;
   }
+  if (!registration) return;
   watch(registration, serviceWorker, known);
   if (!known) await Promise.race([controlled(serviceWorker), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
 }

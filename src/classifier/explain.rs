@@ -55,7 +55,7 @@ impl Classifier {
     /// L2-normalised features [WINDOWS, d] of the windows of a photo.
     async fn windows(&self, image: &Rgb8, watch: &dyn Watch) -> Result<Vec<f32>> {
         let seen = self.preprocess.seen(image.width, image.height);
-        let per_pass = self.clip.vision.images_per_pass();
+        let per_pass = self.images_per_pass();
         let mut features = Vec::new();
         for first in (0..regions::WINDOWS).step_by(per_pass) {
             watch.step("regions", first, regions::WINDOWS).await?;

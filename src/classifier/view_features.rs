@@ -13,7 +13,7 @@ const ROWS_PER_PASS: usize = 1024;
 
 impl Classifier {
     /// How many images go through the image tower at a time.
-    fn images_per_pass(&self) -> usize {
+    pub(super) fn images_per_pass(&self) -> usize {
         let vision = &self.clip.vision.config;
         let tokens = (vision.image_size / vision.patch_size).pow(2) + 1;
         (ROWS_PER_PASS / tokens).max(1)

@@ -7,9 +7,6 @@ use super::config::VisionConfig;
 use crate::kernels::photo::patchify;
 use crate::kernels::{LayerNorm, Linear, floats};
 
-/// Token rows in one pass over many images.
-const ROWS_PER_PASS: usize = 1024;
-
 /// Images to features.
 #[derive(Clone, Debug)]
 pub struct VisionTower {
@@ -37,12 +34,6 @@ impl VisionTower {
     /// Values of one preprocessed image: 3 S S.
     pub fn pixels_per_image(&self) -> usize {
         3 * self.config.image_size * self.config.image_size
-    }
-
-    /// How many images one pass takes: bounds memory and the time to a cancel.
-    pub fn images_per_pass(&self) -> usize {
-        let tokens = (self.config.image_size / self.config.patch_size).pow(2) + 1;
-        (ROWS_PER_PASS / tokens).max(1)
     }
 
     /// `pixels` [B, 3, S, S] as patches [B N, 3 p p].

@@ -126,8 +126,9 @@ describe("widget", { timeout: 900_000 }, () => {
   test("moved it goes on, removed it ends its worker, and put back it loads again", async () => {
     assert.equal(workers(), 1);
     const before = page.workers()[0];
-    await page.evaluate(() => {
+    await page.evaluate(async () => {
       const lens = document.querySelector("prompt-lens");
+      await lens.classify(await (await fetch("sample.jpg")).blob());
       const box = document.createElement("section");
       document.body.append(box);
       box.append(lens);

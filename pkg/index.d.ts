@@ -249,7 +249,7 @@ export class PromptLensError extends Error {
 export interface CheckOptions extends CallOptions {
   /** Only this kernel; all when left out. */
   kernel?: "linear" | "layer_norm" | "attention" | "photo";
-  onProgress?: (progress: Progress) => void;
+  onProgress?: (progress: ProgressEvent) => void;
 }
 
 /** One kernel on one shape, beside the CPU. */

@@ -64,7 +64,7 @@ describe("npm package", { timeout: 900_000 }, () => {
     await run("npm", ["install", tarball, "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], project);
     const compile = async (name, text) => {
       await writeFile(join(project, name), text);
-      const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom", "--types", "", name];
+      const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom", name];
       return run(process.execPath, [tool("typescript", "bin/tsc"), ...options], project).then(
         () => "",
         ({ stdout }) => stdout,
@@ -102,11 +102,14 @@ describe("npm package", { timeout: 900_000 }, () => {
       join(project, "src/main.js"),
       `import { PromptLens } from "promptlens";
       import "promptlens/element";
-      const lens = await PromptLens.load({ model: "./models/mini/", device: "cpu" });
-      const classes = await lens.classes(["ship", "dog", "sunflowers"]);
-      const { predictions } = await classes.classify(await (await fetch("./ship.jpg")).blob());
-      document.querySelector("output").textContent = JSON.stringify(predictions);
-      lens.free();`,
+      async function main() {
+        const lens = await PromptLens.load({ model: "./models/mini/", device: "cpu" });
+        const classes = await lens.classes(["ship", "dog", "sunflowers"]);
+        const { predictions } = await classes.classify(await (await fetch("./ship.jpg")).blob());
+        document.querySelector("output").textContent = JSON.stringify(predictions);
+        lens.free();
+      }
+      main();`,
     );
     await run(process.execPath, [tool("vite", "bin/vite.js"), "build", "--base", "./", "--logLevel", "warn"], project);
     const assets = await readdir(join(project, "dist/assets"));

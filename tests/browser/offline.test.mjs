@@ -88,6 +88,8 @@ describe("offline", { timeout: 900_000 }, () => {
     assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== "in-incognito"), []);
     const { errors } = await devtools.send("Page.getAppManifest");
     assert.deepEqual(errors, []);
+    // A second session would undo what the first one emulates.
+    await devtools.detach();
   });
 
   test("after one visit everything works without a network", async () => {

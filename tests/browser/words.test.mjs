@@ -111,7 +111,7 @@ describe("words", { skip: needsShared, timeout: 900_000 }, () => {
       const found = [];
       while (walker.nextNode()) {
         const { parentElement, textContent } = walker.currentNode;
-        if (english.test(textContent) && parentElement.checkVisibility() && !parentElement.closest("[lang=en], .status-detail")) found.push(textContent.trim());
+        if (english.test(textContent) && parentElement.checkVisibility() && !parentElement.closest("[lang=en], .status-detail, #announcer")) found.push(textContent.trim());
       }
       return found;
     });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { DIST, openBrowser, openSite, OUT } from "./harness.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -24,6 +24,8 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await session?.close();
     await site?.close();
   });
+
+  afterEach(() => page.unrouteAll());
 
   /** Pictures of the state, and what axe-core finds in it. */
   async function check(name, sizes = [360, 1280]) {
@@ -54,7 +56,6 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.click("[data-sample=ship]");
     await page.waitForSelector(".card");
     await check("loading");
-    await page.unroute("**/*.safetensors");
   });
 
   test("empty, and with everything open", async () => {

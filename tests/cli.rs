@@ -13,6 +13,7 @@ mod train;
 mod train_edges;
 mod tuning;
 mod usage;
+mod variants;
 mod zips;
 
 use std::path::{Path, PathBuf};

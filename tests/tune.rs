@@ -1,5 +1,7 @@
 //! Test-time tuning against PyTorch traces, on the CPU backend and on the software Vulkan device.
 
+mod edges;
+
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::image::Rgb8;

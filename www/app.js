@@ -11,6 +11,7 @@ import { modelLabels, readSettings } from "./ui/settings.js";
 import * as status from "./ui/status.js";
 import { onToolbar, showRun } from "./ui/toolbar.js";
 import { getTune, onTune } from "./ui/tune.js";
+import { keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
 const settings = readSettings(location.search);
 const list = document.getElementById("cards");
@@ -138,7 +139,8 @@ async function answerOne(card, signal) {
   card.wait("card.looking", names.getNames().length, asked.tune !== "none");
   try {
     const onProgress = (event) => call.signal.aborted || card.progress(event);
-    const result = await classes.classify(card.file, { ...asked, signal: call.signal, onProgress });
+    const variants = asked.tune === "difftpt-lite" ? variantsOf(card) : [];
+    const result = await classes.classify(card.file, { ...asked, variants, signal: call.signal, onProgress });
     info = lens.info;
     card.show(result, asked.tune, status.deviceName(info.device));
     const [best] = result.predictions;
@@ -186,6 +188,7 @@ function render() {
   showRun({ photos: cards.size, settled, working: answering !== null, stopped, results: done.length });
   const scores = done.map((card) => card.result.ood).filter(Boolean);
   reject.showScores(scores, cards.size, classes !== null);
+  keepVariants(cards);
 }
 
 function addPhotos(files) {
@@ -267,6 +270,7 @@ await setLanguage(preferred(location.search), { remember: false });
 onPhotos(addPhotos);
 names.onEdit(invalidate, () => void useNames());
 onTune(useOptions);
+onVariants(() => [...cards], useOptions);
 onToolbar({ stop, go, collect });
 reject.onReject({
   files: () => [...cards].map((card) => card.file),

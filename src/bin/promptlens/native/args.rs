@@ -123,6 +123,11 @@ pub struct ClassifyArgs {
     pub prompt: PromptArgs,
     #[command(flatten)]
     pub tune: TuneArgs,
+    /// Pictures made from the photo, by an image generator for example: difftpt-lite takes them
+    /// instead of its strong views. For several photos, one folder in it for each, named as the
+    /// photo without its extension.
+    #[arg(long, value_name = "DIR", requires = "tune")]
+    pub variants: Option<PathBuf>,
     #[command(flatten)]
     pub verdict: VerdictArgs,
     /// Image files.

@@ -28,7 +28,7 @@ use output::Answer;
 const USAGE: u8 = 2;
 
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().and_then(tuning::check) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

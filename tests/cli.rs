@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod archives;
+mod bench;
 mod check;
 mod convert;
 mod errors;

@@ -376,3 +376,44 @@ fn given_features_and_contexts_are_checked() {
         run(&feature, None).unwrap().logits_after
     );
 }
+
+#[test]
+fn prompts_at_their_full_length_are_tuned_alike() {
+    let Some(model) = mini() else { return };
+    // More than one tape holds at full length.
+    let labels: Vec<String> = (0..60).map(|i| format!("thing number {i}")).collect();
+    let classes = classes(&model, &labels);
+    let features: Vec<f32> = photos()[..4]
+        .iter()
+        .flat_map(|(_, bytes)| block_on(model.embed_image(bytes)).unwrap())
+        .collect();
+    let run = |full_length| {
+        let config = Config {
+            full_length,
+            rho: 0.5,
+            ..Config::tpt(4)
+        };
+        let text = Text {
+            tower: &model.clip.text,
+            sot: model.tokenizer.sot(),
+            logit_scale: model.clip.logit_scale,
+        };
+        let (names, context) = (&classes.names, &classes.context);
+        block_on(tune(text, names, context, &features, &config, &())).unwrap()
+    };
+    let (ours, full) = (run(false), run(true));
+    assert_eq!(full.token_rows, 60 * 77);
+    assert!(
+        8 * ours.token_rows <= full.token_rows,
+        "{}",
+        ours.token_rows
+    );
+    assert_eq!(ours.selected, full.selected);
+    for (a, b) in ours.losses.iter().zip(&full.losses) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
+    assert!(crate::common::cosine(&ours.gradients[0], &full.gradients[0]) > 0.999_99);
+    for (a, b) in ours.logits_after.iter().zip(&full.logits_after) {
+        assert!((a - b).abs() < 1e-2, "{a} {b}");
+    }
+}

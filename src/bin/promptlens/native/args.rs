@@ -9,6 +9,7 @@ use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::weights::Quantisation;
 
+use super::bench::BenchArgs;
 use super::tuning::{CorruptArgs, TuneArgs};
 
 /// Zero-shot image classification with CLIP.
@@ -47,6 +48,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Compares every GPU kernel with the CPU, on this machine's adapter.
     Check(CheckArgs),
+    /// What one step of test-time tuning costs on this machine.
+    Bench(BenchArgs),
 }
 
 /// The model of a command.

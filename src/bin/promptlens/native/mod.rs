@@ -1,6 +1,7 @@
 //! Parse, run, print.
 
 mod args;
+mod bench;
 mod calibrate;
 mod check;
 mod classify;
@@ -48,6 +49,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Inspect(args) => inspect::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Check(args) => check::run(args, cli.device),
+        Command::Bench(args) => bench::run(args, cli.device),
     }
 }
 

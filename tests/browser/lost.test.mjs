@@ -21,7 +21,9 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
       const site = await openSite({ "": DIST, test: PAGES });
       const pkg = join(site.folder, "pkg");
       await rename(join(pkg, "worker.js"), join(pkg, "real-worker.js"));
-      await writeFile(join(pkg, "worker.js"), (await readFile(join(PAGES, "losing-worker.js"), "utf8")).replace("LOSE_AT", stage));
+      await writeFile(join(pkg, "losing.js"), (await readFile(join(PAGES, "losing-worker.js"), "utf8")).replace("LOSE_AT", stage));
+      // Both run before the worker's first message is delivered.
+      await writeFile(join(pkg, "worker.js"), 'import "./losing.js";\nimport "./real-worker.js";\n');
       try {
         await session.page.goto(`${site.url}test/package.html`);
         const outcome = await session.page.evaluate(

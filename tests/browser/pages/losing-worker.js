@@ -1,6 +1,6 @@
 /*
- * Stands where pkg/worker.js stands: the real worker, whose GPU device goes away for good at the
- * stage that the worker's name asks for, as when a driver crashes. Only the loss is made here.
+ * Loaded before the real worker: its GPU device goes away for good half-way through one stage, as when
+ * a driver crashes. Only the loss is made here.
  */
 const { requestDevice } = GPUAdapter.prototype;
 let device = null;
@@ -15,6 +15,3 @@ self.postMessage = (message, ...rest) => {
   if (stage === "LOSE_AT" && loaded > 0) device.destroy();
   post(message, ...rest);
 };
-
-// Messages wait until a module worker has run to its end, this import included.
-await import("./real-worker.js");

@@ -60,6 +60,9 @@ struct Measured {
     /// Of one pass over the prompts; a step takes two, and one back.
     token_rows: usize,
     seconds: f64,
+    /// Processor time of the same step, which other work on the machine touches less; null where the
+    /// system does not tell.
+    cpu_seconds: Option<f64>,
     /// The most memory that a step took beyond what was there before it; null where the system does
     /// not tell.
     peak_bytes: Option<u64>,
@@ -183,9 +186,9 @@ fn measure(
     let before = memory("VmRSS:");
     // Where this cannot be written, the peak is that of the whole process.
     let _ = fs::write("/proc/self/clear_refs", "5");
-    let mut seconds = Vec::new();
+    let (mut seconds, mut processor) = (Vec::new(), Vec::new());
     let tuned = loop {
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), cpu_seconds());
         let tuned = block_on(tune(
             text,
             &classes.names,
@@ -195,17 +198,22 @@ fn measure(
             &(),
         ))?;
         seconds.push(start.elapsed().as_secs_f64());
+        processor.extend(cpu_seconds().zip(cpu).map(|(end, start)| end - start));
         if seconds.len() == args.repeats {
             break tuned;
         }
     };
-    seconds.sort_by(f64::total_cmp);
+    let median = |times: &mut [f64]| {
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied()
+    };
     let square = |g: &f32| f64::from(*g).powi(2);
     let measured = Measured {
         classes: classes.labels.len(),
         full_length: args.full_length,
         token_rows: tuned.token_rows,
-        seconds: seconds[seconds.len() / 2],
+        seconds: median(&mut seconds).unwrap_or(f64::NAN),
+        cpu_seconds: median(&mut processor),
         peak_bytes: memory("VmHWM:")
             .zip(before)
             .map(|(most, b)| most.saturating_sub(b)),
@@ -220,6 +228,13 @@ fn measure(
             .sqrt(),
     };
     Ok((measured, tuned))
+}
+
+/// Processor time of the thread that computes, by Linux's own account.
+fn cpu_seconds() -> Option<f64> {
+    let account = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = account.split(' ').next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
 }
 
 /// A line of Linux's own account of this process, in bytes.

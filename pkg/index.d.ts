@@ -79,7 +79,7 @@ export interface ClassifyOptions extends CallOptions {
   /**
    * Test-time tuning of the prompt on the image itself. `"tpt"`: random crops, one step.
    * `"difftpt-lite"`: the filters and steps of DiffTPT over stronger changes of the image, without
-   * its diffusion model.
+   * its diffusion model; with `variants`, over those.
    * @default "none"
    */
   tune?: "none" | "tpt" | "difftpt-lite";
@@ -96,6 +96,12 @@ export interface ClassifyOptions extends CallOptions {
   rho?: number;
   /** Whether the crops of `"tpt"` are AugMixed, as in its paper on fine-grained classes. @default false */
   augmix?: boolean;
+  /**
+   * Pictures that you made from this very image, with an image generator for example. `"difftpt-lite"`
+   * takes them instead of its strong views, each as one view on top of `views`, as DiffTPT takes those
+   * of its diffusion model. One that cannot be read is told in `tuning.variantFailures`.
+   */
+  variants?: Iterable<ImageSource>;
   /** `false` switches the score off. @default "mcm" */
   ood?: OodScore | false;
   /** Temperature on cosines; the score's own for this model when left out. */
@@ -175,6 +181,8 @@ export interface Negatives {
 export interface KeptView {
   /** Its number; 0 is the image itself. */
   index: number;
+  /** How it was made: `"plain"`, `"crop"`, `"augmix"`, `"variant"`, or the name of a strong change. */
+  kind: string;
   /** Entropy in nats of its answer before tuning. */
   entropy: number;
   /** Side of the square thumbnail, in pixels. */
@@ -185,8 +193,12 @@ export interface KeptView {
 
 /** What test-time tuning did. */
 export interface Tuning {
-  /** Views made, the image itself among them. */
+  /** Views made, the image itself and variants among them. */
   views: number;
+  /** Variants among the views; they come last. */
+  variants: number;
+  /** Variants that could not be used, by their place in the list given. */
+  variantFailures: { index: number; code: string; message: string }[];
   /** Views that steered the prompt. */
   kept: number;
   /** Whether something was not finite, so that the untuned answer stands. */
@@ -199,6 +211,47 @@ export interface Tuning {
   predictionsBefore: Prediction[];
   /** The kept views, surest first. */
   keptViews: KeptView[];
+}
+
+export interface TuneFeaturesOptions extends CallOptions {
+  /** @default "tpt" */
+  tune?: "tpt" | "difftpt-lite";
+  /** As in {@link ClassifyOptions}. */
+  steps?: number;
+  /** As in {@link ClassifyOptions}. */
+  rho?: number;
+  /**
+   * Vectors to start from, one after the other, each as wide as the text tower; the words around the
+   * class names when left out.
+   */
+  context?: ArrayLike<number>;
+  onProgress?: (event: ProgressEvent) => void;
+}
+
+/** What tuning on given features did. Entropies are in nats. */
+export interface TunedFeatures {
+  /** The answer for the first feature with the tuned prompt, highest probability first. */
+  predictions: Prediction[];
+  /** The same before the first step. */
+  predictionsBefore: Prediction[];
+  /** Views that steered the prompt, surest first. */
+  selected: number[];
+  /** Views that passed the cosine filter, the first feature first; all where there is none. */
+  passed: number[];
+  /** Entropy of the answer for every view, before the first step. */
+  entropies: number[];
+  /** Marginal entropy of the selected views before every step and after the last. */
+  losses: number[];
+  /** Logits of the first feature with the tuned prompt, in the order of the class names. */
+  logits: number[];
+  /** The same before the first step. */
+  logitsBefore: number[];
+  /** The context before the first step and after every one. */
+  contexts: Float32Array[];
+  /** Gradient of the marginal entropy with respect to the context, at every step. */
+  gradients: Float32Array[];
+  /** Whether something was not finite, so that the untuned answer stands. */
+  guarded: boolean;
 }
 
 export interface Prediction {
@@ -291,6 +344,11 @@ export class Classes {
   readonly labels: readonly string[];
   /** The probability of each class for one image file, highest first. */
   classify(image: ImageSource, options?: ClassifyOptions): Promise<Result>;
+  /**
+   * Test-time tuning on views that you made yourself, such as frames of a video: features from
+   * {@link PromptLens.embedImage}, the first of which is the one to answer for.
+   */
+  tuneFeatures(features: Iterable<ArrayLike<number>>, options?: TuneFeaturesOptions): Promise<TunedFeatures>;
   /**
    * Fits the threshold that accepts 95 % of images like these (at least 19). Later answers with the
    * same options use it.

@@ -127,9 +127,25 @@ export class Classes {
    * @param {import("./index.js").ClassifyOptions} [options]
    * @returns {Promise<import("./index.js").Result>}
    */
-  async classify(image, { signal, onProgress, ...options } = {}) {
+  async classify(image, { signal, onProgress, variants, ...options } = {}) {
     const args = { classes: this.#set(), image: blobOf(image), options: defined(options) };
+    if (variants !== undefined) args.variants = Array.from(variants, blobOf);
     return this.#engine.call("classify", args, { signal, onProgress });
+  }
+
+  /**
+   * Test-time tuning on views that you made yourself, such as frames of a video: the steps of
+   * {@link Classes#classify} after its views are encoded.
+   *
+   * @param {Iterable<ArrayLike<number>>} features of the views, from {@link PromptLens#embedImage};
+   *   the first is the one to answer for
+   * @param {import("./index.js").TuneFeaturesOptions} [options]
+   * @returns {Promise<import("./index.js").TunedFeatures>}
+   */
+  async tuneFeatures(features, { signal, onProgress, context, ...options } = {}) {
+    const args = { classes: this.#set(), features: rowsOf(features), options: defined({ tune: "tpt", ...defined(options) }) };
+    if (context !== undefined) args.context = Float32Array.from(context);
+    return this.#engine.call("tuneFeatures", args, { signal, onProgress });
   }
 
   /**
@@ -201,6 +217,16 @@ function blobOf(image) {
   if (image instanceof Blob) return image;
   if (image instanceof ArrayBuffer || ArrayBuffer.isView(image)) return new Blob([image]);
   throw invalid("The image must be a Blob, a File or its bytes.");
+}
+
+/** Rows of one length, one after the other. */
+function rowsOf(rows) {
+  const list = Array.from(rows, (row) => Float32Array.from(row));
+  const [first] = list;
+  if (!first || list.some(({ length }) => length !== first.length)) throw invalid("Give features of one length, at least one.");
+  const all = new Float32Array(list.length * first.length);
+  list.forEach((row, i) => all.set(row, i * first.length));
+  return all;
 }
 
 /** A copy of a list of strings; anything else is refused. */

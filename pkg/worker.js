@@ -27,8 +27,10 @@ const operations = {
     engine = await Engine.load(model, { ...options, probe }, progress, signal);
   },
   classes: ({ labels, options }, { signal }) => engine.classes(labels, options, signal),
-  classify: async ({ classes, image, options }, { signal, progress }) =>
-    engine.classify(classes, await bytesOf(image), options, progress, signal),
+  classify: async ({ classes, image, options, variants }, { signal, progress }) =>
+    engine.classify(classes, await bytesOf(image), options, progress, signal, variants),
+  tuneFeatures: ({ classes, features, context, options }, { signal, progress }) =>
+    engine.tuneFeatures(classes, features, context, options, progress, signal),
   calibrate: ({ classes, images, options }, { signal, progress }) =>
     engine.calibrate(classes, images, options, progress, signal),
   useCalibration: ({ classes, file }) => engine.useCalibration(classes, file),

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod archives;
+mod bench;
 mod check;
 mod convert;
 mod errors;
@@ -13,6 +14,7 @@ mod train;
 mod train_edges;
 mod tuning;
 mod usage;
+mod variants;
 mod zips;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Test-time tuning against PyTorch traces, on the CPU backend and on the software Vulkan device.
 
+mod edges;
+
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::image::Rgb8;
@@ -127,6 +129,21 @@ fn check(choice: Choice, case: &str, tolerance: f64) {
                 "{case} context of step {step}: {a} {b}"
             );
         }
+    }
+    // From rest AdamW moves every coordinate by lr against the gradient's sign, whatever its size,
+    // as far as it is more than eps.
+    let (from, to) = (&tuned.contexts[0], &tuned.contexts[1]);
+    for ((g, from), to) in tuned.gradients[0].iter().zip(from).zip(to) {
+        let moved = f64::from(to - from) + 0.005 * 0.01 * f64::from(*from);
+        let g = f64::from(*g);
+        assert!(
+            (moved + 0.005 * g / (g.abs() + 1e-8)).abs() < 1e-7,
+            "{case}: {moved}, gradient {g}"
+        );
+        assert!(
+            g.abs() < 1e-4 || (moved.abs() - 0.005).abs() < 1e-6,
+            "{case}: {moved}"
+        );
     }
     absolute(
         "logits before",

@@ -15,6 +15,7 @@ import { showSamples } from "./ui/sources.js";
 import * as status from "./ui/status.js";
 import { onToolbar, showRun } from "./ui/toolbar.js";
 import { getTune, onTune } from "./ui/tune.js";
+import { keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
 const settings = readSettings(location.search);
 const empty = document.getElementById("empty");
@@ -142,7 +143,8 @@ async function answerOne(card, signal) {
   card.wait("card.looking", names.getNames().length, asked.tune !== "none");
   try {
     const onProgress = (event) => call.signal.aborted || card.progress(event);
-    const result = await classes.classify(card.file, { ...asked, signal: call.signal, onProgress });
+    const variants = asked.tune === "difftpt-lite" ? variantsOf(card) : [];
+    const result = await classes.classify(card.file, { ...asked, variants, signal: call.signal, onProgress });
     info = lens.info;
     card.show(result, asked.tune, status.deviceName(info.device));
     const [best] = result.predictions;
@@ -190,6 +192,7 @@ function render() {
   showRun({ photos: cards.size, settled, working: answering !== null, stopped, results: done.length });
   const scores = done.map((card) => card.result.ood).filter(Boolean);
   reject.showScores(scores, cards.size, classes !== null);
+  keepVariants(cards);
 }
 
 function addPhotos(files) {
@@ -289,6 +292,7 @@ onPermalink(() => ({
   device: settings.device,
   language: language(),
 }));
+onVariants(() => [...cards], useOptions);
 onToolbar({ stop, go, collect });
 reject.onReject({
   files: () => [...cards].map((card) => card.file),

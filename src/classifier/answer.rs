@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::negatives::{LearnedNegatives, Negatives};
 use super::rejection::{Ood, OodOptions};
+use super::variants::Variants;
 use crate::clip::text::Rows;
 use crate::error::{Error, Kind, Result};
 use crate::explain::{Explain, Heatmap};
@@ -115,6 +116,9 @@ pub struct ClassifyOptions {
     pub seed: u64,
     /// Whether views are AugMixed, as TPT does on fine-grained sets.
     pub augmix: bool,
+    /// Pictures made from this very photo; DiffTPT-lite takes them instead of its strong views, on
+    /// top of `views`.
+    pub variants: Option<Arc<Variants>>,
     /// The score for "none of these"; none switches it off.
     pub ood: Option<OodOptions>,
     /// Whether and how maps of the names over the image are made.
@@ -130,6 +134,7 @@ impl Default for ClassifyOptions {
             rho: None,
             seed: 0,
             augmix: false,
+            variants: None,
             ood: Some(OodOptions::default()),
             heatmap: None,
         }
@@ -192,8 +197,12 @@ impl Method {
 /// What test-time tuning did to one image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tuning {
-    /// Views made, the plain one among them.
+    /// Views made, the plain one and variants among them.
     pub views: usize,
+    /// Variants among the views; they come last.
+    pub variants: usize,
+    /// Variants that could not be used.
+    pub variant_failures: Vec<VariantFailure>,
     /// Views that steered the prompt.
     pub kept: usize,
     /// Whether something was not finite, so that the untuned answer stands.
@@ -208,11 +217,24 @@ pub struct Tuning {
     pub kept_views: Vec<KeptView>,
 }
 
+/// A variant that could not be used.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VariantFailure {
+    /// Its place in the order given.
+    pub index: usize,
+    /// The stable code.
+    pub code: &'static str,
+    /// The sentence for people.
+    pub message: String,
+}
+
 /// A view that steered the prompt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KeptView {
     /// Its number; 0 is the plain view.
     pub index: usize,
+    /// How it was made: plain, crop, augmix, variant, or the name of a strong change.
+    pub kind: &'static str,
     /// Entropy in nats of its prediction before tuning.
     pub entropy: f64,
     /// Side of the square thumbnail in pixels.

@@ -32,13 +32,19 @@ impl<'a> Calibrator<'a> {
     /// the score reads them.
     ///
     /// # Errors
-    /// Those of [`Classifier::calibration_key`].
+    /// Those of [`Classifier::calibration_key`], `options/invalid` for variants.
     pub async fn new(
         model: &'a Classifier,
         classes: &'a Classes,
         options: &ClassifyOptions,
         watch: &dyn Watch,
     ) -> Result<Self> {
+        if options.variants.is_some() {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                "Variants belong to one photo; a threshold is fitted without them.",
+            ));
+        }
         let ood = OodOptions {
             calibration: None,
             ..options.ood.clone().unwrap_or_default()

@@ -10,16 +10,19 @@ mod negatives;
 mod rejection;
 mod taught;
 mod tuning;
+mod variants;
 mod view_features;
 
 pub use answer::{
     Classes, Classification, ClassifyOptions, KeptView, Method, Prediction, Timings, Tuning,
+    VariantFailure,
 };
 pub use calibrate::{Calibrated, Calibrator};
 pub use loading::{Loading, ModelFiles};
 pub use negatives::Negatives;
 pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
 pub use tuning::{MAX_STEPS, TuneSettings};
+pub use variants::Variants;
 
 use std::sync::OnceLock;
 
@@ -35,7 +38,7 @@ use crate::device::DeviceInfo;
 use crate::device::self_test::Outcome;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Choice, Probe};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::explain::Explain;
 use crate::image::views::Crop;
 use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
@@ -323,6 +326,12 @@ impl Classifier {
         timings: &mut Timings,
         watch: &dyn Watch,
     ) -> Result<Answered> {
+        if options.variants.is_some() && options.tune != Method::DiffTptLite {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                "Variants are for difftpt-lite; choose it, or leave them out.",
+            ));
+        }
         let tuning = options.tune != Method::None;
         let (mut feature, mut local) = (Vec::new(), Vec::new());
         if patches || !tuning {
@@ -370,7 +379,7 @@ pub(crate) struct Answered {
 }
 
 /// Softmax of `logits` beside their labels, most probable first; equal ones keep their order.
-fn rank(logits: &[f64], labels: &[String]) -> Vec<Prediction> {
+pub fn rank(logits: &[f64], labels: &[String]) -> Vec<Prediction> {
     let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let exps: Vec<f64> = logits.iter().map(|z| (z - top).exp()).collect();
     let sum: f64 = exps.iter().sum();

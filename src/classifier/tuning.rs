@@ -4,13 +4,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::answer::{ClassifyOptions, KeptView, Method, Timings, Tuning};
+use super::answer::{ClassifyOptions, KeptView, Method, Timings, Tuning, VariantFailure};
 use super::{Answered, Classes, Classifier, rank};
+use crate::clip::normalise_rows;
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 use crate::image::Rgb8;
-use crate::image::views::{ViewMaker, ViewPlan};
-use crate::tune::{Config, Text, tune};
+use crate::image::views::{MAX_VIEWS, ViewMaker, ViewPlan};
+use crate::prompt::context::Names;
+use crate::tune::{Config, Text, Tuned, tune};
 use crate::watch::Watch;
 
 /// Views where none are asked for, as TPT and DiffTPT.
@@ -102,13 +104,82 @@ impl fmt::Display for TuneSettings {
 /// # Errors
 /// `options/invalid`.
 pub(super) fn described(options: &ClassifyOptions) -> Result<String> {
-    Ok(match TuneSettings::of(options)? {
-        Some(settings) => settings.to_string(),
-        None => Method::None.name().to_owned(),
+    Ok(match (TuneSettings::of(options)?, &options.variants) {
+        (Some(settings), None) => settings.to_string(),
+        (Some(settings), Some(variants)) => format!("{settings} variants={}", variants.len()),
+        (None, _) => Method::None.name().to_owned(),
     })
 }
 
+fn failures(options: &ClassifyOptions) -> Vec<VariantFailure> {
+    let all = options.variants.iter().flat_map(|v| v.failures());
+    all.map(|(index, error)| VariantFailure {
+        index: *index,
+        code: error.code(),
+        message: error.message().to_owned(),
+    })
+    .collect()
+}
+
 impl Classifier {
+    /// The text side of tuning.
+    fn text(&self) -> Text<'_> {
+        Text {
+            tower: &self.clip.text,
+            sot: self.tokenizer.sot(),
+            logit_scale: self.clip.logit_scale,
+        }
+    }
+
+    /// Tunes on views that the caller made: `features` [N, d] of them, of which the first is the
+    /// one to answer for. Starts from `context` [M, W] where one is given, else from the words
+    /// around the class names. Of `options` only the method, its steps and its `rho` count.
+    ///
+    /// # Errors
+    /// `options/invalid` for features or a context of another shape or with a value that is no
+    /// number, and for more views than there may be; `prompt/invalid` for a context that leaves no
+    /// room for a name; `gpu/lost`, and what `watch` returns.
+    pub async fn tune_features(
+        &self,
+        classes: &Classes,
+        features: &[f32],
+        context: Option<&[f32]>,
+        options: &ClassifyOptions,
+        watch: &dyn Watch,
+    ) -> Result<Tuned> {
+        classes.check_tunable()?;
+        let (d, w) = (self.clip.config.projection_dim, self.clip.text.config.width);
+        let whole = |values: &[f32], width: usize| {
+            !values.is_empty()
+                && values.len().is_multiple_of(width)
+                && values.iter().all(|v| v.is_finite())
+        };
+        if !whole(features, d) || features.len() / d > MAX_VIEWS {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!("Give 1 to {MAX_VIEWS} features of {d} finite numbers."),
+            ));
+        }
+        if !context.is_none_or(|context| whole(context, w)) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!("A context has {w} finite numbers for each of its vectors."),
+            ));
+        }
+        let mut features = features.to_vec();
+        normalise_rows(&mut features, d);
+        let config = config(options, features.len() / d)?;
+        let other = match context.map(|context| context.len() / w) {
+            Some(m) if m != classes.context.len() / w => {
+                Some(Names::new(&classes.labels, m, &self.tokenizer)?)
+            }
+            _ => None,
+        };
+        let names = other.as_ref().unwrap_or(&classes.names);
+        let context = context.unwrap_or(&classes.context);
+        tune(self.text(), names, context, &features, &config, watch).await
+    }
+
     /// Makes views, tunes the context on them and answers for the plain one.
     pub(super) async fn tuned(
         &self,
@@ -121,21 +192,17 @@ impl Classifier {
         classes.check_tunable()?;
         let views = options.views.unwrap_or(DEFAULT_VIEWS);
         let config = config(options, views)?;
-        let plan = match options.tune {
-            Method::DiffTptLite => ViewPlan::difftpt_lite(views, &[]),
-            Method::Tpt | Method::None => ViewPlan::tpt(views, options.augmix),
+        let plan = match (options.tune, &options.variants) {
+            (Method::DiffTptLite, None) => ViewPlan::difftpt_lite(views, &[]),
+            (Method::DiffTptLite, Some(given)) => ViewPlan::difftpt(views, &given.pictures),
+            (Method::Tpt | Method::None, _) => ViewPlan::tpt(views, options.augmix),
         };
         let maker = ViewMaker::new(image, &self.preprocess, &plan, options.seed)?;
         let mut features = self.view_features(&maker, timings, watch).await?;
 
         let start = now();
-        let text = Text {
-            tower: &self.clip.text,
-            sot: self.tokenizer.sot(),
-            logit_scale: self.clip.logit_scale,
-        };
         let tuned = tune(
-            text,
+            self.text(),
             &classes.names,
             &classes.context,
             &features,
@@ -148,17 +215,20 @@ impl Classifier {
             .selected
             .iter()
             .map(|index| {
-                let thumbnail = maker.view(*index)?.thumb;
+                let view = maker.view(*index)?;
                 Ok(KeptView {
                     index: *index,
+                    kind: view.kind.name(),
                     entropy: tuned.entropies[*index],
-                    size: thumbnail.width,
-                    thumbnail: thumbnail.data,
+                    size: view.thumb.width,
+                    thumbnail: view.thumb.data,
                 })
             })
             .collect::<Result<_>>()?;
         let tuning = Tuning {
             views: tuned.views,
+            variants: plan.variants.len(),
+            variant_failures: failures(options),
             kept: tuned.selected.len(),
             guarded: tuned.guarded,
             entropy_before: tuned.entropy_before(),

@@ -85,6 +85,7 @@ pub struct Pass<'a> {
     names: &'a Names,
     context: Vec<f32>,
     per_chunk: usize,
+    full_length: bool,
     tape: Option<(Tensor<2>, Tensor<2>)>,
     /// What was processed.
     pub rows: Rows,
@@ -101,7 +102,34 @@ impl<'a> Pass<'a> {
         names: &'a Names,
         context: &[f32],
     ) -> Result<(Vec<f32>, Pass<'a>)> {
-        let longest = names.suffixes.iter().map(Vec::len).max().unwrap_or(1);
+        Self::start(tower, sot, names, context, false).await
+    }
+
+    /// The same with every prompt at its full length, as other implementations do it.
+    ///
+    /// # Errors
+    /// Those of [`forward`](Self::forward).
+    pub async fn forward_full_length(
+        tower: &'a TextTower,
+        sot: u32,
+        names: &'a Names,
+        context: &[f32],
+    ) -> Result<(Vec<f32>, Pass<'a>)> {
+        Self::start(tower, sot, names, context, true).await
+    }
+
+    async fn start(
+        tower: &'a TextTower,
+        sot: u32,
+        names: &'a Names,
+        context: &[f32],
+        full_length: bool,
+    ) -> Result<(Vec<f32>, Pass<'a>)> {
+        let longest = if full_length {
+            tower.config.context_length
+        } else {
+            names.suffixes.iter().map(Vec::len).max().unwrap_or(1)
+        };
         let per_row = SAVED_PER_COLUMN * tower.config.width * tower.config.layers * 4;
         let per_chunk = (TAPE_BYTES / per_row / longest).max(1);
         let mut pass = Self {
@@ -110,19 +138,20 @@ impl<'a> Pass<'a> {
             names,
             context: context.to_vec(),
             per_chunk,
+            full_length,
             tape: None,
             rows: Rows::default(),
         };
         let all: Vec<&[u32]> = names.suffixes.iter().map(Vec::as_slice).collect();
         let features = if all.len() <= per_chunk {
             let leaf = pass.leaf().autodiff().require_grad();
-            let (features, rows) = tower.encode_suffixes(Some(pass.prefix(leaf.clone())), &all);
+            let (features, rows) = pass.encode(leaf.clone(), &all);
             pass.rows = rows;
             let values = read(features.clone().inner()).await?;
             pass.tape = Some((leaf, features));
             values
         } else {
-            let (features, rows) = tower.encode_suffixes(Some(pass.prefix(pass.leaf())), &all);
+            let (features, rows) = pass.encode(pass.leaf(), &all);
             pass.rows = rows;
             read(features).await?
         };
@@ -148,13 +177,20 @@ impl<'a> Pass<'a> {
         {
             let chunk: Vec<&[u32]> = names.iter().map(Vec::as_slice).collect();
             let leaf = self.leaf().autodiff().require_grad();
-            let (features, _) = self
-                .tower
-                .encode_suffixes(Some(self.prefix(leaf.clone())), &chunk);
+            let (features, _) = self.encode(leaf.clone(), &chunk);
             let part = pull(leaf, features, gradient, [names.len(), d]).await?;
             total.iter_mut().zip(part).for_each(|(sum, g)| *sum += g);
         }
         Ok(total)
+    }
+
+    fn encode(&self, context: Tensor<2>, names: &[&[u32]]) -> (Tensor<2>, Rows) {
+        let prefix = self.prefix(context);
+        if self.full_length {
+            self.tower.encode_full_length(prefix, names)
+        } else {
+            self.tower.encode_suffixes(Some(prefix), names)
+        }
     }
 
     fn leaf(&self) -> Tensor<2> {

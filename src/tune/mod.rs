@@ -27,6 +27,9 @@ pub struct Config {
     pub rho: f64,
     /// Share of the other views that the cosine filter keeps before it, and where it measures.
     pub cosine: Option<(f64, Filter)>,
+    /// Whether prompts run at their full length, as in other implementations. Only to compare with
+    /// them: the answer is the same and takes longer.
+    pub full_length: bool,
 }
 
 impl Config {
@@ -37,6 +40,7 @@ impl Config {
             lr: 5e-3,
             rho: if views < 32 { 0.25 } else { 0.1 },
             cosine: None,
+            full_length: false,
         }
     }
 
@@ -47,6 +51,7 @@ impl Config {
             lr: 5e-3,
             rho: 0.3,
             cosine: Some((0.8, Filter::Logits)),
+            full_length: false,
         }
     }
 }
@@ -56,6 +61,8 @@ impl Config {
 pub struct Tuned {
     /// Views made.
     pub views: usize,
+    /// Token rows of one pass over the prompts.
+    pub token_rows: usize,
     /// Views that steered the context, in ascending entropy.
     pub selected: Vec<usize>,
     /// Views that passed the cosine filter, the plain view first; all where there is none.
@@ -121,7 +128,7 @@ pub async fn tune(
 ) -> Result<Tuned> {
     let k = names.suffixes.len();
     let s = f64::from(text.logit_scale);
-    let (features, mut pass) = Pass::forward(text.tower, text.sot, names, context).await?;
+    let (features, mut pass) = forward(text, names, context, config).await?;
     let d = features.len() / k;
     let mut unit = Unit::new(&features, d);
     let z = logits(images, &unit.values, d, s);
@@ -134,6 +141,7 @@ pub async fn tune(
         .collect();
     let mut tuned = Tuned {
         views: entropy.len(),
+        token_rows: pass.rows.processed,
         selected,
         passed,
         entropies: entropy,
@@ -161,9 +169,7 @@ pub async fn tune(
         tuned.gradients.push(step);
         tuned.contexts.push(current.clone());
         watch.step("tune", 2 * done + 1, 2 * config.steps).await?;
-        let Some((features, next)) =
-            finite(Pass::forward(text.tower, text.sot, names, &current).await)?
-        else {
+        let Some((features, next)) = finite(forward(text, names, &current, config).await)? else {
             return Ok(guard(tuned));
         };
         unit = Unit::new(&features, d);
@@ -182,6 +188,19 @@ pub async fn tune(
     }
     tuned.text_features = unit.rounded();
     Ok(tuned)
+}
+
+async fn forward<'a>(
+    text: Text<'a>,
+    names: &'a Names,
+    context: &[f32],
+    config: &Config,
+) -> Result<(Vec<f32>, Pass<'a>)> {
+    if config.full_length {
+        Pass::forward_full_length(text.tower, text.sot, names, context).await
+    } else {
+        Pass::forward(text.tower, text.sot, names, context).await
+    }
 }
 
 /// The untuned answer.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classifier::{
     Calibrated, Classification, ClassifyOptions, KeptView, Method, Negatives, Ood, OodOptions,
-    Prediction, Timings, Tuning,
+    Prediction, Timings, Tuning, VariantFailure,
 };
 use crate::error::{Error, Result};
 use crate::explain::{Explain, Heatmap, Map};
@@ -75,6 +75,7 @@ impl AnswerOptions {
             rho: self.rho,
             seed: self.seed.unwrap_or(0),
             augmix: self.augmix.unwrap_or(false),
+            variants: None,
             ood: named.map(|ood| OodOptions {
                 tau: self.tau,
                 groups: self.groups,
@@ -126,6 +127,8 @@ impl<'a> From<&'a Negatives> for NegativesAnswer<'a> {
 #[serde(rename_all = "camelCase")]
 struct TuningAnswer {
     views: usize,
+    variants: usize,
+    variant_failures: Vec<VariantFailure>,
     kept: usize,
     guarded: bool,
     entropy_before: f64,
@@ -138,6 +141,7 @@ struct TuningAnswer {
 #[derive(Serialize)]
 struct ViewAnswer {
     index: usize,
+    kind: &'static str,
     entropy: f64,
     size: u32,
     #[serde(with = "serde_bytes")]
@@ -148,12 +152,15 @@ impl From<Tuning> for TuningAnswer {
     fn from(t: Tuning) -> Self {
         let view = |v: KeptView| ViewAnswer {
             index: v.index,
+            kind: v.kind,
             entropy: v.entropy,
             size: v.size,
             thumbnail: v.thumbnail,
         };
         Self {
             views: t.views,
+            variants: t.variants,
+            variant_failures: t.variant_failures,
             kept: t.kept,
             guarded: t.guarded,
             entropy_before: t.entropy_before,

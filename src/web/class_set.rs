@@ -15,7 +15,7 @@ use super::answer::{
 use super::convert::{from_js, to_js, to_js_error};
 use super::engine::{Engine, Inner, promise};
 use super::listener::{Listener, check};
-use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions};
+use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions, Variants};
 use crate::error::{Error, Kind, Result};
 use crate::image::Limits;
 use crate::ood::threshold::Calibration;
@@ -41,7 +41,7 @@ impl ClassSet {
     }
 
     /// The classes with the negative labels `words`, or with their own.
-    async fn classes(
+    pub(super) async fn classes(
         &self,
         model: &Classifier,
         words: Option<Vec<String>>,
@@ -97,7 +97,7 @@ impl ClassSet {
 }
 
 impl Inner {
-    fn set(&self, id: u32) -> Result<Rc<ClassSet>> {
+    pub(super) fn set(&self, id: u32) -> Result<Rc<ClassSet>> {
         self.sets.borrow().get(&id).cloned().ok_or_else(|| {
             Error::new(
                 Kind::OptionInvalid,
@@ -147,7 +147,7 @@ impl Engine {
         })
     }
 
-    /// The answer for one image file.
+    /// The answer for one image file; `variants` are pictures made from it.
     pub fn classify(
         &self,
         classes: u32,
@@ -155,6 +155,7 @@ impl Engine {
         options: JsValue,
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
+        variants: Option<Vec<Blob>>,
     ) -> Promise {
         let inner = self.0.clone();
         promise(async move {
@@ -169,6 +170,12 @@ impl Engine {
             };
             let model = &inner.classifier;
             let classes = set.classes(model, words, &listener).await?;
+            let mut made = Variants::new();
+            for variant in variants.iter().flatten() {
+                check(listener.signal.as_ref())?;
+                made.add(model, bytes_of(variant).await)?;
+            }
+            options.variants = made.finish()?;
             let stale = set
                 .choose_threshold(model, &classes, &mut options, &listener)
                 .await?;

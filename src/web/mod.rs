@@ -7,5 +7,6 @@ mod engine;
 mod fetch;
 mod listener;
 mod log;
+mod tuned;
 
 pub use engine::Engine;

@@ -157,17 +157,22 @@ fn all_strong_kinds_take_turns() {
 #[test]
 fn supplied_variants_are_only_preprocessed() {
     let photo = picture(50, 50);
-    let variants = [picture(31, 77), Rgb8::filled(4, 4, [1, 2, 3])];
     let p = Preprocess::clip(16);
+    let made = [picture(31, 77), Rgb8::filled(4, 4, [1, 2, 3])];
+    let variants = made.clone().map(|v| resize_crop(&v, &p).unwrap());
     let plan = ViewPlan {
         variants: &variants,
         ..ViewPlan::tpt(3, false)
     };
+    assert_eq!(ViewPlan::difftpt(3, &variants).total(), plan.total());
     let views = make_views(&photo, &p, &plan, 0).unwrap();
     assert_eq!(views.len(), 5);
+    let plan = ViewPlan::difftpt(3, &made);
+    let refused = make_views(&photo, &p, &plan, 0).unwrap_err();
+    assert_eq!(refused.code(), "options/invalid");
     for (view, variant) in views[3..].iter().zip(&variants) {
         assert_eq!(view.kind, ViewKind::Variant);
-        assert!(view.thumb == resize_crop(variant, &p).unwrap());
+        assert!(view.thumb == *variant);
     }
 }
 

@@ -72,6 +72,15 @@ export default {
   "tune.steps": "Steps",
   "tune.seed": "Seed",
   "tune.seed-hint": "The same seed gives the same views and the same answer.",
+  "variants.choose": "Add pictures made from a photo…",
+  "variants.clear": "Leave them out",
+  "variants.hint":
+    "By an image generator, for example. They take the place of the stronger changes. Each goes with the photo whose name its own begins with, or with the only photo.",
+  "variants.state": { one: "{count} picture in use.", other: "{count} pictures in use." },
+  "variants.astray": {
+    one: "{count} picture goes with no photo here and was left out; {kept} in use.",
+    other: "{count} pictures go with no photo here and were left out; {kept} in use.",
+  },
   "tune.off": "off",
   "tune.on": "{method}, {views} views",
 
@@ -95,6 +104,8 @@ export default {
   "tuned.changed": "the answer changed from {old} to {answer}",
   "tuned.views": "Kept views with their entropies in nats, surest first",
   "tuned.view": "View {index}, entropy {entropy} nats",
+  "tuned.variant": "Picture {index} made from the photo, entropy {entropy} nats",
+  "tuned.variants-bad": { one: "{count} picture could not be used: {message}", other: "{count} pictures could not be used, the first because: {message}" },
   "tuned.photo": "The photo itself, entropy {entropy} nats",
   "tuned.before": "Before tuning",
   "tuned.after": "After",

@@ -32,6 +32,7 @@ function answered({ predictions, ood, tuning, timings }) {
     },
     tuning: tuning && {
       views: tuning.views,
+      variants: tuning.variants,
       kept: tuning.kept,
       guarded: tuning.guarded,
       entropy_before: tuning.entropyBefore,

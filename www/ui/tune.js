@@ -7,6 +7,7 @@ const more = document.getElementById("tune-more");
 const steps = document.getElementById("tune-steps");
 const seed = document.getElementById("tune-seed");
 const problem = document.getElementById("tune-error");
+const variants = document.getElementById("variants");
 
 /** Gradient steps of each method where none are asked for. */
 const OWN_STEPS = { tpt: 1, "difftpt-lite": 4 };
@@ -41,6 +42,7 @@ export function onTune(changed) {
   drawer.addEventListener("change", () => {
     const tune = chosen("tune");
     more.hidden = tune === "none";
+    variants.hidden = tune !== "difftpt-lite";
     steps.placeholder = String(OWN_STEPS[tune] ?? OWN_STEPS.tpt);
     const wrong = tune === "none" ? undefined : [steps, seed].find((field) => !field.validity.valid);
     for (const field of [steps, seed]) field.setAttribute("aria-invalid", String(field === wrong));

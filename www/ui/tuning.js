@@ -56,15 +56,24 @@ export function tuningReport(result, method) {
   const list = document.createElement("ul");
   list.className = "views";
   say(list, "tuned.views", {}, "aria-label");
-  list.append(...result.tuning.keptViews.map(view));
-  return [sentence, list];
+  const { keptViews, variantFailures, views, variants } = result.tuning;
+  list.append(...keptViews.map((one) => view(one, views - variants)));
+  if (variantFailures.length === 0) return [sentence, list];
+  const bad = document.createElement("p");
+  bad.className = "note";
+  say(bad, "tuned.variants-bad", { count: variantFailures.length, message: variantFailures[0].message });
+  return [sentence, bad, list];
 }
 
-function view({ index, entropy, size, thumbnail }) {
+/** A view as a picture; variants are counted from number `own` on. */
+function view({ index, kind, entropy, size, thumbnail }, own) {
   const item = viewTemplate.content.cloneNode(true).firstElementChild;
   const canvas = item.querySelector("canvas");
   const [value] = apart(entropy);
-  say(canvas, index === 0 ? "tuned.photo" : "tuned.view", { index, entropy: value }, "aria-label");
+  const variant = kind === "variant";
+  const key = variant ? "tuned.variant" : "tuned.view";
+  const number = variant ? index - own + 1 : index;
+  say(canvas, index === 0 ? "tuned.photo" : key, { index: number, entropy: value }, "aria-label");
   item.querySelector("span").textContent = value;
   draw(canvas, size, thumbnail);
   return item;

@@ -72,11 +72,24 @@ pub struct ViewPlan<'a> {
     pub strong: usize,
     /// Other pictures of the user, whose style strong views borrow. May be empty.
     pub gallery: &'a [Rgb8],
-    /// Pictures made elsewhere from this photo; each becomes one view by plain preprocessing.
+    /// Pictures made elsewhere from this photo, each as [`resize_crop`] gives it; each is one view.
     pub variants: &'a [Rgb8],
     /// When set, a photo whose shorter side is longer than this is first scaled down to it
     /// (bicubic), and crops are taken from that: quicker on large photos, no longer exactly TPT.
     pub source_edge: Option<u32>,
+}
+
+impl ViewKind {
+    /// A lower-case name for people and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ViewKind::Plain => "plain",
+            ViewKind::Crop => "crop",
+            ViewKind::AugMix => "augmix",
+            ViewKind::Strong(kind) => kind.name(),
+            ViewKind::Variant => "variant",
+        }
+    }
 }
 
 /// Views beyond this number are refused.
@@ -105,6 +118,15 @@ impl<'a> ViewPlan<'a> {
         }
     }
 
+    /// DiffTPT: `views` as TPT's, and one for each of `variants`, which stand where DiffTPT has
+    /// pictures from a diffusion model.
+    pub fn difftpt(views: usize, variants: &'a [Rgb8]) -> Self {
+        Self {
+            variants,
+            ..Self::tpt(views, false)
+        }
+    }
+
     /// All views with the plain one; never 0.
     pub fn total(&self) -> usize {
         1usize
@@ -124,8 +146,8 @@ pub struct ViewMaker<'a> {
 }
 
 impl<'a> ViewMaker<'a> {
-    /// Prepares the plain view. [`Kind::OptionInvalid`] for more than [`MAX_VIEWS`] views or a
-    /// zero `source_edge`; else the errors of [`resize_crop`].
+    /// Prepares the plain view. [`Kind::OptionInvalid`] for more than [`MAX_VIEWS`] views, a
+    /// zero `source_edge`, or a variant of another size than the model's input; else the errors of [`resize_crop`].
     pub fn new(
         photo: &'a Rgb8,
         preprocess: &'a Preprocess,
@@ -139,6 +161,13 @@ impl<'a> ViewMaker<'a> {
             ));
         }
         let plain = resize_crop(photo, preprocess)?;
+        let fits = |v: &Rgb8| (v.width, v.height) == (plain.width, plain.height);
+        if !plan.variants.iter().all(fits) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                "A variant has another size than the model's input.",
+            ));
+        }
         let photo = match plan.source_edge {
             Some(0) => {
                 return Err(Error::new(
@@ -222,7 +251,7 @@ impl<'a> ViewMaker<'a> {
                 format!("there is no view {index} among {}", self.total()),
             )
         })?;
-        Ok(self.finish(resize_crop(variant, p)?, ViewKind::Variant))
+        Ok(self.finish(variant.clone(), ViewKind::Variant))
     }
 
     fn finish(&self, thumb: Rgb8, kind: ViewKind) -> View {

@@ -9,6 +9,7 @@ use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::weights::Quantisation;
 
+use super::bench::BenchArgs;
 use super::tuning::{CorruptArgs, TuneArgs};
 
 /// Zero-shot image classification with CLIP.
@@ -47,6 +48,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Compares every GPU kernel with the CPU, on this machine's adapter.
     Check(CheckArgs),
+    /// What one step of test-time tuning costs on this machine.
+    Bench(BenchArgs),
 }
 
 /// The model of a command.
@@ -123,6 +126,11 @@ pub struct ClassifyArgs {
     pub prompt: PromptArgs,
     #[command(flatten)]
     pub tune: TuneArgs,
+    /// Pictures made from the photo, by an image generator for example: difftpt-lite takes them
+    /// instead of its strong views. For several photos, one folder in it for each, named as the
+    /// photo without its extension.
+    #[arg(long, value_name = "DIR", requires = "tune")]
+    pub variants: Option<PathBuf>,
     #[command(flatten)]
     pub verdict: VerdictArgs,
     /// Image files.

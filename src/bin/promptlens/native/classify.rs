@@ -11,7 +11,7 @@ use super::args::ClassifyArgs;
 use super::model::{classes, cut, described, labels, open};
 use super::ood::{options, rejection, with_negatives};
 use super::output::{Answer, Problem, percent, table};
-use super::tuning::sentence;
+use super::tuning::{sentence, variants};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -24,7 +24,7 @@ struct Document<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry {
-    Answered(Answered),
+    Answered(Box<Answered>),
     Failed { file: String, error: Problem },
 }
 
@@ -50,10 +50,15 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         .iter()
         .map(|path| {
             let file = path.display().to_string();
-            let answered = read_image(path)
-                .and_then(|bytes| block_on(model.classify(&classes, &bytes, &options, &())));
+            let answered = read_image(path).and_then(|bytes| {
+                let mut options = options.clone();
+                if let Some(dir) = &args.variants {
+                    options.variants = variants(&model, dir, path, args.images.len() == 1)?;
+                }
+                block_on(model.classify(&classes, &bytes, &options, &()))
+            });
             match answered {
-                Ok(answer) => Entry::Answered(answer_of(file, answer)),
+                Ok(answer) => Entry::Answered(Box::new(answer_of(file, answer))),
                 Err(error) => Entry::Failed {
                     file,
                     error: Problem::from(&error),

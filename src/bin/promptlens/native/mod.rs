@@ -1,6 +1,7 @@
 //! Parse, run, print.
 
 mod args;
+mod bench;
 mod calibrate;
 mod check;
 mod classify;
@@ -28,7 +29,7 @@ use output::Answer;
 const USAGE: u8 = 2;
 
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().and_then(tuning::check) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -48,6 +49,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Inspect(args) => inspect::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Check(args) => check::run(args, cli.device),
+        Command::Bench(args) => bench::run(args, cli.device),
     }
 }
 

@@ -1,10 +1,18 @@
 //! Arguments of test-time tuning and of corruptions, and what tuning did as text.
 
-use clap::Args;
-use promptlens::classifier::{ClassifyOptions, MAX_STEPS, Method, Prediction, Tuning};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory};
+use promptlens::classifier::{
+    Classifier, ClassifyOptions, MAX_STEPS, Method, Prediction, Tuning, Variants,
+};
+use promptlens::dataset::read_image;
+use promptlens::error::{Error, Kind, Result};
 use promptlens::image::views::{Corruption, MAX_VIEWS};
 
-use super::args::at_least_one;
+use super::args::{Cli, Command, at_least_one};
 
 /// Tuning the prompt on every image.
 #[derive(Debug, Args)]
@@ -75,6 +83,55 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What the grammar of the options cannot say.
+pub fn check(cli: Cli) -> Result<Cli, clap::Error> {
+    match &cli.command {
+        Command::Classify(args)
+            if args.variants.is_some() && args.tune.tune != Some(Method::DiffTptLite) =>
+        {
+            let message = "--variants needs --tune difftpt-lite";
+            Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
+        }
+        _ => Ok(cli),
+    }
+}
+
+/// The variants of `photo`, in the order of their names: the files of the folder in `dir` that is
+/// named after it, or of `dir` itself where it is the `only` photo.
+pub fn variants(
+    model: &Classifier,
+    dir: &Path,
+    photo: &Path,
+    only: bool,
+) -> Result<Option<Arc<Variants>>> {
+    let own = dir.join(photo.file_stem().unwrap_or_default());
+    let folder = if own.is_dir() || !only { &own } else { dir };
+    let files = files(folder)?;
+    if files.is_empty() {
+        let sentence = format!("There are no variants in {}.", folder.display());
+        return Err(Error::new(Kind::DataEmpty, sentence));
+    }
+    let mut variants = Variants::new();
+    for file in &files {
+        variants.add(model, read_image(file))?;
+    }
+    variants.finish()
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| Error::new(Kind::Io, format!("{}: {error}.", folder.display()));
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !hidden && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// What tuning did to one image: a word and a sentence.
 pub fn sentence(tuning: &Tuning, now: &[Prediction]) -> [String; 2] {
     let best = |of: &[Prediction]| of.first().map(|p| p.label.clone()).unwrap_or_default();
@@ -92,6 +149,14 @@ pub fn sentence(tuning: &Tuning, now: &[Prediction]) -> [String; 2] {
             tuning.entropy_before, tuning.entropy_after
         )
     };
-    let kept = format!("{} of {} views kept: ", tuning.kept, tuning.views);
-    ["tuned".to_owned(), kept + &what]
+    let (kept, all) = (tuning.kept, tuning.views);
+    let variants = match (tuning.variants, tuning.variant_failures.len()) {
+        (0, 0) => String::new(),
+        (used, 0) => format!(" ({used} of them variants)"),
+        (used, bad) => format!(" ({used} of them variants; {bad} more cannot be read)"),
+    };
+    [
+        "tuned".to_owned(),
+        format!("{kept} of {all} views kept{variants}: {what}"),
+    ]
 }

@@ -1,0 +1,86 @@
+//! The engine's door to tuning on views that the caller made.
+
+use js_sys::{Array, Float32Array, Function, Promise, Reflect};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+use super::answer::AnswerOptions;
+use super::convert::{from_js, to_js};
+use super::engine::{Engine, promise};
+use super::listener::{Listener, check};
+use crate::classifier::{Classes, Prediction, rank};
+use crate::error::Result;
+use crate::tune::Tuned;
+
+/// What can be told in plain numbers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TunedAnswer<'a> {
+    predictions: Vec<Prediction>,
+    predictions_before: Vec<Prediction>,
+    selected: &'a [usize],
+    passed: &'a [usize],
+    entropies: &'a [f64],
+    losses: &'a [f64],
+    logits: &'a [f64],
+    logits_before: &'a [f64],
+    guarded: bool,
+}
+
+/// The answer, with long rows of numbers as typed arrays.
+fn answer(tuned: &Tuned, classes: &Classes) -> Result<JsValue> {
+    let value = to_js(&TunedAnswer {
+        predictions: rank(&tuned.logits_after, &classes.labels),
+        predictions_before: rank(&tuned.logits_before, &classes.labels),
+        selected: &tuned.selected,
+        passed: &tuned.passed,
+        entropies: &tuned.entropies,
+        losses: &tuned.losses,
+        logits: &tuned.logits_after,
+        logits_before: &tuned.logits_before,
+        guarded: tuned.guarded,
+    })?;
+    for (name, rows) in [
+        ("contexts", &tuned.contexts),
+        ("gradients", &tuned.gradients),
+    ] {
+        let rows = rows.iter().map(|row| Float32Array::from(row.as_slice()));
+        // Setting a property on a fresh object cannot fail.
+        let _ = Reflect::set(&value, &name.into(), &rows.collect::<Array>());
+    }
+    Ok(value)
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Tunes on `features` [N, d] of views, the first of which is answered for, from `context`
+    /// [M, W] or the words around the class names.
+    #[wasm_bindgen(js_name = tuneFeatures)]
+    pub fn tune_features(
+        &self,
+        classes: u32,
+        features: Vec<f32>,
+        context: Option<Vec<f32>>,
+        options: JsValue,
+        on_progress: Option<Function>,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let inner = self.0.clone();
+        promise(async move {
+            check(signal.as_ref())?;
+            let set = inner.set(classes)?;
+            let options = from_js::<AnswerOptions>(options)?.classify()?;
+            let listener = Listener {
+                callback: on_progress,
+                signal,
+            };
+            let model = &inner.classifier;
+            let classes = set.classes(model, None, &listener).await?;
+            let tuned = model
+                .tune_features(&classes, &features, context.as_deref(), &options, &listener)
+                .await?;
+            answer(&tuned, &classes)
+        })
+    }
+}

@@ -1,0 +1,152 @@
+// Pictures made from a photo elsewhere: through the package, and on the page.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { DIST, needsShared, openBrowser, openSite, OUT, PAGES } from "./harness.mjs";
+import { LABELS, loadPackage, photo, photos } from "./support.mjs";
+
+const HOW = { tune: "difftpt-lite", views: 5, ood: false };
+const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no image") };
+
+describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
+  let site;
+  let session;
+  let page;
+  let church;
+  let others;
+
+  before(async () => {
+    site = await openSite({ "": DIST, test: PAGES });
+    session = await openBrowser({ webgpu: false, reducedMotion: "reduce" });
+    page = session.page;
+    church = await photo("imagenette", "test/church/");
+    others = await photos("imagenette", "test/church/", 4);
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  test("in the package they are views on top of the others", async () => {
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    assert.equal(loaded.message, undefined);
+    const classify = (variants, how) =>
+      page.evaluate(
+        async ([labels, image, made, asked]) => {
+          const blob = (base64) => new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
+          const classes = await window.lens.classes(labels);
+          const options = made ? { ...asked, variants: new Set(made.map(blob)) } : asked;
+          return classes.classify(blob(image), options).catch(({ code, message }) => ({ code, message }));
+        },
+        [LABELS, church.buffer.toString("base64"), variants?.map(({ buffer }) => buffer.toString("base64")), how],
+      );
+    // The first is the photo itself, which tells what is done to it: nothing random.
+    const { tuning } = await classify([church, others[1], broken, others[2]], { ...HOW, rho: 1 });
+    assert.deepEqual([tuning.views, tuning.variants, tuning.kept], [8, 3, 6]);
+    assert.deepEqual(tuning.variantFailures.map(({ index, code }) => [index, code]), [[2, "image/unknown-format"]]);
+    const of = (index) => tuning.keptViews.find((view) => view.index === index);
+    assert.deepEqual([of(0).kind, of(5).kind], ["plain", "variant"]);
+    assert.deepEqual(of(5).thumbnail, of(0).thumbnail);
+    assert.ok(Math.abs(of(5).entropy - of(0).entropy) < 1e-6);
+
+    const without = await classify(undefined, HOW);
+    assert.deepEqual(await classify([], HOW).then((result) => result.predictions), without.predictions);
+    assert.equal((await classify([church], { ...HOW, tune: "tpt" })).code, "options/invalid");
+    assert.equal((await classify([church], { ...HOW, tune: "none" })).code, "options/invalid");
+    assert.equal((await classify([broken], HOW)).code, "data/empty");
+  });
+
+  test("in the package views of one's own can be tuned on", async () => {
+    const outcome = await page.evaluate(
+      async ([labels, images]) => {
+        const features = [];
+        for (const image of images) features.push(await window.lens.embedImage(Uint8Array.from(atob(image), (c) => c.charCodeAt(0))));
+        const classes = await window.lens.classes(labels);
+        const code = (promise) => promise.then(() => "answered", (error) => error.code);
+        const tuned = await classes.tuneFeatures(features, { rho: 0.5 });
+        const onwards = await classes.tuneFeatures(features, { rho: 0.5, context: tuned.contexts[1] });
+        const stop = new AbortController();
+        stop.abort();
+        return {
+          tuned: { ...tuned, kinds: [...tuned.contexts, ...tuned.gradients].map((row) => row.constructor.name) },
+          onwards: onwards.losses,
+          wrong: [
+            await code(classes.tuneFeatures([])),
+            await code(classes.tuneFeatures([features[0], [1, 2]])),
+            await code(classes.tuneFeatures([[1, 2]])),
+            await code(classes.tuneFeatures(features, { context: [1] })),
+            await code(classes.tuneFeatures(features, { steps: 0 })),
+            await code(classes.tuneFeatures(features, { signal: stop.signal })),
+          ],
+        };
+      },
+      [LABELS, others.map(({ buffer }) => buffer.toString("base64"))],
+    );
+    const { tuned } = outcome;
+    assert.deepEqual([tuned.selected.length, tuned.passed.length, tuned.entropies.length, tuned.losses.length], [2, 4, 4, 2]);
+    assert.deepEqual(new Set(tuned.kinds), new Set(["Float32Array"]));
+    assert.ok(tuned.losses[1] < tuned.losses[0] - 1e-6);
+    // The tuned context can be gone on from.
+    assert.ok(Math.abs(outcome.onwards[0] - tuned.losses[1]) < 1e-6);
+    assert.deepEqual(outcome.wrong, [...Array(5).fill("options/invalid"), "engine/cancelled"]);
+  });
+
+  test("on the page they go with the photo that they are named after", async () => {
+    await page.goto(`${site.url}?device=cpu&lang=en&labels=${encodeURIComponent(LABELS.join(","))}`);
+    await page.waitForSelector("#status:is([data-state=ready], [data-state=failed])");
+    const settled = (count) =>
+      page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
+    await page.click("#tune > summary");
+    assert.ok(await page.locator("#variants").isHidden());
+    await page.check("input[name=tune][value=difftpt-lite]");
+    await page.check("input[name=views][value='16']");
+    await page.setInputFiles("#files", [{ ...church, name: "Church.jpg" }, { ...others[1], name: "other.jpg" }]);
+    await settled(2);
+    const pictures = (name) =>
+      page.locator(".card", { hasText: name }).locator(".views canvas").evaluateAll((all) => all.map((one) => one.ariaLabel));
+    assert.ok((await pictures("Church.jpg")).every((label) => !label.startsWith("Picture")));
+
+    await page.setInputFiles("#variants-files", [
+      { ...others[0], name: "church 1.jpg" },
+      { ...others[2], name: "church 2.jpg" },
+      { ...broken, name: "church 3.png" },
+      { ...others[3], name: "elsewhere.jpg" },
+    ]);
+    await settled(2);
+    assert.match(await page.textContent("#variants-state"), /^1 picture goes with no photo here and was left out; 3 in use\.$/);
+    const report = page.locator(".card", { hasText: "Church.jpg" }).locator(".tuned");
+    assert.match((await report.locator(".tuned-sentence").textContent()).replace(/[\u2068\u2069]/g, ""), /of 18 views|of 18/);
+    assert.match(await report.textContent(), /1 picture could not be used: ./);
+    assert.match(await page.locator(".card", { hasText: "other.jpg" }).locator(".tuned-sentence").textContent(), /of 16/);
+    await mkdir(OUT, { recursive: true });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 1400 });
+        await page.screenshot({ path: join(OUT, `variants-${colorScheme}-${width}.png`), fullPage: true });
+        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
+      }
+    }
+
+    await page.focus("#variants-clear");
+    await page.keyboard.press("Enter");
+    await settled(2);
+    assert.ok(await page.locator("#variants-state").isHidden());
+    assert.match(await report.locator(".tuned-sentence").textContent(), /of 16/);
+    await page.check("input[name=tune][value=tpt]");
+    await settled(2);
+    assert.ok(await page.locator("#variants").isHidden());
+  });
+
+  test("on the page they go with the only photo, whatever their names", async () => {
+    await page.click("#clear");
+    await page.check("input[name=tune][value=difftpt-lite]");
+    await page.setInputFiles("#files", { ...church, name: "IMG_1.jpg" });
+    await page.waitForFunction(() => document.querySelectorAll(".card[data-state=done]").length === 1);
+    await page.setInputFiles("#variants-files", [others[1], others[2]]);
+    await page.waitForFunction(() => /of 18/.test(document.querySelector(".tuned-sentence")?.textContent ?? ""));
+    assert.equal(await page.textContent("#variants-state"), "2 pictures in use.");
+  });
+});

@@ -4,8 +4,8 @@ mod answer;
 mod class_set;
 mod convert;
 mod engine;
-mod fetch;
 mod listener;
 mod log;
+mod source;
 
 pub use engine::Engine;

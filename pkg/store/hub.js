@@ -20,7 +20,7 @@ const LIMIT = 16 * 1024 * 1024;
 /** `owner/name` and revision of `hf:owner/name@revision`; `null` for another address. */
 export function parseHub(text) {
   if (!text.startsWith("hf:")) return null;
-  const [, repository, revision = "main"] = /^hf:([\w.-]+\/[\w.-]+?)(?:@([\w./-]+))?$/.exec(text) ?? [];
+  const [, repository, revision = "main"] = /^hf:([\w-][\w.-]*\/[\w-][\w.-]*?)(?:@([\w./-]+))?$/.exec(text) ?? [];
   if (!repository || revision.includes("..")) {
     throw new PromptLensError("options/invalid", `${text} is no repository: write hf:owner/name or hf:owner/name@revision.`);
   }

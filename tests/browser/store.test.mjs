@@ -147,7 +147,7 @@ describe("the store", { timeout: 900_000 }, () => {
   test("without room it goes on in memory and says so", async () => {
     const client = await session.browser.newCDPSession(page);
     const origin = new URL(site.url).origin;
-    for (const quotaSize of [3 << 20, 8 << 20]) {
+    for (const quotaSize of [3 << 20, 10 << 20]) {
       await emptyStore(page, site.url);
       await client.send("Storage.overrideQuotaForOrigin", { origin, quotaSize });
       const loaded = await load();
@@ -169,15 +169,14 @@ describe("the store", { timeout: 900_000 }, () => {
   test("where there is no private file system the Cache API serves", async () => {
     const bare = await openBrowser({ webgpu: false });
     try {
-      // Workers of a package from another origin start from a blob, which a test can put a line before.
       await bare.browser.addInitScript(() => {
-        Object.defineProperty(StorageManager.prototype, "getDirectory", { value: () => Promise.reject(new DOMException("no", "SecurityError")) });
+        const line = 'Object.defineProperty(StorageManager.prototype, "getDirectory", { value: () => Promise.reject(new DOMException("no", "SecurityError")) });';
+        const script = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+        globalThis.eval(line);
         const Native = Worker;
         globalThis.Worker = function (address, options) {
-          const line = 'Object.defineProperty(StorageManager.prototype, "getDirectory", { value: () => Promise.reject(new DOMException("no", "SecurityError")) });';
-          const text = `${line} await import(${JSON.stringify(new URL(address, location.href).href)});`;
-          const worker = new Native(URL.createObjectURL(new Blob([text], { type: "text/javascript" })), options);
-          return worker;
+          // Static imports run in order, and before the worker takes messages.
+          return new Native(script(`import "${script(line)}"; import "${new URL(address, location.href).href}";`), options);
         };
       });
       await bare.page.goto(`${site.url}test/package.html`);

@@ -404,8 +404,11 @@ export class RemoteSource {
   /** Ends it. After `error`, only what can be gone on from stays. */
   async close(error) {
     this.#download?.close();
-    if (!error || !this.#keep || this.#record) return;
+    if (!error || !this.#keep) return;
     const code = error.code ?? "";
+    // Wrong answers may come from the device or from the bytes: these at least are fetched anew.
+    if (code === "gpu/self-test-failed") await this.#keep.clear().catch(() => {});
+    if (this.#record) return;
     if (WRONG.test(code) && !(await this.#keep.record().catch(() => null))) await this.#keep.clear().catch(() => {});
     else if (code === "store/stale") await this.#keep.dropUnfinished().catch(() => {});
   }

@@ -121,6 +121,20 @@ describe("a server that fails", { timeout: 900_000 }, () => {
     }
   });
 
+  test("a wrong byte that only the self-test sees is not kept", async () => {
+    await emptyStore(page, site.url);
+    const weights = server.files[WEIGHTS];
+    const start = 8 + Number(weights.readBigUInt64LE(0));
+    const header = JSON.parse(weights.subarray(8, start).toString());
+    const [from] = header["visual_projection.weight.scales"].data_offsets;
+    // The top bit of a scale's exponent: 65536 times what it was.
+    server.behave((name) => (name === WEIGHTS ? { flip: start + from + 1 } : undefined));
+    await refused("gpu/self-test-failed");
+    const loaded = await works();
+    assert.equal(server.sent[WEIGHTS], size(), "it came anew");
+    assert.equal(loaded.info.store.kept, true);
+  });
+
   test("a pack's wrong byte is asked for again, and refused where it stays wrong", async () => {
     const chunk = Object.keys(server.files).find((name) => name.startsWith("pack/weights-00001"));
     const model = `${server.url}pack/`;

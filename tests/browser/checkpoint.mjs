@@ -1,8 +1,10 @@
 /**
  * Random CLIPs in every layout that people publish, written tensor by tensor.
  *
- * The weights have the spread of an untrained CLIP of Hugging Face's, and in every matrix three
- * columns are 20 times larger, as trained transformers have them.
+ * The weights have the spread of an untrained CLIP of Hugging Face's, and two traits of trained ones:
+ * half of each matrix's energy lies in a few directions that all matrices of that width share, and
+ * three columns of each are 20 times larger. Without the first, every direction matters alike and no
+ * 4-bit form keeps the features (cosine 0.95 over 12 blocks, measured).
  */
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -63,22 +65,53 @@ const NORMAL = (() => {
   return table;
 })();
 
+/** Directions in which the matrices of a model agree, and the share of their energy that lies there. */
+const RANK = 32;
+const SHARED = 0.5;
+
+const bases = new Map();
+
+/** `RANK` directions of a space, as rows; the same for every matrix that reads or writes it. */
+function basis(dimension) {
+  if (!bases.has(dimension)) bases.set(dimension, normals(RANK * dimension, dimension));
+  return bases.get(dimension);
+}
+
+function normals(count, number) {
+  const data = new Float32Array(count);
+  let state = (number * 2654435761 + 97) >>> 0;
+  for (let i = 0; i < count; i += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    data[i] = NORMAL[state >>> 16];
+  }
+  return data;
+}
+
 /** The values of the tensor with this number; the same whatever the layout. */
 export function values({ shape, spread }, number) {
-  const data = new Float32Array(size(shape));
-  if (spread === "scale") return data.fill(Math.log(100));
-  let state = (number * 2654435761 + 97) >>> 0;
+  if (spread === "scale") return new Float32Array(1).fill(Math.log(100));
+  const data = normals(size(shape), number);
   const constant = { one: 1, zero: 0 }[spread];
-  const scale = constant === undefined ? spread : 0.02;
-  for (let i = 0; i < data.length; i += 1) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    data[i] = (constant ?? 0) + NORMAL[state >>> 16] * scale;
-  }
-  if (shape.length === 2 && constant === undefined && shape[0] < 40_000) {
-    const cols = shape[1];
-    for (const column of [7, 211, 400].map((c) => (c * (number + 1)) % cols)) {
-      for (let at = column; at < data.length; at += cols) data[at] *= 20;
+  if (constant !== undefined) return data.map((value) => constant + value * 0.02);
+  const [rows, cols] = shape;
+  if (shape.length !== 2 || rows > 40_000) return data.map((value) => value * spread);
+
+  const own = spread * Math.sqrt(1 - SHARED);
+  const common = (spread * Math.sqrt(SHARED)) / RANK;
+  const [outputs, inputs, mixing] = [basis(rows), basis(cols), normals(RANK * RANK, number + 1e6)];
+  for (let r = 0; r < rows; r += 1) {
+    const row = data.subarray(r * cols, (r + 1) * cols);
+    for (let c = 0; c < cols; c += 1) row[c] *= own;
+    for (let k = 0; k < RANK; k += 1) {
+      let weight = 0;
+      for (let j = 0; j < RANK; j += 1) weight += outputs[j * rows + r] * mixing[j * RANK + k];
+      weight *= common;
+      const direction = k * cols;
+      for (let c = 0; c < cols; c += 1) row[c] += weight * inputs[direction + c];
     }
+  }
+  for (const column of [7, 211, 400].map((c) => (c * (number + 1)) % cols)) {
+    for (let at = column; at < data.length; at += cols) data[at] *= 20;
   }
   return data;
 }

@@ -68,6 +68,9 @@ describe("a server that fails", { timeout: 900_000 }, () => {
     const asked = server.requests.filter(({ name, method }) => name === WEIGHTS && method === "GET").map(({ from }) => from);
     assert.deepEqual(asked, [0, quarter, 2 * quarter, 3 * quarter]);
     assert.equal(server.sent[WEIGHTS], size(), "no byte came twice");
+    const weights = loaded.events.filter(({ stage }) => stage === "weights");
+    assert.ok(weights.at(-1).bytesPerSecond > 0 && weights.at(-1).secondsLeft === 0);
+    assert.ok(weights.every(({ total }) => total === size()));
     assert.equal(loaded.info.store.kept, true);
   });
 

@@ -1,13 +1,18 @@
 /** Where the model computes. `"auto"` takes WebGPU where it works and the CPU elsewhere. */
 export type Device = "auto" | "webgpu" | "cpu";
 
-/** How the weights are held: 8 bits, 4 bits, or as 32-bit floats. */
-export type Quantization = "q8" | "q4" | "none";
+/**
+ * How the weights are held: 8 bits, 4 bits, 4 bits where that costs little and else 8, or as floats
+ * (`"f16"` keeps 16 bits of each and computes with 32).
+ */
+export type Quantization = "q8" | "q4" | "mixed" | "f16" | "none";
 
 /** One step of something long. */
 export interface ProgressEvent {
   /**
-   * What is being done: `"engine"`, `"configuration"`, `"weights"`, `"self-test"` while loading;
+   * What is being done: `"engine"`, `"waiting"` (another tab loads the same model),
+   * `"configuration"`, `"weights"`, `"store"` (the model can no longer be kept; `reason` says why),
+   * `"self-test"` while loading;
    * `"encode"`, `"views"`, `"tune"` for an image; `"vocabulary"`, `"mining"`, `"negatives"` for
    * negative labels; `"calibrate"`; `"regions"` for a heat map.
    */
@@ -18,7 +23,15 @@ export interface ProgressEvent {
   total: number | null;
   /** Where the bytes come from: `"cache"` only where no network was used for them. */
   source: "network" | "cache";
+  /** Of a download: its speed, `null` until it can be told. */
+  bytesPerSecond?: number | null;
+  /** Of a download: seconds left at that speed. */
+  secondsLeft?: number | null;
+  reason?: StoreReason;
 }
+
+/** Why a model is not kept: no room, the browser failed or keeps nothing, switched off, or local files. */
+export type StoreReason = "quota" | "failed" | "unavailable" | "off" | "local";
 
 export interface CallOptions {
   /** Stops the call, which then rejects with code `engine/cancelled`. */
@@ -26,13 +39,81 @@ export interface CallOptions {
 }
 
 export interface LoadOptions extends CallOptions {
-  /** Address of a model folder (`config.json`, `tokenizer.json`, ...), relative to the page. */
-  model: string | URL;
+  /**
+   * Address of a model folder, relative to the page; `"hf:owner/name"` or `"hf:owner/name@revision"`
+   * for a repository of the hub; an entry of {@link Models.table}; the handle of a folder; or the
+   * files of one. The model may be Hugging Face's or OpenCLIP's (safetensors), or a pack.
+   */
+  model: string | URL | ModelEntry | FileSystemDirectoryHandle | Iterable<File>;
   /** @default "auto" */
   device?: Device;
   /** As stored when left out. */
   quantization?: Quantization;
+  /** Whether a model from the network is kept in this browser, packed. @default true */
+  store?: boolean;
+  /** Address of the hub. @default "https://huggingface.co" */
+  hub?: string;
+  /** How much a download bears. */
+  patience?: {
+    /** Attempts in a row without progress before giving up. @default 5 */
+    retries?: number;
+    /** Milliseconds before the first of them, doubled each time up to 15 seconds. @default 500 */
+    delay?: number;
+    /** Milliseconds without a byte that count as a cut. @default 30000 */
+    stall?: number;
+  };
   onProgress?: (event: ProgressEvent) => void;
+}
+
+/** A model known by name. */
+export interface ModelEntry {
+  readonly id: string;
+  readonly name: string;
+  /** Of the weights, as their repository states it. */
+  readonly licence: string;
+  /** Weights of the model. */
+  readonly parameters: number;
+  /** Repositories of the hub that have these weights, tried in turn. */
+  readonly sources: readonly { readonly repository: string; readonly file: string }[];
+  /** The part of a Hugging Face `config.json` that the artifact must agree with. */
+  readonly shapes: object;
+}
+
+/** A model that this browser keeps, or an unfinished download of one. */
+export interface StoredModel {
+  id: string;
+  complete: boolean;
+  /** What it takes. */
+  bytes: number;
+  /** What it was loaded from; `null`, as all that follows, for an unfinished download. */
+  address: string | null;
+  name: string | null;
+  quantization: Quantization | null;
+  /** The weights it was made from; `commit` and `repository` where it came from the hub. */
+  source: {
+    sha256: string;
+    bytes: number;
+    address: string;
+    file: string | null;
+    repository: string | null;
+    commit: string | null;
+  } | null;
+  /** ISO 8601. */
+  created: string | null;
+}
+
+export interface Models {
+  readonly table: readonly ModelEntry[];
+  stored(): Promise<StoredModel[]>;
+  /**
+   * Deletes one, by its `id`. The hub's commit and hash stay pinned for a later download unless
+   * `forget` is set. Rejects with `store/busy` while a tab loads it.
+   */
+  delete(id: string, options?: { forget?: boolean }): Promise<void>;
+  /** `kind` is `null` where the browser keeps nothing for this page. */
+  usage(): Promise<{ kind: "opfs" | "cache" | null; used: number | null; quota: number | null; persisted: boolean }>;
+  /** Asks the browser not to evict what is kept when space runs low. */
+  persist(): Promise<boolean>;
 }
 
 export interface Info {
@@ -60,6 +141,22 @@ export interface Info {
   imageSize: number;
   /** Length of a feature. */
   dimension: number;
+  /** Weights of the model. */
+  parameters: number;
+  /** Whether the model is kept in this browser, and why not. */
+  store: { kept: boolean; reason: StoreReason | null };
+  /** Milliseconds of loading: waiting for bytes, SHA-256, quantising, to the device, keeping. */
+  loadTimes: {
+    source: number;
+    hash: number;
+    quantise: number;
+    upload: number;
+    keep: number;
+    selfTest: number;
+    total: number;
+  };
+  /** WebAssembly memory, which never shrinks. */
+  heapBytes: { afterLoad: number; now: number };
   /** Version of promptlens. */
   version: string;
 }
@@ -321,6 +418,8 @@ export interface KernelCheck {
 /** A loaded CLIP model in its own worker. */
 export class PromptLens {
   private constructor();
+  /** The models known by name, and those that this browser keeps. */
+  static readonly models: Models;
   /** Starts a worker and loads a model into it. */
   static load(options: LoadOptions): Promise<PromptLens>;
   /** What was loaded and where it runs, as of the last finished call. */

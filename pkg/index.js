@@ -1,5 +1,8 @@
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
+import { parseHub } from "./store/hub.js";
+import { remove, stored, usage } from "./store/keep.js";
+import { TABLE } from "./store/table.js";
 
 export { PromptLensError };
 
@@ -15,19 +18,29 @@ export class PromptLens {
   }
 
   /**
+   * The models known by name, and those that this browser keeps.
+   *
+   * @type {import("./index.js").Models}
+   */
+  static models = Object.freeze({
+    table: TABLE,
+    stored,
+    delete: remove,
+    usage,
+    persist: async () => (await navigator.storage?.persist?.()) ?? false,
+  });
+
+  /**
    * Starts a worker and loads a model into it.
    *
    * @param {import("./index.js").LoadOptions} options
    * @returns {Promise<PromptLens>}
    */
   static async load({ model, onProgress, signal, ...options } = {}) {
-    if (typeof model !== "string" && !(model instanceof URL)) {
-      throw invalid("`model` must be the address of a model folder.");
-    }
-    const folder = folderAddress(model);
+    const place = modelPlace(model);
     const engine = new EngineClient();
     try {
-      await engine.call("load", { model: folder, options: defined(options) }, { signal, onProgress });
+      await engine.call("load", { model: place, options: defined(options) }, { signal, onProgress });
     } catch (error) {
       engine.free();
       throw error;
@@ -198,6 +211,21 @@ export class Classes {
     this.#freed = true;
     this.#engine.call("freeClasses", { classes: this.#id }).catch(() => {});
   }
+}
+
+/** What the worker loads a model from: an address, a table entry, a folder's handle, or its files. */
+function modelPlace(model) {
+  if (typeof model === "string" && model.startsWith("hf:")) {
+    parseHub(model);
+    return model;
+  }
+  if (typeof model === "string" || model instanceof URL) return folderAddress(model);
+  const entry = TABLE.find((known) => known === model || (typeof model?.id === "string" && known.id === model.id));
+  if (entry) return entry;
+  if (model?.kind === "directory" && typeof model.entries === "function") return model;
+  const files = typeof model === "object" && model?.[Symbol.iterator] ? Array.from(model) : [];
+  if (files.length > 0 && files.every((file) => file instanceof File)) return files;
+  throw invalid("`model` must be the address of a model folder, hf:owner/name, an entry of PromptLens.models.table, a folder's handle, or its files.");
 }
 
 /** The absolute address of a model folder, with its final slash. */

@@ -6,6 +6,7 @@
 import init, { Engine } from "./promptlens.js";
 import { errorBody, PromptLensError } from "./error.js";
 import { probeGpu } from "./probe.js";
+import { withSource } from "./store/source.js";
 
 /** Larger files are refused before they are read into memory. */
 const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
@@ -24,7 +25,9 @@ const operations = {
       options.device === "cpu" ? undefined : probeGpu(),
       init({ module_or_path: engineCode(progress, signal) }),
     ]);
-    engine = await Engine.load(model, { ...options, probe }, progress, signal);
+    engine = await withSource(model, options, { signal, progress }, (source) =>
+      Engine.load(source, { ...options, probe, shapes: model.shapes }, progress, signal),
+    );
   },
   classes: ({ labels, options }, { signal }) => engine.classes(labels, options, signal),
   classify: async ({ classes, image, options, variants }, { signal, progress }) =>

@@ -98,6 +98,8 @@ kinds! {
     WeightsNotFinite => "weights/not-finite",
     /// A tensor is stored in a number format that is not read.
     WeightsUnsupportedType => "weights/unsupported-type",
+    /// The weights file is of a kind that is not read.
+    WeightsUnsupportedFormat => "weights/unsupported-format",
     /// There is no usable WebGPU adapter.
     GpuUnavailable => "gpu/unavailable",
     /// The device computes wrong values for the known answer.
@@ -116,6 +118,8 @@ kinds! {
     Io => "io/failed",
     /// A download failed.
     NetworkFailed => "network/failed",
+    /// What was kept of a model, or begun of its download, is of no use any more; loading starts over.
+    StoreStale => "store/stale",
     /// Something that should not happen did.
     Internal => "engine/internal",
 }

@@ -5,6 +5,7 @@ import { integer, wholePercent } from "./ui/format.js";
 import { addCards, clearCards, focusCard, rearrange, removeCard } from "./ui/gallery.js";
 import { verdictText } from "./ui/gauge.js";
 import { language, languages, onLanguage, preferred, setLanguage, t } from "./ui/i18n.js";
+import { onModel, showModel } from "./ui/models.js";
 import * as names from "./ui/names.js";
 import { keepOffline } from "./ui/offline.js";
 import { onPermalink, restore } from "./ui/permalink.js";
@@ -58,7 +59,20 @@ async function load(device) {
     return;
   }
   status.showReady(lens.info);
+  showModel(settings.model, lens.info);
 }
+
+/** Another model takes over once it is ready. */
+onModel(async (model, how) => {
+  const next = await PromptLens.load({ model, device: settings.device, ...how });
+  invalidate();
+  lens?.free();
+  lens = next;
+  if (typeof model === "string") settings.model = model;
+  status.showReady(lens.info);
+  void useNames();
+  return lens.info;
+});
 
 /** Ends the work in hand. */
 function halt() {

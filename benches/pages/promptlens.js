@@ -5,6 +5,7 @@
 import { gpuBuffers, settle } from "./account.js";
 import { answer, photo } from "./worker.js";
 import init, { Engine } from "../pkg/promptlens.js";
+import { withSource } from "../pkg/store/source.js";
 import { probeGpu } from "../pkg/probe.js";
 
 let engine;
@@ -40,7 +41,12 @@ answer({
     ({ memory } = await init());
     enter("adapter");
     const probe = device === "cpu" ? undefined : await probeGpu();
-    engine = await Engine.load(model, { device, quantization, probe }, (event) => enter(event.stage));
+    // Nothing is kept, so that every run loads over the network.
+    const how = { progress: (event) => enter(event.stage) };
+    const place = new URL(model, self.location.href).href.replace(/\/?$/, "/");
+    engine = await withSource(place, { store: false }, how, (source) =>
+      Engine.load(source, { device, quantization, probe }, how.progress),
+    );
     enter("end");
     const peak = gpuBuffers().peak;
     await settle();

@@ -1,84 +1,50 @@
 //! A model on its way in.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use super::Classifier;
 use super::negatives::Candidates;
 use crate::clip::Builder;
-use crate::clip::config::ClipConfig;
 use crate::device::Processor;
 use crate::device::self_test::{self, KnownAnswer};
 use crate::error::{Error, Kind, Result};
-use crate::image::Preprocess;
 use crate::tokenize::ClipTokenizer;
-use crate::weights::{Loader, Quantisation};
+use crate::weights::{
+    Artifact, Folder, Keep, Loader, Manifest, Quantisation, Report, Spent, Weights,
+};
 
-/// The small files of a model directory. The weights come as a stream.
-#[derive(Debug, Clone, Default)]
-pub struct ModelFiles {
-    /// `config.json`.
-    pub config: Option<Vec<u8>>,
-    /// `tokenizer.json`.
-    pub tokenizer: Option<Vec<u8>>,
-    /// `preprocessor_config.json`; CLIP's own preprocessing at the model's size where it is absent.
-    pub preprocessor: Option<Vec<u8>>,
-    /// [`self_test::FILE`].
-    pub self_test: Option<Vec<u8>>,
-}
-
-/// A model on its way in: takes the weights in pieces of any size.
+/// A model whose small files have been read and checked. Its weights come next.
 pub struct Loading {
-    loader: Loader,
+    artifact: Artifact,
     builder: Builder,
     tokenizer: ClipTokenizer,
-    preprocess: Preprocess,
     known: Option<KnownAnswer>,
     processor: Processor,
+    quantisation: Option<Quantisation>,
+    report: Option<Report>,
+    spent: Rc<Cell<Spent>>,
 }
 
 impl Loading {
-    /// Checks the small files and prepares for the weights, which become `quantisation` or stay as
-    /// they are stored.
+    /// Checks the small files in `folder` and prepares for the weights, which become `quantisation`
+    /// or stay as they are stored. `only` names the weights file where that is known.
     ///
     /// # Errors
-    /// `config/missing`, `config/invalid`, `tokenizer/missing`, `tokenizer/invalid`,
-    /// `weights/invalid`.
-    pub fn new(
-        files: &ModelFiles,
+    /// `config/...`, `tokenizer/...`, `weights/invalid`, and those of the folder.
+    pub async fn start(
+        folder: &impl Folder,
+        only: Option<&str>,
         quantisation: Option<Quantisation>,
         processor: Processor,
     ) -> Result<Self> {
-        let absent = |kind, name: &str| {
-            Error::new(
-                kind,
-                format!("The model has no {name}. A model directory needs one."),
-            )
-        };
-        let config = files
-            .config
-            .as_deref()
-            .ok_or_else(|| absent(Kind::ConfigMissing, "config.json"))?;
-        let config = ClipConfig::from_json(config)?;
-        let text = &config.text;
-        let tokenizer = files
-            .tokenizer
-            .as_deref()
-            .ok_or_else(|| absent(Kind::TokenizerMissing, "tokenizer.json"))?;
-        let tokenizer = ClipTokenizer::from_bytes(tokenizer, text.context_length, text.vocab_size)?;
-        let size = u32::try_from(config.vision.image_size).unwrap_or(u32::MAX);
-        let preprocess = match &files.preprocessor {
-            Some(json) => Preprocess::from_json(json)?,
-            None => Preprocess::clip(size),
-        };
-        if (preprocess.crop_width, preprocess.crop_height) != (size, size) {
-            return Err(Error::new(
-                Kind::ConfigInvalid,
-                format!(
-                    "preprocessor_config.json crops to {} x {} but the model takes {size} x {size}.",
-                    preprocess.crop_width, preprocess.crop_height
-                ),
-            ));
-        }
-        let known = files
-            .self_test
+        let artifact = Artifact::read(folder, only).await?;
+        let text = &artifact.config.text;
+        let tokenizer =
+            ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
+        let known = folder
+            .small(self_test::FILE)
+            .await?
             .as_deref()
             .map(serde_json::from_slice)
             .transpose()
@@ -88,51 +54,88 @@ impl Loading {
                     format!("{} is damaged: {e}.", self_test::FILE),
                 )
             })?;
+        let builder = Builder::new(artifact.config.clone(), processor.device.clone());
         Ok(Self {
-            loader: Loader::new(&config, quantisation),
-            builder: Builder::new(config, processor.device.clone()),
+            artifact,
+            builder,
             tokenizer,
-            preprocess,
             known,
             processor,
+            quantisation,
+            report: None,
+            spent: Rc::default(),
         })
     }
 
-    /// Takes the next bytes of the weights.
+    /// What the small files say.
+    pub fn artifact(&self) -> &Artifact {
+        &self.artifact
+    }
+
+    /// What the weights were, once they have been read.
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+
+    /// Whether the weights come as a pack already.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.artifact.weights, Weights::Pack(_))
+    }
+
+    /// Reads the weights. With `keep` they are also packed as they arrive; what comes back then is
+    /// the manifest of that pack, whose `origin` is left open.
     ///
     /// # Errors
-    /// Those of [`Loader::push`].
-    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+    /// `weights/...`, and those of the folder and of `keep`.
+    pub async fn weights(
+        &mut self,
+        folder: &impl Folder,
+        keep: Option<&mut Keep<'_>>,
+    ) -> Result<Option<Manifest>> {
         let Self {
-            loader, builder, ..
+            artifact, builder, ..
         } = self;
-        loader.push(bytes, &mut |name, tensor| builder.put(name, tensor))
+        let loader = Loader::new(&artifact.config, self.quantisation);
+        self.spent = loader.spent();
+        let Some(keep) = keep else {
+            let mut put = |name: &str, tensor| builder.put(name, tensor);
+            self.report = Some(artifact.load(folder, loader, &mut put).await?);
+            return Ok(None);
+        };
+        let (report, manifest) = artifact
+            .pack(
+                folder,
+                loader,
+                self.quantisation,
+                keep,
+                &mut |name, tensor| builder.put(name, tensor),
+            )
+            .await?;
+        self.report = Some(report);
+        Ok(Some(manifest))
     }
 
-    /// Bytes taken so far, and of the whole file once that is known.
-    pub fn progress(&self) -> (u64, Option<u64>) {
-        (self.loader.taken(), self.loader.total())
-    }
-
-    /// Ends the weights and runs the self-test.
+    /// Runs the self-test and gives the finished model.
     ///
     /// # Errors
-    /// `weights/invalid`, `weights/missing-tensor`, `gpu/self-test-failed`.
-    pub async fn finish(self, quantisation: Option<Quantisation>) -> Result<Classifier> {
-        let report = self.loader.finish()?;
+    /// `weights/missing-tensor`, `gpu/self-test-failed`, and `engine/internal` before the weights.
+    pub async fn finish(self) -> Result<Classifier> {
+        let report = self
+            .report
+            .ok_or_else(|| Error::new(Kind::Internal, "The weights were not read."))?;
         let clip = self.builder.finish()?;
-        let requantised = quantisation.is_some();
         let self_test = match &self.known {
-            Some(known) => Some(self_test::run(&clip, known, requantised).await?),
+            Some(known) => Some(self_test::run(&clip, known, self.quantisation.is_some()).await?),
             None => None,
         };
         Ok(Classifier {
             clip,
             tokenizer: self.tokenizer,
-            preprocess: self.preprocess,
+            preprocess: self.artifact.preprocess,
             processor: self.processor.info,
             report,
             self_test,
+            spent: self.spent.get(),
             candidates: Candidates::default(),
         })
     }

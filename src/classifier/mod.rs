@@ -18,7 +18,9 @@ pub use answer::{
     VariantFailure,
 };
 pub use calibrate::{Calibrated, Calibrator};
-pub use loading::{Loading, ModelFiles};
+pub use loading::Loading;
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{check, convert};
 pub use negatives::Negatives;
 pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
 pub use tuning::{MAX_STEPS, TuneSettings};
@@ -50,7 +52,7 @@ use crate::tokenize::{ClipTokenizer, validate};
 use crate::watch::Watch;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::weights::Quantisation;
-use crate::weights::Report;
+use crate::weights::{Report, Spent};
 
 /// Where tuning starts for a template that begins with the class name.
 const DEFAULT_CONTEXT: &str = "a photo of a";
@@ -70,6 +72,8 @@ pub struct Classifier {
     pub report: Report,
     /// What the known answer showed; none where the model has no stored one.
     pub self_test: Option<Outcome>,
+    /// Where the time of loading went.
+    pub spent: Spent,
     /// The vocabulary of negative labels, encoded once.
     candidates: Candidates,
 }

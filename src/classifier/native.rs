@@ -1,41 +1,17 @@
-//! Opens a model directory from the file system.
+//! Opens and converts model directories in the file system.
 
 use std::path::Path;
 
-use super::{Classifier, Loading, ModelFiles};
-use crate::device::{Processor, self_test};
+use pollster::block_on;
+
+use super::{Classifier, Loading};
+use crate::device::{Choice, Processor, self_test};
 use crate::error::{Error, Kind, Result};
-use crate::weights::{Quantisation, WEIGHTS_FILE, stream_file};
+use crate::tokenize::ClipTokenizer;
+use crate::weights::{Artifact, Converted, Directory, Format, Quantisation, convert_dir};
 
-/// The largest small file that is read.
-const LIMIT: u64 = 64 << 20;
-
-/// The small files of `dir`; absent ones stay out.
-///
-/// # Errors
-/// `io/failed` if the directory or a file in it cannot be read.
-pub fn files(dir: &Path) -> Result<ModelFiles> {
-    if !dir.is_dir() {
-        return Err(Error::new(
-            Kind::Io,
-            format!("{} is not a directory.", dir.display()),
-        ));
-    }
-    let read = |name: &str| {
-        let path = dir.join(name);
-        if path.is_file() {
-            crate::weights::read_file(&path, LIMIT, Kind::Io).map(Some)
-        } else {
-            Ok(None)
-        }
-    };
-    Ok(ModelFiles {
-        config: read("config.json")?,
-        tokenizer: read("tokenizer.json")?,
-        preprocessor: read("preprocessor_config.json")?,
-        self_test: read(self_test::FILE)?,
-    })
-}
+/// The text of the known answer.
+const TEXT: &str = "a photo of a cat.";
 
 /// Loads the model in `dir` onto `processor`.
 ///
@@ -46,7 +22,53 @@ pub async fn open(
     processor: Processor,
     quantisation: Option<Quantisation>,
 ) -> Result<Classifier> {
-    let mut loading = Loading::new(&files(dir)?, quantisation, processor)?;
-    stream_file(&dir.join(WEIGHTS_FILE), &mut |bytes| loading.push(bytes))?;
-    loading.finish(quantisation).await
+    let folder = Directory::open(dir)?;
+    let mut loading = Loading::start(&folder, None, quantisation, processor).await?;
+    loading.weights(&folder, None).await?;
+    loading.finish().await
+}
+
+/// Checks everything in a model directory but the weights.
+///
+/// # Errors
+/// `config/...`, `tokenizer/...`, `weights/invalid` for a damaged manifest.
+pub fn check(dir: &Path) -> Result<Artifact> {
+    let artifact = block_on(Artifact::read(&Directory::open(dir)?, None))?;
+    let text = &artifact.config.text;
+    ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
+    Ok(artifact)
+}
+
+/// Converts the model in `from` to the directory `to`, with a known answer for self-tests.
+///
+/// # Errors
+/// Those of [`check`], [`convert_dir`] and of loading what was written.
+pub fn convert(
+    from: &Path,
+    quantisation: Quantisation,
+    format: Format,
+    to: &Path,
+) -> Result<Converted> {
+    // What could not be loaded afterwards is not written.
+    check(from)?;
+    let converted = convert_dir(from, quantisation, format, to)?;
+    write_known_answer(to)?;
+    Ok(converted)
+}
+
+/// Stores what the CPU answers, with which every other device is compared.
+fn write_known_answer(dir: &Path) -> Result<()> {
+    let path = dir.join(self_test::FILE);
+    let failed =
+        |error: std::io::Error| Error::new(Kind::Io, format!("{}: {error}.", path.display()));
+    // An answer from an earlier conversion is another model's.
+    if path.exists() {
+        std::fs::remove_file(&path).map_err(failed)?;
+    }
+    let model = block_on(Classifier::open(dir, Choice::Cpu, None))?;
+    let ids = model.tokenizer.encode(TEXT)?.ids;
+    let known = block_on(self_test::answer(&model.clip, ids))?;
+    let json = serde_json::to_vec(&known)
+        .map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
+    std::fs::write(&path, json).map_err(failed)
 }

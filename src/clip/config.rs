@@ -1,7 +1,7 @@
 //! What a CLIP is made of, read from a Hugging Face `config.json`, and the complete list of
 //! tensors that such a model has.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Kind, Result};
 
@@ -12,6 +12,16 @@ pub enum Activation {
     QuickGelu,
     /// Exact GELU, `x * (1 + erf(x / sqrt 2)) / 2`, the default of OpenCLIP.
     Gelu,
+}
+
+impl Activation {
+    /// The name in a Hugging Face `config.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QuickGelu => "quick_gelu",
+            Self::Gelu => "gelu",
+        }
+    }
 }
 
 /// The image tower.
@@ -183,6 +193,40 @@ impl ClipConfig {
         Ok(config)
     }
 
+    /// The same as a Hugging Face `config.json` with every field that is read.
+    pub fn to_json(&self) -> Value {
+        let (vision, text) = (&self.vision, &self.text);
+        json!({
+            "model_type": "clip",
+            "projection_dim": self.projection_dim,
+            "vision_config": {
+                "hidden_size": vision.width, "num_hidden_layers": vision.layers,
+                "num_attention_heads": vision.heads, "intermediate_size": vision.mlp,
+                "image_size": vision.image_size, "patch_size": vision.patch_size,
+                "num_channels": 3,
+                "layer_norm_eps": shortest(vision.layer_norm_eps),
+                "hidden_act": vision.activation.name(),
+            },
+            "text_config": {
+                "hidden_size": text.width, "num_hidden_layers": text.layers,
+                "num_attention_heads": text.heads, "intermediate_size": text.mlp,
+                "max_position_embeddings": text.context_length, "vocab_size": text.vocab_size,
+                "layer_norm_eps": shortest(text.layer_norm_eps),
+                "hidden_act": text.activation.name(), "eos_token_id": text.eos_token_id,
+                "causal": text.causal,
+            },
+        })
+    }
+
+    /// Whether a `config.json` speaks of a CLIP at all; other libraries use the name too.
+    pub fn is_described(bytes: &[u8]) -> bool {
+        serde_json::from_slice::<Map<String, Value>>(bytes).map_or(true, |root| {
+            ["model_type", "text_config", "vision_config"]
+                .iter()
+                .any(|key| root.contains_key(*key))
+        })
+    }
+
     /// Patches along one side of the image.
     pub fn grid(&self) -> usize {
         self.vision.image_size / self.vision.patch_size
@@ -314,11 +358,21 @@ impl SpecList {
     }
 }
 
+/// The number as people write it: the f64 whose shortest form is that of the f32.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 fn invalid(what: impl AsRef<str>) -> Error {
+    invalid_file("config.json", what)
+}
+
+/// "This configuration file ...".
+pub(super) fn invalid_file(file: &str, what: impl AsRef<str>) -> Error {
     Error::new(
         Kind::ConfigInvalid,
         format!(
-            "config.json {}; use the config.json that belongs to a CLIP checkpoint.",
+            "{file} {}; use the {file} that belongs to a CLIP checkpoint.",
             what.as_ref()
         ),
     )

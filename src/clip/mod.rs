@@ -6,6 +6,7 @@
 pub mod block;
 pub mod build;
 pub mod config;
+pub mod open_clip;
 pub mod text;
 pub mod vision;
 

@@ -1,6 +1,7 @@
 //! Reads a Hugging Face `preprocessor_config.json`.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::preprocess::{CLIP_MEAN, CLIP_STD};
 use super::{Filter, Preprocess, Resize};
@@ -84,6 +85,30 @@ impl Preprocess {
             rescale,
             mean,
             std,
+        })
+    }
+}
+
+impl Preprocess {
+    /// The same as a `preprocessor_config.json` with every key that is read.
+    pub fn to_json(&self) -> Value {
+        let size = match self.resize {
+            Resize::None => Value::Null,
+            Resize::ShortestEdge(edge) => json!({"shortest_edge": edge}),
+            Resize::Exact { width, height } => json!({"width": width, "height": height}),
+        };
+        json!({
+            "do_resize": self.resize != Resize::None, "size": size,
+            // The numbers are Pillow's; from_json refuses 4, which no CLIP asks for.
+            "resample": match self.filter {
+                Filter::Bilinear => 2,
+                Filter::Bicubic => 3,
+                Filter::Box => 4,
+            },
+            "do_center_crop": true,
+            "crop_size": {"width": self.crop_width, "height": self.crop_height},
+            "do_rescale": true, "rescale_factor": self.rescale,
+            "do_normalize": true, "image_mean": self.mean, "image_std": self.std,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use js_sys::{Array, Float32Array, Function, Promise, Uint32Array};
+use js_sys::{Array, Float32Array, Function, Promise, Reflect, Uint32Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -13,15 +13,17 @@ use web_sys::AbortSignal;
 
 use super::class_set::ClassSet;
 use super::convert::{from_js, to_js, to_js_error};
-use super::fetch::{small, stream};
 use super::listener::{Listener, check, progress};
-use crate::classifier::{Classifier, Loading, ModelFiles};
+use super::source::{Source, WebFolder};
+use crate::classifier::{Classifier, Loading};
+use crate::clip::config::TensorSpec;
 use crate::clip::read;
-use crate::device::self_test::{self, Outcome};
+use crate::clock::now;
+use crate::device::self_test::Outcome;
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::{self, launch::dispatches};
-use crate::weights::Quantisation;
+use crate::weights::{Keep, Quantisation};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -29,6 +31,8 @@ struct LoadOptions {
     device: Option<String>,
     quantization: Option<String>,
     probe: Option<Probe>,
+    /// The part of a `config.json` that the model must agree with.
+    shapes: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -43,13 +47,28 @@ struct Info<'a> {
     logit_scale: f32,
     image_size: usize,
     dimension: usize,
+    parameters: usize,
+    load_times: LoadTimes,
+    heap_bytes: HeapBytes,
     version: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeapBytes {
+    after_load: f64,
+    now: f64,
 }
 
 /// What an engine holds.
 pub struct Inner {
     pub(super) classifier: Classifier,
     model: String,
+    /// Whether the model is kept, as the source says.
+    store: JsValue,
+    times: LoadTimes,
+    /// WebAssembly memory right after loading.
+    heap: f64,
     pub(super) sets: RefCell<BTreeMap<u32, Rc<ClassSet>>>,
     pub(super) next: Cell<u32>,
 }
@@ -72,47 +91,82 @@ where
     })
 }
 
+/// Milliseconds of a load.
+#[derive(Default, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LoadTimes {
+    /// Waiting for bytes, from the network or from what is kept.
+    source: f64,
+    hash: f64,
+    quantise: f64,
+    /// To the device.
+    upload: f64,
+    /// Writing what is kept.
+    keep: f64,
+    self_test: f64,
+    total: f64,
+}
+
 async fn fetch_model(
-    base: &str,
+    source: &Source,
+    options: &LoadOptions,
     quantisation: Option<Quantisation>,
     processor: Processor,
     callback: Option<&Function>,
     signal: Option<&AbortSignal>,
-) -> Result<Classifier> {
-    let url = |name: &str| format!("{base}{name}");
+) -> Result<(Classifier, LoadTimes)> {
+    let start = now();
     progress(callback, "configuration", 0, None, "network");
-    let files = ModelFiles {
-        config: small(&url("config.json"), signal).await?,
-        tokenizer: small(&url("tokenizer.json"), signal).await?,
-        preprocessor: small(&url("preprocessor_config.json"), signal).await?,
-        self_test: small(&url(self_test::FILE), signal).await?,
-    };
-    let mut loading = Loading::new(&files, quantisation, processor)?;
-    let mut take = |bytes: &[u8], loaded: u64, total: Option<u64>| {
-        loading.push(bytes)?;
-        progress(callback, "weights", loaded, total, "network");
+    let folder = WebFolder::new(source);
+    let only = folder.only().await?;
+    let mut loading = Loading::start(&folder, only.as_deref(), quantisation, processor).await?;
+    if let Some(expected) = &options.shapes {
+        loading.artifact().expect(expected)?;
+    }
+    check(signal)?;
+    let waiting = folder.waiting();
+    let mut put = move |name: &str, bytes: Vec<u8>| {
+        waiting.borrow_mut().push((name.to_owned(), bytes));
         Ok(())
     };
-    stream(
-        &url("model.safetensors"),
-        Kind::WeightsMissing,
-        signal,
-        &mut take,
-    )
-    .await?;
+    let keep = !loading.is_packed() && folder.keeps();
+    let keep = keep.then_some(&mut put as &mut Keep<'_>);
+    let manifest = loading.weights(&folder, keep).await?;
+    check(signal)?;
+    let manifest = manifest.map(|manifest| manifest.to_json()).transpose()?;
+    let sha256 = loading.report().map(|report| report.file_sha256.clone());
+    folder
+        .finished(manifest.as_deref(), &sha256.unwrap_or_default())
+        .await?;
     progress(callback, "self-test", 0, None, "network");
-    let classifier = loading.finish(quantisation).await?;
+    let tested = now();
+    let classifier = loading.finish().await?;
     health::check()?;
     check(signal)?;
-    Ok(classifier)
+    let spent = classifier.spent;
+    let times = LoadTimes {
+        source: folder.waited(),
+        hash: spent.hash,
+        quantise: spent.quantise,
+        upload: spent.sink,
+        keep: folder.kept(),
+        self_test: now() - tested,
+        total: now() - start,
+    };
+    Ok((classifier, times))
+}
+
+/// Bytes of WebAssembly memory, which never shrinks: the most that was ever in use.
+fn heap_bytes() -> f64 {
+    const PAGE: f64 = 65536.0;
+    core::arch::wasm32::memory_size(0) as f64 * PAGE
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// Loads the model directory at `model_url`. `on_progress` receives
-    /// `{stage, loaded, total, source}`.
+    /// Loads the model of `source`. `on_progress` receives `{stage, loaded, total, source}`.
     pub fn load(
-        model_url: String,
+        source: Source,
         options: JsValue,
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
@@ -126,37 +180,31 @@ impl Engine {
                 .as_deref()
                 .map(Quantisation::parse)
                 .transpose()?;
-            let probe = options.probe.unwrap_or_default();
-            let base = if model_url.ends_with('/') {
-                model_url
-            } else {
-                format!("{model_url}/")
-            };
+            let probe = options.probe.clone().unwrap_or_default();
             let (callback, signal) = (on_progress.as_ref(), signal.as_ref());
 
             let processor = device::open(choice, Some(&probe)).await?;
             let on_gpu = processor.info.kind == "webgpu";
-            let loaded = fetch_model(&base, quantisation, processor, callback, signal).await;
-            let classifier = match loaded {
+            let load = |processor| {
+                fetch_model(&source, &options, quantisation, processor, callback, signal)
+            };
+            let (classifier, times) = match load(processor).await {
                 Err(error)
                     if on_gpu
                         && choice == Choice::Auto
                         && error.kind() == Kind::GpuSelfTestFailed =>
                 {
-                    let processor = device::cpu(error.message());
-                    fetch_model(&base, quantisation, processor, callback, signal).await?
+                    load(device::cpu(error.message())).await?
                 }
                 other => other?,
             };
-            let model = base
-                .trim_end_matches('/')
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_string();
+            let heap = heap_bytes();
             let inner = Inner {
                 classifier,
-                model,
+                model: source.name(),
+                store: source.store(),
+                times,
+                heap,
                 sets: RefCell::new(BTreeMap::new()),
                 next: Cell::new(1),
             };
@@ -173,7 +221,7 @@ impl Engine {
             self_test,
             ..
         } = &self.0.classifier;
-        to_js(&Info {
+        let info = to_js(&Info {
             model: &self.0.model,
             model_sha256: &report.model_sha256,
             quantization: report.quantisation.name(),
@@ -183,9 +231,18 @@ impl Engine {
             logit_scale: clip.logit_scale,
             image_size: clip.config.vision.image_size,
             dimension: clip.config.projection_dim,
+            parameters: clip.config.tensors().iter().map(TensorSpec::elements).sum(),
+            load_times: self.0.times,
+            heap_bytes: HeapBytes {
+                after_load: self.0.heap,
+                now: heap_bytes(),
+            },
             version: env!("CARGO_PKG_VERSION"),
         })
-        .map_err(|e| to_js_error(&e))
+        .map_err(|e| to_js_error(&e))?;
+        // The source speaks JavaScript already.
+        Reflect::set(&info, &"store".into(), &self.0.store)?;
+        Ok(info)
     }
 
     /// Compares every kernel, or the one called `only`, with the CPU on this adapter:

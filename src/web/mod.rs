@@ -4,9 +4,9 @@ mod answer;
 mod class_set;
 mod convert;
 mod engine;
-mod fetch;
 mod listener;
 mod log;
+mod source;
 mod tuned;
 
 pub use engine::Engine;

@@ -28,7 +28,7 @@ pub struct Entry {
 }
 
 /// What a safetensors file says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
     /// The tensors in the order of their data.
     pub entries: Vec<Entry>,

@@ -2,17 +2,24 @@
 //! before the first value is read, then each tensor is decoded and quantised row by row as its
 //! bytes arrive, and handed on when it is complete.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use safetensors::Dtype;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::convert::{Decoder, unsupported};
+use super::fill::Filling;
 use super::header::{Entry, Header, invalid, shown};
 use super::host::HostTensor;
+use super::names::{Stands, is_weight, meaning};
 use super::quantise::{Packed, Quantisation, Scheme, reserve};
 use super::quantised_file::{SCALES, Stored, WORDS, missing, scheme_of, unpack};
 use super::reader::{Limits, Piece, SafetensorsStream};
 use crate::clip::config::{ClipConfig, TensorSpec};
+use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 
 /// Receives each tensor by its Hugging Face name.
@@ -37,31 +44,97 @@ pub struct Report {
     pub model_sha256: String,
     /// How the matrices were handed over.
     pub quantisation: Quantisation,
+    /// What the files list, one after the other.
+    pub header: Header,
 }
 
-/// Feeds on a weights file and gives tensors.
+/// Feeds on the files of a checkpoint, one after the other, and gives tensors.
 pub struct Loader {
     stream: SafetensorsStream,
     work: Work,
+    /// Names in all files, where there are several and an index lists them.
+    several: bool,
+    digests: Vec<String>,
+    header: Header,
+    bytes: u64,
+    source: Option<String>,
+    spent: Rc<Cell<Spent>>,
+}
+
+/// Where the time of loading went, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Spent {
+    /// SHA-256.
+    pub hash: f64,
+    /// From bytes to values and to packed values.
+    pub quantise: f64,
+    /// In the sink: to the device, and into a pack.
+    pub sink: f64,
 }
 
 impl Loader {
     /// A loader for the model of `config` that quantises to `quantisation`, or leaves matrices as
     /// they are stored where that is `None`.
     pub fn new(config: &ClipConfig, quantisation: Option<Quantisation>) -> Self {
+        let specs = config.tensors();
         Self {
             stream: SafetensorsStream::new(Limits::default()),
             work: Work {
-                specs: config.tensors(),
+                found: vec![false; specs.len()],
+                specs,
                 target: quantisation,
                 stored: None,
                 jobs: Vec::new(),
                 next: 0,
                 ignored: 0,
                 scales: Vec::new(),
+                scratch: Vec::new(),
                 current: Current::Skip,
+                complete: true,
             },
+            several: false,
+            digests: Vec::new(),
+            header: Header::default(),
+            bytes: 0,
+            source: None,
+            spent: Rc::default(),
         }
+    }
+
+    /// A view of where the time goes.
+    pub fn spent(&self) -> Rc<Cell<Spent>> {
+        self.spent.clone()
+    }
+
+    /// Says that several files follow, which together hold the tensors `names`.
+    ///
+    /// # Errors
+    /// `weights/missing-tensor` if that is not the whole model.
+    pub fn expect<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Result<()> {
+        let mut found = vec![false; self.work.specs.len()];
+        for name in names {
+            for target in meaning(name).0 {
+                if let Some(place) = self.work.place(&target) {
+                    found[place] = true;
+                }
+            }
+        }
+        self.several = true;
+        self.work.complete = false;
+        self.work.check_complete(&found)
+    }
+
+    /// Starts a file that holds nothing but the data of `header`; `source` is the SHA-256 of the
+    /// weights that it stands for, if that is not the hash of the data.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn begin(&mut self, header: Header, source: Option<String>) -> Result<()> {
+        let work = &mut self.work;
+        self.stream =
+            SafetensorsStream::of_data(header, &mut |piece| work.take(piece, &mut |_, _| Ok(())))?;
+        self.source = source;
+        Ok(())
     }
 
     /// Reads the next bytes of the file, any number of them, and hands `sink` each tensor that
@@ -72,47 +145,88 @@ impl Loader {
     /// `weights/unsupported-type`, `weights/not-finite`, or whatever `sink` returns. The loader is
     /// of no use afterwards.
     pub fn push(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<()> {
-        let work = &mut self.work;
-        self.stream.push(bytes, &mut |piece| work.take(piece, sink))
+        let (work, start, hashed) = (&mut self.work, now(), self.stream.hashing());
+        let mut sinking = 0.0;
+        let mut timed = |name: &str, tensor| {
+            let start = now();
+            let outcome = sink(name, tensor);
+            sinking += now() - start;
+            outcome
+        };
+        let outcome = self
+            .stream
+            .push(bytes, &mut |piece| work.take(piece, &mut timed));
+        let (total, hash) = (now() - start, self.stream.hashing() - hashed);
+        let mut spent = self.spent.get();
+        spent.hash += hash;
+        spent.sink += sinking;
+        spent.quantise += total - hash - sinking;
+        self.spent.set(spent);
+        outcome
     }
 
     /// Bytes read so far.
     pub fn taken(&self) -> u64 {
-        self.stream.taken()
+        self.bytes + self.stream.taken()
     }
 
-    /// Bytes of the whole file, once its header has been read.
+    /// Bytes of the file at hand, once its header has been read.
     pub fn total(&self) -> Option<u64> {
         self.stream.total()
     }
 
-    /// Ends the file.
+    /// Ends a file after which another one comes.
     ///
     /// # Errors
     /// `weights/invalid` if it ended early.
-    pub fn finish(self) -> Result<Report> {
-        let bytes = self.stream.taken();
-        let file_sha256 = hex(&self.stream.finish()?);
-        let (stored, source) = match self.work.stored {
+    pub fn end_file(&mut self) -> Result<()> {
+        let fresh = SafetensorsStream::new(Limits::default());
+        let stream = std::mem::replace(&mut self.stream, fresh);
+        self.bytes += stream.taken();
+        if let Some(header) = stream.header() {
+            self.header.entries.extend_from_slice(&header.entries);
+            self.header.metadata.extend(header.metadata.clone());
+            self.header.data_bytes += header.data_bytes;
+        }
+        self.digests.push(hex(&stream.finish()?));
+        Ok(())
+    }
+
+    /// Ends the last file.
+    ///
+    /// # Errors
+    /// `weights/invalid` if it ended early, `weights/missing-tensor` if no file had a tensor.
+    pub fn finish(mut self) -> Result<Report> {
+        if !self.several {
+            self.end_file()?;
+        }
+        self.work.check_complete(&self.work.found)?;
+        // One file is known by its own hash; several by that of the list of theirs.
+        let file_sha256 = match self.digests.as_slice() {
+            [one] => one.clone(),
+            many => hex(&Sha256::digest(many.join("\n"))),
+        };
+        let (stored, origin) = match self.work.stored {
             Some(stored) => (stored.quantisation, Some(stored.source_sha256)),
-            None => (Quantisation::None, None),
+            None => (Quantisation::None, self.source),
         };
         Ok(Report {
             tensors: self.work.specs.len(),
             ignored: self.work.ignored,
-            bytes,
-            model_sha256: source.unwrap_or_else(|| file_sha256.clone()),
+            bytes: self.bytes,
+            model_sha256: origin.unwrap_or_else(|| file_sha256.clone()),
             file_sha256,
             quantisation: self.work.target.unwrap_or(stored),
+            header: self.header,
         })
     }
 }
 
-/// What to do with one tensor of the file; the number is the place in the list of specs.
-#[derive(Debug, Clone, Copy)]
+/// What to do with one tensor of the file; numbers are places in the list of specs.
+#[derive(Debug, Clone)]
 enum Job {
     Skip,
-    Plain(usize),
+    Plain(Vec<usize>, Stands),
     Scales,
     Words(usize, Scheme),
 }
@@ -120,16 +234,26 @@ enum Job {
 /// The tensor being read.
 enum Current {
     Skip,
-    Floats(Decoder, Vec<f32>),
-    /// Decoded values wait in the second field until they fill a row.
-    Rows(Decoder, Vec<f32>, Packed),
+    Values(Box<Values>),
     Bytes(Vec<u8>),
+}
+
+/// An entry of values, of one or more tensors.
+struct Values {
+    decoder: Decoder,
+    /// The tensor at hand.
+    place: usize,
+    filling: Filling,
+    /// Those whose rows follow it.
+    rest: Vec<usize>,
 }
 
 struct Work {
     specs: Vec<TensorSpec>,
     target: Option<Quantisation>,
     stored: Option<Stored>,
+    /// One per tensor of the model.
+    found: Vec<bool>,
     /// One per tensor of the file.
     jobs: Vec<Job>,
     /// The job of the tensor that starts next.
@@ -137,7 +261,10 @@ struct Work {
     ignored: usize,
     /// Bytes of the scales whose words come next.
     scales: Vec<u8>,
+    scratch: Vec<f32>,
     current: Current,
+    /// Whether the file at hand is all there is.
+    complete: bool,
 }
 
 impl Work {
@@ -145,9 +272,13 @@ impl Work {
         match piece {
             Piece::Header(header) => self.plan(header),
             Piece::Start(entry) => self.start(entry),
-            Piece::Bytes(bytes) => self.bytes(bytes),
+            Piece::Bytes(bytes) => self.bytes(bytes, sink),
             Piece::End(_) => self.end(sink),
         }
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.specs.iter().position(|spec| spec.name == name)
     }
 
     /// Decides what becomes of each tensor of the file, and that none is lacking.
@@ -159,54 +290,65 @@ impl Work {
             .enumerate()
             .map(|(place, spec)| (spec.name.as_str(), place))
             .collect();
-        let mut found = vec![false; self.specs.len()];
         let mut jobs = Vec::with_capacity(header.entries.len());
-        let mut ignored = 0;
         for (index, entry) in header.entries.iter().enumerate() {
             let part = |suffix: &str| {
                 let name = entry.name.strip_suffix(suffix)?;
                 by_name.get(name).copied()
             };
-            let (job, place) = if let Some(&place) = by_name.get(entry.name.as_str()) {
-                check_plain(&self.specs[place], entry)?;
-                (Job::Plain(place), Some(place))
+            let (names, stands) = meaning(&entry.name);
+            let places: Option<Vec<usize>> = names
+                .iter()
+                .map(|name| by_name.get(name.as_str()).copied())
+                .collect();
+            let (job, places) = if let Some(places) = places {
+                check_plain(&self.specs, &places, stands, entry)?;
+                (Job::Plain(places.clone(), stands), places)
             } else if let Some(place) = part(WORDS) {
                 let scales = index.checked_sub(1).map(|before| &header.entries[before]);
                 let scheme = check_packed(&self.specs[place], entry, scales)?;
-                (Job::Words(place, scheme), Some(place))
+                (Job::Words(place, scheme), vec![place])
             } else if part(SCALES).is_some() {
-                (Job::Scales, None)
+                (Job::Scales, Vec::new())
             } else {
-                ignored += usize::from(!entry.name.ends_with("position_ids"));
-                (Job::Skip, None)
+                self.ignored += usize::from(is_weight(&entry.name));
+                (Job::Skip, Vec::new())
             };
-            if let Some(place) = place
-                && std::mem::replace(&mut found[place], true)
-            {
-                return Err(invalid(format!(
-                    "{} is there both plain and packed",
-                    self.specs[place].name
-                )));
+            for place in places {
+                if std::mem::replace(&mut self.found[place], true) {
+                    return Err(invalid(format!(
+                        "{} is there twice, plain, packed or by another name",
+                        self.specs[place].name
+                    )));
+                }
             }
             jobs.push(job);
         }
+        if self.complete {
+            self.check_complete(&self.found)?;
+        }
+        self.jobs = jobs;
+        self.next = 0;
+        Ok(())
+    }
+
+    fn check_complete(&self, found: &[bool]) -> Result<()> {
         let lacking: Vec<&str> = self
             .specs
             .iter()
             .zip(found)
-            .filter(|(_, found)| !found)
+            .filter(|(_, found)| !**found)
             .map(|(spec, _)| spec.name.as_str())
             .collect();
-        if !lacking.is_empty() {
-            return Err(missing(&lacking));
+        if lacking.is_empty() {
+            Ok(())
+        } else {
+            Err(missing(&lacking))
         }
-        self.jobs = jobs;
-        self.ignored = ignored;
-        Ok(())
     }
 
     fn start(&mut self, entry: &Entry) -> Result<()> {
-        self.current = match self.jobs[self.next] {
+        self.current = match &self.jobs[self.next] {
             Job::Skip => Current::Skip,
             // `check_packed` has bounded the scales of each pair; others are never used.
             Job::Scales => match self.jobs.get(self.next + 1) {
@@ -214,21 +356,16 @@ impl Work {
                 _ => Current::Skip,
             },
             Job::Words(..) => Current::Bytes(Vec::new()),
-            Job::Plain(place) => {
-                let spec = &self.specs[place];
-                let decoder = Decoder::new(&spec.name, entry.dtype)?;
-                match self.target.and_then(|target| target.scheme(spec.role)) {
-                    None => {
-                        let mut values = Vec::new();
-                        reserve(&mut values, spec.elements())?;
-                        Current::Floats(decoder, values)
-                    }
-                    Some(scheme) => {
-                        let (rows, cols) = spec.matrix();
-                        let packed = Packed::with_capacity(scheme, rows, cols)?;
-                        Current::Rows(decoder, Vec::new(), packed)
-                    }
-                }
+            Job::Plain(places, stands) => {
+                let decoder = Decoder::new(&entry.name, entry.dtype)?;
+                let turned = *stands == Stands::Transposed;
+                let filling = Filling::new(&self.specs[places[0]], self.target, turned)?;
+                Current::Values(Box::new(Values {
+                    decoder,
+                    place: places[0],
+                    filling,
+                    rest: places[1..].to_vec(),
+                }))
             }
         };
         if let Current::Bytes(have) = &mut self.current {
@@ -237,20 +374,34 @@ impl Work {
         Ok(())
     }
 
-    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+    fn bytes(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<()> {
         match &mut self.current {
             Current::Skip => {}
             Current::Bytes(have) => have.extend_from_slice(bytes),
-            Current::Floats(decoder, values) => decoder.push(bytes, values)?,
-            Current::Rows(decoder, waiting, packed) => {
+            Current::Values(entry) => {
+                let Values {
+                    decoder,
+                    place,
+                    filling,
+                    rest,
+                } = entry.as_mut();
                 for chunk in bytes.chunks(DECODE_BYTES) {
-                    decoder.push(chunk, waiting)?;
-                    let rows = waiting.chunks_exact(packed.cols);
-                    let rest = rows.remainder().len();
-                    for row in rows {
-                        packed.push_row(row)?;
+                    self.scratch.clear();
+                    decoder.push(chunk, &mut self.scratch)?;
+                    let mut values = self.scratch.as_slice();
+                    while !values.is_empty() {
+                        if filling.room() == 0 {
+                            // The shapes were checked, so there is one more wherever values are.
+                            let next = rest.remove(0);
+                            let fresh = Filling::new(&self.specs[next], self.target, false)?;
+                            let full = std::mem::replace(filling, fresh);
+                            let done = std::mem::replace(place, next);
+                            sink(&self.specs[done].name, full.finish()?)?;
+                        }
+                        let (now, later) = values.split_at(filling.room().min(values.len()));
+                        filling.push(now)?;
+                        values = later;
                     }
-                    waiting.drain(..waiting.len() - rest);
                 }
             }
         }
@@ -258,17 +409,10 @@ impl Work {
     }
 
     fn end(&mut self, sink: &mut Sink<'_>) -> Result<()> {
-        let job = self.jobs[self.next];
+        let job = self.jobs[self.next].clone();
         self.next += 1;
         let (place, tensor) = match (job, std::mem::replace(&mut self.current, Current::Skip)) {
-            (Job::Plain(place), Current::Floats(_, data)) => {
-                let shape = self.specs[place].shape.clone();
-                (place, HostTensor::Float { shape, data })
-            }
-            (Job::Plain(place), Current::Rows(_, _, packed)) => {
-                let shape = self.specs[place].shape.clone();
-                (place, HostTensor::Packed { shape, packed })
-            }
+            (Job::Plain(..), Current::Values(entry)) => (entry.place, entry.filling.finish()?),
             (Job::Scales, Current::Bytes(bytes)) => {
                 self.scales = bytes;
                 return Ok(());
@@ -286,35 +430,38 @@ impl Work {
     /// A stored matrix in the form that was asked for.
     fn restore(&self, place: usize, stored: Scheme, packed: Packed) -> Result<HostTensor> {
         let spec = &self.specs[place];
-        let shape = spec.shape.clone();
-        let Some(target) = self.target else {
+        let keep = self
+            .target
+            .is_none_or(|target| target.schemes(spec.role).contains(&stored));
+        if keep {
+            let shape = spec.shape.clone();
             return Ok(HostTensor::Packed { shape, packed });
-        };
-        Ok(match target.scheme(spec.role) {
-            None => HostTensor::Float {
-                shape,
-                data: packed.dequantise(),
-            },
-            Some(scheme) if scheme == stored => HostTensor::Packed { shape, packed },
-            Some(scheme) => {
-                let mut again = Packed::with_capacity(scheme, packed.rows, packed.cols)?;
-                let mut row = vec![0.0; packed.cols];
-                for index in 0..packed.rows {
-                    packed.dequantise_row(index, &mut row);
-                    again.push_row(&row)?;
-                }
-                HostTensor::Packed {
-                    shape,
-                    packed: again,
-                }
-            }
-        })
+        }
+        let mut filling = Filling::new(spec, self.target, false)?;
+        let mut row = vec![0.0; packed.cols];
+        for index in 0..packed.rows {
+            packed.dequantise_row(index, &mut row);
+            filling.push(&row)?;
+        }
+        filling.finish()
     }
 }
 
-fn check_plain(spec: &TensorSpec, entry: &Entry) -> Result<()> {
-    if entry.shape != spec.shape {
-        return Err(wrong_shape(entry, &format!("{:?}", spec.shape)));
+fn check_plain(
+    specs: &[TensorSpec],
+    places: &[usize],
+    stands: Stands,
+    entry: &Entry,
+) -> Result<()> {
+    let mut want = specs[places[0]].shape.clone();
+    match stands {
+        Stands::Same => {}
+        Stands::Transposed => want.reverse(),
+        Stands::Thirds => want[0] *= places.len(),
+    }
+    let scalar = want.is_empty() && entry.shape == [1];
+    if entry.shape != want && !scalar {
+        return Err(wrong_shape(entry, &format!("{want:?}")));
     }
     Decoder::new(&entry.name, entry.dtype).map(|_| ())
 }
@@ -355,6 +502,7 @@ fn wrong_shape(entry: &Entry, want: &str) -> Error {
     )
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,11 +2,16 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
+use super::artifact::{Feed, Folder};
 use super::header::Header;
-use super::load::{Loader, Report, Sink};
+use super::load::{Loader, Report, Sink, hex};
+use super::manifest::PackedFile;
 use super::reader::{Limits, Piece, SafetensorsStream};
+use super::torch;
 use crate::error::{Error, Kind, Result};
 
 /// Name of the weights in a model directory.
@@ -15,6 +20,73 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// Bytes read at a time.
 const PIECE: usize = 1 << 20;
 
+/// The largest small file that is read.
+const SMALL: u64 = 64 << 20;
+
+/// A model directory.
+#[derive(Debug, Clone)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// The directory at `path`.
+    ///
+    /// # Errors
+    /// `io/failed` if there is none.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self(path.to_owned()));
+        }
+        Err(Error::new(
+            Kind::Io,
+            format!("{} is not a directory.", path.display()),
+        ))
+    }
+
+    /// The file `name`; for `model.pt` also the only `.pt` there is, since those have any name.
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        let path = self.0.join(name);
+        if path.is_file() {
+            return Some(path);
+        }
+        if name != "model.pt" {
+            return None;
+        }
+        let mut all = std::fs::read_dir(&self.0)
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "pt"));
+        let only = all.next();
+        only.filter(|_| all.next().is_none())
+    }
+}
+
+impl Folder for Directory {
+    async fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.0.join(name);
+        if path.is_file() {
+            read_file(&path, SMALL, Kind::Io).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    async fn chunk(&self, file: &PackedFile, _again: bool) -> Result<Vec<u8>> {
+        read_file(&self.0.join(&file.file), file.bytes, Kind::WeightsMissing)
+    }
+
+    async fn weights(&self, name: &str, feed: &mut Feed<'_>) -> Result<bool> {
+        let Some(path) = self.find(name) else {
+            return Ok(false);
+        };
+        if torch::is_torch(name) {
+            torch::read(&path, feed)?;
+        } else {
+            stream_file(&path, &mut |bytes| feed.push(bytes))?;
+        }
+        Ok(true)
+    }
+}
+
 /// Loads the weights file at `path` through `loader`.
 ///
 /// # Errors
@@ -22,6 +94,20 @@ const PIECE: usize = 1 << 20;
 pub fn load_file(path: &Path, mut loader: Loader, sink: &mut Sink<'_>) -> Result<Report> {
     stream_file(path, &mut |bytes| loader.push(bytes, sink))?;
     loader.finish()
+}
+
+/// Bytes and SHA-256, in lower-case hexadecimal, of the file at `path`.
+///
+/// # Errors
+/// As [`stream_file`].
+pub fn digest(path: &Path) -> Result<(u64, String)> {
+    let (mut hash, mut count) = (Sha256::new(), 0u64);
+    stream_file(path, &mut |bytes| {
+        hash.update(bytes);
+        count += bytes.len() as u64;
+        Ok(())
+    })?;
+    Ok((count, hex(&hash.finalize())))
 }
 
 /// Gives the weights file at `path` to `take` from front to back, in pieces of 1 MiB.

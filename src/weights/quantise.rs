@@ -20,19 +20,28 @@ pub const BLOCK: usize = 32;
 pub enum Quantisation {
     /// 32-bit floats.
     None,
+    /// 16-bit floats in a pack; 32-bit floats of these values in memory.
+    F16,
     /// 8 bits, one scale per 32 columns; embedding tables one scale per row.
     Q8,
     /// 4 bits, one scale per 32 columns; embedding tables as in `Q8`.
     Q4,
+    /// `Q4` for each matrix where its measured error is small, else `Q8`.
+    Mixed,
 }
 
 impl Quantisation {
-    /// The name in files and options: `none`, `q8` or `q4`.
+    /// Every one of them.
+    pub const ALL: &[Self] = &[Self::None, Self::F16, Self::Q8, Self::Q4, Self::Mixed];
+
+    /// The name in files and options.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::F16 => "f16",
             Self::Q8 => "q8",
             Self::Q4 => "q4",
+            Self::Mixed => "mixed",
         }
     }
 
@@ -41,24 +50,23 @@ impl Quantisation {
     /// # Errors
     /// `options/invalid` for any other name.
     pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "none" => Ok(Self::None),
-            "q8" => Ok(Self::Q8),
-            "q4" => Ok(Self::Q4),
-            _ => Err(Error::new(
+        let found = Self::ALL.iter().find(|known| known.name() == name);
+        found.copied().ok_or_else(|| {
+            Error::new(
                 Kind::OptionInvalid,
-                "The quantisation is not known; use none, q8 or q4.",
-            )),
-        }
+                "The quantisation is not known; use none, f16, q8, q4 or mixed.",
+            )
+        })
     }
 
-    /// How a tensor of `role` is packed, or `None` where it stays 32-bit floats.
-    pub const fn scheme(self, role: Role) -> Option<Scheme> {
+    /// How a tensor of `role` may be packed: not at all, in one way, or in the better of two.
+    pub const fn schemes(self, role: Role) -> &'static [Scheme] {
         match (self, role) {
-            (Self::None, _) | (_, Role::Float) => None,
-            (_, Role::Embedding) => Some(Scheme::Rows8),
-            (Self::Q8, Role::Linear) => Some(Scheme::Blocks8),
-            (Self::Q4, Role::Linear) => Some(Scheme::Blocks4),
+            (Self::None | Self::F16, _) | (_, Role::Float) => &[],
+            (_, Role::Embedding) => &[Scheme::Rows8],
+            (Self::Q8, Role::Linear) => &[Scheme::Blocks8],
+            (Self::Q4, Role::Linear) => &[Scheme::Blocks4],
+            (Self::Mixed, Role::Linear) => &[Scheme::Blocks4, Scheme::Blocks8],
         }
     }
 }
@@ -225,6 +233,29 @@ impl Packed {
         }
     }
 
+    /// The same values in 8 bits, exactly: every level of 4 bits is one of 8.
+    pub fn widened(&self) -> Self {
+        if self.bits == 8 {
+            return self.clone();
+        }
+        let mut wide = Self {
+            bits: 8,
+            words: Vec::with_capacity(self.words.len() * 2),
+            scales: self.scales.clone(),
+            ..*self
+        };
+        for &word in &self.words {
+            for half in [word, word >> 16] {
+                let lanes = (0..4).map(|lane| {
+                    let q = (half << (28 - 4 * lane)).cast_signed() >> 28;
+                    (q.cast_unsigned() & 0xff) << (8 * lane)
+                });
+                wide.words.push(lanes.fold(0, |packed, lane| packed | lane));
+            }
+        }
+        wide
+    }
+
     /// All values, row-major `[rows, cols]`.
     pub fn dequantise(&self) -> Vec<f32> {
         let mut out = vec![0.0; self.rows * self.cols];
@@ -236,13 +267,21 @@ impl Packed {
         out
     }
 
-    /// Stacks matrices of equal `bits`, `cols` and `block` on top of each other, which fuses
-    /// layers that share their input.
+    /// Stacks matrices of equal `cols` and `block` on top of each other, which fuses layers that
+    /// share their input. Where their `bits` differ the result has 8.
     ///
     /// # Errors
     /// `engine/internal` if there is none or they differ.
     pub fn concat_rows(parts: &[Packed]) -> Result<Self> {
         let same = |a: &Packed, b: &Packed| (a.bits, a.cols, a.block) == (b.bits, b.cols, b.block);
+        // A choice per matrix may have fallen differently for layers that share their input.
+        let wide: Vec<Packed>;
+        let parts = if parts.iter().any(|part| part.bits != parts[0].bits) {
+            wide = parts.iter().map(Packed::widened).collect();
+            &wide
+        } else {
+            parts
+        };
         let first = parts
             .first()
             .filter(|first| parts.iter().all(|part| same(first, part)))

@@ -23,7 +23,7 @@ use crate::error::{Error, Kind, Result};
 pub(super) const SCALES: &str = ".scales";
 pub(super) const WORDS: &str = ".words";
 const QUANTISATION: &str = "promptlens.quantisation";
-const SHAPES: &str = "promptlens.shapes";
+pub(super) const SHAPES: &str = "promptlens.shapes";
 const SOURCE: &str = "promptlens.source_sha256";
 
 /// What a file of this project says in its metadata.
@@ -36,6 +36,14 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// The metadata that [`read`](Self::read) understands.
+    pub(super) fn metadata(&self) -> [(String, String); 2] {
+        [
+            (QUANTISATION.to_owned(), self.quantisation.name().to_owned()),
+            (SOURCE.to_owned(), self.source_sha256.clone()),
+        ]
+    }
+
     /// Reads the metadata; `None` for a file from elsewhere.
     ///
     /// # Errors
@@ -170,12 +178,13 @@ pub fn write_model(
         }
         ordered.push(tensor);
     }
-    let metadata = BTreeMap::from([
-        ("format", "promptlens".to_owned()),
-        (QUANTISATION, quantisation.name().to_owned()),
-        (SHAPES, Value::from(shapes).to_string()),
-        (SOURCE, source_sha256.to_owned()),
-    ]);
+    let stored = Stored {
+        quantisation,
+        source_sha256: source_sha256.to_owned(),
+    };
+    let mut metadata = BTreeMap::from(stored.metadata());
+    metadata.insert("format".to_owned(), "promptlens".to_owned());
+    metadata.insert(SHAPES.to_owned(), Value::from(shapes).to_string());
     let header = layout.header(&metadata)?;
     let failed = |error: std::io::Error| {
         Error::new(
@@ -203,7 +212,7 @@ pub(super) fn missing(names: &[&str]) -> Error {
     Error::new(
         Kind::WeightsMissingTensor,
         format!(
-            "The weights file lacks {}{rest}; use the weights that belong to this config.json, with Hugging Face names.",
+            "The weights file lacks {}{rest}; use the weights that belong to this config.json, with the names of Hugging Face or OpenCLIP.",
             names[..names.len().min(SHOWN)].join(", ")
         ),
     )
@@ -229,7 +238,7 @@ impl Layout {
     }
 
     /// The header's JSON, padded with spaces so that the data starts at a multiple of 8 bytes.
-    fn header(&mut self, metadata: &BTreeMap<&str, String>) -> Result<Vec<u8>> {
+    fn header(&mut self, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>> {
         self.header
             .insert("__metadata__".to_owned(), json(metadata)?);
         let mut bytes = Value::from(std::mem::take(&mut self.header)).to_string();
@@ -244,7 +253,7 @@ fn json(value: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(value).map_err(|error| Error::new(Kind::Internal, error.to_string()))
 }
 
-fn write_values(tensor: &HostTensor, out: &mut impl Write) -> std::io::Result<()> {
+pub(super) fn write_values(tensor: &HostTensor, out: &mut impl Write) -> std::io::Result<()> {
     const CHUNK: usize = 1 << 14;
     match tensor {
         HostTensor::Float { data, .. } => data.chunks(CHUNK).try_for_each(|chunk| {

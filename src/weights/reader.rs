@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::header::{Entry, Header, invalid, shown};
+use crate::clock::now;
 use crate::error::Result;
 
 /// What a stream may ask for.
@@ -24,6 +25,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// Receives what a stream finds.
+pub type Receive<'a> = dyn FnMut(Piece<'_>) -> Result<()> + 'a;
 
 /// What a stream finds, in this order: the header, then for each tensor in the order of the data
 /// its start, its bytes in pieces, and its end.
@@ -58,6 +62,7 @@ pub struct SafetensorsStream {
     state: State,
     header: Option<Header>,
     hash: Sha256,
+    hashing: f64,
     taken: u64,
     header_len: u64,
 }
@@ -70,9 +75,22 @@ impl SafetensorsStream {
             state: State::Length(Vec::new()),
             header: None,
             hash: Sha256::new(),
+            hashing: 0.0,
             taken: 0,
             header_len: 0,
         }
+    }
+
+    /// A stream of the data alone, for a file that says elsewhere what `header` says.
+    ///
+    /// # Errors
+    /// Whatever `sink` returns for the header.
+    pub fn of_data(header: Header, sink: &mut Receive<'_>) -> Result<Self> {
+        let mut stream = Self::new(Limits::default());
+        sink(Piece::Header(&header))?;
+        stream.header = Some(header);
+        stream.enter(0, sink)?;
+        Ok(stream)
     }
 
     /// The header, once its bytes have been pushed.
@@ -83,6 +101,11 @@ impl SafetensorsStream {
     /// Bytes pushed so far.
     pub fn taken(&self) -> u64 {
         self.taken
+    }
+
+    /// Milliseconds spent on the hash.
+    pub fn hashing(&self) -> f64 {
+        self.hashing
     }
 
     /// Bytes of the whole file, once the header is known.
@@ -96,12 +119,10 @@ impl SafetensorsStream {
     /// # Errors
     /// `weights/invalid` for a damaged file, or whatever `sink` returns. Every later call fails
     /// too.
-    pub fn push(
-        &mut self,
-        bytes: &[u8],
-        sink: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<()> {
+    pub fn push(&mut self, bytes: &[u8], sink: &mut Receive<'_>) -> Result<()> {
+        let start = now();
         self.hash.update(bytes);
+        self.hashing += now() - start;
         self.taken += bytes.len() as u64;
         let result = self.advance(bytes, sink);
         if result.is_err() {
@@ -130,11 +151,7 @@ impl SafetensorsStream {
         }
     }
 
-    fn advance(
-        &mut self,
-        mut bytes: &[u8],
-        sink: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<()> {
+    fn advance(&mut self, mut bytes: &[u8], sink: &mut Receive<'_>) -> Result<()> {
         while !bytes.is_empty() {
             match &mut self.state {
                 State::Length(have) => {
@@ -186,11 +203,7 @@ impl SafetensorsStream {
     }
 
     /// Starts tensor `index`, passing over empty ones, which have no bytes to wait for.
-    fn enter(
-        &mut self,
-        mut index: usize,
-        sink: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<()> {
+    fn enter(&mut self, mut index: usize, sink: &mut Receive<'_>) -> Result<()> {
         let entries = self.header.as_ref().map_or(&[][..], |h| &h.entries);
         while let Some(entry) = entries.get(index) {
             sink(Piece::Start(entry))?;

@@ -113,7 +113,7 @@ export function recordRequests(browser) {
 }
 
 /** The built command line. */
-const program =
+export const program =
   process.env.PROMPTLENS_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(homedir(), ".cache/promptlens/target"), "release/promptlens");
 
 /** Whether a command of the command line takes an option. */

@@ -17,9 +17,18 @@ fn a_converted_model_says_what_it_is_and_answers_alike() {
     assert_eq!(source["sha256"], source["model_sha256"]);
     let labels = ["--labels", "cat,dog,church,chain saw", text(&photo)];
 
-    for quant in ["none", "q8", "q4"] {
+    let packs = ["none", "f16", "q8", "q4", "mixed"].map(|quant| (quant, "pack"));
+    let files = ["none", "q8", "q4"].map(|quant| (quant, "safetensors"));
+    for (quant, format) in packs.into_iter().chain(files) {
         let out = tempfile::tempdir().unwrap();
-        let args = ["--quant", quant, "--out", text(out.path())];
+        let args = [
+            "--quant",
+            quant,
+            "--format",
+            format,
+            "--out",
+            text(out.path()),
+        ];
         let run = with_model("convert", &model, &args);
         assert_eq!(run.status, 0, "{}", run.stderr);
         let converted = run.json();
@@ -35,23 +44,23 @@ fn a_converted_model_says_what_it_is_and_answers_alike() {
         assert!(dir["files"]["self_test.json"].as_u64().unwrap() > 0);
         let limit = match quant {
             "q4" => 4_700_000,
-            "q8" => 7_000_000,
+            "q8" | "mixed" => 7_000_000,
+            "f16" => 12_000_000,
             _ => 24_000_000,
         };
         assert!(dir["bytes"].as_u64().unwrap() < limit);
 
-        let file = text(&out.path().join("model.safetensors")).to_owned();
-        let file = promptlens(&["inspect", "--json", &file]).json();
-        assert_eq!(file["kind"], "weights");
-        assert_eq!(file["sha256"], dir["sha256"]);
-        assert_eq!(file["model_sha256"], source["sha256"]);
-        for part in ["width", "layers", "mlp"] {
-            for tower in ["vision", "text"] {
-                let (a, b) = (&file["architecture"][tower], &dir["architecture"][tower]);
-                assert_eq!(a[part], b[part], "{tower} {part}");
-            }
+        if format == "safetensors" {
+            a_file_alone_says_the_same(out.path(), &dir);
+        } else {
+            let pack = &dir["pack"];
+            assert_eq!(pack["quantisation"], quant);
+            assert_eq!(pack["source"]["sha256"], source["sha256"]);
+            assert!(pack["chunks"].as_u64().unwrap() > 0);
+            let stored = &pack["storage"];
+            let four = stored["q4"].as_u64().is_some();
+            assert_eq!(four, ["q4", "mixed"].contains(&quant), "{stored}");
         }
-        assert_eq!(file["architecture"]["vision"]["image_size"], 64);
 
         // As stored, and the source quantised on the way in, are the same weights.
         let stored = with_model("classify", out.path(), &labels).json();
@@ -64,6 +73,22 @@ fn a_converted_model_says_what_it_is_and_answers_alike() {
             loaded["results"][0]["predictions"]
         );
     }
+}
+
+/// What `inspect` says of the weights file in `out`, beside what it says of the directory.
+fn a_file_alone_says_the_same(out: &Path, dir: &serde_json::Value) {
+    let file = out.join("model.safetensors");
+    let file = promptlens(&["inspect", "--json", text(&file)]).json();
+    assert_eq!(file["kind"], "weights");
+    assert_eq!(file["sha256"], dir["sha256"]);
+    assert_eq!(file["model_sha256"], dir["model_sha256"]);
+    for part in ["width", "layers", "mlp"] {
+        for tower in ["vision", "text"] {
+            let (a, b) = (&file["architecture"][tower], &dir["architecture"][tower]);
+            assert_eq!(a[part], b[part], "{tower} {part}");
+        }
+    }
+    assert_eq!(file["architecture"]["vision"]["image_size"], 64);
 }
 
 #[test]

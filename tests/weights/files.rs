@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use promptlens::clip::config::ClipConfig;
+use promptlens::image::Preprocess;
 use promptlens::weights::{
-    HostTensor, Loader, Quantisation, WEIGHTS_FILE, convert_dir, load_file, read_header,
+    Format, HostTensor, Loader, Quantisation, WEIGHTS_FILE, convert_dir, load_file, read_header,
 };
 
 use super::tiny::{self, Loaded, code, distance};
@@ -36,7 +37,7 @@ fn mini_converts_to_every_form() {
         (Quantisation::Q4, 4_900_000, 0.15),
     ] {
         let out = dir.path().join(quantisation.name());
-        let done = convert_dir(&source, quantisation, &out).unwrap();
+        let done = convert_dir(&source, quantisation, Format::Safetensors, &out).unwrap();
         assert_eq!(done.tensors, reference.len());
         assert_eq!(done.sha256, sha256);
         assert_eq!(done.bytes_in, 23_374_740);
@@ -48,10 +49,13 @@ fn mini_converts_to_every_form() {
             .sum();
         println!("mini-0 {}: {total} bytes in all", quantisation.name());
         assert!(total < most_bytes);
-        for name in ["config.json", "tokenizer.json", "preprocessor_config.json"] {
-            let read = |dir: &Path| std::fs::read(dir.join(name)).unwrap();
-            assert_eq!(read(&out), read(&source), "{name}");
-        }
+        let read = |dir: &Path, name: &str| std::fs::read(dir.join(name)).unwrap();
+        let tokenizer = "tokenizer.json";
+        assert_eq!(read(&out, tokenizer), read(&source, tokenizer));
+        let config = |dir| ClipConfig::from_json(&read(dir, "config.json")).unwrap();
+        assert_eq!(config(&out), config(&source));
+        let views = |dir| Preprocess::from_json(&read(dir, "preprocessor_config.json")).unwrap();
+        assert_eq!(views(&out), views(&source));
 
         let (loaded, kept) = load_dir(&out, None);
         assert_eq!(kept, sha256, "the hash is that of the source");
@@ -75,7 +79,7 @@ fn mini_converts_to_every_form() {
 
         // The same conversion gives the same bytes.
         let again = dir.path().join("again");
-        convert_dir(&source, quantisation, &again).unwrap();
+        convert_dir(&source, quantisation, Format::Safetensors, &again).unwrap();
         let read = |dir: &Path| std::fs::read(dir.join(WEIGHTS_FILE)).unwrap();
         assert!(
             read(&out) == read(&again),
@@ -86,6 +90,7 @@ fn mini_converts_to_every_form() {
     let q4 = convert_dir(
         &dir.path().join("q8"),
         Quantisation::Q4,
+        Format::Safetensors,
         &dir.path().join("q8-q4"),
     )
     .unwrap();
@@ -98,7 +103,7 @@ fn a_written_file_is_ordinary_safetensors() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    convert_dir(&source, Quantisation::Q8, dir.path()).unwrap();
+    convert_dir(&source, Quantisation::Q8, Format::Safetensors, dir.path()).unwrap();
     let bytes = std::fs::read(dir.path().join(WEIGHTS_FILE)).unwrap();
     let parsed = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let header = read_header(&dir.path().join(WEIGHTS_FILE)).unwrap();
@@ -125,7 +130,14 @@ fn what_a_directory_lacks_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (model, out) = (dir.path().join("model"), dir.path().join("out"));
     std::fs::create_dir(&model).unwrap();
-    let convert = || code(convert_dir(&model, Quantisation::Q8, &out));
+    let convert = || {
+        code(convert_dir(
+            &model,
+            Quantisation::Q8,
+            Format::Safetensors,
+            &out,
+        ))
+    };
     assert_eq!(convert(), "config/missing");
     std::fs::write(model.join("config.json"), tiny::CONFIG).unwrap();
     assert_eq!(convert(), "tokenizer/missing");
@@ -144,7 +156,7 @@ fn what_a_directory_lacks_is_named() {
     std::fs::write(model.join(WEIGHTS_FILE), tiny::file(&tiny::tensors("F32"))).unwrap();
     assert_eq!(convert(), "fine");
     assert_eq!(
-        code(convert_dir(&model, Quantisation::Q8, &model)),
+        code(convert_dir(&model, Quantisation::Q8, Format::Pack, &model)),
         "io/failed"
     );
 }

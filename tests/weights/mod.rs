@@ -1,8 +1,13 @@
 //! From checkpoint bytes to tensors.
 
 mod config;
+mod damage;
 mod files;
+mod folder;
+mod formats;
 mod hostile;
 mod loading;
+mod packs;
 mod quantise;
 mod tiny;
+mod torch;

@@ -192,7 +192,7 @@ fn rows_join_to_one_matrix() {
     assert_eq!((joined.rows, joined.cols), (12, 40));
     let rows: Vec<f32> = parts.iter().flat_map(Packed::dequantise).collect();
     assert_eq!(joined.dequantise(), rows);
-    let other = Packed::quantise(Scheme::Blocks4, 4, 40, &random(4, 40, 9)).unwrap();
+    let other = Packed::quantise(Scheme::Blocks8, 4, 41, &random(4, 41, 9)).unwrap();
     assert_eq!(
         code(Packed::concat_rows(&[parts[0].clone(), other])),
         "engine/internal"
@@ -202,11 +202,10 @@ fn rows_join_to_one_matrix() {
 
 #[test]
 fn names_are_those_of_the_options() {
-    for (quantisation, name) in [
-        (Quantisation::None, "none"),
-        (Quantisation::Q8, "q8"),
-        (Quantisation::Q4, "q4"),
-    ] {
+    for (&quantisation, name) in Quantisation::ALL
+        .iter()
+        .zip(["none", "f16", "q8", "q4", "mixed"])
+    {
         assert_eq!(quantisation.name(), name);
         assert_eq!(Quantisation::parse(name).unwrap(), quantisation);
         assert_eq!(serde_json::to_value(quantisation).unwrap(), name);

@@ -7,7 +7,7 @@ use promptlens::classifier::DEFAULT_SCORE;
 use promptlens::device::Choice;
 use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
-use promptlens::weights::Quantisation;
+use promptlens::weights::{Format, Quantisation};
 
 use super::bench::BenchArgs;
 use super::tuning::{CorruptArgs, TuneArgs};
@@ -44,7 +44,7 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// What a model directory, a weights file or a prompt file is; always on the CPU.
     Inspect(InspectArgs),
-    /// A Hugging Face CLIP to a quantised model directory; always on the CPU.
+    /// A CLIP checkpoint to a packed, quantised model directory; always on the CPU.
     Convert(ConvertArgs),
     /// Compares every GPU kernel with the CPU, on this machine's adapter.
     Check(CheckArgs),
@@ -55,11 +55,11 @@ pub enum Command {
 /// The model of a command.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// Model directory: config.json, model.safetensors, tokenizer.json.
+    /// Model directory: of Hugging Face or OpenCLIP (safetensors or PyTorch files), or a pack.
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
-    /// Store matrices as none (f32), q8 or q4; as in the file when left out.
-    #[arg(long, value_name = "none|q8|q4", value_parser = Quantisation::parse)]
+    /// Hold matrices as none (f32), f16, q8, q4 or mixed; as in the file when left out.
+    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantisation::parse)]
     pub quant: Option<Quantisation>,
 }
 
@@ -266,7 +266,7 @@ pub struct CalibrateArgs {
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A model directory, or a .safetensors file of weights or a prompt.
+    /// A model directory, packed or not, or a .safetensors file of weights or a prompt.
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
 }
@@ -276,9 +276,12 @@ pub struct ConvertArgs {
     /// Model directory to read.
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
-    /// Store matrices as none (f32), q8 or q4.
-    #[arg(long, value_name = "none|q8|q4", value_parser = Quantisation::parse)]
+    /// Store matrices as none (f32), f16, q8, q4, or mixed: q4 where that costs little, else q8.
+    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantisation::parse)]
     pub quant: Quantisation,
+    /// pack (manifest.json and chunks), or safetensors (one file with a config.json).
+    #[arg(long, value_name = "pack|safetensors", default_value = "pack", value_parser = Format::parse)]
+    pub format: Format,
     /// Model directory to write.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -1,20 +1,22 @@
 //! `promptlens inspect`.
 
 mod prompt;
-mod shapes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pollster::block_on;
+use promptlens::classifier::check;
 use promptlens::clip::config::ClipConfig;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::prompt::file::FORMAT;
-use promptlens::weights::{Header, Loader, Stored, WEIGHTS_FILE, load_file, read_header};
+use promptlens::weights::{
+    Directory, Header, Loader, Manifest, Shapes, Source, Stored, Weights, digest, read_header,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::InspectArgs;
-use super::model::check_files;
 use super::output::{Answer, table};
 
 #[derive(Serialize)]
@@ -23,6 +25,8 @@ struct Document {
     kind: &'static str,
     path: String,
     architecture: Value,
+    /// As a Hugging Face `preprocessor_config.json`.
+    preprocessing: Value,
     /// How the matrices are stored.
     quant: Option<&'static str>,
     parameters: Option<u64>,
@@ -36,6 +40,17 @@ struct Document {
     files: BTreeMap<String, u64>,
     metadata: BTreeMap<String, String>,
     entries: Vec<Tensor>,
+    /// Null where the model is not packed.
+    pack: Option<Pack>,
+}
+
+#[derive(Serialize)]
+struct Pack {
+    quantisation: &'static str,
+    chunks: usize,
+    source: Source,
+    /// Tensors by how they are stored.
+    storage: BTreeMap<String, usize>,
 }
 
 #[derive(Default, Serialize)]
@@ -74,25 +89,37 @@ fn is_prompt(path: &Path) -> bool {
 
 /// A model directory: everything in it is checked, each weight included.
 fn directory(dir: &Path) -> Result<Document> {
-    let config = check_files(dir)?;
-    let file = dir.join(WEIGHTS_FILE);
-    let header = read_header(&file)?;
-    let report = load_file(&file, Loader::new(&config, None), &mut |_, _| Ok(()))?;
+    let artifact = check(dir)?;
+    let config = &artifact.config;
+    let loader = Loader::new(config, None);
+    let folder = Directory::open(dir)?;
+    let report = block_on(artifact.load(&folder, loader, &mut |_, _| Ok(())))?;
     let elements = |spec: &promptlens::clip::config::TensorSpec| spec.elements() as u64;
+    let pack = match &artifact.weights {
+        Weights::Pack(manifest) => Some(Pack {
+            quantisation: manifest.quantisation.name(),
+            chunks: manifest.chunks.len(),
+            source: manifest.source.clone(),
+            storage: storage(manifest),
+        }),
+        Weights::Files(_) => None,
+    };
     Ok(Document {
         kind: "model",
         path: dir.display().to_string(),
-        architecture: architecture(&config),
+        architecture: architecture(config),
+        preprocessing: artifact.preprocess.to_json(),
         quant: Some(report.quantisation.name()),
         parameters: Some(config.tensors().iter().map(elements).sum()),
         tensors: report.tensors,
-        bytes: report.bytes,
+        bytes: report.header.data_bytes.max(report.bytes),
         sha256: report.file_sha256,
         model_sha256: report.model_sha256,
-        types: types(&header),
+        types: types(&report.header),
         files: files(dir)?,
-        metadata: header.metadata.clone(),
-        entries: entries(&header),
+        metadata: report.header.metadata.clone(),
+        entries: entries(&report.header),
+        pack,
     })
 }
 
@@ -100,11 +127,12 @@ fn directory(dir: &Path) -> Result<Document> {
 fn weights(path: &Path) -> Result<Document> {
     let header = read_header(path)?;
     let stored = Stored::read(&header)?;
-    let (bytes, sha256) = shapes::digest(path)?;
+    let (bytes, sha256) = digest(path)?;
     Ok(Document {
         kind: "weights",
         path: path.display().to_string(),
-        architecture: shapes::architecture(&header),
+        architecture: json!(Shapes::of(&header)),
+        preprocessing: Value::Null,
         quant: stored.as_ref().map(|stored| stored.quantisation.name()),
         parameters: None,
         tensors: header.entries.len(),
@@ -115,7 +143,18 @@ fn weights(path: &Path) -> Result<Document> {
         files: BTreeMap::new(),
         metadata: header.metadata.clone(),
         entries: entries(&header),
+        pack: None,
     })
+}
+
+/// Tensors by how they are stored.
+fn storage(manifest: &Manifest) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for tensor in &manifest.tensors {
+        let name = format!("{:?}", tensor.stored).to_lowercase();
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
 }
 
 fn architecture(config: &ClipConfig) -> Value {
@@ -208,6 +247,11 @@ fn text(document: &Document) -> String {
     for (name, size) in &document.types {
         let what = format!("{} tensors, {} bytes", size.tensors, size.bytes);
         rows.push(line(name, what));
+    }
+    if let Some(pack) = &document.pack {
+        let counts = pack.storage.iter().map(|(name, n)| format!("{name} {n}"));
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        rows.push(line("packed", format!("{} chunks; {counts}", pack.chunks)));
     }
     table(&rows)
 }

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use pollster::block_on;
 use promptlens::classifier::{Classes, Classifier};
-use promptlens::clip::config::ClipConfig;
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::prompt::file::{MAX_BYTES, Prompt};
-use promptlens::tokenize::{ClipTokenizer, parse_labels};
+use promptlens::tokenize::parse_labels;
 use promptlens::weights::read_file;
 
 use super::args::{ModelArgs, PromptArgs};
@@ -18,20 +17,6 @@ const SMALL_BYTES: u64 = 64 << 20;
 
 pub fn open(args: &ModelArgs, device: Choice) -> Result<Classifier> {
     block_on(Classifier::open(&args.model, device, args.quant))
-}
-
-/// Checks everything in a model directory but the weights.
-pub fn check_files(dir: &Path) -> Result<ClipConfig> {
-    let config = read_file(&dir.join("config.json"), SMALL_BYTES, Kind::ConfigMissing)?;
-    let config = ClipConfig::from_json(&config)?;
-    let text = &config.text;
-    let tokenizer = read_file(
-        &dir.join("tokenizer.json"),
-        SMALL_BYTES,
-        Kind::TokenizerMissing,
-    )?;
-    ClipTokenizer::from_bytes(&tokenizer, text.context_length, text.vocab_size)?;
-    Ok(config)
 }
 
 /// Class names from `a,b,c` or `@file`.

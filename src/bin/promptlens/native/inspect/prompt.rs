@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::model::prompt_file;
 use super::super::output::{Answer, table};
-use super::shapes::digest;
+use promptlens::weights::digest;
 
 #[derive(Serialize)]
 struct Document {

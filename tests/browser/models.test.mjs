@@ -1,0 +1,101 @@
+// The page's Models drawer, as a person uses it, against a hub of our own.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { DIST, openBrowser, openSite, OUT } from "./harness.mjs";
+import { filesOf, serveFaulty } from "./faulty.mjs";
+
+describe("the Models drawer", { timeout: 600_000 }, () => {
+  let site;
+  let session;
+  let page;
+  let server;
+
+  before(async () => {
+    site = await openSite({ "": DIST });
+    session = await openBrowser({ webgpu: false, reducedMotion: "reduce" });
+    page = session.page;
+    const files = {};
+    for (const [name, bytes] of Object.entries(await filesOf(join(DIST, "models/mini")))) files[`mini/${name}`] = bytes;
+    server = await serveFaulty(files);
+    await page.goto(`${site.url}?device=cpu&lang=en&labels=cat,dog`);
+    await page.waitForSelector("#status[data-state=ready]");
+    await page.click("#models > summary");
+    await page.waitForSelector(".model");
+  });
+  after(async () => {
+    await session?.close();
+    await server?.close();
+    await site?.close();
+  });
+
+  const rowOf = (text) => page.locator(".model", { hasText: text });
+
+  test("lists every model with its licence and size, and what is kept", async () => {
+    const names = await page.locator(".model-name").allTextContents();
+    assert.equal(names.length, 8);
+    assert.match(names[0], /mini/);
+    for (const name of ["TinyCLIP ViT-8M/16", "OpenAI CLIP ViT-B/32", "OpenAI CLIP ViT-B/16", "LAION-2B CLIP ViT-B/32"]) {
+      assert.equal(await rowOf(name).count(), 1, name);
+    }
+    assert.match(await rowOf("OpenAI CLIP ViT-B/32").textContent(), /151 M weights · licence MIT · .*openai\/clip-vit-base-patch32/);
+    const mini = rowOf("built-in");
+    assert.match(await mini.textContent(), /kept: q8, 6\.\d MB · SHA-256 [0-9a-f]{12}…/);
+    assert.equal(await mini.locator(".model-use").getAttribute("aria-pressed"), "true");
+    assert.match(await page.textContent("#models-state"), /mini, q8/);
+    assert.match(await page.textContent("#models-room"), /takes .* MB of the .* MB/);
+    await mkdir(OUT, { recursive: true });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 1400 });
+        await page.screenshot({ path: join(OUT, `models-${colorScheme}-${width}.png`), fullPage: true });
+        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
+      }
+    }
+  });
+
+  test("a folder of the disk answers in place of the built-in model", async () => {
+    await page.setInputFiles("#models-folder", join(DIST, "models/mini"));
+    await page.waitForFunction(() => document.querySelector("#models-run").hidden && document.querySelector(".model[data-current]") === null);
+    assert.equal(await page.locator("#models-error").isVisible(), false, await page.textContent("#models-error"));
+    assert.match(await page.textContent("#models-state"), /files, q8/);
+    await rowOf("built-in").locator(".model-use").click();
+    await page.waitForFunction(() => document.querySelector(".model[data-current]") !== null && document.querySelector("#models-run").hidden);
+    assert.match(await page.textContent("#models-state"), /mini, q8/);
+  });
+
+  test("the page's own policy lets no other host be asked, and says so without losing the model", async () => {
+    server.behave();
+    await page.fill("#models-address", `${server.url}mini/`);
+    await page.click("#models-own button");
+    await page.waitForSelector("#models-error:not([hidden])", { timeout: 60_000 });
+    assert.match(await page.textContent("#models-error code"), /network\/failed/);
+    assert.deepEqual(server.requests, []);
+    assert.match(await page.textContent("#models-state"), /mini, q8/);
+    assert.equal(await page.getAttribute("#status", "data-state"), "ready");
+    const policy = await page.getAttribute("meta[http-equiv=Content-Security-Policy]", "content");
+    assert.match(policy, /connect-src 'self' https:\/\/huggingface\.co https:\/\/\*\.huggingface\.co https:\/\/\*\.hf\.co;/);
+  });
+
+  test("cancelling leaves the model that answers", async () => {
+    // The hub is asked for nothing that answers here: the wait is the download.
+    await page.fill("#models-address", "hf:someone/nothing");
+    await page.click("#models-own button");
+    await page.waitForSelector("#models-run:not([hidden])");
+    await page.click("#models-cancel");
+    await page.waitForSelector("#models-run[hidden]", { state: "attached" });
+    assert.equal(await page.locator("#models-error").isVisible(), false);
+    assert.equal(await page.getAttribute("#status", "data-state"), "ready");
+  });
+
+  test("deleting what is kept", async () => {
+    const mini = rowOf("built-in");
+    await mini.locator(".model-delete").click();
+    await page.waitForFunction(() => !document.querySelector(".model .model-kept").textContent);
+    assert.equal(await mini.locator(".model-delete").isVisible(), false);
+    assert.match(await page.textContent("#announcer"), /deleted/);
+  });
+});

@@ -1,0 +1,212 @@
+/** The Models drawer: which model answers, what each one is, and what this browser keeps of them. */
+import { PromptLens } from "../pkg/index.js";
+import { announce } from "./announce.js";
+import { integer, megabytes } from "./format.js";
+import { isolate, known, onLanguage, say, t } from "./i18n.js";
+import { showProblem } from "./problem.js";
+
+const drawer = document.getElementById("models");
+const state = document.getElementById("models-state");
+const list = document.getElementById("models-list");
+const form = document.getElementById("models-own");
+const address = document.getElementById("models-address");
+const chooser = document.getElementById("models-folder");
+const formSelect = document.getElementById("models-form");
+const run = document.getElementById("models-run");
+const stage = document.getElementById("models-stage");
+const bar = document.getElementById("models-progress");
+const cancel = document.getElementById("models-cancel");
+const problem = document.getElementById("models-error");
+const room = document.getElementById("models-room");
+const template = document.getElementById("model-template");
+
+const BUILT_IN = new URL("./models/mini/", document.baseURI).href;
+/** What is loaded: an address as `stored()` gives it. */
+let current = "";
+/** @type {AbortController | null} */
+let loading = null;
+/** @type {(model: any, how: object) => Promise<import("../pkg/index.js").Info>} */
+let load;
+
+const hubName = ({ sources: [{ repository }] }) => `hf:${repository}`;
+
+/** Everything that can be chosen: the built-in model, the table, and what else is kept. */
+function entries(stored) {
+  const all = [
+    { model: BUILT_IN, address: BUILT_IN, name: t("models.built-in"), note: "" },
+    ...PromptLens.models.table.map((entry) => ({
+      model: entry,
+      address: hubName(entry),
+      name: entry.name,
+      note: t("models.facts", { parameters: `${integer(entry.parameters / 1e6)} M`, licence: entry.licence, repository: isolate(entry.sources[0].repository) }),
+    })),
+  ];
+  const listed = new Set(all.map((entry) => entry.address));
+  for (const { address, name } of stored) {
+    if (!address || listed.has(address)) continue;
+    listed.add(address);
+    all.push({ model: address, address, name, note: isolate(address) });
+  }
+  return all.map((entry) => ({ ...entry, kept: stored.filter((kept) => kept.address === entry.address) }));
+}
+
+async function render() {
+  const focused = document.activeElement?.dataset.model;
+  const stored = await PromptLens.models.stored().catch(() => []);
+  list.replaceChildren(...entries(stored).map(row));
+  const unfinished = stored.filter(({ complete }) => !complete);
+  if (unfinished.length > 0) list.append(leftover(unfinished));
+  if (focused) list.querySelector(`[data-model="${CSS.escape(focused)}"]`)?.focus();
+  const { used, quota, kind } = await PromptLens.models.usage().catch(() => ({ kind: null }));
+  if (kind === null) say(room, "models.no-store");
+  else say(room, "models.room", { used: () => megabytes(used ?? 0), quota: () => megabytes(quota ?? 0) });
+}
+
+function row({ model, address, name, note, kept }) {
+  const item = template.content.firstElementChild.cloneNode(true);
+  const loaded = address === current;
+  item.toggleAttribute("data-current", loaded);
+  item.querySelector("bdi").textContent = name;
+  item.querySelector(".model-note").textContent = note;
+  const lines = kept.map(({ quantization, bytes, source }) =>
+    t("models.kept", { form: quantization, size: megabytes(bytes), hash: source.sha256.slice(0, 12), commit: source.commit?.slice(0, 7) ?? "–" }),
+  );
+  item.querySelector(".model-kept").textContent = lines.join("\n");
+  const use = item.querySelector(".model-use");
+  use.dataset.model = address;
+  say(use, loaded ? "models.in-use" : "models.use");
+  use.setAttribute("aria-label", `${use.textContent}: ${name}`);
+  use.setAttribute("aria-pressed", String(loaded));
+  use.addEventListener("click", () => void choose(model, address, name));
+  const remove = item.querySelector(".model-delete");
+  remove.hidden = kept.length === 0;
+  remove.setAttribute("aria-label", t("models.delete-one", { name }));
+  remove.addEventListener("click", () => void discard(kept, name));
+  return item;
+}
+
+function leftover(unfinished) {
+  const item = template.content.firstElementChild.cloneNode(true);
+  item.querySelector("bdi").textContent = t("models.unfinished");
+  item.querySelector(".model-note").textContent = megabytes(unfinished.reduce((sum, { bytes }) => sum + bytes, 0));
+  item.querySelector(".model-use").hidden = true;
+  const remove = item.querySelector(".model-delete");
+  remove.setAttribute("aria-label", t("models.delete-one", { name: t("models.unfinished") }));
+  remove.addEventListener("click", () => void discard(unfinished, t("models.unfinished")));
+  return item;
+}
+
+async function discard(kept, name) {
+  showProblem(problem, null);
+  try {
+    for (const { id } of kept) await PromptLens.models.delete(id);
+    announce(t("models.deleted", { name }));
+  } catch (error) {
+    showProblem(problem, error);
+  }
+  await render();
+  drawer.querySelector("summary").focus();
+}
+
+function progress({ stage: what, loaded, total, source, bytesPerSecond, secondsLeft, reason }) {
+  if (what === "store") {
+    announce(t(`models.not-kept-${reason}`));
+    return;
+  }
+  const name = known(`status.${what}`) ? t(`status.${what}`) : what;
+  const parts = [name];
+  if (loaded > 1024) parts.push(total ? t("models.bytes-of", { loaded: megabytes(loaded), total: megabytes(total) }) : megabytes(loaded));
+  if (what === "weights") parts.push(t(source === "cache" ? "status.cache" : "status.network"));
+  if (bytesPerSecond) parts.push(t("models.rate", { rate: megabytes(bytesPerSecond) }));
+  if (secondsLeft !== null && secondsLeft !== undefined) parts.push(t("models.left", { count: Math.ceil(secondsLeft) }));
+  stage.textContent = parts.join(" · ");
+  if (total && loaded > 1024) {
+    bar.max = total;
+    bar.value = loaded;
+  } else {
+    bar.removeAttribute("value");
+  }
+}
+
+/** Loads a model beside the one that answers, which stays until the new one is ready. */
+async function choose(model, address, name) {
+  loading?.abort();
+  const mine = new AbortController();
+  loading = mine;
+  showProblem(problem, null);
+  run.hidden = false;
+  stage.textContent = t("status.starting");
+  bar.removeAttribute("value");
+  try {
+    const quantization = address === BUILT_IN || formSelect.value === "stored" ? undefined : formSelect.value;
+    const info = await load(model, { quantization, signal: mine.signal, onProgress: (event) => loading === mine && progress(event) });
+    current = address;
+    show(info);
+    announce(t("models.ready", { name }));
+  } catch (error) {
+    if (error.code === "engine/cancelled") announce(t("models.cancelled"));
+    else showProblem(problem, error);
+  } finally {
+    if (loading === mine) {
+      loading = null;
+      run.hidden = true;
+    }
+    await render();
+  }
+}
+
+function show({ model, quantization }) {
+  say(state, "models.state", { model, form: quantization });
+}
+
+/** The files right inside a folder that was dropped. */
+async function filesOf(directory) {
+  const reader = directory.createReader();
+  const files = [];
+  for (;;) {
+    const batch = await new Promise((done, fail) => reader.readEntries(done, fail));
+    if (batch.length === 0) return files;
+    for (const entry of batch) {
+      if (entry.isFile) files.push(await new Promise((done, fail) => entry.file(done, fail)));
+    }
+  }
+}
+
+/** The model that answers was loaded, by whatever way. */
+export function showModel(model, info) {
+  current = model.startsWith("hf:") ? model : new URL(model.endsWith("/") ? model : `${model}/`, document.baseURI).href;
+  show(info);
+  if (drawer.open) void render();
+}
+
+/**
+ * @param {(model: any, how: {quantization?: string, signal: AbortSignal, onProgress: (event: any) => void}) => Promise<any>} loader
+ *   loads a model and makes it the one that answers; resolves with its info
+ */
+export function onModel(loader) {
+  load = loader;
+  drawer.addEventListener("toggle", () => drawer.open && void render());
+  onLanguage(() => drawer.open && void render());
+  cancel.addEventListener("click", () => loading?.abort());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const own = address.value.trim();
+    if (!own) return;
+    const place = own.startsWith("hf:") ? own : new URL(own.endsWith("/") ? own : `${own}/`, document.baseURI).href;
+    void choose(place, place, own);
+  });
+  chooser.addEventListener("change", () => {
+    const files = [...chooser.files];
+    chooser.value = "";
+    if (files.length > 0) void choose(files, "files:", files[0].webkitRelativePath.split("/")[0]);
+  });
+  drawer.addEventListener("dragover", (event) => event.preventDefault());
+  drawer.addEventListener("drop", async (event) => {
+    const dropped = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).find((entry) => entry?.isDirectory);
+    if (!dropped) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const files = await filesOf(dropped);
+    void choose(files, "files:", dropped.name);
+  });
+}

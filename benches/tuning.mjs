@@ -87,11 +87,11 @@ function print({ runs }) {
   const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
   const cell = (r) => `${percent(r.right, r.n)} (+${r.gained} −${r.lost}, p ${mcnemar(r.gained, r.lost).toFixed(2)})`;
   const conditions = [...new Set(runs.map((run) => run.corruption))];
-  row(["images", "untuned", ...METHODS]);
-  row(["---", ...METHODS.map(() => "--:"), "--:"]);
+  row(["images", "n", "untuned", ...METHODS]);
+  row(["---", "--:", "--:", ...METHODS.map(() => "--:")]);
   const line = (name, chosen) => {
     const of = (method) => together(chosen.filter((run) => run.method === method));
-    row([name, percent(of("none").right, of("none").n), ...METHODS.map((method) => cell(of(method)))]);
+    row([name, of("none").n, percent(of("none").right, of("none").n), ...METHODS.map((method) => cell(of(method)))]);
   };
   for (const set of SETS) line(`${set}, clean`, runs.filter((run) => run.set === set && run.corruption === "clean"));
   for (const corruption of conditions) line(`all, ${corruption}`, runs.filter((run) => run.corruption === corruption));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Accuracy without and with test-time tuning, clean and under every corruption, by `promptlens eval`.
-//   node benches/tuning.mjs --data ../shared/data [--model www/models/mini] [--limit 100] [--severity 3] [--out FILE]
+//   node benches/tuning.mjs --data ../shared/data [--model www/models/mini] [--limit 100] [--severity 3] [--only clean,fog] [--out FILE]
 //   node benches/tuning.mjs --tables FILE      only prints the tables of an earlier result
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -14,6 +14,7 @@ const { values: given } = parseArgs({
     model: { type: "string", default: "www/models/mini" },
     limit: { type: "string", default: "100" },
     severity: { type: "string", default: "3" },
+    only: { type: "string" },
     out: { type: "string" },
     tables: { type: "string" },
   },
@@ -37,7 +38,8 @@ function evaluate(set, method, corruption) {
 
 function measure() {
   const runs = [];
-  for (const corruption of ["clean", ...CORRUPTIONS]) {
+  const wanted = given.only?.split(",") ?? ["clean", ...CORRUPTIONS];
+  for (const corruption of wanted) {
     for (const set of SETS) {
       for (const method of ["none", ...METHODS]) {
         runs.push(evaluate(set, method, corruption));
@@ -85,17 +87,21 @@ function mcnemar(gained, lost) {
 function print({ runs }) {
   const percent = (part, n) => `${((100 * part) / n).toFixed(1)} %`;
   const row = (cells) => console.log(`| ${cells.join(" | ")} |`);
-  const cell = (r) => `${percent(r.right, r.n)} (+${r.gained} −${r.lost}, p ${mcnemar(r.gained, r.lost).toFixed(2)})`;
+  const cell = (r, test) => {
+    const p = test ? `, p ${mcnemar(r.gained, r.lost).toFixed(2)}` : "";
+    return `${percent(r.right, r.n)} (+${r.gained} −${r.lost}${p})`;
+  };
   const conditions = [...new Set(runs.map((run) => run.corruption))];
   row(["images", "n", "untuned", ...METHODS]);
   row(["---", "--:", "--:", ...METHODS.map(() => "--:")]);
-  const line = (name, chosen) => {
+  const line = (name, chosen, test = true) => {
     const of = (method) => together(chosen.filter((run) => run.method === method));
-    row([name, of("none").n, percent(of("none").right, of("none").n), ...METHODS.map((method) => cell(of(method)))]);
+    row([name, of("none").n, percent(of("none").right, of("none").n), ...METHODS.map((method) => cell(of(method), test))]);
   };
   for (const set of SETS) line(`${set}, clean`, runs.filter((run) => run.set === set && run.corruption === "clean"));
   for (const corruption of conditions) line(`all, ${corruption}`, runs.filter((run) => run.corruption === corruption));
-  line("all, corrupted", runs.filter((run) => run.corruption !== "clean"));
+  // The same images under every corruption: not independent, so no test over all of them.
+  line("all, corrupted", runs.filter((run) => run.corruption !== "clean"), false);
   console.log("");
   row(["images", "method", "entropy fell", "mean entropy in nats", "probabilities changed", "answers changed", "guarded", "seconds per image"]);
   row(["---", "---", ...Array(6).fill("--:")]);

@@ -40,10 +40,13 @@ pub struct Clip {
 /// `gpu/lost` if the device fails, `engine/not-finite` if a value is NaN or infinite.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     let data = tensor.into_data_async().await.map_err(|e| {
-        Error::new(
-            Kind::GpuLost,
-            format!("The device failed while computing: {e:?}"),
-        )
+        let why = format!("{e:?}");
+        let line = why.lines().next().unwrap_or_default();
+        let sentence = format!(
+            "The device failed while computing ({line}). Load the model again, on the CPU where this \
+             goes on."
+        );
+        Error::new(Kind::GpuLost, sentence)
     })?;
     let values = data.try_to_vec::<f32>().map_err(|e| {
         Error::new(

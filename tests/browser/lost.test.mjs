@@ -47,6 +47,7 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
         console.log(`${stage}: ${JSON.stringify(outcome)}`);
         assert.equal(outcome.lost.code, "gpu/lost", outcome.lost.message);
         for (const { code } of outcome.later) assert.equal(code, "gpu/lost");
+        for (const { message } of [outcome.lost, ...outcome.later]) assert.match(message, /^\S.*(again|page)\b.*\.$/);
         // A fresh engine on the CPU answers in the same page.
         assert.equal(outcome.answers, LABELS.length);
       } finally {

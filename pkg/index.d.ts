@@ -14,7 +14,8 @@ export interface ProgressEvent {
    * `"configuration"`, `"weights"`, `"store"` (the model can no longer be kept; `reason` says why),
    * `"self-test"` while loading;
    * `"encode"`, `"views"`, `"tune"` for an image; `"vocabulary"`, `"mining"`, `"negatives"` for
-   * negative labels; `"calibrate"`; `"regions"` for a heat map.
+   * negative labels; `"calibrate"`; `"regions"` for a heat map; `"photos"`, `"texts"`, `"search"`,
+   * `"train"`, `"validate"` while a prompt is learned.
    */
   stage: string;
   /** Units done so far: bytes while something is loaded. */
@@ -28,6 +29,10 @@ export interface ProgressEvent {
   /** Of a download: seconds left at that speed. */
   secondsLeft?: number | null;
   reason?: StoreReason;
+  /** The loss of the step just done; in stage `"train"` only. */
+  loss?: number;
+  /** The fraction of that step's images that were answered rightly; in stage `"train"` only. */
+  accuracy?: number;
 }
 
 /** Why a model is not kept: no room, the browser failed or keeps nothing, switched off, or local files. */
@@ -167,6 +172,87 @@ export interface ClassesOptions extends CallOptions {
    * @default ["a photo of a {}."]
    */
   templates?: string[];
+  /** A learned prompt, which answers in place of the templates. */
+  prompt?: Prompt;
+}
+
+/** A way of learning a prompt. */
+export interface Recipe {
+  name: string;
+  paper: string;
+  /** One line on what it does. */
+  summary: string;
+  /** What it costs: steps through the text tower, arithmetic on features, or nothing to train. */
+  kind: "text" | "features" | "hard";
+  needs: "nothing" | "images" | "unlabelled" | "descriptions";
+  /** Whether its prompt serves class names that it was not taught. */
+  transfers: boolean;
+  /** Whether it learns what is none of the classes. */
+  others: boolean;
+  parameters: { name: string; default: string; meaning: string }[];
+}
+
+/** How a prompt is learned. Any other key is a parameter of the recipe, for example `epochs: 20`. */
+export interface TrainOptions extends CallOptions {
+  /** @default "coop" */
+  recipe?: string;
+  /** Decides every random number. @default 0 */
+  seed?: number;
+  /** Views of every photo, the plain one among them. @default 8, or 1 where nothing is trained */
+  crops?: number;
+  /**
+   * How its accuracy is measured: on every fourth photo of a class, or on each photo in turn, always
+   * by prompts that have not seen them.
+   * @default "none"
+   */
+  validation?: "none" | "held-out" | "leave-one-out";
+  /** Sentences about the classes, for recipes that read them. */
+  descriptions?: Record<string, string[]>;
+  /** Words for none of the classes, for recipes that learn that; mined when left out. */
+  negatives?: string[];
+  /** Photos of none of the classes, for the same recipes. */
+  others?: Iterable<ImageSource>;
+  /** Called for every photo and every step. */
+  onProgress?: (event: ProgressEvent) => void;
+  [parameter: string]: unknown;
+}
+
+/** How a prompt was learned. */
+export interface TrainingReport {
+  recipe: string;
+  trainedParameters: number;
+  /** The loss of every step. */
+  losses: number[];
+  notes: { name: string; value: number }[];
+  /** Photos that were learned from. */
+  images: number;
+  /** Seconds that the recipe took, without looking at the photos. */
+  seconds: number;
+  /** Of the default template; `null` where nothing was measured. */
+  accuracyBefore: number | null;
+  accuracyAfter: number | null;
+  measuredOn: string | null;
+  /** Photos that the accuracies were measured on. */
+  measured: number;
+  /** Photos that could not be used, by their place among the examples. */
+  failures: { index: number; code: string; message: string }[];
+}
+
+/** A learned prompt: a small file that belongs to one model. */
+export class Prompt {
+  private constructor();
+  /** Reads a prompt file. */
+  static from(file: ImageSource): Promise<Prompt>;
+  /** The file, as the command line's `--prompt` reads it. */
+  toBlob(): Blob;
+  readonly recipe: string;
+  /** The class names it was taught. */
+  readonly labels: readonly string[];
+  /** SHA-256 of its model's source weights. */
+  readonly modelSha256: string;
+  readonly createdBy: string;
+  /** How it was learned; `null` for one that was read from a file. */
+  readonly report: TrainingReport | null;
 }
 
 /** A score for "none of these"; higher always means that the image is more likely one of the classes. */
@@ -426,6 +512,8 @@ export class PromptLens {
   get info(): Info;
   /** Computes the text features of a class list once, for any number of images. */
   classes(labels: string[], options?: ClassesOptions): Promise<Classes>;
+  /** What {@link Classes.train} can do. */
+  recipes(): Promise<Recipe[]>;
   /** The L2-normalised feature of an image file. */
   embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
   /** The L2-normalised features of texts, taken as they are, without a template. */
@@ -457,6 +545,11 @@ export class Classes {
   useCalibration(file: string): Promise<void>;
   /** Mines negative labels afresh; later answers use them. */
   mineNegatives(options?: NegativesOptions): Promise<Negatives>;
+  /**
+   * Learns a prompt from photos of these classes, which stay as they are: make new ones with
+   * `lens.classes(names, { prompt })`.
+   */
+  train(examples: Iterable<{ image: ImageSource; label: string }>, options?: TrainOptions): Promise<Prompt>;
   /** Releases the text features, after the calls already made. */
   free(): void;
 }

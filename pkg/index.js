@@ -1,10 +1,14 @@
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
+import { Prompt } from "./prompt.js";
 import { parseHub } from "./store/hub.js";
 import { remove, stored, usage } from "./store/keep.js";
 import { TABLE } from "./store/table.js";
 
-export { PromptLensError };
+export { Prompt, PromptLensError };
+
+/** The label of a photo that shows none of the classes. */
+const NO_CLASS = 0xffffffff;
 
 /** A loaded CLIP model in its own worker. Make one with {@link PromptLens.load}. */
 export class PromptLens {
@@ -64,12 +68,25 @@ export class PromptLens {
    * @param {import("./index.js").ClassesOptions} [options]
    * @returns {Promise<Classes>}
    */
-  async classes(labels, { signal, ...options } = {}) {
+  async classes(labels, { signal, prompt, ...options } = {}) {
     const names = strings(labels, "labels");
+    if (prompt !== undefined && !(prompt instanceof Prompt)) {
+      throw invalid("`prompt` must be a Prompt; make one with Prompt.from() or classes.train().");
+    }
     if (options.templates !== undefined) options.templates = strings(options.templates, "templates");
     const discard = (id) => void this.#engine.call("freeClasses", { classes: id }).catch(() => {});
-    const id = await this.#engine.call("classes", { labels: names, options: defined(options) }, { signal, discard });
+    const args = { labels: names, options: defined(options), prompt: prompt?.toBlob() };
+    const id = await this.#engine.call("classes", args, { signal, discard });
     return new Classes(this.#engine, id, names);
+  }
+
+  /**
+   * What {@link Classes#train} can do: every recipe with its paper and its parameters.
+   *
+   * @returns {Promise<import("./index.js").Recipe[]>}
+   */
+  async recipes() {
+    return this.#engine.call("recipes", {});
   }
 
   /**
@@ -197,6 +214,43 @@ export class Classes {
     }
     const args = { classes: this.#set(), options: defined(options) };
     return this.#engine.call("mineNegatives", args, { signal, onProgress });
+  }
+
+  /**
+   * Learns a prompt from photos of these classes. It does not change them: make new ones with
+   * `lens.classes(names, { prompt })`.
+   *
+   * @param {Iterable<{image: Blob | ArrayBuffer | ArrayBufferView, label: string}>} examples
+   * @param {import("./index.js").TrainOptions} [options] what is not named there is a parameter of the recipe
+   * @returns {Promise<Prompt>}
+   */
+  async train(examples, options = {}) {
+    const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, ...set } = options;
+    const images = [];
+    const labels = [];
+    const places = new Map(this.labels.map((label, place) => [label, place]));
+    for (const { image, label } of examples) {
+      const place = places.get(label);
+      if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(label)}.`);
+      images.push(blobOf(image));
+      labels.push(place);
+    }
+    for (const image of others ?? []) {
+      images.push(blobOf(image));
+      labels.push(NO_CLASS);
+    }
+    const given = defined({
+      recipe,
+      seed,
+      crops,
+      validation,
+      descriptions: descriptions && JSON.stringify(descriptions),
+      negatives: negatives && strings(negatives, "negatives"),
+      set: Object.fromEntries(Object.entries(defined(set)).map(([name, value]) => [name, String(value)])),
+    });
+    const args = { classes: this.#set(), images, labels, options: given };
+    const { file, ...report } = await this.#engine.call("train", args, { signal, onProgress });
+    return new Prompt(file, report);
   }
 
   /** @returns {number} what the engine knows these classes by */

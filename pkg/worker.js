@@ -29,7 +29,13 @@ const operations = {
       Engine.load(source, { ...options, probe, shapes: model.shapes }, progress, signal),
     );
   },
-  classes: ({ labels, options }, { signal }) => engine.classes(labels, options, signal),
+  classes: async ({ labels, options, prompt }, { signal }) =>
+    prompt
+      ? engine.taughtClasses(labels, options, new Uint8Array(await prompt.arrayBuffer()), signal)
+      : engine.classes(labels, options, signal),
+  recipes: () => Engine.recipes(),
+  train: ({ classes, images, labels, options }, { signal, progress }) =>
+    engine.train(classes, images, new Uint32Array(labels), options, progress, signal),
   classify: async ({ classes, image, options, variants }, { signal, progress }) =>
     engine.classify(classes, await bytesOf(image), options, progress, signal, variants),
   tuneFeatures: ({ classes, features, context, options }, { signal, progress }) =>

@@ -15,6 +15,7 @@ import { modelLabels, readSettings } from "./ui/settings.js";
 import { showSamples } from "./ui/sources.js";
 import * as status from "./ui/status.js";
 import { onToolbar, showRun } from "./ui/toolbar.js";
+import * as teach from "./ui/teach.js";
 import { getTune, onTune } from "./ui/tune.js";
 import { keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
@@ -60,6 +61,7 @@ async function load(device) {
   }
   status.showReady(lens.info);
   showModel(settings.model, lens.info);
+  teach.showRecipes(await lens.recipes(), lens.info.modelSha256);
 }
 
 /** Another model takes over once it is ready. */
@@ -68,6 +70,7 @@ onModel(async (model, how) => {
   invalidate();
   lens?.free();
   lens = next;
+  teach.showRecipes(await lens.recipes(), lens.info.modelSha256);
   if (typeof model === "string") settings.model = model;
   status.showReady(lens.info);
   void useNames();
@@ -101,12 +104,15 @@ function invalidate() {
 }
 
 /** Computes the class list as it is now, then answers every photo anew. */
+/** The sentence around the names. */
+const worded = () => ({ templates: [names.getTemplate()] });
+
 async function useNames() {
   invalidate();
   const { signal } = run;
   if (!lens) return;
   try {
-    const made = await lens.classes(names.getNames(), { templates: [names.getTemplate()], signal });
+    const made = await lens.classes(names.getNames(), { ...worded(), prompt: teach.getPrompt(), signal });
     names.showNamesError(null);
     // Where the threshold does not hold any more, the engine says so.
     const calibration = reject.getCalibration();
@@ -207,6 +213,7 @@ function render() {
   const scores = done.map((card) => card.result.ood).filter(Boolean);
   reject.showScores(scores, cards.size, classes !== null);
   keepVariants(cards);
+  teach.showNames(names.getNames(), lens !== null);
 }
 
 function addPhotos(files) {
@@ -284,6 +291,28 @@ function collect() {
   };
 }
 
+/** The best answer for each file without and with a prompt. A file that cannot be read says so. */
+async function compare(files, prompt, { signal }) {
+  const plain = await lens.classes(names.getNames(), { ...worded(), signal });
+  const taught = await lens.classes(prompt.report ? names.getNames() : prompt.labels, { ...worded(), prompt, signal });
+  const found = [];
+  try {
+    for (const file of files) {
+      try {
+        const best = async (of) => (await of.classify(file, { ood: false, signal })).predictions[0];
+        found.push({ name: file.name, before: await best(plain), after: await best(taught) });
+      } catch (error) {
+        if (!error.code?.startsWith("image/")) throw error;
+        found.push({ name: file.name, error });
+      }
+    }
+    return found;
+  } finally {
+    plain.free();
+    taught.free();
+  }
+}
+
 const languageChoice = document.getElementById("language");
 languageChoice.append(...languages().map(({ code, name }) => new Option(name, code)));
 languageChoice.addEventListener("change", () => void setLanguage(languageChoice.value));
@@ -320,6 +349,22 @@ reject.onReject({
     }
     render();
   },
+  report,
+});
+teach.onTeach({
+  names: names.getNames,
+  addNames: (more) => names.addNames(more),
+  files: () => [...cards].map((card) => card.file),
+  async train(examples, how) {
+    const own = await lens.classes(names.getNames(), { ...worded(), signal: how.signal });
+    try {
+      return await own.train(examples, how);
+    } finally {
+      own.free();
+    }
+  },
+  compare,
+  changed: () => void useNames(),
   report,
 });
 status.onRetry(async (device = settings.device) => {

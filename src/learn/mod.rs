@@ -6,11 +6,13 @@
 pub mod attributes;
 pub mod bound;
 pub mod cache;
+pub mod cache_search;
 pub mod descriptions;
 pub mod examples;
 pub mod gather;
 pub mod head;
 pub mod job;
+pub mod lstm;
 pub mod model;
 pub mod optimiser;
 pub mod options;

@@ -8,7 +8,7 @@ use crate::image::{Limits, Rgb8, decode};
 use crate::rng::Rng;
 
 /// Crops of a photo where nobody says how many, the plain one among them.
-pub const DEFAULT_CROPS: usize = 4;
+pub const DEFAULT_CROPS: usize = 8;
 
 /// Takes photos in, one by one.
 pub struct Photos {

@@ -1,6 +1,6 @@
 //! From a recipe's declaration to learned contexts.
 
-use super::job::{Job, Learned};
+use super::job::{Job, Learned, Note};
 use super::options::Parameter;
 use super::schedule::Schedule;
 use super::shapes::{Plain, Shape};
@@ -38,10 +38,15 @@ pub const EPOCHS: Parameter = Parameter::whole(
     "epochs",
     "0",
     (0, 10_000),
-    "passes over the images; 0 is 50 for one image per class, 100 for up to four, 200 for more",
+    "passes over the images; 0 is 10 for one image per class, 20 for up to four, 30 for more (CoOp's own: 50, 100, 200)",
 );
 /// Learning rate.
-pub const LR: Parameter = Parameter::number("lr", "0.002", (1e-8, 10.0), "learning rate");
+pub const LR: Parameter = Parameter::number(
+    "lr",
+    "0",
+    (0.0, 1000.0),
+    "learning rate; 0 fits it to the model, so that a first full step moves the vectors by 1 % of their length",
+);
 /// Images per step.
 pub const BATCH: Parameter = Parameter::whole("batch", "32", (1, 4096), "images per step");
 
@@ -160,16 +165,16 @@ pub fn learned(
         prompt,
         losses: fit.losses.clone(),
         trained_parameters: fit.parameters.len(),
-        notes: Vec::new(),
+        notes: vec![Note::new("learning rate", fit.rate)],
     }
 }
 
 /// CoOp's descent with `epochs`, `lr` and `batch` as set.
 pub fn settings(job: &Job<'_>) -> Settings {
     let epochs = match (job.options.whole("epochs"), job.shots()) {
-        (0, 0 | 1) => 50,
-        (0, 2..=4) => 100,
-        (0, _) => 200,
+        (0, 0 | 1) => 10,
+        (0, 2..=4) => 20,
+        (0, _) => 30,
         (set, _) => set,
     };
     Settings {

@@ -32,7 +32,7 @@ pub enum WarmUp {
 /// A learning rate over time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
-    /// The full rate.
+    /// The full rate; 0 leaves it to the trainer, which reads it from the first gradient.
     pub lr: f64,
     /// How it falls.
     pub decay: Decay,

@@ -127,6 +127,31 @@ pub struct Fit {
     pub parameters: Vec<f32>,
     /// The loss of every step, before it.
     pub losses: Vec<f64>,
+    /// The full learning rate.
+    pub rate: f64,
+}
+
+/// The part of their length by which a first full step moves the parameters where the learning rate
+/// is left open.
+const FIRST_STEP: f64 = 0.01;
+
+/// The rate where nothing can be read from the first gradient: CoOp's own.
+const USUAL_RATE: f64 = 0.002;
+
+/// A learning rate that suits the model's scale: models differ in the length of their embeddings and
+/// of the gradient by orders of magnitude.
+fn fitting_rate(parameters: &[f32], gradient: &[f32]) -> f64 {
+    let (own, step) = (length(parameters), length(gradient));
+    if own > 0.0 && step > 0.0 {
+        FIRST_STEP * own / step
+    } else {
+        USUAL_RATE
+    }
+}
+
+fn length(values: &[f32]) -> f64 {
+    let squares = values.iter().map(|v| f64::from(*v).powi(2));
+    squares.sum::<f64>().sqrt()
 }
 
 /// Weights of epochs 1..=`epochs` under a Gaussian, summing to 1.
@@ -158,6 +183,7 @@ pub async fn fit(
         .map(|(mean, deviation)| gaussian(settings.epochs, mean, deviation));
     let mut averaged = vec![0f64; shares.as_ref().map_or(0, |_| parameters.len())];
     let mut losses = Vec::with_capacity(total);
+    let mut schedule = settings.schedule;
     for epoch in 0..settings.epochs {
         let order = batches(examples, settings.batch, settings.seed, epoch);
         for (number, picks) in order.iter().enumerate() {
@@ -173,9 +199,10 @@ pub async fn fit(
             if let Some(longest) = settings.clip {
                 shorten(&mut step.gradient, longest);
             }
-            let lr = settings
-                .schedule
-                .rate(epoch, settings.epochs, number, order.len());
+            if losses.is_empty() && schedule.lr == 0.0 {
+                schedule.lr = fitting_rate(&parameters, &step.gradient);
+            }
+            let lr = schedule.rate(epoch, settings.epochs, number, order.len());
             optimiser.step(&mut parameters, &step.gradient, lr as f32);
             losses.push(step.loss);
             (audience.observe)(&Progress {
@@ -195,16 +222,16 @@ pub async fn fit(
     if shares.is_some() && settings.epochs > 0 {
         parameters = averaged.iter().map(|v| *v as f32).collect();
     }
-    Ok(Fit { parameters, losses })
+    Ok(Fit {
+        parameters,
+        losses,
+        rate: schedule.lr,
+    })
 }
 
 /// Scales `gradient` down to the length `longest` where it is longer.
 fn shorten(gradient: &mut [f32], longest: f64) {
-    let length = gradient
-        .iter()
-        .map(|g| f64::from(*g).powi(2))
-        .sum::<f64>()
-        .sqrt();
+    let length = length(gradient);
     if length > longest {
         let factor = (longest / length) as f32;
         gradient.iter_mut().for_each(|g| *g *= factor);

@@ -1,10 +1,13 @@
 //! How good is what was learned? Measured on images that took no part in learning it.
 
+use serde::Serialize;
+
 use super::examples::Examples;
 use super::head::Head;
-use super::job::{Cost, Job, Recipe};
+use super::job::{Cost, Job, Recipe, mean_texts};
 use super::trainer::{Audience, Progress};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::prompt::template::{DEFAULT, Template};
 use crate::watch::Watch;
 
 /// The most images that are left out one by one where every round descends through the text tower.
@@ -13,53 +16,90 @@ const FEW: usize = 20;
 /// Rounds for more images than that.
 const FOLDS: usize = 5;
 
-/// Accuracy over images that were left out in turn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Held {
-    /// Fraction of the images that were answered rightly by a prompt that had not seen them.
-    pub accuracy: f64,
-    /// Rounds; as many as images where each was left out alone.
-    pub folds: usize,
+/// The part of the images that is held out once is one in so many.
+const ONE_IN: usize = 4;
+
+/// Which images are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Each image in turn; five parts of them where every round takes long.
+    InTurn,
+    /// Every fourth image of a class, once.
+    Once,
 }
 
-/// How many rounds `recipe` is worth for `images`: one for each image where a round costs little.
-pub fn rounds(recipe: &Recipe, images: usize) -> usize {
-    if recipe.kind == Cost::Text && images > FEW {
-        FOLDS
-    } else {
-        images
+impl Way {
+    /// The way of this name; none for `none`.
+    ///
+    /// # Errors
+    /// `options/invalid`.
+    pub fn parse(name: &str) -> Result<Option<Self>> {
+        match name {
+            "none" => Ok(None),
+            "leave-one-out" => Ok(Some(Self::InTurn)),
+            "held-out" => Ok(Some(Self::Once)),
+            _ => Err(Error::new(
+                Kind::OptionInvalid,
+                "The validation is not known; it is leave-one-out, held-out or none.",
+            )),
+        }
+    }
+
+    /// Parts that the images are divided into, and how many of these are left out in turn.
+    fn parts(self, recipe: &Recipe, images: usize) -> (usize, usize) {
+        match self {
+            Self::InTurn if recipe.kind == Cost::Text && images > FEW => (FOLDS, FOLDS),
+            Self::InTurn => (images, images),
+            Self::Once => (ONE_IN.min(images), 1),
+        }
     }
 }
 
-/// The round in which each image is left out: images of a class are spread over all rounds.
-pub fn folds(examples: &Examples, rounds: usize) -> Vec<usize> {
+/// Accuracies over images that the prompt has not seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Held {
+    /// `leave-one-out`, `5 folds`, `held-out images` or `test split`.
+    pub on: String,
+    /// Images.
+    pub n: usize,
+    /// Fraction that the default template answers rightly.
+    pub accuracy_before: f64,
+    /// Fraction that was answered rightly by a prompt that had not seen them.
+    pub accuracy_after: f64,
+}
+
+/// The part that each image belongs to: images of a class are spread over all parts.
+pub fn parts(examples: &Examples, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..examples.len()).collect();
     order.sort_by_key(|i| (examples.labels()[*i], *i));
     let mut out = vec![0; examples.len()];
     for (place, i) in order.into_iter().enumerate() {
-        out[i] = place % rounds;
+        out[i] = place % count;
     }
     out
 }
 
-/// Does `job` once for every round without the images of that round, and answers these. None for a
-/// single image, which leaves nothing to learn from. The job's own watch counts rounds; `within` is
-/// asked inside of them.
+/// Does `job` without the images that `way` leaves out, and answers these. None for a single image,
+/// which leaves nothing to learn from. The job's own watch counts rounds; `within` is asked inside of
+/// them.
 ///
 /// # Errors
 /// Those of the job.
-pub async fn cross_validate(
-    job: &Job<'_>,
-    rounds: usize,
-    within: &dyn Watch,
-) -> Result<Option<Held>> {
+pub async fn validate(job: &Job<'_>, way: Way, within: &dyn Watch) -> Result<Option<Held>> {
     let examples = job.images()?;
-    let rounds = rounds.min(examples.len());
-    if rounds < 2 {
+    let (count, rounds) = way.parts(job.recipe, examples.len());
+    if count < 2 {
         return Ok(None);
     }
-    let assigned = folds(examples, rounds);
-    let mut right = 0.0;
+    let assigned = parts(examples, count);
+    let templates = Template::parse_all(DEFAULT)?;
+    let texts = mean_texts(
+        &job.texts(&templates).await?,
+        job.names.len(),
+        job.model.dim(),
+    );
+    let zero_shot = Head::Texts(texts);
+    let (mut before, mut after, mut n) = (0.0, 0.0, 0);
     for round in 0..rounds {
         job.audience.watch.step("validate", round, rounds).await?;
         let (out, left): (Vec<usize>, Vec<usize>) =
@@ -76,12 +116,21 @@ pub async fn cross_validate(
         };
         let learned = part.run().await?;
         let head = Head::open(&learned.prompt, job.model, job.names).await?;
-        let accuracy = head.accuracy(job.model, &out.plain(), out.labels()).await?;
-        right += accuracy * out.len() as f64;
+        let (images, labels) = (out.plain(), out.labels());
+        n += out.len();
+        after += head.accuracy(job.model, &images, labels).await? * out.len() as f64;
+        before += zero_shot.accuracy(job.model, &images, labels).await? * out.len() as f64;
     }
     job.audience.watch.step("validate", rounds, rounds).await?;
+    let on = match way {
+        Way::Once => "held-out images".to_owned(),
+        Way::InTurn if count == examples.len() => "leave-one-out".to_owned(),
+        Way::InTurn => format!("{count} folds"),
+    };
     Ok(Some(Held {
-        accuracy: right / examples.len() as f64,
-        folds: rounds,
+        on,
+        n,
+        accuracy_before: before / n as f64,
+        accuracy_after: after / n as f64,
     }))
 }

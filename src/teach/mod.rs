@@ -2,13 +2,13 @@
 //! result is.
 
 mod collect;
+mod compare;
 mod photos;
 
-use pollster::block_on;
-use serde::Serialize;
-
 pub use collect::{Collected, collected};
+pub use compare::{Comparison, Contest, Outcome, Scores, harmonic};
 pub use photos::{Source, Taken, chosen, examples, others};
+use pollster::block_on;
 
 use crate::classifier::Classifier;
 use crate::clock::now;
@@ -21,7 +21,7 @@ use crate::learn::job::{Job, Learned, Recipe};
 use crate::learn::options::Options;
 use crate::learn::others::Others;
 use crate::learn::trainer::{Audience, Progress};
-use crate::learn::validate::{cross_validate, rounds};
+use crate::learn::validate::{Held, Way, validate};
 use crate::prompt::template::DEFAULT;
 
 /// What to teach.
@@ -48,20 +48,7 @@ pub struct Taught {
     /// Seconds that the recipe took, without the features of the images.
     pub seconds: f64,
     /// What was measured; none where there was nothing to measure on.
-    pub measured: Option<Measured>,
-}
-
-/// Accuracies on images that the prompt has not seen.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Measured {
-    /// `test split`, `leave-one-out` or `5 folds`.
-    pub on: String,
-    /// Images.
-    pub n: usize,
-    /// Of the default template.
-    pub accuracy_before: f64,
-    /// Of the prompt.
-    pub accuracy_after: f64,
+    pub measured: Option<Held>,
 }
 
 impl Lesson<'_> {
@@ -102,19 +89,7 @@ impl Lesson<'_> {
                 let on = format!("{TEST_SPLIT} split");
                 Some(measured(model, self.names, on, test, after)?)
             }
-            (None, Some(own)) => {
-                match block_on(cross_validate(&job, rounds(self.recipe, own.len()), &()))? {
-                    Some(held) => {
-                        let on = if held.folds == own.len() {
-                            "leave-one-out".to_owned()
-                        } else {
-                            format!("{} folds", held.folds)
-                        };
-                        Some(measured(model, self.names, on, own, held.accuracy)?)
-                    }
-                    None => None,
-                }
-            }
+            (None, Some(_)) => block_on(validate(&job, Way::InTurn, &()))?,
             (None, None) => None,
         };
         Ok(Taught {
@@ -131,11 +106,11 @@ fn measured(
     on: String,
     images: &Examples,
     after: f64,
-) -> Result<Measured> {
+) -> Result<Held> {
     let classes = block_on(model.classes(names, DEFAULT))?;
     let texts = classes.features.iter().map(|v| f64::from(*v)).collect();
     let zero_shot = Head::Texts(texts);
-    Ok(Measured {
+    Ok(Held {
         on,
         n: images.len(),
         accuracy_before: block_on(zero_shot.accuracy(model, &images.plain(), images.labels()))?,

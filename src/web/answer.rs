@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::explain::{Explain, Heatmap, Map};
 use crate::ood::metrics::Interval;
 use crate::ood::negatives::{Excluded, MiningOptions, SHARE};
+use crate::prompt::template::DEFAULT;
 
 /// How a class list is made.
 #[derive(Default, Deserialize)]
@@ -17,6 +18,14 @@ use crate::ood::negatives::{Excluded, MiningOptions, SHARE};
 pub struct ClassesOptions {
     /// Sentences with `{}`.
     pub templates: Option<Vec<String>>,
+}
+
+impl ClassesOptions {
+    /// The templates, or the default one.
+    pub fn templates(self) -> Vec<String> {
+        let default = || DEFAULT.iter().map(ToString::to_string).collect();
+        self.templates.unwrap_or_else(default)
+    }
 }
 
 /// A score or a heat map by name, or whether there is any.

@@ -19,7 +19,6 @@ use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions, Varian
 use crate::error::{Error, Kind, Result};
 use crate::image::Limits;
 use crate::ood::threshold::Calibration;
-use crate::prompt::template;
 use crate::watch::Watch;
 
 /// A class list with what was fitted to it.
@@ -38,6 +37,11 @@ impl ClassSet {
             given: RefCell::new(None),
             thresholds: RefCell::new(Vec::new()),
         }
+    }
+
+    /// The classes with the negative labels that were mined last.
+    pub fn current(&self) -> Rc<Classes> {
+        self.classes.borrow().clone()
     }
 
     /// The classes with the negative labels `words`, or with their own.
@@ -97,6 +101,15 @@ impl ClassSet {
 }
 
 impl Inner {
+    /// Keeps a class list; the id that it goes by.
+    pub(super) fn keep(&self, classes: Classes) -> JsValue {
+        let id = self.next.get();
+        self.next.set(id + 1);
+        let set = Rc::new(ClassSet::new(classes));
+        self.sets.borrow_mut().insert(id, set);
+        JsValue::from_f64(f64::from(id))
+    }
+
     pub(super) fn set(&self, id: u32) -> Result<Rc<ClassSet>> {
         self.sets.borrow().get(&id).cloned().ok_or_else(|| {
             Error::new(
@@ -108,7 +121,7 @@ impl Inner {
 }
 
 /// The bytes of a file that may be an image.
-async fn bytes_of(blob: &Blob) -> Result<Vec<u8>> {
+pub(super) async fn bytes_of(blob: &Blob) -> Result<Vec<u8>> {
     let limit = Limits::default().max_bytes;
     if blob.size() > limit as f64 {
         return Err(Error::new(
@@ -135,15 +148,10 @@ impl Engine {
         promise(async move {
             let options: ClassesOptions = from_js(options)?;
             check(signal.as_ref())?;
-            let default = || template::DEFAULT.iter().map(ToString::to_string).collect();
-            let templates: Vec<String> = options.templates.unwrap_or_else(default);
+            let templates = options.templates();
             let classes = inner.classifier.classes(&labels, &templates).await?;
             check(signal.as_ref())?;
-            let id = inner.next.get();
-            inner.next.set(id + 1);
-            let set = Rc::new(ClassSet::new(classes));
-            inner.sets.borrow_mut().insert(id, set);
-            Ok(JsValue::from_f64(f64::from(id)))
+            Ok(inner.keep(classes))
         })
     }
 

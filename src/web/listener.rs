@@ -51,6 +51,18 @@ pub struct Listener {
     pub signal: Option<AbortSignal>,
 }
 
+impl Listener {
+    /// Lets messages in, and refuses once the caller has aborted.
+    ///
+    /// # Errors
+    /// `engine/cancelled`.
+    pub async fn pause(&self) -> Result<()> {
+        // The abort message can only arrive while the thread is free.
+        TimeoutFuture::new(0).await;
+        check(self.signal.as_ref())
+    }
+}
+
 impl Watch for Listener {
     fn step(&self, stage: &'static str, done: usize, total: usize) -> Step<'_> {
         Box::pin(async move {
@@ -61,9 +73,7 @@ impl Watch for Listener {
                 Some(total as u64),
                 "cache",
             );
-            // The abort message can only arrive while the thread is free.
-            TimeoutFuture::new(0).await;
-            check(self.signal.as_ref())
+            self.pause().await
         })
     }
 }

@@ -6,7 +6,9 @@ mod convert;
 mod engine;
 mod listener;
 mod log;
+mod prompt;
 mod source;
+mod train;
 mod tuned;
 
 pub use engine::Engine;

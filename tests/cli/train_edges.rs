@@ -173,3 +173,66 @@ fn a_thousand_classes_are_taught_through_the_command() {
     let refused = train(&data, "cocoop", &out, &["--labels", &labels]);
     assert_eq!(refused.code(), "options/invalid");
 }
+
+#[test]
+fn compare_sets_recipes_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    splits(dir.path());
+    let compare = |rest: &[&str]| {
+        let args = [&["--data", text(dir.path())], rest].concat();
+        with_model("compare", &mini(), &args)
+    };
+    let set = [
+        "--recipes",
+        "templates,tip-adapter,coop",
+        "--shots",
+        "1,2",
+        "--seeds",
+        "2",
+    ];
+    let epochs = [
+        "--set",
+        "epochs=3",
+        "--set",
+        "coop.epochs=4",
+        "--crops",
+        "1",
+    ];
+    let run = compare(&[&set[..], &epochs].concat());
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let found = run.json();
+    assert_eq!((&found["n"], &found["base"]), (&15.into(), &2.into()));
+    let outcomes = found["outcomes"].as_array().unwrap();
+    assert_eq!(outcomes.len(), 3 * 2 * 2);
+    for outcome in outcomes {
+        let scores = &outcome["scores"];
+        let of = |key: &str| scores[key].as_f64().unwrap();
+        assert_eq!(of("new"), 1.0, "one new class is always right");
+        let (base, harmonic) = (of("base"), of("harmonic"));
+        assert!((harmonic - 2.0 * base / (base + 1.0)).abs() < 1e-9);
+        if outcome["recipe"] == "templates" {
+            assert_eq!(*scores, found["zero_shot"]);
+        }
+    }
+    // The same as training by itself on the same draw.
+    let out = dir.path().join("prompt.safetensors");
+    let rest = [
+        "--shots", "2", "--seed", "1", "--set", "epochs=4", "--crops", "1",
+    ];
+    let alone = taught(dir.path(), "coop", &out, &rest);
+    let same = outcomes
+        .iter()
+        .find(|o| o["recipe"] == "coop" && o["shots"] == 2 && o["seed"] == 1);
+    assert_eq!(same.unwrap()["scores"]["all"], alone["accuracy_after"]);
+    assert_eq!(same.unwrap()["trained_parameters"], 768);
+
+    assert_eq!(compare(&["--recipes", "alchemy"]).code(), "options/invalid");
+    assert_eq!(
+        compare(&["--recipes", "coop", "--set", "alpha=1"]).code(),
+        "options/invalid"
+    );
+    assert_eq!(
+        compare(&["--recipes", "coop", "--set", "pre.epochs=1"]).code(),
+        "options/invalid"
+    );
+}

@@ -328,3 +328,35 @@ fn bounds_are_shown_for_words_and_refused_for_vectors() {
         );
     }
 }
+
+#[test]
+fn the_search_for_alpha_and_beta_is_that_of_brute_force() {
+    let examples = images(3, 6, 1, 4);
+    let learned = teach("tip-adapter", &examples, &[("search", "yes")]);
+    let note = |name: &str| {
+        let found = learned.notes.iter().find(|n| n.name == name);
+        found.unwrap_or_else(|| panic!("{name}")).value
+    };
+    // The same question asked of prompts that each lack one image.
+    let left_out = |alpha: f64, beta: f64| {
+        let set = [("alpha", alpha.to_string()), ("beta", beta.to_string())];
+        let set: Vec<(&str, &str)> = set.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let hits = (0..examples.len()).filter(|i| {
+            let others: Vec<usize> = (0..examples.len()).filter(|j| j != i).collect();
+            let rest = examples.subset(&others).unwrap();
+            let extras = Extras::default();
+            let part = teach_with("tip-adapter", &names(3), Some(&rest), &set, extras).unwrap();
+            let head = pollster::block_on(Head::open(&part.prompt, &Toy, &names(3))).unwrap();
+            let label = [examples.labels()[*i]];
+            pollster::block_on(head.accuracy(&Toy, examples.view(*i, 0), &label)).unwrap() == 1.0
+        });
+        hits.count() as f64 / examples.len() as f64
+    };
+    let best = note("accuracy, each image left out");
+    assert!((left_out(note("alpha"), note("beta")) - best).abs() < 1e-9);
+    for (alpha, beta) in [(0.1, 0.1), (3.0, 7.0), (1.17, 1.0), (3.0, 0.1)] {
+        assert!(left_out(alpha, beta) <= best + 1e-9, "{alpha} {beta}");
+    }
+    let extra = &learned.prompt.extra;
+    assert_eq!(extra["alpha"].parse::<f64>().unwrap(), note("alpha"));
+}

@@ -1,12 +1,15 @@
 //! Learning prompts.
 
+mod attributes;
 mod edges;
 mod features;
 mod files;
 mod lapt;
 mod parity;
+mod photos;
 mod shelf;
 mod shots;
 mod strengths;
 mod terms;
 mod toy;
+mod validation;

@@ -2,8 +2,9 @@
 
 use promptlens::learn::examples::Batch;
 use promptlens::learn::job::Model;
+use promptlens::learn::lstm::Lstm;
 use promptlens::learn::perceptron::Perceptron;
-use promptlens::learn::shapes::{Conditional, Encoded, Gate, Gated, Plain, Shape};
+use promptlens::learn::shapes::{Conditional, Encoded, Encoder, Gate, Gated, Plain, Shape};
 use promptlens::learn::terms::{
     Absolute, Anchor, CrossDistribution, CrossEntropy, CrossModal, Distil, Diversity, Gradient,
     HardTexts, Term, View, total,
@@ -273,12 +274,18 @@ fn every_shape_has_the_gradient_of_its_loss() {
         hidden: 5,
         output: W,
     };
-    let encoded = Encoded {
-        context: 2 * W,
-        encoder,
-        strength: 0.7,
+    let lstm = Lstm {
+        input: W,
+        hidden: W / 2,
     };
-    check_shape("encoded", encoded, 2, &noise(2 * W + encoder.count()));
+    for encoder in [Encoder::Perceptron(encoder), Encoder::Lstm(lstm)] {
+        let encoded = Encoded {
+            context: 3 * W,
+            encoder,
+            strength: 0.7,
+        };
+        check_shape("encoded", encoded, 3, &noise(3 * W + encoder.count()));
+    }
     let network = Perceptron {
         input: D,
         hidden: 5,

@@ -35,10 +35,12 @@ export function onPhotos(receive) {
   });
   addEventListener("drop", (event) => {
     if (!hasFiles(event)) return;
+    // Another part of the page may have taken them.
+    const taken = event.defaultPrevented;
     event.preventDefault();
     depth = 0;
     mark();
-    void droppedFiles(event.dataTransfer).then(receive);
+    if (!taken) void droppedFiles(event.dataTransfer).then(receive);
   });
 
   addEventListener("paste", (event) => {

@@ -62,7 +62,7 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
         candidates[best].clone()
     };
     let mut learned = plan(job, &attributes)?.learn(job).await?;
-    learned.notes = notes;
+    learned.notes.append(&mut notes);
     Ok(learned)
 }
 

@@ -4,7 +4,7 @@ use super::templates::chosen;
 use crate::error::Result;
 use crate::learn::job::{Job, Learned, Recipe, mean_texts};
 use crate::learn::options::Parameter;
-use crate::learn::plan::{Copies, EPOCHS, LR, Plan, learned, noise};
+use crate::learn::plan::{Copies, EPOCHS, Plan, learned, noise};
 use crate::learn::shapes::{Gate, Gated};
 use crate::learn::terms::HardTexts;
 use crate::ood::similarity::dot;
@@ -31,7 +31,6 @@ pub const RECIPE: Recipe = Recipe {
             "strength of the gate's own cross-entropy",
         ),
         EPOCHS.or("25"),
-        LR.or("0.032"),
     ],
     run: |job| Box::pin(run(job)),
     ..super::coop::RECIPE

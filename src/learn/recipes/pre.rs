@@ -3,9 +3,10 @@
 use crate::error::Result;
 use crate::learn::job::{Job, Learned, Recipe};
 use crate::learn::options::Parameter;
+use crate::learn::lstm::Lstm;
 use crate::learn::perceptron::Perceptron;
 use crate::learn::plan::{EPOCHS, Plan, learned};
-use crate::learn::shapes::Encoded;
+use crate::learn::shapes::{Encoded, Encoder};
 use crate::rng::Rng;
 
 /// The recipe.
@@ -20,7 +21,12 @@ pub const RECIPE: Recipe = Recipe {
             (0.0, 100.0),
             "weight of the network's output",
         ),
-        Parameter::whole("hidden", "64", (1, 4096), "hidden units of the network"),
+        Parameter::word(
+            "encoder",
+            &["lstm", "mlp"],
+            "a bidirectional LSTM over the vectors, or two layers for each vector",
+        ),
+        Parameter::whole("hidden", "64", (1, 4096), "hidden units of the two layers"),
         EPOCHS.or("50"),
     ],
     run: |job| Box::pin(run(job)),
@@ -30,10 +36,17 @@ pub const RECIPE: Recipe = Recipe {
 async fn run(job: &Job<'_>) -> Result<Learned> {
     let mut plan = Plan::coop(job)?;
     let width = job.model.width();
-    let encoder = Perceptron {
-        input: width,
-        hidden: job.options.whole("hidden"),
-        output: width,
+    let encoder = match job.options.text("encoder") {
+        "mlp" => Encoder::Perceptron(Perceptron {
+            input: width,
+            hidden: job.options.whole("hidden"),
+            output: width,
+        }),
+        // Both directions together are as wide as a vector.
+        _ => Encoder::Lstm(Lstm {
+            input: width,
+            hidden: width / 2,
+        }),
     };
     let shape = Encoded {
         context: plan.start.len(),

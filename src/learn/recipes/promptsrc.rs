@@ -5,7 +5,7 @@ use super::templates::chosen;
 use crate::error::Result;
 use crate::learn::job::{Job, Learned, Recipe, mean_texts};
 use crate::learn::options::Parameter;
-use crate::learn::plan::{BATCH, EPOCHS, LR, Plan};
+use crate::learn::plan::{BATCH, EPOCHS, Plan};
 use crate::learn::terms::{Absolute, Distil};
 
 /// The recipe.
@@ -39,7 +39,6 @@ pub const RECIPE: Recipe = Recipe {
             "width of the average as a share of the epochs; 0 keeps the last epoch",
         ),
         EPOCHS.or("20"),
-        LR.or("0.0025"),
         BATCH.or("4"),
     ],
     run: |job| Box::pin(run(job)),

@@ -3,8 +3,9 @@
 use super::templates::{SET, chosen};
 use crate::error::Result;
 use crate::learn::cache::{Cache, Likeness};
+use crate::learn::cache_search::search;
 use crate::learn::head::keep_cache;
-use crate::learn::job::{Cost, Job, Learned, Needs, Recipe, mean_texts};
+use crate::learn::job::{Cost, Job, Learned, Needs, Note, Recipe, mean_texts};
 use crate::learn::options::Parameter;
 use crate::prompt::file::Prompt;
 use crate::prompt::template::Template;
@@ -18,7 +19,7 @@ pub const RECIPE: Recipe = Recipe {
     needs: Needs::Images,
     transfers: true,
     others: false,
-    own: &[ALPHA, BETA, SET],
+    own: &[ALPHA, BETA, SEARCH, SET],
     run: |job| Box::pin(run(job)),
     shared: &[],
 };
@@ -29,30 +30,64 @@ pub const ALPHA: Parameter =
 /// β.
 pub const BETA: Parameter = Parameter::number("beta", "1", (0.0, 100.0), "how fast likeness fades");
 
-/// The text features, the cache as the images make it, and their prompt without the cache.
-pub async fn start(job: &Job<'_>) -> Result<(Vec<f64>, Cache, Prompt)> {
+/// Whether both are searched for.
+pub const SEARCH: Parameter = Parameter::word(
+    "search",
+    &["no", "yes"],
+    "look for the alpha and beta that answer the images best, each without itself",
+);
+
+/// Where both forms of Tip-Adapter begin.
+pub struct Start {
+    /// Unit text features [K, d].
+    pub texts: Vec<f64>,
+    /// The cache as the images make it.
+    pub cache: Cache,
+    /// The prompt of the texts, without the cache.
+    pub prompt: Prompt,
+    /// What a search found.
+    pub notes: Vec<Note>,
+}
+
+/// The texts and the cache of the job's images, with what was searched for.
+pub async fn start(job: &Job<'_>) -> Result<Start> {
     let images = job.images()?;
     let templates: Vec<Template> = chosen(job.options.text("set"))?;
     let texts = job.texts(&templates).await?;
     let texts = mean_texts(&texts, job.names.len(), job.model.dim());
-    let cache = Cache {
+    let mut cache = Cache {
         keys: images.means().iter().map(|v| f64::from(*v)).collect(),
         classes: images.labels().to_vec(),
         alpha: job.options.number("alpha"),
         beta: job.options.number("beta"),
         likeness: Likeness::Cosine,
     };
-    let prompt = job.text_prompt(&texts, &templates);
-    Ok((texts, cache, prompt))
+    let mut notes = Vec::new();
+    if job.options.text("search") == "yes" {
+        let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
+        let scale = f64::from(job.model.logit_scale());
+        if let Some(found) = search(&cache, &plain, &texts, scale) {
+            (cache.alpha, cache.beta) = (found.alpha, found.beta);
+            notes.push(Note::new("alpha", found.alpha));
+            notes.push(Note::new("beta", found.beta));
+            notes.push(Note::new("accuracy, each image left out", found.accuracy));
+        }
+    }
+    Ok(Start {
+        prompt: job.text_prompt(&texts, &templates),
+        texts,
+        cache,
+        notes,
+    })
 }
 
 async fn run(job: &Job<'_>) -> Result<Learned> {
-    let (_, cache, mut prompt) = start(job).await?;
-    keep_cache(&mut prompt, &cache, job.model.dim());
+    let mut found = start(job).await?;
+    keep_cache(&mut found.prompt, &found.cache, job.model.dim());
     Ok(Learned {
-        prompt,
+        prompt: found.prompt,
         losses: Vec::new(),
         trained_parameters: 0,
-        notes: Vec::new(),
+        notes: found.notes,
     })
 }

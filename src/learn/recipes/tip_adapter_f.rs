@@ -1,7 +1,7 @@
 //! Tip-Adapter-F: the remembered images become parameters.
 
 use super::templates::SET;
-use super::tip_adapter::{ALPHA, BETA, start};
+use super::tip_adapter::{ALPHA, BETA, SEARCH, Start, start};
 use crate::error::Result;
 use crate::learn::cache::CacheLearner;
 use crate::learn::head::keep_cache;
@@ -19,6 +19,7 @@ pub const RECIPE: Recipe = Recipe {
     own: &[
         ALPHA,
         BETA,
+        SEARCH,
         SET,
         EPOCHS.or("20"),
         LR.or("0.001"),
@@ -29,7 +30,12 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 async fn run(job: &Job<'_>) -> Result<Learned> {
-    let (texts, mut cache, mut prompt) = start(job).await?;
+    let Start {
+        texts,
+        mut cache,
+        mut prompt,
+        notes,
+    } = start(job).await?;
     let mut descent = settings(job);
     descent.method = Method::AdamW {
         eps: 1e-4,
@@ -55,6 +61,6 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
         prompt,
         losses: found.losses,
         trained_parameters: found.parameters.len(),
-        notes: Vec::new(),
+        notes,
     })
 }

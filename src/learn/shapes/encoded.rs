@@ -1,16 +1,92 @@
-//! A context behind a residual encoder: v' = v + a Enc(v), row by row (PRE).
+//! A context behind a residual encoder: v' = v + a Enc(v) (PRE).
 
 use super::{Back, Expanded, Shape};
 use crate::learn::examples::Batch;
-use crate::learn::perceptron::Perceptron;
+use crate::learn::lstm::{self, Lstm};
+use crate::learn::perceptron::{self, Perceptron};
+use crate::rng::Rng;
 
-/// v [M, W], then the encoder W -> hidden -> W.
+/// What stands between the parameters and the context.
+#[derive(Debug, Clone, Copy)]
+pub enum Encoder {
+    /// Row by row.
+    Perceptron(Perceptron),
+    /// Over the rows in both directions.
+    Lstm(Lstm),
+}
+
+/// What the way back needs of the way there.
+enum Trace {
+    Rows(Vec<perceptron::Trace>),
+    Sequence(lstm::Trace),
+}
+
+impl Encoder {
+    /// Parameters in all.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Perceptron(network) => network.count(),
+            Self::Lstm(network) => network.count(),
+        }
+    }
+
+    /// The parameters at the start.
+    pub fn start(&self, rng: &mut Rng) -> Vec<f32> {
+        match self {
+            Self::Perceptron(network) => network.start(rng),
+            Self::Lstm(network) => network.start(rng),
+        }
+    }
+
+    /// Enc(v) [M, W].
+    fn forward(&self, parameters: &[f32], v: &[f64]) -> (Vec<f64>, Trace) {
+        match self {
+            Self::Perceptron(network) => {
+                let rows = v.chunks_exact(network.input);
+                let traces: Vec<_> = rows.map(|row| network.forward(parameters, row)).collect();
+                let output = traces.iter().flat_map(|t| &t.output).copied().collect();
+                (output, Trace::Rows(traces))
+            }
+            Self::Lstm(network) => {
+                let trace = network.forward(parameters, v);
+                (trace.output.clone(), Trace::Sequence(trace))
+            }
+        }
+    }
+
+    /// d loss / d v, with d loss / d parameters added to `gradient`.
+    fn backward(
+        &self,
+        parameters: &[f32],
+        v: &[f64],
+        trace: &Trace,
+        dy: &[f64],
+        gradient: &mut [f64],
+    ) -> Vec<f64> {
+        match (self, trace) {
+            (Self::Perceptron(network), Trace::Rows(traces)) => {
+                let w = network.input;
+                let rows = v.chunks_exact(w).zip(dy.chunks_exact(w)).zip(traces);
+                rows.flat_map(|((x, dy), trace)| {
+                    network.backward(parameters, x, trace, dy, gradient)
+                })
+                .collect()
+            }
+            (Self::Lstm(network), Trace::Sequence(trace)) => {
+                network.backward(parameters, v, trace, dy, gradient)
+            }
+            _ => unreachable!("a trace is taken back by the encoder that made it"),
+        }
+    }
+}
+
+/// v [M, W], then the encoder.
 #[derive(Debug, Clone, Copy)]
 pub struct Encoded {
     /// Numbers of v.
     pub context: usize,
     /// The encoder.
-    pub encoder: Perceptron,
+    pub encoder: Encoder,
     /// a.
     pub strength: f64,
 }
@@ -19,18 +95,13 @@ impl Encoded {
     /// v' [M, W]: what is kept when the encoder is thrown away.
     pub fn merged(&self, parameters: &[f32]) -> Vec<f32> {
         let (v, encoder) = parameters.split_at(self.context);
-        let mut out = v.to_vec();
         if self.strength == 0.0 {
-            return out;
+            return v.to_vec();
         }
-        for row in out.chunks_exact_mut(self.encoder.input) {
-            let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-            let y = self.encoder.forward(encoder, &x).output;
-            for (v, y) in row.iter_mut().zip(y) {
-                *v = (f64::from(*v) + self.strength * y) as f32;
-            }
-        }
-        out
+        let v: Vec<f64> = v.iter().map(|v| f64::from(*v)).collect();
+        let (y, _) = self.encoder.forward(encoder, &v);
+        let pairs = v.iter().zip(y);
+        pairs.map(|(v, y)| (v + self.strength * y) as f32).collect()
     }
 }
 
@@ -44,21 +115,15 @@ impl Shape for Encoded {
 
     fn pull_back(&self, back: &Back<'_>) -> Vec<f32> {
         let (v, encoder) = back.parameters.split_at(self.context);
+        let v: Vec<f64> = v.iter().map(|v| f64::from(*v)).collect();
         let mut gradient = vec![0.0; encoder.len()];
-        let mut out = back.contexts.to_vec();
-        let w = self.encoder.input;
-        for (row, out) in v.chunks_exact(w).zip(out.chunks_exact_mut(w)) {
-            let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-            let dy: Vec<f64> = out.iter().map(|g| self.strength * f64::from(*g)).collect();
-            let trace = self.encoder.forward(encoder, &x);
-            let dx = self
-                .encoder
-                .backward(encoder, &x, &trace, &dy, &mut gradient);
-            for (g, dx) in out.iter_mut().zip(dx) {
-                *g += dx as f32;
-            }
-        }
-        out.extend(gradient.iter().map(|g| *g as f32));
-        out
+        let (_, trace) = self.encoder.forward(encoder, &v);
+        let own = back.contexts.iter().map(|g| f64::from(*g));
+        let dy: Vec<f64> = own.clone().map(|g| self.strength * g).collect();
+        let dx = self
+            .encoder
+            .backward(encoder, &v, &trace, &dy, &mut gradient);
+        let context = own.zip(dx).map(|(g, dx)| (g + dx) as f32);
+        context.chain(gradient.iter().map(|g| *g as f32)).collect()
     }
 }

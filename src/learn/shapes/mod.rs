@@ -6,7 +6,7 @@ mod gated;
 mod plain;
 
 pub use conditional::Conditional;
-pub use encoded::Encoded;
+pub use encoded::{Encoded, Encoder};
 pub use gated::{Gate, Gated};
 pub use plain::Plain;
 

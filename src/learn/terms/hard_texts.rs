@@ -1,6 +1,6 @@
 //! Does every expert still tell the classes apart as its group of hard templates does? (MoCoOp)
 
-use super::{Gradient, Term, View, cross_entropy};
+use super::{Gradient, Term, View, entropy};
 use crate::ood::similarity::dot;
 
 /// λ mean over sets and classes of the cross-entropy of softmax_j(s t^c_k · h^c_j) against k.
@@ -25,7 +25,7 @@ impl Term for HardTexts {
                 .map(|h| view.scale * dot(text, h))
                 .collect();
             let mut dz = vec![0.0; k];
-            sum += cross_entropy::one(&z, class, share, &mut dz);
+            sum += entropy::one(&z, class, share, &mut dz);
             let g = &mut gradient.texts[row * d..(row + 1) * d];
             for (hard, dz) in hard.chunks_exact(d).zip(dz) {
                 g.iter_mut()

@@ -6,23 +6,24 @@
 
 mod absolute;
 mod anchor;
-mod cross_entropy;
 mod distil;
 mod diversity;
+mod entropy;
 mod hard_texts;
 mod mixing;
 
 pub use absolute::Absolute;
 pub use anchor::Anchor;
-pub use cross_entropy::CrossEntropy;
 pub use distil::Distil;
 pub use diversity::Diversity;
+pub use entropy::CrossEntropy;
 pub use hard_texts::HardTexts;
 pub use mixing::{CrossDistribution, CrossModal};
 
 use super::examples::Batch;
 use crate::error::{Error, Kind, Result};
 use crate::ood::similarity::dot;
+use crate::ood::softmax::log_sum_exp;
 
 /// A batch seen by text features.
 #[derive(Debug)]
@@ -133,6 +134,11 @@ impl<'a> View<'a> {
         }
         weights
     }
+}
+
+/// −ln softmax(z)_label.
+pub fn cross_entropy(z: &[f64], label: usize) -> f64 {
+    log_sum_exp(z, 1.0) - z[label]
 }
 
 /// The index of the first of the largest values.

@@ -36,6 +36,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Fits a prompt to labelled images and says how good it is.
     Train(TrainArgs),
+    /// Recipes side by side on one data set: accuracy on all names, and from base to new names.
+    Compare(CompareArgs),
     /// What train can do: every recipe, its paper and its parameters.
     Recipes,
     /// A CoOp checkpoint of PyTorch to a prompt file.
@@ -216,6 +218,36 @@ pub struct TrainArgs {
     /// Prompt file to write, for --prompt and the page.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A folder, .tar or .tar.gz with a train and a test split.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: PathBuf,
+    /// Recipes; all that need labelled images alone when left out.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub recipes: Vec<String>,
+    /// Images per class, each number in turn.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "16", value_parser = at_least_one)]
+    pub shots: Vec<usize>,
+    /// How many draws of the images.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seeds: u64,
+    /// Views of every image to learn from, the plain one among them.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub crops: Option<usize>,
+    /// A parameter, as epochs=30 for all recipes that have it or coop.epochs=30 for one; may be given
+    /// several times.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Measure on images of the train split that are not learned from, and leave the test split alone.
+    #[arg(long)]
+    pub validation: bool,
+    #[command(flatten)]
+    pub corrupt: CorruptArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod bench;
 mod calibrate;
 mod check;
 mod classify;
+mod compare;
 mod convert;
 mod embed;
 mod eval;
@@ -43,6 +44,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Classify(args) => classify::run(args, cli.device),
         Command::Eval(args) => eval::run(args, cli.device),
         Command::Train(args) => train::run(args, cli.device),
+        Command::Compare(args) => compare::run(args, cli.device),
         Command::Recipes => recipes::run(),
         Command::ImportPrompt(args) => import::run(args, cli.device),
         Command::Calibrate(args) => calibrate::run(args, cli.device),

@@ -17,9 +17,10 @@ use promptlens::learn::others::Others;
 use promptlens::learn::photos::DEFAULT_CROPS;
 use promptlens::learn::recipes::find;
 use promptlens::learn::trainer::Progress;
+use promptlens::learn::validate::Held;
 use promptlens::ood::negatives::MiningOptions;
 use promptlens::prompt::template::DEFAULT;
-use promptlens::teach::{self, Lesson, Measured, Source, Taught, chosen, examples, has_test};
+use promptlens::teach::{self, Lesson, Source, Taught, chosen, examples, has_test};
 use promptlens::weights::read_file;
 use serde::Serialize;
 
@@ -272,7 +273,7 @@ fn answer(
     Ok(answer)
 }
 
-fn text(document: &Document<'_>, measured: Option<&Measured>) -> String {
+fn text(document: &Document<'_>, measured: Option<&Held>) -> String {
     let line = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
         line("recipe", document.recipe.to_owned()),

@@ -1,0 +1,141 @@
+//! `promptlens compare`.
+
+use promptlens::dataset::{DataSet, Limits};
+use promptlens::device::Choice;
+use promptlens::error::{Error, Kind, Result};
+use promptlens::learn::job::{Needs, Recipe};
+use promptlens::learn::options::Options;
+use promptlens::learn::photos::DEFAULT_CROPS;
+use promptlens::learn::recipes::{RECIPES, find};
+use promptlens::teach::{Comparison, Contest};
+use serde::Serialize;
+
+use super::args::CompareArgs;
+use super::model::{described, open};
+use super::output::{Answer, percent, table};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    data: String,
+    corrupt: Option<String>,
+    model: String,
+    quant: &'static str,
+    crops: usize,
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+}
+
+pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
+    let chosen: Vec<&'static Recipe> = if args.recipes.is_empty() {
+        let able = |recipe: &&Recipe| !recipe.others && recipe.needs != Needs::Descriptions;
+        RECIPES.iter().filter(able).collect()
+    } else {
+        let names = args.recipes.iter();
+        names.map(|name| find(name)).collect::<Result<_>>()?
+    };
+    let entries = chosen
+        .iter()
+        .map(|recipe| Ok((*recipe, options(recipe, &args.set)?)))
+        .collect::<Result<Vec<_>>>()?;
+    for (key, _) in &args.set {
+        if !chosen.iter().any(|recipe| meant(recipe, key).is_some()) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!("None of these recipes has a parameter {key:?}."),
+            ));
+        }
+    }
+    let data = DataSet::open(&args.data, &Limits::default())?;
+    let model = open(&args.model, device)?;
+    let contest = Contest {
+        entries: &entries,
+        shots: &args.shots,
+        seeds: args.seeds,
+        crops: args.crops.unwrap_or(DEFAULT_CROPS),
+        corruption: args.corrupt.corruption,
+        validation: args.validation,
+    };
+    let comparison = contest.run(&model, &data, &|line| eprintln!("{line}"))?;
+    let document = Document {
+        data: args.data.display().to_string(),
+        corrupt: args.corrupt.corruption.map(|c| c.to_string()),
+        model: args.model.model.display().to_string(),
+        quant: model.report.quantisation.name(),
+        crops: contest.crops,
+        comparison: &comparison,
+    };
+    let mut answer =
+        Answer::new(&document, text(&comparison), true)?.note(described(&model, &args.model));
+    for (recipe, why) in &comparison.refused {
+        answer = answer.note(format!("{recipe}: {why}"));
+    }
+    Ok(answer)
+}
+
+/// The parameter that `key` means for `recipe`: `epochs` for every recipe that has it, `coop.epochs`
+/// for one.
+fn meant<'a>(recipe: &Recipe, key: &'a str) -> Option<&'a str> {
+    let (whose, name) = key.split_once('.').unwrap_or((recipe.name, key));
+    let has = recipe.parameters().iter().any(|p| p.name == name);
+    (whose == recipe.name && has).then_some(name)
+}
+
+/// What is set for `recipe` alone counts more than what is set for all.
+fn options(recipe: &Recipe, set: &[(String, String)]) -> Result<Options> {
+    let mut own: Vec<(&str, &str, bool)> = set
+        .iter()
+        .filter_map(|(key, value)| Some((meant(recipe, key)?, value.as_str(), key.contains('.'))))
+        .collect();
+    own.sort_by_key(|(.., alone)| *alone);
+    let own: Vec<(&str, &str)> = own.iter().map(|(name, value, _)| (*name, *value)).collect();
+    Options::new(&recipe.parameters(), &own)
+}
+
+/// One line for each recipe and number of shots, with the means over the seeds.
+fn text(comparison: &Comparison) -> String {
+    let cells = |name: &str, shots: String, values: [f64; 4], rest: [String; 2]| {
+        let mut row = vec![name.to_owned(), shots];
+        row.extend(values.map(|v| percent(v).trim().to_owned()));
+        row.extend(rest);
+        row
+    };
+    let head = [
+        "recipe",
+        "shots",
+        "all",
+        "base",
+        "new",
+        "H",
+        "parameters",
+        "seconds",
+    ];
+    let zero = comparison.zero_shot;
+    let mut rows = vec![
+        head.map(str::to_owned).to_vec(),
+        cells(
+            "zero-shot",
+            "0".to_owned(),
+            [zero.all, zero.base, zero.new, zero.harmonic],
+            ["0".to_owned(), String::new()],
+        ),
+    ];
+    for group in comparison
+        .outcomes
+        .chunk_by(|a, b| a.recipe == b.recipe && a.shots == b.shots)
+    {
+        let mean = |value: fn(&promptlens::teach::Outcome) -> f64| {
+            group.iter().map(value).sum::<f64>() / group.len() as f64
+        };
+        let values = [
+            mean(|o| o.scores.all),
+            mean(|o| o.scores.base),
+            mean(|o| o.scores.new),
+            mean(|o| o.scores.harmonic),
+        ];
+        let parameters = group[0].trained_parameters.to_string();
+        let seconds = format!("{:.2}", mean(|o| o.seconds));
+        let shots = group[0].shots.to_string();
+        rows.push(cells(group[0].recipe, shots, values, [parameters, seconds]));
+    }
+    table(&rows)
+}

@@ -1,0 +1,128 @@
+//! The engine's part that puts prompt files to work.
+
+use js_sys::{Float32Array, Promise, Uint32Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+use super::answer::ClassesOptions;
+use super::convert::{from_js, to_js};
+use super::engine::{Engine, promise};
+use super::listener::check;
+use crate::error::{Error, Kind};
+use crate::learn::examples::{Batch, Examples};
+use crate::learn::job::Model;
+use crate::learn::schedule::Schedule;
+use crate::learn::shapes::Plain;
+use crate::learn::text::{TextLearner, cross_entropy};
+use crate::learn::trainer::{Audience, Learner, Method, Settings, fit};
+use crate::prompt::file::Prompt;
+use crate::prompt::layout::Placing;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Descent {
+    lr: f64,
+    momentum: f32,
+    weight_decay: f32,
+    steps: usize,
+}
+
+#[derive(Serialize)]
+struct Descended {
+    losses: Vec<f64>,
+    first_gradient: Vec<f32>,
+    context: Vec<f32>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Class names under a learned prompt; resolves to the id of the set.
+    #[wasm_bindgen(js_name = taughtClasses)]
+    pub fn taught_classes(
+        &self,
+        labels: Vec<String>,
+        options: JsValue,
+        prompt: Vec<u8>,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let inner = self.0.clone();
+        promise(async move {
+            let options: ClassesOptions = from_js(options)?;
+            check(signal.as_ref())?;
+            let prompt = Prompt::from_bytes(&prompt)?;
+            let templates = options.templates();
+            let classes = inner
+                .classifier
+                .taught(&labels, &templates, &prompt)
+                .await?;
+            check(signal.as_ref())?;
+            Ok(inner.keep(classes))
+        })
+    }
+
+    /// Steps of a shared context [M, W] on ready-made image features [N, d], all of them in every
+    /// step. The package has no such door: it takes photos.
+    #[wasm_bindgen(js_name = descendContext)]
+    pub fn descend_context(
+        &self,
+        names: Vec<String>,
+        start: Float32Array,
+        features: Float32Array,
+        labels: Uint32Array,
+        options: JsValue,
+    ) -> Promise {
+        let inner = self.0.clone();
+        promise(async move {
+            let descent: Descent = from_js(options)?;
+            let model = &inner.classifier;
+            let start = start.to_vec();
+            let vectors = start.len() / model.width();
+            if vectors == 0 {
+                return Err(Error::new(
+                    Kind::OptionInvalid,
+                    "A context has at least one vector.",
+                ));
+            }
+            let labels: Vec<usize> = labels.to_vec().iter().map(|y| *y as usize).collect();
+            let count = labels.len();
+            let features = features.to_vec();
+            let examples = Examples::new(features, labels, 1, model.dim(), names.len())?;
+            let mut learner = TextLearner {
+                side: model.text_side(&names, &Placing::end(vectors))?,
+                shape: Box::new(Plain),
+                terms: cross_entropy(),
+                guide: None,
+                scale: f64::from(model.logit_scale()),
+                classes: names.len(),
+            };
+            let picks: Vec<_> = (0..count).map(|i| (i, 0)).collect();
+            let first = learner
+                .step(&start, &Batch::gather(&examples, &picks))
+                .await?;
+            let settings = Settings {
+                method: Method::Sgd {
+                    momentum: descent.momentum,
+                    weight_decay: descent.weight_decay,
+                    nesterov: false,
+                },
+                schedule: Schedule::constant(descent.lr),
+                epochs: descent.steps,
+                batch: count,
+                seed: 0,
+                clip: None,
+                average: None,
+            };
+            let audience = Audience {
+                watch: &(),
+                observe: &|_| {},
+            };
+            let found = fit(&mut learner, start, &examples, &settings, audience).await?;
+            to_js(&Descended {
+                losses: found.losses,
+                first_gradient: first.gradient,
+                context: found.parameters,
+            })
+        })
+    }
+}

@@ -1,0 +1,61 @@
+/** Photos with the name of the folder that they lie in, from a choice or a drop of folders. */
+
+/** More files than that are a mistake of the hand, and would freeze the page. */
+const MOST_FILES = 20_000;
+
+/** @typedef {{file: File, folder: string}} Found `folder` is empty for a file that lies in none */
+
+const hidden = (name) => name.startsWith(".");
+
+/**
+ * Files of a chooser; one of folders tells the path of each.
+ *
+ * @param {Iterable<File>} files
+ * @returns {Found[]}
+ */
+export function chosen(files) {
+  return Array.from(files)
+    .filter(({ name }) => !hidden(name))
+    .slice(0, MOST_FILES)
+    .map((file) => ({ file, folder: file.webkitRelativePath.split("/").at(-2) ?? "" }));
+}
+
+/**
+ * Files of a drop, those in folders included.
+ *
+ * @param {DataTransfer} transfer
+ * @returns {Promise<Found[]>}
+ */
+export function dropped(transfer) {
+  // The list is gone once the event is over.
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  return walk(entries);
+}
+
+async function walk(entries) {
+  /** @type {Found[]} */
+  const found = [];
+  const waiting = entries.map((entry) => ({ entry, folder: "" }));
+  while (waiting.length > 0 && found.length < MOST_FILES) {
+    const { entry, folder } = waiting.shift();
+    if (hidden(entry.name)) continue;
+    if (entry.isDirectory) {
+      const inside = await children(entry);
+      waiting.push(...inside.map((child) => ({ entry: child, folder: entry.name })));
+    } else {
+      found.push({ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), folder });
+    }
+  }
+  return found;
+}
+
+/** A directory hands its entries over in parts, the last of which is empty. */
+async function children(directory) {
+  const reader = directory.createReader();
+  const all = [];
+  for (;;) {
+    const part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (part.length === 0) return all.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+    all.push(...part);
+  }
+}

@@ -303,6 +303,7 @@ export default {
   "arrange.list": "List",
   "arrange.grid": "Grid",
   "grid.waiting": "{name}, no answer yet",
+  "grid.problem": "{name}: {message} ({code})",
 
   "details.title": "Photo",
   "details.previous": "Previous",

@@ -290,6 +290,7 @@ export default {
   "arrange.list": "列表",
   "arrange.grid": "网格",
   "grid.waiting": "{name}，尚无回答",
+  "grid.problem": "{name}：{message}（{code}）",
 
   "details.title": "照片",
   "details.previous": "上一张",

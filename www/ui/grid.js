@@ -115,9 +115,9 @@ function paint(card, tile) {
   tile.classList.toggle("out", out);
   label.textContent = card.error?.code ?? best?.label ?? "…";
   share.textContent = best && !card.error ? wholePercent(best.probability) : "";
-  const words = { name: card.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: card.error?.message ?? "" };
+  const words = { name: card.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: card.error?.message ?? "", code: card.error?.code ?? "" };
   const verdict = () => t("verdict.out");
-  if (card.error) say(button, "card.problem", words, "aria-label");
+  if (card.error) say(button, "grid.problem", words, "aria-label");
   else if (best && card.done) say(button, out ? "card.answer-verdict" : "card.answer", { ...words, verdict }, "aria-label");
   else say(button, "grid.waiting", words, "aria-label");
 }

@@ -303,7 +303,8 @@ export default {
   "arrange.list": "List",
   "arrange.grid": "Grid",
   "grid.waiting": "{name}, no answer yet",
-  "grid.problem": "{name}: {message} ({code})",
+  "grid.failed": "not usable",
+  "grid.problem": "{name}: not usable. {message}",
 
   "details.title": "Photo",
   "details.previous": "Previous",

@@ -290,7 +290,8 @@ export default {
   "arrange.list": "列表",
   "arrange.grid": "网格",
   "grid.waiting": "{name}，尚无回答",
-  "grid.problem": "{name}：{message}（{code}）",
+  "grid.failed": "无法使用",
+  "grid.problem": "{name}：无法使用。{message}",
 
   "details.title": "照片",
   "details.previous": "上一张",

@@ -113,9 +113,9 @@ function paint(card, tile) {
   const [best] = card.result?.predictions ?? [];
   const out = card.result?.ood?.isOutlier === true;
   tile.classList.toggle("out", out);
-  label.textContent = card.error?.code ?? best?.label ?? "…";
+  label.textContent = card.error ? t("grid.failed") : (best?.label ?? "…");
   share.textContent = best && !card.error ? wholePercent(best.probability) : "";
-  const words = { name: card.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: card.error?.message ?? "", code: card.error?.code ?? "" };
+  const words = { name: card.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: card.error?.message ?? "" };
   const verdict = () => t("verdict.out");
   if (card.error) say(button, "grid.problem", words, "aria-label");
   else if (best && card.done) say(button, out ? "card.answer-verdict" : "card.answer", { ...words, verdict }, "aria-label");

@@ -1,8 +1,8 @@
 /** The Models drawer: which model answers, what each one is, and what this browser keeps of them. */
 import { PromptLens } from "../pkg/index.js";
 import { announce } from "./announce.js";
-import { integer, megabytes } from "./format.js";
-import { isolate, known, onLanguage, say, t } from "./i18n.js";
+import { integer, isolate, megabytes } from "./format.js";
+import { known, onLanguage, say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 
 const drawer = document.getElementById("models");

@@ -1,4 +1,4 @@
-"""One step of TPT in PyTorch on the CPU, over what `promptlens bench --inputs FILE` wrote.
+"""One step of TPT in PyTorch on the CPU, over what `promptlens bench tune-step --inputs FILE` wrote.
 
 usage: tune_step.py MODEL_DIR INPUTS [--threads N] [--repeats N] [--cut]
 

@@ -20,6 +20,8 @@ pub mod prompt;
 pub mod rng;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod teach;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod timings;
 pub mod tokenize;
 pub mod tune;
 pub mod watch;

@@ -1,8 +1,15 @@
-//! The measurement of a tuning step: that it measures, never how fast.
+//! The measurements: that they measure, never how fast.
+
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::{mini, promptlens, text, with_model};
+use super::{Run, mini, promptlens, text, tiny};
+
+fn bench_of(model: &Path, what: &str, rest: &[&str]) -> Run {
+    let given = ["bench", what, "--json", "--model", text(model)];
+    promptlens(&[&given[..], rest].concat())
+}
 
 #[test]
 fn a_step_is_measured_in_both_forms() {
@@ -20,7 +27,7 @@ fn a_step_is_measured_in_both_forms() {
             "--repeats",
             "2",
         ];
-        let run = with_model("bench", &model, &[&common[..], rest].concat());
+        let run = bench_of(&model, "tune-step", &[&common[..], rest].concat());
         assert_eq!(run.status, 0, "{}", run.stderr);
         run.json()["results"].as_array().unwrap().clone()
     };
@@ -44,6 +51,60 @@ fn a_step_is_measured_in_both_forms() {
     let inputs: Value = serde_json::from_slice(&std::fs::read(inputs).unwrap()).unwrap();
     assert_eq!(inputs["suffixes"].as_array().unwrap().len(), 12);
     assert_eq!(inputs["features"].as_array().unwrap().len(), 8 * 512);
-    let wrong = promptlens(&["bench", "--model", "m", "--classes", "0"]);
+    let wrong = promptlens(&["bench", "tune-step", "--model", "m", "--classes", "0"]);
     assert_eq!(wrong.status, 2);
+}
+
+#[test]
+fn every_stage_is_measured_and_the_machine_named() {
+    let Some(model) = tiny() else { return };
+    let rest = ["--repeats", "3", "--classes", "2", "--views", "4"];
+    let run = bench_of(&model, "stages", &rest);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let json = run.json();
+    assert_eq!(json["model"], text(&model));
+    assert_eq!(json["device"]["kind"], "cpu");
+    for name in ["promptlens", "burn", "wgpu"] {
+        let version = json["versions"][name].as_str().expect("a version");
+        assert_eq!(version.split('.').count(), 3, "{name} {version}");
+    }
+    assert!(json["machine"]["cores"].as_u64().expect("cores") >= 1);
+    let stages = json["stages"].as_array().expect("stages");
+    let names: Vec<_> = stages
+        .iter()
+        .map(|s| s["stage"].as_str().expect("a name"))
+        .collect();
+    let expected = [
+        "load",
+        "text",
+        "decode",
+        "preprocess",
+        "encode",
+        "classify",
+        "tpt views",
+        "tpt step",
+        "tpt",
+    ];
+    assert_eq!(names, expected);
+    for stage in stages {
+        let time = |key: &str| stage[key].as_f64().expect("milliseconds");
+        assert!(
+            time("first") > 0.0 && time("median") >= time("least"),
+            "{stage}"
+        );
+        assert_eq!(
+            stage["repeats"],
+            if stage["stage"] == "load" { 1 } else { 3 }
+        );
+    }
+    // A part is never longer than the whole it belongs to.
+    let least = |name: &str| {
+        let at = names.iter().position(|n| *n == name).expect("a stage");
+        stages[at]["least"].as_f64().expect("milliseconds")
+    };
+    assert!(least("encode") <= least("classify") && least("tpt step") <= least("tpt"));
+
+    let rest = ["--repeats", "1", "--views", "0"];
+    let stages = bench_of(&model, "stages", &rest).json()["stages"].clone();
+    assert_eq!(stages.as_array().expect("stages").len(), 6);
 }

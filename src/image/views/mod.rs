@@ -20,7 +20,7 @@ pub use blur::gaussian_blur;
 pub use corrupt::{Corruption, corrupt, corruption_names};
 pub use layout::{cutout, zoom_out};
 pub use random_resized_crop::{Crop, CropRange, mirror};
-pub use recompress::recompress;
+pub use recompress::{encode_jpeg, recompress};
 pub use strong::{Strong, jitter, perspective};
 pub use style::{amplitude_transfer, statistics_transfer};
 pub use tone::{

@@ -9,7 +9,7 @@ use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::weights::{Format, Quantisation};
 
-use super::bench::BenchArgs;
+use super::bench::Bench;
 use super::tuning::{CorruptArgs, TuneArgs};
 
 /// Zero-shot image classification with CLIP.
@@ -50,8 +50,9 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Compares every GPU kernel with the CPU, on this machine's adapter.
     Check(CheckArgs),
-    /// What one step of test-time tuning costs on this machine.
-    Bench(BenchArgs),
+    /// How long things take on this machine.
+    #[command(subcommand)]
+    Bench(Bench),
 }
 
 /// The model of a command.

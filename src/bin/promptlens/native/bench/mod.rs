@@ -1,0 +1,25 @@
+//! `promptlens bench`.
+
+mod stages;
+mod tune_step;
+
+use clap::Subcommand;
+use promptlens::device::Choice;
+use promptlens::error::Result;
+
+use super::output::Answer;
+
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Load, text, and the stages of classifying one photo, plain and tuned.
+    Stages(stages::StagesArgs),
+    /// One step of test-time tuning.
+    TuneStep(tune_step::TuneStepArgs),
+}
+
+pub fn run(bench: &Bench, device: Choice) -> Result<Answer> {
+    match bench {
+        Bench::Stages(args) => stages::run(args, device),
+        Bench::TuneStep(args) => tune_step::run(args, device),
+    }
+}

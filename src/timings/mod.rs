@@ -1,0 +1,5 @@
+//! How long things take on the machine at hand. Nothing here is ever asserted: speed is measured, not
+//! tested.
+
+pub mod stages;
+pub mod tune_step;

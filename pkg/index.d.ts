@@ -347,6 +347,29 @@ export interface NegativesOptions extends CallOptions {
   onProgress?: (event: ProgressEvent) => void;
 }
 
+export interface CollectOptions extends CallOptions {
+  /** The most photos kept of each class. @default 36 */
+  perClass?: number;
+  /** Words for none of the classes; the negative labels of the class list where left out. */
+  negatives?: string[];
+  onProgress?: (event: ProgressEvent) => void;
+}
+
+/** What became of photos that nobody labelled. */
+export interface Collected {
+  /** Photos that probably show a class: more likely than 1 in as many as there are classes, among all names and words. */
+  examples: { image: Blob; label: string }[];
+  /** Photos that probably show none. */
+  others: Blob[];
+  /** Photos of classes that have enough. */
+  surplus: Blob[];
+  /** Files that are no usable photo, by their place. */
+  failures: { index: number; code: string; message: string }[];
+}
+
+/** A file of an archive, or why it cannot be had. */
+export type Unpacked = { path: string; file: File; error?: undefined } | { path: string; file?: undefined; error: PromptLensError };
+
 /** Words that stand against the classes. */
 export interface Negatives {
   labels: string[];
@@ -518,6 +541,8 @@ export class PromptLens {
   embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
   /** The L2-normalised features of texts, taken as they are, without a template. */
   embedText(texts: string[], options?: CallOptions): Promise<Float32Array[]>;
+  /** The files of a tar, gzipped or not, or of a zip. */
+  unpack(archive: ImageSource): Promise<Unpacked[]>;
   /** Compares every GPU kernel with the same operation on the CPU, on this very adapter. */
   checkKernels(options?: CheckOptions): Promise<KernelCheck[]>;
   /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */
@@ -550,6 +575,8 @@ export class Classes {
    * `lens.classes(names, { prompt })`.
    */
   train(examples: Iterable<{ image: ImageSource; label: string }>, options?: TrainOptions): Promise<Prompt>;
+  /** Makes examples for the recipe lapt out of photos that nobody labelled. */
+  collect(images: Iterable<ImageSource>, options?: CollectOptions): Promise<Collected>;
   /** Releases the text features, after the calls already made. */
   free(): void;
 }

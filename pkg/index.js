@@ -122,6 +122,21 @@ export class PromptLens {
     return this.#engine.call("checkKernels", { kernel }, { signal, onProgress });
   }
 
+  /**
+   * The files of a tar, gzipped or not, or of a zip. A file that cannot be read hides no other.
+   *
+   * @param {Blob} archive
+   * @returns {Promise<import("./index.js").Unpacked[]>}
+   */
+  async unpack(archive) {
+    const blob = blobOf(archive);
+    const files = await this.#engine.call("unpack", { archive: blob, name: blob.name ?? "the archive" });
+    return files.map(({ path, bytes, error }) => {
+      if (error) return { path, error: new PromptLensError(error.code, error.message) };
+      return { path, file: new File([bytes], path.split("/").at(-1)) };
+    });
+  }
+
   /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */
   free() {
     this.#engine.free();
@@ -251,6 +266,27 @@ export class Classes {
     const args = { classes: this.#set(), images, labels, options: given };
     const { file, ...report } = await this.#engine.call("train", args, { signal, onProgress });
     return new Prompt(file, report);
+  }
+
+  /**
+   * Makes examples out of photos that nobody labelled, for `train(examples, {recipe: "lapt", others})`:
+   * those that probably show a class, the most probable first, and those that probably show none.
+   *
+   * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images
+   * @param {import("./index.js").CollectOptions} [options]
+   * @returns {Promise<import("./index.js").Collected>}
+   */
+  async collect(images, { signal, onProgress, ...options } = {}) {
+    if (options.negatives !== undefined) options.negatives = strings(options.negatives, "negatives");
+    const blobs = Array.from(images, blobOf);
+    const args = { classes: this.#set(), images: blobs, options: defined(options) };
+    const { own, others, surplus, failures } = await this.#engine.call("gather", args, { signal, onProgress });
+    return {
+      examples: own.map(({ index, label }) => ({ image: blobs[index], label })),
+      others: others.map((index) => blobs[index]),
+      surplus: surplus.map((index) => blobs[index]),
+      failures,
+    };
   }
 
   /** @returns {number} what the engine knows these classes by */

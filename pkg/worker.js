@@ -10,6 +10,8 @@ import { withSource } from "./store/source.js";
 
 /** Larger files are refused before they are read into memory. */
 const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
+/** An archive is read as a whole. */
+const MAX_ARCHIVE_BYTES = 512 * 1024 * 1024;
 
 /** @type {Engine | null} */
 let engine = null;
@@ -45,6 +47,8 @@ const operations = {
   useCalibration: ({ classes, file }) => engine.useCalibration(classes, file),
   mineNegatives: ({ classes, options }, { signal, progress }) =>
     engine.mineNegatives(classes, options, progress, signal),
+  gather: ({ classes, images, options }, { signal, progress }) => engine.gather(classes, images, options, progress, signal),
+  unpack: async ({ archive, name }) => Engine.unpack(name, await bytesOf(archive, MAX_ARCHIVE_BYTES)),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),
   checkKernels: ({ kernel }, { signal, progress }) => engine.checkKernels(kernel, progress, signal),
@@ -102,10 +106,10 @@ function die(reason) {
 }
 
 /** Reads a file completely. */
-async function bytesOf(blob) {
-  if (blob.size > MAX_IMAGE_BYTES) {
-    const megabytes = MAX_IMAGE_BYTES / 1024 / 1024;
-    throw new PromptLensError("image/too-large", `The file is larger than ${megabytes} MB. Choose a smaller one.`);
+async function bytesOf(blob, most = MAX_IMAGE_BYTES) {
+  if (blob.size > most) {
+    const megabytes = most / 1024 / 1024;
+    throw new PromptLensError(most === MAX_IMAGE_BYTES ? "image/too-large" : "data/too-large", `The file is larger than ${megabytes} MB. Choose a smaller one.`);
   }
   try {
     return new Uint8Array(await blob.arrayBuffer());

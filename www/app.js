@@ -10,12 +10,14 @@ import * as names from "./ui/names.js";
 import { keepOffline } from "./ui/offline.js";
 import { onPermalink, restore } from "./ui/permalink.js";
 import { onPhotos } from "./ui/photos.js";
+import * as negatives from "./ui/negatives.js";
 import * as reject from "./ui/reject.js";
 import { modelLabels, readSettings } from "./ui/settings.js";
 import { showSamples } from "./ui/sources.js";
 import * as status from "./ui/status.js";
 import { onToolbar, showRun } from "./ui/toolbar.js";
 import * as teach from "./ui/teach.js";
+import { judged, onThreshold } from "./ui/threshold.js";
 import { getTune, onTune } from "./ui/tune.js";
 import { keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
@@ -117,8 +119,10 @@ async function useNames() {
     // Where the threshold does not hold any more, the engine says so.
     const calibration = reject.getCalibration();
     if (calibration) await made.useCalibration(calibration.file);
+    if (negatives.edited()) await made.mineNegatives({ ...negatives.edits(), signal });
     if (signal.aborted) return made.free();
     classes = made;
+    negatives.forgetWords();
   } catch (error) {
     if (signal.aborted) return;
     refused = true;
@@ -165,6 +169,7 @@ async function answerOne(card, signal) {
     const onProgress = (event) => call.signal.aborted || card.progress(event);
     const variants = asked.tune === "difftpt-lite" ? variantsOf(card) : [];
     const result = await classes.classify(card.file, { ...asked, variants, signal: call.signal, onProgress });
+    result.ood = judged(result.ood);
     info = lens.info;
     card.show(result, asked.tune, status.deviceName(info.device));
     const [best] = result.predictions;
@@ -344,7 +349,7 @@ reject.onReject({
   // The photos were scored with these very settings, so only the verdicts are new.
   fitted({ score, threshold }) {
     for (const card of [...cards].filter(({ done, result }) => done && result.ood?.score === score)) {
-      const { ood } = card.result;
+      const { calibrated: _, ...ood } = card.result.ood;
       card.judge({ ...ood, threshold, isOutlier: ood.value < threshold, stale: null });
     }
     render();
@@ -358,7 +363,7 @@ teach.onTeach({
   async train(examples, how) {
     const own = await lens.classes(names.getNames(), { ...worded(), signal: how.signal });
     try {
-      return await own.train(examples, how);
+      return await own.train(examples, { ...negatives.forTraining(), ...how });
     } finally {
       own.free();
     }
@@ -367,6 +372,11 @@ teach.onTeach({
   changed: () => void useNames(),
   report,
 });
+onThreshold(() => {
+  for (const card of [...cards].filter(({ done, result }) => done && result.ood)) card.judge(judged(card.result.ood));
+  render();
+});
+negatives.onNegatives({ mine: (how) => classes?.mineNegatives(how) ?? null, changed: useOptions });
 status.onRetry(async (device = settings.device) => {
   await load(device);
   await useNames();

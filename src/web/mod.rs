@@ -4,6 +4,7 @@ mod answer;
 mod class_set;
 mod convert;
 mod engine;
+mod gather;
 mod listener;
 mod log;
 mod prompt;

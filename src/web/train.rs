@@ -50,10 +50,10 @@ struct TrainOptions {
 
 /// A photo that could not be used.
 #[derive(Serialize)]
-struct Failure {
-    index: usize,
-    code: &'static str,
-    message: String,
+pub(super) struct Failure {
+    pub index: usize,
+    pub code: &'static str,
+    pub message: String,
 }
 
 /// What was learned.
@@ -168,7 +168,7 @@ impl Taking {
 }
 
 /// Words for what is none of the classes: those given, those of the class list, or mined ones.
-async fn negatives(
+pub(super) async fn negatives(
     inner: &Inner,
     classes: &Classes,
     given: Option<Vec<String>>,

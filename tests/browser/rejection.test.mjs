@@ -1,6 +1,7 @@
 // "None of these" through the package, on the CPU of Chromium.
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
+import { crc32 } from "node:zlib";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { cli, cliOffers, DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
@@ -154,4 +155,71 @@ describe("rejection", { skip: needsShared, timeout: 900_000 }, () => {
     assert.ok(!LABELS.some((label) => got.mined.labels.includes(label)));
     assert.ok(!got.third.ood.nearestNegatives.includes(got.struck));
   });
+
+  test("unlabelled photos of a zip become examples for LAPT", async () => {
+    const flowers = await photos("flowers", "train/sunflowers/", 6);
+    const textures = await photos("textures", "test/banded/", 3);
+    const files = [...flowers, ...textures].map(({ buffer }, i) => [`pile/${i}.jpg`, buffer]);
+    const archive = zip([...files, ["pile/notes.jpg", Buffer.from("no photo")]]);
+    const got = await page.evaluate(
+      async ([labels, base64]) => {
+        const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
+        const unpacked = await window.lens.unpack(new File([blob], "pile.zip"));
+        const classes = await window.lens.classes(labels);
+        const images = unpacked.map(({ file }) => file);
+        const stages = new Set();
+        const found = await classes.collect(images, { perClass: 4, onProgress: ({ stage }) => stages.add(stage) });
+        const again = await classes.collect(images, { perClass: 4, negatives: ["stripes"] });
+        const place = (image) => images.indexOf(image);
+        const bad = await window.lens.unpack(new Blob(["PK\u0003\u0004 nothing"])).catch(({ code }) => code);
+        classes.free();
+        return {
+          paths: unpacked.map(({ path }) => path),
+          own: found.examples.map(({ image, label }) => [place(image), label]),
+          others: found.others.map(place),
+          surplus: found.surplus.map(place),
+          failures: found.failures,
+          again: again.examples.length + again.others.length + again.surplus.length,
+          stages: [...stages],
+          bad,
+        };
+      },
+      [LABELS, archive.toString("base64")],
+    );
+    assert.deepEqual(got.paths, [...files.map(([name]) => name), "pile/notes.jpg"]);
+    const all = [...got.own.map(([place]) => place), ...got.others, ...got.surplus].sort((a, b) => a - b);
+    assert.deepEqual(all, [0, 1, 2, 3, 4, 5, 6, 7, 8], "every photo is somewhere, once");
+    for (const label of LABELS) assert.ok(got.own.filter(([, own]) => own === label).length <= 4, label);
+    assert.deepEqual(got.failures.map(({ index, code }) => [index, code]), [[9, "image/unknown-format"]]);
+    assert.equal(got.again, 9);
+    assert.ok(got.stages.includes("gather"), got.stages.join());
+    assert.equal(got.bad, "data/invalid");
+  });
 });
+
+/** A zip of stored files. */
+function zip(files) {
+  const locals = [];
+  const central = [];
+  let offset = 0;
+  for (const [name, bytes] of files) {
+    const header = Buffer.alloc(26);
+    header.writeUInt16LE(20, 0);
+    header.writeUInt32LE(crc32(bytes), 10);
+    header.writeUInt32LE(bytes.length, 14);
+    header.writeUInt32LE(bytes.length, 18);
+    header.writeUInt16LE(Buffer.byteLength(name), 22);
+    const tail = Buffer.alloc(14);
+    tail.writeUInt32LE(offset, 10);
+    locals.push(Buffer.from("PK\u0003\u0004"), header, Buffer.from(name), bytes);
+    central.push(Buffer.from("PK\u0001\u0002"), Buffer.from([20, 0]), header, tail, Buffer.from(name));
+    offset += 30 + Buffer.byteLength(name) + bytes.length;
+  }
+  const directory = Buffer.concat(central);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(files.length, 4);
+  end.writeUInt16LE(files.length, 6);
+  end.writeUInt32LE(directory.length, 8);
+  end.writeUInt32LE(offset, 12);
+  return Buffer.concat([...locals, directory, Buffer.from("PK\u0005\u0006"), end]);
+}

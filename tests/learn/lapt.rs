@@ -210,3 +210,27 @@ fn what_it_cannot_learn_from_is_said() {
     let crops = images(1, 2, 3, 1);
     assert_eq!(code(&words(), Some(&crops)), "engine/internal");
 }
+
+#[test]
+fn one_two_and_two_thousand_classes_are_taught() {
+    for (count, set) in [
+        (1, vec![("epochs", "2")]),
+        (2, vec![("epochs", "2")]),
+        (2000, vec![("epochs", "1"), ("batch", "4096")]),
+    ] {
+        let negatives = words();
+        let extras = Extras {
+            others: Others {
+                negatives: &negatives,
+                images: None,
+            },
+            ..Extras::default()
+        };
+        let own = images(count, 1, 1, 7);
+        for own in [Some(&own), None] {
+            let learned = teach_with("lapt", &names(count), own, &set, extras).unwrap();
+            assert_eq!(learned.trained_parameters, 2 * 4 * W, "{count}");
+            assert!(learned.losses.iter().all(|l| l.is_finite()));
+        }
+    }
+}

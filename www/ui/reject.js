@@ -5,6 +5,8 @@ import { drawHistogram, extent } from "./histogram.js";
 import { onLanguage, plain, say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 import { stageText } from "./stages.js";
+import { getNegatives, showNegatives } from "./negatives.js";
+import { forget, showThreshold } from "./threshold.js";
 
 const drawer = document.getElementById("reject");
 const state = document.getElementById("reject-state");
@@ -35,7 +37,7 @@ let ready = false;
 let seen = [];
 
 /** The options of `classify` that this drawer decides. */
-export const getScore = () => ({ ood: choice.value || false });
+export const getScore = () => ({ ood: choice.value || false, ...getNegatives() });
 
 /** The newest threshold, for class lists that are made later. */
 export const getCalibration = () => calibration;
@@ -67,6 +69,7 @@ export function onReject({ files, calibrate, changed, fitted, report }) {
     try {
       const made = await calibrate(list, { signal, onProgress: showStage });
       calibration = made;
+      forget();
       describe(made);
       note.hidden = false;
       announce(note.textContent);
@@ -92,6 +95,7 @@ export function onReject({ files, calibrate, changed, fitted, report }) {
   cancel.addEventListener("click", () => job?.abort());
   choice.addEventListener("change", () => {
     stopCalibrating();
+    forget();
     render();
     changed();
   });
@@ -141,6 +145,8 @@ function render() {
   const [low, high] = values.length ? extent(values) : [0, 1];
   cards.style.setProperty("--low", String(low));
   cards.style.setProperty("--high", String(high));
+  showThreshold(off ? [] : seen, low, high);
+  showNegatives(choice.value);
   // Without a threshold the numbers say little; they are there for those who look into this drawer.
   cards.toggleAttribute("data-scores", !off && (drawer.open || threshold !== null || stale !== null));
 }

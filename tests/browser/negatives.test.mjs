@@ -1,0 +1,125 @@
+// The Reject drawer's own threshold, and the words that NegLabel compares with.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { DIST, needsShared, openBrowser, openSite, OUT } from "./harness.mjs";
+import { LABELS, photo, photos } from "./support.mjs";
+
+const clean = (text) => text.replace(/[\u2066-\u2069]/g, "").trim();
+
+describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, () => {
+  let site;
+  let session;
+  let page;
+
+  before(async () => {
+    site = await openSite({ "": DIST });
+    session = await openBrowser({ webgpu: false, reducedMotion: "reduce" });
+    page = session.page;
+    page.setDefaultTimeout(240_000);
+    await page.goto(`${site.url}?device=cpu&labels=${encodeURIComponent(LABELS.join(","))}`);
+    await page.waitForSelector("#status:is([data-state=ready], [data-state=failed])");
+    const church = await photo("imagenette", "test/church/");
+    const flowers = await photos("flowers", "train/sunflowers/", 3);
+    await page.setInputFiles("#files", [church, ...flowers]);
+    await settled(4);
+    await page.click("#reject > summary");
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  const settled = (count) =>
+    page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
+  const verdicts = () => page.locator(".card .verdict").evaluateAll((all) => all.map((one) => one.dataset.verdict));
+  const looks = async (name) => {
+    await mkdir(OUT, { recursive: true });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 1400 });
+        await page.screenshot({ path: join(OUT, `${name}-${colorScheme}-${width}.png`), fullPage: true });
+        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
+      }
+    }
+  };
+
+  test("a threshold of one's own judges every photo at once, by keyboard too", async () => {
+    assert.deepEqual(await verdicts(), ["none", "none", "none", "none"]);
+    assert.match(clean(await page.textContent("#threshold-value")), /^Move it/);
+    await page.focus("#threshold-slider");
+    await page.keyboard.press("End");
+    assert.deepEqual(await verdicts(), ["out", "out", "out", "out"]);
+    assert.match(clean(await page.textContent("#threshold-value")), /your own: 4 of 4 below$/);
+    await page.keyboard.press("Home");
+    assert.deepEqual(await verdicts(), ["in", "in", "in", "in"]);
+    // Half way between the lowest two, only the lowest is below.
+    const values = await page.locator(".card .gauge").evaluateAll((all) => all.map((one) => Number(one.style.getPropertyValue("--value"))));
+    const [first, second] = [...values].sort((a, b) => a - b);
+    await page.locator("#threshold-slider").fill(String((first + second) / 2));
+    const expected = values.map((value) => (value === first ? "out" : "in"));
+    const found = await verdicts();
+    const [chosen] = await page.locator("#threshold-slider").evaluateAll((all) => all.map((one) => one.valueAsNumber));
+    assert.deepEqual(found, values.map((value) => (value < chosen ? "out" : "in")));
+    if (second - first > 1e-3) assert.deepEqual(found, expected);
+    await looks("threshold");
+    await page.click("#threshold-reset");
+    assert.deepEqual(await verdicts(), ["none", "none", "none", "none"]);
+    assert.equal(await page.locator("#threshold-reset").isVisible(), false);
+  });
+
+  test("other words are shown, struck, added and replaced by a list", async () => {
+    assert.equal(await page.locator("#negatives").isVisible(), false);
+    await page.selectOption("#score", "neglabel");
+    await settled(4);
+    assert.match(clean(await page.locator(".card .negatives").first().textContent()), /^Other words nearest to it: .+, .+, .+$/);
+    await page.click("#negatives > summary");
+    await page.waitForSelector("#negatives-list .chip");
+    const count = async () => parseInt((await page.textContent("#negatives-count")).replace(/\D/g, ""), 10);
+    const before = await count();
+    assert.ok(before > 100, `${before} words`);
+    assert.equal(await page.locator("#negatives-list .chip").count(), 200);
+    await looks("words");
+
+    const changed = (n) => page.waitForFunction((text) => document.getElementById("negatives-count").textContent.replace(/\D/g, "") === text, String(n));
+    const word = clean(await page.locator("#negatives-list .chip-name").first().textContent());
+    await page.fill("#negatives-find", word);
+    await page.click(`#negatives-list .chip:has(.chip-name:text-is(${JSON.stringify(word)})) .chip-remove`);
+    // The mined share may let the next word in, so the number may stay.
+    await page.waitForFunction((gone) => ![...document.querySelectorAll("#negatives-list .chip-name")].some((one) => one.textContent === gone), word);
+    await settled(4);
+    await page.fill("#negatives-find", "");
+    const struck = await count();
+    await page.fill("#negatives-word", "zeppelin hangar");
+    await page.keyboard.press("Enter");
+    await changed(struck + 1);
+    await page.fill("#negatives-find", "zeppelin");
+    assert.deepEqual(await page.locator("#negatives-list .chip-name").allTextContents(), ["zeppelin hangar"]);
+    await page.fill("#negatives-find", "");
+
+    const file = { name: "mine.txt", mimeType: "text/plain", buffer: Buffer.from("spoon\nkeyboard\ncathedral\nspoon\n<img src=x>\n") };
+    await page.setInputFiles("#negatives-file", file);
+    await changed(4);
+    await settled(4);
+    const hint = clean(await page.locator(".card .negatives").first().textContent());
+    for (const shown of hint.replace(/^.*: /, "").split(", ")) assert.ok(["spoon", "keyboard", "cathedral", "<img src=x>"].includes(shown), shown);
+    const bad = { name: "bad.json", mimeType: "application/json", buffer: Buffer.from('[1, "two"]') };
+    await page.setInputFiles("#negatives-file", bad);
+    await page.waitForFunction(() => document.getElementById("negatives-note").textContent.includes("is no list of words"));
+    assert.equal(await count(), 4);
+
+    await page.click("#negatives-restore");
+    await changed(before);
+    await settled(4);
+    assert.equal(await page.locator("#negatives-restore").isVisible(), false);
+  });
+
+  test("LAPT without a prompt for it says what to do", async () => {
+    await page.selectOption("#score", "lapt");
+    await page.waitForSelector(".card[data-state=failed] .problem:visible");
+    assert.match(await page.locator(".card[data-state=failed] .problem").first().textContent(), /recipe lapt/);
+  });
+});

@@ -212,7 +212,7 @@ export interface TrainOptions extends CallOptions {
   negatives?: string[];
   /** Photos of none of the classes, for the same recipes. */
   others?: Iterable<ImageSource>;
-  /** Called for every photo and every step. */
+  /** Called for photos as they are looked at, and for every step. */
   onProgress?: (event: ProgressEvent) => void;
   [parameter: string]: unknown;
 }

@@ -33,6 +33,8 @@ pub struct Contest<'a> {
     pub crops: usize,
     /// What is done to every image first.
     pub corruption: Option<Corruption>,
+    /// The most images to measure on, taken evenly from the classes.
+    pub limit: Option<usize>,
     /// The images to measure on: a part of those to learn from, and never the test split.
     pub validation: bool,
 }
@@ -171,6 +173,7 @@ impl Contest<'_> {
         let measuring = Source {
             crops: 1,
             split: None,
+            limit: self.limit,
             ..source
         };
         let tested: Vec<(&Item, usize)> = if self.validation {

@@ -79,7 +79,7 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     );
 
   test("10 classes of 16 photos with CoOp: progress, a page that answers, a file that the command line reads", async () => {
-    const found = await learn({ recipe: "coop", epochs: 20, lr: 0.5, seed: 3, validation: "held-out" });
+    const found = await learn({ recipe: "coop", epochs: 20, lr: 0.5, seed: 3, crops: 2, validation: "held-out" });
     assert.equal(found.message, undefined);
     const { report, events } = found;
     console.log(`first progress ${events[0].at.toFixed(0)} ms, longest task ${found.longest} ms, ${report.seconds.toFixed(1)} s`);
@@ -119,7 +119,7 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
   });
 
   test("cancels within a second, and the engine goes on", async () => {
-    const found = await learn({ epochs: 200 }, { cancelAt: 5 });
+    const found = await learn({ epochs: 200, crops: 1 }, { cancelAt: 5 });
     assert.equal(found.code, "engine/cancelled");
     console.log(`rejected after ${found.rejected.toFixed(0)} ms, free after ${found.free.toFixed(0)} ms`);
     assert.ok(found.rejected < 1000 && found.free < 1000);

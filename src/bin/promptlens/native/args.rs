@@ -244,6 +244,9 @@ pub struct CompareArgs {
     /// several times.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
+    /// The most images to measure on, taken evenly from the classes.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
     /// Measure on images of the train split that are not learned from, and leave the test split alone.
     #[arg(long)]
     pub validation: bool,

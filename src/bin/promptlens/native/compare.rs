@@ -53,6 +53,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         seeds: args.seeds,
         crops: args.crops.unwrap_or(DEFAULT_CROPS),
         corruption: args.corrupt.corruption,
+        limit: args.limit,
         validation: args.validation,
     };
     let comparison = contest.run(&model, &data, &|line| eprintln!("{line}"))?;

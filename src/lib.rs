@@ -23,6 +23,8 @@ pub mod teach;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod timings;
 pub mod tokenize;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod train;
 pub mod tune;
 pub mod watch;
 #[cfg(target_arch = "wasm32")]

@@ -12,6 +12,7 @@ mod prefix;
 mod rejection;
 mod tokenize;
 mod towers;
+mod train;
 mod tune;
 mod views;
 mod weights;

@@ -62,6 +62,17 @@ impl Builder {
         self.linear(layer)
     }
 
+    /// Takes a linear layer that was made elsewhere; `layer` is its name without `.weight`, and
+    /// `self_attn.qkv` for the three projections in one.
+    pub fn put_linear(&mut self, layer: &str, linear: Linear) {
+        self.linears.insert(layer.to_string(), linear);
+    }
+
+    /// Takes a LayerNorm that was made elsewhere.
+    pub fn put_norm(&mut self, layer: &str, norm: LayerNorm) {
+        self.norms.insert(layer.to_string(), norm);
+    }
+
     fn linear(&mut self, layer: &str) -> Result<()> {
         let bare = layer.ends_with("projection") || layer.ends_with("patch_embedding");
         let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));

@@ -37,7 +37,7 @@ impl VisionTower {
     }
 
     /// `pixels` [B, 3, S, S] as patches [B N, 3 p p].
-    fn cut(&self, pixels: &[f32]) -> Tensor<2> {
+    pub fn cut(&self, pixels: &[f32]) -> Tensor<2> {
         let (size, patch) = (self.config.image_size, self.config.patch_size);
         let inputs = 3 * patch * patch;
         let rows = pixels.len() / inputs;
@@ -45,8 +45,8 @@ impl VisionTower {
         floats(values, [rows, inputs], &self.device)
     }
 
-    /// The token rows after `pre`: patches [B N, 3 p p] -> [B, N + 1, W].
-    fn embed(&self, patches: Tensor<2>) -> Tensor<3> {
+    /// The token rows after `pre`, the class row first: patches [B N, 3 p p] -> [B, N + 1, W].
+    pub fn embed(&self, patches: Tensor<2>) -> Tensor<3> {
         let VisionConfig {
             image_size,
             patch_size,
@@ -91,10 +91,16 @@ impl VisionTower {
 
     /// Features before normalisation: patches [B N, 3 p p] -> [B, d].
     pub fn encode_patches(&self, patches: Tensor<2>) -> Tensor<2> {
+        self.run(self.embed(patches))
+    }
+
+    /// Features before normalisation of embedded rows [B, T, W], the class row first -> [B, d]. The
+    /// patches may be fewer than an image has.
+    pub fn run(&self, x: Tensor<3>) -> Tensor<2> {
         let x = self
             .blocks
             .iter()
-            .fold(self.embed(patches), |x, block| block.forward(x, None));
+            .fold(x, |x, block| block.forward(x, None));
         let [batch, _, width] = x.dims();
         self.head(x.narrow(1, 0, 1).reshape([batch, width]))
     }

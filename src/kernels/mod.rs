@@ -3,7 +3,8 @@
 //!
 //! [`Linear`], [`LayerNorm`] and [`attention`] are one interface over two implementations: this
 //! crate's WGSL on a wgpu device, [`plain`] Burn operations elsewhere. All are differentiable in
-//! their activations and never in their weights.
+//! their activations and never in their weights, except the layers of a model in training, which are
+//! native only (`trained`).
 
 pub mod activation_kernel;
 pub mod attention_kernel;
@@ -14,6 +15,8 @@ pub mod linear_kernel;
 pub mod photo;
 pub mod plain;
 pub mod source;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod trained;
 
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Autodiff, DispatchDevice};
@@ -67,7 +70,7 @@ pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Devi
     Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
 }
 
-/// A frozen linear layer `y = x Wᵀ + b`.
+/// A linear layer `y = x Wᵀ + b`.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -83,6 +86,14 @@ pub enum Linear {
     },
     /// This crate's kernels.
     Gpu(linear_kernel::Layer),
+    /// Ordinary operations that differentiate in the weights too.
+    #[cfg(not(target_arch = "wasm32"))]
+    Trained {
+        /// [N, K].
+        weight: Tensor<2>,
+        /// [N], or none.
+        bias: Option<Tensor<1>>,
+    },
 }
 
 impl Linear {
@@ -133,6 +144,18 @@ impl Linear {
             Self::Plain { weight, bias } => {
                 let y = plain::linear(x, weight.clone(), bias.clone());
                 let y = act.map_or(y.clone(), |act| plain::activate(y, act));
+                match residual {
+                    Some(residual) => residual + y,
+                    None => y,
+                }
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Trained { weight, bias } => {
+                let y = trained::linear(x, weight.clone(), bias.clone());
+                let y = match act {
+                    Some(act) => trained::activate(y, act),
+                    None => y,
+                };
                 match residual {
                     Some(residual) => residual + y,
                     None => y,
@@ -195,7 +218,7 @@ fn upload(packed: Packed, device: &Device) -> linear_kernel::Weight {
     }
 }
 
-/// A frozen LayerNorm over the last dimension.
+/// A LayerNorm over the last dimension.
 #[derive(Clone, Debug)]
 pub enum LayerNorm {
     /// Ordinary operations.
@@ -209,6 +232,16 @@ pub enum LayerNorm {
     },
     /// This crate's kernels.
     Gpu(layer_norm_kernel::Norm),
+    /// Ordinary operations that differentiate in scale and shift too.
+    #[cfg(not(target_arch = "wasm32"))]
+    Trained {
+        /// Scale [W].
+        gamma: Tensor<1>,
+        /// Shift [W].
+        beta: Tensor<1>,
+        /// Added to the variance.
+        eps: f32,
+    },
 }
 
 impl LayerNorm {
@@ -244,6 +277,10 @@ impl LayerNorm {
         match self {
             Self::Plain { gamma, beta, eps } => {
                 plain::layer_norm(x, gamma.clone(), beta.clone(), *eps)
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Trained { gamma, beta, eps } => {
+                trained::layer_norm(x, gamma.clone(), beta.clone(), *eps)
             }
             Self::Gpu(norm) if x.is_autodiff() => {
                 from_tracked(layer_norm_kernel::track(tracked(x), norm))

@@ -32,6 +32,18 @@ impl AdamW {
             second: vec![0.0; count],
         }
     }
+
+    /// Steps taken, and both moments: all that a later run needs to go on.
+    pub fn state(&self) -> (i32, &[f32], &[f32]) {
+        (self.steps, &self.first, &self.second)
+    }
+
+    /// Goes on from a [`state`](Self::state). The moments have as many values as there are parameters.
+    pub fn restore(&mut self, steps: i32, first: &[f32], second: &[f32]) {
+        self.steps = steps;
+        self.first.copy_from_slice(first);
+        self.second.copy_from_slice(second);
+    }
 }
 
 impl Optimiser for AdamW {

@@ -26,6 +26,8 @@ mod torch;
 pub use artifact::{Artifact, Feed, Folder, Weights};
 #[cfg(not(target_arch = "wasm32"))]
 pub use convert_dir::{Converted, Format, convert_dir};
+#[cfg(not(target_arch = "wasm32"))]
+pub use fill::Filling;
 pub use header::{Entry, Header};
 pub use host::HostTensor;
 pub use load::{Loader, Report, Sink, Spent};

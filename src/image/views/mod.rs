@@ -274,7 +274,11 @@ pub fn make_views(
     (0..maker.total()).map(|index| maker.view(index)).collect()
 }
 
-fn scale_down(photo: &Rgb8, edge: u32) -> Result<Rgb8> {
+/// `photo` with its shorter side at `edge`, in proportion, by bicubic.
+///
+/// # Errors
+/// Those of [`resize`].
+pub fn scale_down(photo: &Rgb8, edge: u32) -> Result<Rgb8> {
     let short = f64::from(photo.width.min(photo.height));
     let side = |length: u32| (f64::from(length) * f64::from(edge) / short) as u32;
     let (width, height) = (side(photo.width).max(1), side(photo.height).max(1));

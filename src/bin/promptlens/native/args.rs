@@ -10,6 +10,7 @@ use promptlens::prompt::template::DEFAULT;
 use promptlens::weights::{Format, Quantisation};
 
 use super::bench::Bench;
+use super::pretrain_args::Pretrain;
 use super::tuning::{CorruptArgs, TuneArgs};
 
 /// Zero-shot image classification with CLIP.
@@ -53,6 +54,9 @@ pub enum Command {
     /// How long things take on this machine.
     #[command(subcommand)]
     Bench(Bench),
+    /// Trains both towers on photos of <split>/<class>/<file>; only the split train is read.
+    #[command(subcommand)]
+    Pretrain(Pretrain),
 }
 
 /// The model of a command.

@@ -14,6 +14,8 @@ mod inspect;
 mod model;
 mod ood;
 mod output;
+mod pretrain;
+mod pretrain_args;
 mod recipes;
 mod train;
 mod tuning;
@@ -52,6 +54,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Convert(args) => convert::run(args),
         Command::Check(args) => check::run(args, cli.device),
         Command::Bench(args) => bench::run(args, cli.device),
+        Command::Pretrain(args) => pretrain::run(args, cli.device),
     }
 }
 

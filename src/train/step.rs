@@ -1,0 +1,203 @@
+//! One step: loss, gradient, AdamW, moving average.
+
+use burn::tensor::{Device, Tensor};
+
+use super::batch::Batch;
+use super::loss::{contrastive, distil};
+use super::parameters::{Layout, MAX_LOG_SCALE};
+use super::settings::Settings;
+use super::towers::Towers;
+use crate::clip::config::ClipConfig;
+use crate::clip::read;
+use crate::error::{Error, Kind, Result};
+use crate::learn::optimiser::{AdamW, Optimiser};
+use crate::weights::{Filling, HostTensor, Quantisation};
+
+/// The loss of a batch, its gradient, and how many photos the right name was nearest to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gradient {
+    /// The loss.
+    pub loss: f32,
+    /// In every weight, in the order of the layout.
+    pub values: Vec<f32>,
+    /// Photos nearest to their own name among the names.
+    pub right: usize,
+}
+
+/// The loss of `batch` under the weights `values` and its gradient.
+///
+/// # Errors
+/// `engine/not-finite`, `gpu/lost`.
+pub async fn gradient(
+    config: &ClipConfig,
+    layout: &Layout,
+    values: &[f32],
+    device: &Device,
+    batch: &Batch,
+    settings: &Settings,
+) -> Result<Gradient> {
+    let towers = Towers::new(config, layout, values, device)?;
+    let images = towers.images(&batch.pixels, batch.kept.as_ref());
+    let sequences: Vec<Vec<u32>> = batch
+        .captions
+        .iter()
+        .chain(&batch.taught)
+        .cloned()
+        .collect();
+    let texts = towers.texts(&sequences);
+    let captions = texts.clone().narrow(0, 0, batch.captions.len());
+    let (mut loss, logits) = contrastive(
+        images,
+        captions,
+        towers.scale(),
+        &batch.matches,
+        settings.smoothing,
+    );
+    if !batch.taught.is_empty() {
+        let taught = texts.narrow(0, batch.captions.len(), batch.taught.len());
+        loss = loss + distil(taught, batch.wanted.clone()) * settings.distil;
+    }
+    let values = towers.backward(loss.clone()).await?;
+    let [b, c] = logits.dims();
+    let seen = read(Tensor::cat(
+        vec![loss.inner(), logits.inner().reshape([b * c])],
+        0,
+    ))
+    .await?;
+    let right = seen[1..]
+        .chunks_exact(c)
+        .zip(&batch.answers)
+        .filter(|(row, answer)| best(&row[..batch.names.min(c)]) == Some(**answer))
+        .count();
+    Ok(Gradient {
+        loss: seen[0],
+        values,
+        right,
+    })
+}
+
+fn best(row: &[f32]) -> Option<usize> {
+    (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]))
+}
+
+/// Weights in training and all that belongs to them.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Steps taken.
+    pub step: usize,
+    /// The weights.
+    pub values: Vec<f32>,
+    /// Their moving average, which is what is shipped.
+    pub average: Vec<f32>,
+    decayed: AdamW,
+    others: AdamW,
+}
+
+/// Betas and eps of CLIP's training (Radford et al., 2021).
+const BETAS: (f32, f32) = (0.9, 0.98);
+const EPS: f32 = 1e-6;
+
+impl State {
+    /// Before the first step.
+    pub fn new(layout: &Layout, values: Vec<f32>, settings: &Settings) -> Self {
+        let adam = |count, decay| {
+            let mut adam = AdamW::new(count, decay);
+            (adam.betas, adam.eps) = (BETAS, EPS);
+            adam
+        };
+        Self {
+            step: 0,
+            average: values.clone(),
+            decayed: adam(layout.decayed(), settings.weight_decay),
+            others: adam(layout.total() - layout.decayed(), 0.0),
+            values,
+        }
+    }
+
+    /// First and second moments of the gradient.
+    pub fn moments(&self) -> (Vec<f32>, Vec<f32>) {
+        let (_, first, second) = self.decayed.state();
+        let (_, more_first, more_second) = self.others.state();
+        ([first, more_first].concat(), [second, more_second].concat())
+    }
+
+    /// Goes on from what a checkpoint holds; all lists are as long as the layout.
+    pub fn restore(&mut self, step: usize, first: &[f32], second: &[f32]) {
+        self.step = step;
+        let split = self.decayed.state().1.len();
+        let (first, more_first) = first.split_at(split);
+        let (second, more_second) = second.split_at(split);
+        self.decayed.restore(step as i32, first, second);
+        self.others.restore(step as i32, more_first, more_second);
+    }
+
+    /// Takes the step of `batch`.
+    ///
+    /// # Errors
+    /// As [`gradient`].
+    pub async fn advance(
+        &mut self,
+        config: &ClipConfig,
+        layout: &Layout,
+        device: &Device,
+        batch: &Batch,
+        settings: &Settings,
+    ) -> Result<Gradient> {
+        let stored = match settings.quantise {
+            Some(quantisation) if settings.is_unmasked(self.step) => {
+                Some(as_stored(config, layout, &self.values, quantisation)?)
+            }
+            _ => None,
+        };
+        let at = stored.as_ref().unwrap_or(&self.values);
+        let found = gradient(config, layout, at, device, batch, settings).await?;
+        let norm = found
+            .values
+            .iter()
+            .map(|g| f64::from(*g) * f64::from(*g))
+            .sum::<f64>()
+            .sqrt();
+        let factor = (f64::from(settings.clip) / (norm + 1e-6)).min(1.0) as f32;
+        let clipped: Vec<f32> = found.values.iter().map(|g| g * factor).collect();
+        let rate = settings.rate(self.step) as f32;
+        let (matrices, rest) = self.values.split_at_mut(layout.decayed());
+        self.decayed
+            .step(matrices, &clipped[..layout.decayed()], rate);
+        self.others.step(rest, &clipped[layout.decayed()..], rate);
+        let scale = &mut self.values[layout.leaf("logit_scale")?.range.start];
+        *scale = scale.clamp(0.0, MAX_LOG_SCALE);
+        // At first the average follows quickly, so that a start from nothing is soon forgotten.
+        let decay = settings
+            .ema
+            .min((1.0 + self.step as f32) / (10.0 + self.step as f32));
+        for (average, value) in self.average.iter_mut().zip(&self.values) {
+            *average = decay * *average + (1.0 - decay) * value;
+        }
+        self.step += 1;
+        Ok(found)
+    }
+}
+
+/// The weights as they are after storing them as `quantisation` and loading them again.
+///
+/// # Errors
+/// `weights/invalid` for a weight that is too large.
+pub fn as_stored(
+    config: &ClipConfig,
+    layout: &Layout,
+    values: &[f32],
+    quantisation: Quantisation,
+) -> Result<Vec<f32>> {
+    let mut tensors = layout.split(values);
+    for spec in config.tensors() {
+        let tensor = tensors
+            .get_mut(&spec.name)
+            .ok_or_else(|| Error::new(Kind::Internal, "The layout lacks a matrix."))?;
+        let mut filling = Filling::new(&spec, Some(quantisation), false)?;
+        if let HostTensor::Float { data, .. } = tensor {
+            filling.push(data)?;
+            *tensor = filling.finish()?;
+        }
+    }
+    layout.join(tensors)
+}

@@ -9,6 +9,7 @@ use promptlens::train::batch::Source;
 use promptlens::train::captions::{Captions, TEMPLATES, WORDS};
 use promptlens::train::held_out::HeldOut;
 use promptlens::train::model::Start;
+use promptlens::train::settings::Settings;
 use promptlens::train::teacher::Teacher;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -67,7 +68,7 @@ fn a_batch_says_a_teachers_names_beside_their_embeddings() {
     };
     let mut settings = small_settings();
     settings.distil_texts = 2;
-    let taught = |settings| {
+    let taught = |settings: &Settings| {
         let source = Source::new(
             &photos,
             &captions,

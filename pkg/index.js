@@ -265,7 +265,8 @@ export class Classes {
     });
     const args = { classes: this.#set(), images, labels, options: given };
     const { file, ...report } = await this.#engine.call("train", args, { signal, onProgress });
-    return new Prompt(file, report);
+    // The engine hands bytes over as plain numbers.
+    return new Prompt(Uint8Array.from(file), report);
   }
 
   /**

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { DIST, needsShared, openBrowser, openSite, OUT } from "./harness.mjs";
-import { LABELS, photo, photos } from "./support.mjs";
+import { DIST, needsShared, openBrowser, openSite, OUT, PAGES } from "./harness.mjs";
+import { LABELS, loadPackage, photo, photos } from "./support.mjs";
 
 const clean = (text) => text.replace(/[\u2066-\u2069]/g, "").trim();
 
@@ -121,5 +121,66 @@ describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, (
     await page.selectOption("#score", "lapt");
     await page.waitForSelector(".card[data-state=failed] .problem:visible");
     assert.match(await page.locator(".card[data-state=failed] .problem").first().textContent(), /recipe lapt/);
+  });
+});
+
+// LAPT through the package: taught with its own words, cancelled, exported, and answering after a reload.
+describe("LAPT", { skip: needsShared, timeout: 900_000 }, () => {
+  let site;
+  let session;
+  let page;
+
+  before(async () => {
+    site = await openSite({ "": DIST, test: PAGES });
+    session = await openBrowser({ webgpu: false });
+    page = session.page;
+  });
+  after(async () => {
+    await session?.close();
+    await site?.close();
+  });
+
+  test("is taught, cancelled, exported, and answers the same after a reload", async () => {
+    const own = await photos("flowers", "train/sunflowers/", 2);
+    const other = await photos("textures", "test/banded/", 2);
+    const sent = [own, other].map((all) => all.map(({ buffer }) => buffer.toString("base64")));
+    await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    const got = await page.evaluate(
+      async ([labels, [own, other]]) => {
+        const blob = (base64) => new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
+        const classes = await window.lens.classes(labels);
+        const examples = own.map((image) => ({ image: blob(image), label: "sunflowers" }));
+        const how = { recipe: "lapt", negatives: ["gravel", "soup", "hat"], others: other.map(blob), epochs: 2, crops: 1, validation: "none" };
+        const stop = new AbortController();
+        const stopped = await classes
+          .train(examples, { ...how, epochs: 500, signal: stop.signal, onProgress: ({ stage }) => stage === "train" && stop.abort() })
+          .catch(({ code, name }) => code ?? name);
+        const losses = [];
+        const prompt = await classes.train(examples, { ...how, onProgress: ({ loss }) => loss !== undefined && losses.push(loss) });
+        const taught = await window.lens.classes(labels, { prompt });
+        const { ood } = await taught.classify(blob(own[0]), { ood: "lapt" });
+        const file = Array.from(new Uint8Array(await prompt.toBlob().arrayBuffer()));
+        return { stopped, losses, ood, file };
+      },
+      [LABELS, sent],
+    );
+    assert.match(String(got.stopped), /cancelled|AbortError/);
+    assert.ok(got.losses.length >= 2 && got.losses.every(Number.isFinite), got.losses.join());
+    assert.ok(got.ood.value > 0 && got.ood.value < 1);
+    assert.deepEqual([...got.ood.nearestNegatives].sort(), ["gravel", "hat", "soup"]);
+
+    await page.reload();
+    await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    const again = await page.evaluate(
+      async ([labels, base64, file]) => {
+        const { Prompt } = await import("../pkg/index.js");
+        const prompt = await Prompt.from(new Blob([new Uint8Array(file)]));
+        const classes = await window.lens.classes(labels, { prompt });
+        const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
+        return (await classes.classify(blob, { ood: "lapt" })).ood;
+      },
+      [LABELS, sent[0][0], got.file],
+    );
+    assert.deepEqual(again, got.ood);
   });
 });

@@ -262,6 +262,16 @@ fn chunks_are_small_and_tensors_start_whole() {
     let (from, to) = (load(&mini), load(&out));
     assert_eq!((from.0, to.0), (false, true));
     assert!(from.1 == to.1 && from.2 == to.2);
+    // A chunk that has grown is another file.
+    let chunk = out.join(&manifest.chunks[0].file);
+    let mut bytes = std::fs::read(&chunk).unwrap();
+    bytes.push(0);
+    std::fs::write(&chunk, bytes).unwrap();
+    let folder = Directory::open(&out).unwrap();
+    let artifact = block_on(Artifact::read(&folder, None)).unwrap();
+    let loader = Loader::new(&artifact.config, None);
+    let grown = block_on(artifact.load(&folder, loader, &mut |_, _| Ok(())));
+    assert_eq!(code(grown), "weights/invalid");
     // Over another conversion nothing of it is left.
     convert_dir(&mini, Quantisation::Q4, Format::Pack, &out).unwrap();
     let fewer = Manifest::from_json(&std::fs::read(out.join("manifest.json")).unwrap()).unwrap();

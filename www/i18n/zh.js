@@ -379,6 +379,8 @@ export default {
   "error.weights/wrong-shape": "权重文件与 config.json 不匹配：张量形状不对。",
   "error.weights/not-finite": "权重中有非有限的数值，请重新下载。",
   "error.weights/unsupported-type": "权重的数值格式不受支持，请先转换。",
+  "error.weights/unsupported-format": "这种权重文件无法读取。请改用 safetensors 文件，或先用 promptlens convert 转换。",
+  "error.store/busy": "另一个标签页正在加载此模型。请等待它完成，或先取消。",
   "error.gpu/unavailable": "没有可用的 WebGPU，可以改用 CPU。",
   "error.gpu/self-test-failed": "本机的显卡算错了已知的答案，请改用 CPU。",
   "error.gpu/lost": "浏览器收回了显卡，请重试。",

@@ -2,7 +2,7 @@
 """Compares promptlens with Hugging Face transformers, on random CLIPs of every shape in the models table.
 
     python3 -m venv ~/.cache/promptlens/transformers
-    ~/.cache/promptlens/transformers/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu
+    ~/.cache/promptlens/transformers/bin/pip install torch
     ~/.cache/promptlens/transformers/bin/pip install transformers safetensors numpy pillow
     cargo build --release --bin promptlens
     ~/.cache/promptlens/transformers/bin/python scripts/transformers/compare.py \

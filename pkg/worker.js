@@ -27,8 +27,10 @@ const operations = {
       options.device === "cpu" ? undefined : probeGpu(),
       init({ module_or_path: engineCode(progress, signal) }),
     ]);
-    engine = await withSource(model, options, { signal, progress }, (source) =>
-      Engine.load(source, { ...options, probe, shapes: model.shapes }, progress, signal),
+    // Where the bytes come from is the source's affair; the engine refuses options it does not know.
+    const { store, hub, patience, ...own } = options;
+    engine = await withSource(model, { ...own, store, hub, patience }, { signal, progress }, (source) =>
+      Engine.load(source, { ...own, probe, shapes: model.shapes }, progress, signal),
     );
   },
   classes: async ({ labels, options, prompt }, { signal }) =>

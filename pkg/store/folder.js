@@ -51,6 +51,10 @@ export class LocalSource {
     }
   }
 
+  async only() {
+    return null;
+  }
+
   async small(name) {
     const file = await this.#file(name);
     return file ? this.#bytes(file) : null;

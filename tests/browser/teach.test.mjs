@@ -125,6 +125,8 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
     assert.equal(await text("#teach-state"), "coop in use");
     assert.equal(await page.evaluate(() => document.activeElement.id), "teach-start");
+    // What is in use can still be switched off.
+    assert.ok(await page.locator("#teach-use").isVisible());
   });
 
   test("fits at every width, light and dark", async () => {

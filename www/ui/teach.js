@@ -106,8 +106,10 @@ export function onTeach(page) {
     } finally {
       const focused = working.contains(document.activeElement);
       job = null;
+      // What was learned before stays at hand.
+      result.hidden = prompt === null;
       render();
-      if (focused) (result.hidden ? start : use).focus();
+      if (focused) (result.hidden || signal.aborted ? start : use).focus();
     }
   };
   start.addEventListener("click", () => {

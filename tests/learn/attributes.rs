@@ -27,8 +27,8 @@ fn every_set_of_up_to_three_words_is_tried_once() {
     assert!(subsets(&[]).is_empty());
 }
 
-/// The shares of plans that differ in how fast they may learn.
-fn shares(rates: &[f32]) -> Vec<f64> {
+/// The shares of plans whose starts are scaled by `scales`.
+fn shares(seed: u64, scales: &[f32]) -> Vec<f64> {
     let recipe = find("coop").unwrap();
     let set = [("lr", "0.05"), ("batch", "4"), ("init", "random")];
     let options = Options::new(&recipe.parameters(), &set).unwrap();
@@ -42,16 +42,16 @@ fn shares(rates: &[f32]) -> Vec<f64> {
         descriptions: None,
         others: Default::default(),
         options: &options,
-        seed: 1,
+        seed,
         audience: Audience {
             watch: &(),
             observe: &|_| {},
         },
     };
-    let plans = rates.iter().map(|rate| {
+    let plans = scales.iter().map(|scale| {
         let mut plan = Plan::coop(&job).unwrap();
         // A start far from anything useful is a set of words that does not help.
-        plan.start.iter_mut().for_each(|v| *v *= rate);
+        plan.start.iter_mut().for_each(|v| *v *= scale);
         plan
     });
     pollster::block_on(search(&job, plans.collect(), 8)).unwrap()
@@ -59,15 +59,23 @@ fn shares(rates: &[f32]) -> Vec<f64> {
 
 #[test]
 fn shares_go_to_what_answers_the_images_held_back() {
-    let equal = shares(&[1.0, 1.0, 1.0]);
+    let equal = shares(1, &[1.0, 1.0, 1.0]);
     for share in &equal {
         assert!((share - 1.0 / 3.0).abs() < 1e-6, "{equal:?}");
     }
-    let found = shares(&[1.0, 400.0]);
+    let found = shares(1, &[1.0, 400.0]);
     assert!((found.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-    assert!(found[0] > 0.6, "{found:?}");
-    assert_eq!(found, shares(&[1.0, 400.0]));
-    assert!(shares(&[400.0, 1.0])[1] > 0.6);
+    assert_eq!(found, shares(1, &[1.0, 400.0]));
+    // A useless start answers well by luck now and then, so many of them are looked at.
+    let mean = |scales: &[f32], at: usize| {
+        let seeds = 1..=10u8;
+        seeds
+            .map(|seed| shares(seed.into(), scales)[at])
+            .sum::<f64>()
+            / 10.0
+    };
+    let (first, second) = (mean(&[1.0, 400.0], 0), mean(&[400.0, 1.0], 1));
+    assert!(first > 0.6 && second > 0.6, "{first} {second}");
 }
 
 #[test]

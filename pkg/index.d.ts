@@ -285,6 +285,11 @@ export interface ClassifyOptions extends CallOptions {
    * of its diffusion model. One that cannot be read is told in `tuning.variantFailures`.
    */
   variants?: Iterable<ImageSource>;
+  /**
+   * Other photos of yours: some of the strong views of `"difftpt-lite"` take over their colours and
+   * their coarse light.
+   */
+  gallery?: Iterable<ImageSource>;
   /** `false` switches the score off. @default "mcm" */
   ood?: OodScore | false;
   /** Temperature on cosines; the score's own for this model when left out. */

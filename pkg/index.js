@@ -172,9 +172,9 @@ export class Classes {
    * @param {import("./index.js").ClassifyOptions} [options]
    * @returns {Promise<import("./index.js").Result>}
    */
-  async classify(image, { signal, onProgress, variants, ...options } = {}) {
+  async classify(image, { signal, onProgress, variants = [], gallery = [], ...options } = {}) {
     const args = { classes: this.#set(), image: blobOf(image), options: defined(options) };
-    if (variants !== undefined) args.variants = Array.from(variants, blobOf);
+    args.pictures = { variants: Array.from(variants, blobOf), gallery: Array.from(gallery, blobOf) };
     return this.#engine.call("classify", args, { signal, onProgress });
   }
 

@@ -40,8 +40,8 @@ const operations = {
   recipes: () => Engine.recipes(),
   train: ({ classes, images, labels, options }, { signal, progress }) =>
     engine.train(classes, images, new Uint32Array(labels), options, progress, signal),
-  classify: async ({ classes, image, options, variants }, { signal, progress }) =>
-    engine.classify(classes, await bytesOf(image), options, progress, signal, variants),
+  classify: async ({ classes, image, options, pictures }, { signal, progress }) =>
+    engine.classify(classes, await bytesOf(image), options, progress, signal, pictures),
   tuneFeatures: ({ classes, features, context, options }, { signal, progress }) =>
     engine.tuneFeatures(classes, features, context, options, progress, signal),
   calibrate: ({ classes, images, options }, { signal, progress }) =>

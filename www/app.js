@@ -19,7 +19,7 @@ import { onToolbar, showRun } from "./ui/toolbar.js";
 import * as teach from "./ui/teach.js";
 import { judged, onThreshold } from "./ui/threshold.js";
 import { getTune, onTune } from "./ui/tune.js";
-import { keepVariants, onVariants, variantsOf } from "./ui/variants.js";
+import { galleryOf, keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
 const settings = readSettings(location.search);
 const empty = document.getElementById("empty");
@@ -167,8 +167,9 @@ async function answerOne(card, signal) {
   card.wait("card.looking", names.getNames().length, asked.tune !== "none");
   try {
     const onProgress = (event) => call.signal.aborted || card.progress(event);
-    const variants = asked.tune === "difftpt-lite" ? variantsOf(card) : [];
-    const result = await classes.classify(card.file, { ...asked, variants, signal: call.signal, onProgress });
+    const strong = asked.tune === "difftpt-lite";
+    const pictures = strong ? { variants: variantsOf(card), gallery: galleryOf(card, cards) } : {};
+    const result = await classes.classify(card.file, { ...asked, ...pictures, signal: call.signal, onProgress });
     result.ood = judged(result.ood);
     info = lens.info;
     card.show(result, asked.tune, status.deviceName(info.device));

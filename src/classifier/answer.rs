@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::negatives::{LearnedNegatives, Negatives};
+use super::pictures::Pictures;
 use super::rejection::{Ood, OodOptions};
-use super::variants::Variants;
 use crate::clip::text::Rows;
 use crate::error::{Error, Kind, Result};
 use crate::explain::{Explain, Heatmap};
@@ -118,7 +118,9 @@ pub struct ClassifyOptions {
     pub augmix: bool,
     /// Pictures made from this very photo; DiffTPT-lite takes them instead of its strong views, on
     /// top of `views`.
-    pub variants: Option<Arc<Variants>>,
+    pub variants: Option<Arc<Pictures>>,
+    /// Other photos of the user, whose style the strong views of [`Method::DiffTptLite`] borrow.
+    pub gallery: Option<Arc<Pictures>>,
     /// The score for "none of these"; none switches it off.
     pub ood: Option<OodOptions>,
     /// Whether and how maps of the names over the image are made.
@@ -135,6 +137,7 @@ impl Default for ClassifyOptions {
             seed: 0,
             augmix: false,
             variants: None,
+            gallery: None,
             ood: Some(OodOptions::default()),
             heatmap: None,
         }
@@ -199,9 +202,9 @@ impl Method {
 pub struct Tuning {
     /// Views made, the plain one and variants among them.
     pub views: usize,
-    /// Variants among the views; they come last.
+    /// Pictures among the views; they come last.
     pub variants: usize,
-    /// Variants that could not be used.
+    /// Pictures that could not be used.
     pub variant_failures: Vec<VariantFailure>,
     /// Views that steered the prompt.
     pub kept: usize,

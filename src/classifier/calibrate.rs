@@ -32,17 +32,17 @@ impl<'a> Calibrator<'a> {
     /// the score reads them.
     ///
     /// # Errors
-    /// Those of [`Classifier::calibration_key`], `options/invalid` for variants.
+    /// Those of [`Classifier::calibration_key`], `options/invalid` for variants or a gallery.
     pub async fn new(
         model: &'a Classifier,
         classes: &'a Classes,
         options: &ClassifyOptions,
         watch: &dyn Watch,
     ) -> Result<Self> {
-        if options.variants.is_some() {
+        if options.variants.is_some() || options.gallery.is_some() {
             return Err(Error::new(
                 Kind::OptionInvalid,
-                "Variants belong to one photo; a threshold is fitted without them.",
+                "Variants and a gallery belong to single answers; a threshold is fitted without them.",
             ));
         }
         let ood = OodOptions {

@@ -7,10 +7,10 @@ mod loading;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod negatives;
+mod pictures;
 mod rejection;
 mod taught;
 mod tuning;
-mod variants;
 mod view_features;
 
 pub use answer::{
@@ -22,9 +22,9 @@ pub use loading::Loading;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{check, convert};
 pub use negatives::Negatives;
+pub use pictures::Pictures;
 pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
 pub use tuning::{MAX_STEPS, TuneSettings};
-pub use variants::Variants;
 
 use std::sync::OnceLock;
 
@@ -330,10 +330,11 @@ impl Classifier {
         timings: &mut Timings,
         watch: &dyn Watch,
     ) -> Result<Answered> {
-        if options.variants.is_some() && options.tune != Method::DiffTptLite {
+        let pictures = options.variants.is_some() || options.gallery.is_some();
+        if pictures && options.tune != Method::DiffTptLite {
             return Err(Error::new(
                 Kind::OptionInvalid,
-                "Variants are for difftpt-lite; choose it, or leave them out.",
+                "Variants and a gallery are for difftpt-lite; choose it, or leave them out.",
             ));
         }
         let tuning = options.tune != Method::None;

@@ -193,7 +193,10 @@ impl Classifier {
         let views = options.views.unwrap_or(DEFAULT_VIEWS);
         let config = config(options, views)?;
         let plan = match (options.tune, &options.variants) {
-            (Method::DiffTptLite, None) => ViewPlan::difftpt_lite(views, &[]),
+            (Method::DiffTptLite, None) => {
+                let gallery = options.gallery.as_ref();
+                ViewPlan::difftpt_lite(views, gallery.map_or(&[], |g| &g.pictures))
+            }
             (Method::DiffTptLite, Some(given)) => ViewPlan::difftpt(views, &given.pictures),
             (Method::Tpt | Method::None, _) => ViewPlan::tpt(views, options.augmix),
         };

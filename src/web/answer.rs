@@ -85,6 +85,7 @@ impl AnswerOptions {
             seed: self.seed.unwrap_or(0),
             augmix: self.augmix.unwrap_or(false),
             variants: None,
+            gallery: None,
             ood: named.map(|ood| OodOptions {
                 tau: self.tau,
                 groups: self.groups,

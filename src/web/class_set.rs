@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use js_sys::{Function, Promise, Uint8Array};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Blob};
@@ -15,7 +15,7 @@ use super::answer::{
 use super::convert::{from_js, to_js, to_js_error};
 use super::engine::{Engine, Inner, promise};
 use super::listener::{Listener, check};
-use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions, Variants};
+use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions, Pictures};
 use crate::error::{Error, Kind, Result};
 use crate::image::Limits;
 use crate::ood::threshold::Calibration;
@@ -155,7 +155,8 @@ impl Engine {
         })
     }
 
-    /// The answer for one image file; `variants` are pictures made from it.
+    /// The answer for one image file. `pictures` may hold `variants`, files made from it, and a
+    /// `gallery`, files of other photos.
     pub fn classify(
         &self,
         classes: u32,
@@ -163,7 +164,7 @@ impl Engine {
         options: JsValue,
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
-        variants: Option<Vec<Blob>>,
+        pictures: JsValue,
     ) -> Promise {
         let inner = self.0.clone();
         promise(async move {
@@ -178,12 +179,8 @@ impl Engine {
             };
             let model = &inner.classifier;
             let classes = set.classes(model, words, &listener).await?;
-            let mut made = Variants::new();
-            for variant in variants.iter().flatten() {
-                check(listener.signal.as_ref())?;
-                made.add(model, bytes_of(variant).await)?;
-            }
-            options.variants = made.finish()?;
+            options.variants = taken(model, &pictures, "variants", &listener).await?;
+            options.gallery = taken(model, &pictures, "gallery", &listener).await?;
             let stale = set
                 .choose_threshold(model, &classes, &mut options, &listener)
                 .await?;
@@ -288,4 +285,22 @@ impl Engine {
     pub fn free_classes(&self, id: u32) {
         self.0.sets.borrow_mut().remove(&id);
     }
+}
+
+/// The files called `name` in `pictures`.
+async fn taken(
+    model: &Classifier,
+    pictures: &JsValue,
+    name: &str,
+    listener: &Listener,
+) -> Result<Option<Arc<Pictures>>> {
+    let mut made = Pictures::new();
+    let files = Reflect::get(pictures, &name.into()).unwrap_or_default();
+    if let Ok(files) = files.dyn_into::<Array>() {
+        for file in files.iter().filter_map(|file| file.dyn_into::<Blob>().ok()) {
+            check(listener.signal.as_ref())?;
+            made.add(model, bytes_of(&file).await)?;
+        }
+    }
+    made.finish()
 }

@@ -57,6 +57,22 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
     assert.equal((await classify([broken], HOW)).code, "data/empty");
   });
 
+  test("in the package strong views borrow the style of a gallery", async () => {
+    const kinds = (given) =>
+      page.evaluate(
+        async ([labels, image, pictures]) => {
+          const blob = (base64) => new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
+          const classes = await window.lens.classes(labels);
+          const asked = { tune: "difftpt-lite", views: 40, rho: 1, ood: false, gallery: pictures.map(blob) };
+          return classes.classify(blob(image), asked).then(({ tuning }) => tuning.keptViews.map(({ kind }) => kind));
+        },
+        [LABELS, church.buffer.toString("base64"), given.map(({ buffer }) => buffer.toString("base64"))],
+      );
+    const borrowed = (kind) => kind.endsWith(" transfer");
+    assert.deepEqual((await kinds([])).filter(borrowed), []);
+    assert.deepEqual(new Set((await kinds([others[1], broken])).filter(borrowed)), new Set(["amplitude transfer", "statistics transfer"]));
+  });
+
   test("in the package views of one's own can be tuned on", async () => {
     const outcome = await page.evaluate(
       async ([labels, images]) => {

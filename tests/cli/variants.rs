@@ -96,6 +96,41 @@ fn each_photo_of_several_has_its_own_folder() {
 }
 
 #[test]
+fn strong_views_borrow_from_a_gallery() {
+    let Some(model) = mini() else { return };
+    let all = photos("fixtures/mini", "png");
+    let folder = tempfile::tempdir().unwrap();
+    copy(&all[1], folder.path(), "a.png");
+    std::fs::write(folder.path().join("b.png"), b"no image").unwrap();
+    let how = ["--tune", "difftpt-lite", "--views", "40", "--rho", "1"];
+    let kinds = |more: &[&str]| {
+        let rest = [&LABELS[..], &how, more, &[text(&all[9])]].concat();
+        let run = with_model("classify", &model, &rest);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        let json = run.json();
+        let kept = kept(&json["results"][0]["tuning"]);
+        assert!(kept.len() > 25, "{}", kept.len());
+        let borrowed = |kind: &str| kept.iter().any(|(_, k, _)| k == kind);
+        (
+            borrowed("amplitude transfer"),
+            borrowed("statistics transfer"),
+        )
+    };
+    assert_eq!(kinds(&[]), (false, false));
+    assert_eq!(kinds(&["--gallery", text(folder.path())]), (true, true));
+    for how in [&[][..], &["--tune", "tpt"]] {
+        let common = ["classify", "--json", "--model", "m", "--labels", "a,b"];
+        let rest = ["--gallery", "d", "x.png"];
+        let run = promptlens(&[&common[..], how, &rest].concat());
+        assert_eq!(
+            (run.status, run.code().as_str()),
+            (2, "options/invalid"),
+            "{how:?}"
+        );
+    }
+}
+
+#[test]
 fn variants_that_cannot_be_used_are_refused() {
     let common = ["classify", "--json", "--model", "m", "--labels", "a,b"];
     for how in [&[][..], &["--tune", "tpt"], &["--tune", "none"]] {

@@ -114,6 +114,8 @@ export default {
     one: "{count} picture goes with no photo here and was left out; {kept} in use.",
     other: "{count} pictures go with no photo here and were left out; {kept} in use.",
   },
+  "gallery.use": "Borrow the style of the other photos",
+  "gallery.hint": "Some views take over colours and light of up to eight other photos on the page.",
   "tune.off": "off",
   "tune.on": "{method}, {views} views",
 

@@ -102,6 +102,8 @@ export default {
   "tune.steps": "步数",
   "tune.seed": "种子",
   "tune.seed-hint": "相同的种子给出相同的视图和相同的回答。",
+  "gallery.use": "借用其他照片的风格",
+  "gallery.hint": "部分视图会采用页面上其他照片（最多八张）的色彩和光线。",
   "variants.choose": "添加由照片制作的图片…",
   "variants.clear": "不再使用",
   "variants.hint": "例如由图像生成器制作。它们代替较大的变化。每张图片归于文件名与其开头相同的照片；页面上只有一张照片时归于该照片。",

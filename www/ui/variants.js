@@ -1,5 +1,6 @@
 /**
- * Pictures that somebody made from a photo, for DiffTPT-lite to look at beside its own views.
+ * What DiffTPT-lite may look at beside a photo: pictures that somebody made from it, and the other
+ * photos on the page, whose style it may borrow.
  *
  * A picture goes with the photo whose name its own begins with (`cat.jpg`, `cat-1.png`), or with the
  * photo on the page where there is just one.
@@ -9,6 +10,10 @@ import { say } from "./i18n.js";
 const chooser = document.getElementById("variants-files");
 const clear = document.getElementById("variants-clear");
 const state = document.getElementById("variants-state");
+const borrow = document.getElementById("gallery");
+
+/** Most photos whose style is borrowed: each is read for every answer. */
+const MOST_BORROWED = 8;
 
 /** @type {Map<import("./card.js").Card, File[]>} */
 const given = new Map();
@@ -17,6 +22,12 @@ let astray = 0;
 
 /** The pictures made from this photo, for `classify`. */
 export const variantsOf = (card) => [...(given.get(card) ?? [])];
+
+/** The other photos whose style the views of this one borrow, for `classify`. */
+export function galleryOf(card, cards) {
+  if (!borrow.checked) return [];
+  return [...cards].filter((other) => other !== card).slice(0, MOST_BORROWED).map(({ file }) => file);
+}
 
 const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
 
@@ -58,6 +69,7 @@ export function onVariants(photos, changed) {
     render();
     if (astray < files.length) changed();
   });
+  borrow.addEventListener("change", changed);
   clear.addEventListener("click", () => {
     given.clear();
     astray = 0;

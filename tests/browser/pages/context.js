@@ -3,13 +3,15 @@
  * no such door: it takes photos.
  */
 import init, { Engine } from "../pkg/promptlens.js";
+import { withSource } from "../pkg/store/source.js";
 import { probeGpu } from "../pkg/probe.js";
 
 self.onmessage = async ({ data: { model, device, names, start, features, labels, descent } }) => {
   try {
     await init();
     const options = { device, quantization: "none", probe: await probeGpu() };
-    const engine = await Engine.load(new URL(model, self.location.href).href, options, () => {});
+    const place = new URL(model, self.location.href).href;
+    const engine = await withSource(place, { store: false }, { progress() {} }, (source) => Engine.load(source, options, () => {}));
     const given = [new Float32Array(start), new Float32Array(features), new Uint32Array(labels)];
     const found = await engine.descendContext(names, ...given, descent);
     self.postMessage({ ...found, info: engine.info() });

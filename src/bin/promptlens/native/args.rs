@@ -138,6 +138,9 @@ pub struct ClassifyArgs {
     /// photo without its extension.
     #[arg(long, value_name = "DIR", requires = "tune")]
     pub variants: Option<PathBuf>,
+    /// Other photos: some strong views of difftpt-lite take over their colours and coarse light.
+    #[arg(long, value_name = "DIR", requires = "tune")]
+    pub gallery: Option<PathBuf>,
     #[command(flatten)]
     pub verdict: VerdictArgs,
     /// Image files.

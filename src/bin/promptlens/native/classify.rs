@@ -11,7 +11,7 @@ use super::args::ClassifyArgs;
 use super::model::{classes, cut, described, labels, open};
 use super::ood::{options, rejection, with_negatives};
 use super::output::{Answer, Problem, percent, table};
-use super::tuning::{sentence, variants};
+use super::tuning::{pictures, sentence, variants};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -39,8 +39,11 @@ struct Answered {
 
 pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     let labels = labels(&args.labels)?;
-    let options = args.tune.put(options(&args.verdict)?);
+    let mut options = args.tune.put(options(&args.verdict)?);
     let model = open(&args.model, device)?;
+    if let Some(folder) = &args.gallery {
+        options.gallery = pictures(&model, folder)?;
+    }
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
     // What is wrong with the score is wrong for every image.

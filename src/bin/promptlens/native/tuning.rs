@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 use promptlens::classifier::{
-    Classifier, ClassifyOptions, MAX_STEPS, Method, Prediction, Tuning, Variants,
+    Classifier, ClassifyOptions, MAX_STEPS, Method, Pictures, Prediction, Tuning,
 };
 use promptlens::dataset::read_image;
 use promptlens::error::{Error, Kind, Result};
@@ -87,9 +87,10 @@ fn share(text: &str) -> Result<f64, String> {
 pub fn check(cli: Cli) -> Result<Cli, clap::Error> {
     match &cli.command {
         Command::Classify(args)
-            if args.variants.is_some() && args.tune.tune != Some(Method::DiffTptLite) =>
+            if (args.variants.is_some() || args.gallery.is_some())
+                && args.tune.tune != Some(Method::DiffTptLite) =>
         {
-            let message = "--variants needs --tune difftpt-lite";
+            let message = "--variants and --gallery need --tune difftpt-lite";
             Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
         }
         _ => Ok(cli),
@@ -103,19 +104,24 @@ pub fn variants(
     dir: &Path,
     photo: &Path,
     only: bool,
-) -> Result<Option<Arc<Variants>>> {
+) -> Result<Option<Arc<Pictures>>> {
     let own = dir.join(photo.file_stem().unwrap_or_default());
     let folder = if own.is_dir() || !only { &own } else { dir };
+    pictures(model, folder)
+}
+
+/// The pictures in `folder`, in the order of their names.
+pub fn pictures(model: &Classifier, folder: &Path) -> Result<Option<Arc<Pictures>>> {
     let files = files(folder)?;
     if files.is_empty() {
-        let sentence = format!("There are no variants in {}.", folder.display());
+        let sentence = format!("There are no pictures in {}.", folder.display());
         return Err(Error::new(Kind::DataEmpty, sentence));
     }
-    let mut variants = Variants::new();
+    let mut pictures = Pictures::new();
     for file in &files {
-        variants.add(model, read_image(file))?;
+        pictures.add(model, read_image(file))?;
     }
-    variants.finish()
+    pictures.finish()
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {

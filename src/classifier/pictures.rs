@@ -1,4 +1,4 @@
-//! Pictures that somebody made from one photo, with an image generator for example.
+//! Pictures beside the photo that is asked about.
 
 use std::sync::Arc;
 
@@ -7,17 +7,18 @@ use crate::error::{Error, Kind, Result};
 use crate::image::views::MAX_VIEWS;
 use crate::image::{Limits, Rgb8, decode, resize_crop};
 
-/// Variants of one photo. DiffTPT tunes on such pictures from a diffusion model; each becomes one
-/// view by plain preprocessing.
+/// Pictures for the views of a photo: variants made from it, each of which becomes one view by plain
+/// preprocessing, as DiffTPT takes those of its diffusion model; or a gallery of other photos, whose
+/// style strong views borrow.
 #[derive(Debug, Clone, Default)]
-pub struct Variants {
+pub struct Pictures {
     /// At the model's input size.
     pub(super) pictures: Vec<Rgb8>,
     failures: Vec<(usize, Error)>,
 }
 
-impl Variants {
-    /// No variant yet.
+impl Pictures {
+    /// No picture yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -32,7 +33,7 @@ impl Variants {
         if place >= MAX_VIEWS {
             return Err(Error::new(
                 Kind::OptionInvalid,
-                format!("A photo may have at most {MAX_VIEWS} variants."),
+                format!("At most {MAX_VIEWS} pictures may be given with a photo."),
             ));
         }
         let picture = file
@@ -45,7 +46,7 @@ impl Variants {
         Ok(())
     }
 
-    /// The variants for [`ClassifyOptions`](super::ClassifyOptions); none where none was given.
+    /// The pictures for [`ClassifyOptions`](super::ClassifyOptions); none where none was given.
     ///
     /// # Errors
     /// `data/empty` where files were given and none is usable.
@@ -54,7 +55,7 @@ impl Variants {
             Some((_, first)) if self.pictures.is_empty() => Err(Error::new(
                 Kind::DataEmpty,
                 format!(
-                    "None of the {} variants can be read; the first: {}",
+                    "None of the {} pictures can be read; the first: {}",
                     self.failures.len(),
                     first.message()
                 ),

@@ -2,6 +2,7 @@
 
 mod cli;
 mod common;
+mod cpu_nodes;
 mod explain;
 mod fixtures;
 mod image;

@@ -9,11 +9,13 @@
 pub mod activation_kernel;
 pub mod attention_kernel;
 pub mod check;
+pub mod cpu;
 pub mod launch;
 pub mod layer_norm_kernel;
 pub mod linear_kernel;
 pub mod photo;
 pub mod plain;
+pub mod rows;
 pub mod source;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod trained;
@@ -299,7 +301,10 @@ pub fn attention(
     causal: bool,
 ) -> Tensor<3> {
     if !is_gpu(&qkv.device()) {
-        return plain::attention(qkv, prefix, heads, causal);
+        return match prefix {
+            Some(prefix) => plain::attention(qkv, Some(prefix), heads, causal),
+            None => cpu::attention(qkv, heads, causal),
+        };
     }
     if qkv.is_autodiff() || prefix.as_ref().is_some_and(Tensor::is_autodiff) {
         return from_tracked(attention_kernel::track(

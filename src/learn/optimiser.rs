@@ -1,5 +1,7 @@
 //! Optimisers over a few thousand f32 values on the host.
 
+use std::ops::Range;
+
 /// Changes parameters by their gradient.
 pub trait Optimiser {
     /// One step at learning rate `lr`.
@@ -33,6 +35,39 @@ impl AdamW {
         }
     }
 
+    /// Begins a step; what follows are its [`update`](Self::update)s.
+    pub fn begin(&mut self) {
+        self.steps += 1;
+    }
+
+    /// Changes the parameters of `range` alone, within the step that was begun.
+    pub fn update(
+        &mut self,
+        range: Range<usize>,
+        parameters: &mut [f32],
+        gradient: &[f32],
+        lr: f32,
+    ) {
+        let (b1, b2) = self.betas;
+        let (c1, c2) = (1.0 - b1.powi(self.steps), 1.0 - b2.powi(self.steps));
+        let (m, v) = (
+            &mut self.first[range.clone()],
+            &mut self.second[range.clone()],
+        );
+        let changing = parameters[range.clone()].iter_mut().zip(&gradient[range]);
+        for ((p, g), (m, v)) in changing.zip(m.iter_mut().zip(v)) {
+            *p *= 1.0 - lr * self.weight_decay;
+            *m = b1 * *m + (1.0 - b1) * g;
+            *v = b2 * *v + (1.0 - b2) * g * g;
+            *p -= lr / c1 * *m / ((*v).sqrt() / c2.sqrt() + self.eps);
+        }
+    }
+
+    /// The first moments, for a rule of another kind that keeps its momentum in their place.
+    pub fn first_mut(&mut self) -> &mut [f32] {
+        &mut self.first
+    }
+
     /// Steps taken, and both moments: all that a later run needs to go on.
     pub fn state(&self) -> (i32, &[f32], &[f32]) {
         (self.steps, &self.first, &self.second)
@@ -48,16 +83,8 @@ impl AdamW {
 
 impl Optimiser for AdamW {
     fn step(&mut self, parameters: &mut [f32], gradient: &[f32], lr: f32) {
-        self.steps += 1;
-        let (b1, b2) = self.betas;
-        let (c1, c2) = (1.0 - b1.powi(self.steps), 1.0 - b2.powi(self.steps));
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((p, g), (m, v)) in parameters.iter_mut().zip(gradient).zip(moments) {
-            *p *= 1.0 - lr * self.weight_decay;
-            *m = b1 * *m + (1.0 - b1) * g;
-            *v = b2 * *v + (1.0 - b2) * g * g;
-            *p -= lr / c1 * *m / ((*v).sqrt() / c2.sqrt() + self.eps);
-        }
+        self.begin();
+        self.update(0..parameters.len(), parameters, gradient, lr);
     }
 }
 

@@ -3,12 +3,13 @@
 use super::augment::{mix, view};
 use super::captions::{Caption, Captions};
 use super::loss::Matches;
+use super::patterns;
 use super::photos::Photos;
 use super::settings::Settings;
 use super::teacher::Teacher;
 use super::towers::Kept;
 use crate::error::Result;
-use crate::image::Preprocess;
+use crate::image::{Preprocess, to_chw};
 use crate::rng::Rng;
 
 /// Keeps the draws for captions apart from those for photos.
@@ -33,6 +34,32 @@ pub struct Batch {
     pub taught: Vec<Vec<u32>>,
     /// Their embeddings, row by row.
     pub wanted: Vec<f32>,
+}
+
+/// Some of a batch's photos.
+pub struct Part<'a> {
+    /// [b, 3, S, S].
+    pub pixels: &'a [f32],
+    /// The patches that run, or all.
+    pub kept: Option<Kept>,
+}
+
+impl Batch {
+    /// The photos in `count` parts of nearly equal size, in their order.
+    pub fn parts(&self, count: usize) -> Vec<Part<'_>> {
+        let photos = self.answers.len();
+        let pixels = self.pixels.len() / photos.max(1);
+        (0..count)
+            .map(|i| i * photos / count..(i + 1) * photos / count)
+            .map(|range| Part {
+                pixels: &self.pixels[range.start * pixels..range.end * pixels],
+                kept: self.kept.as_ref().map(|kept| Kept {
+                    rows: kept.rows[range.start * kept.patches..range.end * kept.patches].to_vec(),
+                    patches: kept.patches,
+                }),
+            })
+            .collect()
+    }
 }
 
 /// What batches are drawn from.
@@ -161,6 +188,17 @@ impl<'a> Source<'a> {
             let photos = &self.by_class[class];
             let photo = &self.photos.train[photos[rng.below(photos.len() as u64) as usize]];
             let changes = &self.settings.augmentation;
+            // Asked only where there are patterns, so that a run without them draws as ever.
+            if self.settings.patterns > 0.0 && rng.chance(self.settings.patterns) {
+                let kind = rng.below(patterns::COUNT as u64) as usize;
+                let p = self.preprocess;
+                let size = (p.crop_width, p.crop_height);
+                let picture = patterns::draw(kind, &photo.image, size, &mut rng)?;
+                return Ok(Drawn {
+                    class: self.photos.names.len() + kind,
+                    pixels: to_chw(&picture, p),
+                });
+            }
             let pixels = view(&photo.image, self.preprocess, changes, &mut rng)?;
             Ok(Drawn { class, pixels })
         };

@@ -1,6 +1,9 @@
 //! Sentences for photos: class names and words that are true of them, in templates.
 
+use std::collections::BTreeSet;
+
 use super::held_out::HeldOut;
+use super::patterns;
 use crate::error::{Error, Kind, Result};
 use crate::prompt::template::Template;
 use crate::rng::Rng;
@@ -43,7 +46,7 @@ const MOST_NAMES: usize = 256;
 pub struct Caption {
     /// Token ids, SOT and EOT included.
     pub ids: Vec<u32>,
-    /// Classes, ascending.
+    /// Classes, ascending; those from the number of names on are kinds of patterns.
     pub classes: Vec<usize>,
 }
 
@@ -108,7 +111,7 @@ impl<'a> Captions<'a> {
 
     /// The captions of one batch, and how many of them are names: every name once in a random
     /// template (where there are very many, those of `present` and random others), then `words`
-    /// random words.
+    /// random words, and a word for every kind of pattern in `present`.
     ///
     /// # Errors
     /// `labels/too-long`.
@@ -120,7 +123,11 @@ impl<'a> Captions<'a> {
     ) -> Result<(Vec<Caption>, usize)> {
         let mut classes: Vec<usize> = (0..self.names.len()).collect();
         if classes.len() > MOST_NAMES {
-            classes = present.to_vec();
+            classes = present
+                .iter()
+                .copied()
+                .filter(|class| *class < self.names.len())
+                .collect();
             classes.extend(
                 rng.permutation(self.names.len())
                     .into_iter()
@@ -142,6 +149,17 @@ impl<'a> Captions<'a> {
             captions.push(Caption {
                 ids: self.sentence(word, rng)?,
                 classes: classes.clone(),
+            });
+        }
+        let kinds: BTreeSet<usize> = present
+            .iter()
+            .filter_map(|class| class.checked_sub(self.names.len()))
+            .collect();
+        for kind in kinds {
+            let (word, of) = patterns::word(kind, rng);
+            captions.push(Caption {
+                ids: self.sentence(word, rng)?,
+                classes: of.iter().map(|kind| kind + self.names.len()).collect(),
             });
         }
         Ok((captions, names))

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::checkpoint::{About, Point};
 use super::parameters::Layout;
+use super::vocabulary;
 use crate::clip::config::ClipConfig;
 use crate::error::{Error, Kind, Result};
 use crate::image::Preprocess;
@@ -38,13 +39,20 @@ pub struct Start {
 
 impl Start {
     /// Reads the model in `dir`; with `fresh`, only its sizes, and weights are random from that seed.
-    /// Quantised weights will do.
+    /// Quantised weights will do. With `merges`, the tokenizer keeps only so many and the vocabulary
+    /// becomes smaller.
     ///
     /// # Errors
     /// `config/...`, `tokenizer/...`, `weights/...` for what is wrong with the directory.
-    pub async fn open(dir: &Path, fresh: Option<u64>) -> Result<Self> {
+    pub async fn open(dir: &Path, fresh: Option<u64>, merges: Option<usize>) -> Result<Self> {
         let folder = Directory::open(dir)?;
-        let artifact = Artifact::read(&folder, None).await?;
+        let mut artifact = Artifact::read(&folder, None).await?;
+        let stored = artifact.config.clone();
+        if let Some(merges) = merges {
+            let had = vocabulary::merges(&artifact.tokenizer);
+            artifact.tokenizer = vocabulary::shorten_tokenizer(&artifact.tokenizer, merges)?;
+            vocabulary::shorten_config(&mut artifact.config, had, merges);
+        }
         let text = &artifact.config.text;
         let tokenizer =
             ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
@@ -53,12 +61,13 @@ impl Start {
             Some(seed) => (layout.initial(&artifact.config, seed), String::new()),
             None => {
                 let mut tensors = BTreeMap::new();
-                let loader = Loader::new(&artifact.config, Some(Quantisation::None));
+                let loader = Loader::new(&stored, Some(Quantisation::None));
                 let mut keep = |name: &str, tensor| {
                     tensors.insert(name.to_owned(), tensor);
                     Ok(())
                 };
                 let report = artifact.load(&folder, loader, &mut keep).await?;
+                vocabulary::shorten_embedding(&mut tensors, artifact.config.text.vocab_size);
                 (layout.join(tensors)?, report.file_sha256)
             }
         };

@@ -27,6 +27,17 @@ pub struct Leaf {
     parts: Vec<(String, Vec<usize>)>,
 }
 
+/// A matrix in the flat list, row by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matrix {
+    /// Where it begins.
+    pub start: usize,
+    /// Outputs.
+    pub rows: usize,
+    /// Inputs.
+    pub cols: usize,
+}
+
 /// Where everything lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -88,6 +99,25 @@ impl Layout {
     /// The tensors in order.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
+    }
+
+    /// The square or oblong matrices inside the image tower's blocks; queries, keys and values count
+    /// as three.
+    pub fn blocks(&self) -> Vec<Matrix> {
+        let mut found = Vec::new();
+        for leaf in &self.leaves {
+            if !leaf.name.starts_with("vision_model.encoder.") || leaf.range.end > self.decayed {
+                continue;
+            }
+            let rows = leaf.shape[0] / leaf.parts.len();
+            let count = rows * leaf.shape[1];
+            found.extend((0..leaf.parts.len()).map(|part| Matrix {
+                start: leaf.range.start + part * count,
+                rows,
+                cols: leaf.shape[1],
+            }));
+        }
+        found
     }
 
     /// How many values, from the first, are subject to weight decay.

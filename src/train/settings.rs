@@ -16,10 +16,16 @@ pub struct Settings {
     pub steps: usize,
     /// Photos of a step.
     pub batch: usize,
+    /// Parts of a step's photos that run side by side. The sums of their gradients round differently.
+    #[serde(default = "one")]
+    pub shards: usize,
     /// The full learning rate.
     pub lr: f64,
     /// Steps in which the learning rate rises.
     pub warm_up: usize,
+    /// Whether the matrices of the image tower's blocks take Muon's step instead of AdamW's.
+    #[serde(default)]
+    pub muon: bool,
     /// Decoupled weight decay of the linear layers' matrices.
     pub weight_decay: f32,
     /// The longest gradient; a longer one is scaled down to it.
@@ -43,8 +49,15 @@ pub struct Settings {
     pub distil_texts: usize,
     /// In the unmasked steps, weights run as they would be stored (straight-through estimator).
     pub quantise: Option<Quantisation>,
+    /// Share of a step's pictures that are drawn patterns instead of photos.
+    #[serde(default)]
+    pub patterns: f64,
     /// Changes of the photos.
     pub augmentation: Augmentation,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Default for Settings {
@@ -53,8 +66,10 @@ impl Default for Settings {
             seed: 1,
             steps: 10_000,
             batch: 96,
+            shards: one(),
             lr: 5e-4,
             warm_up: 100,
+            muon: false,
             weight_decay: 0.1,
             clip: 1.0,
             ema: 0.999,
@@ -66,6 +81,7 @@ impl Default for Settings {
             distil: 0.5,
             distil_texts: 16,
             quantise: None,
+            patterns: 0.0,
             augmentation: Augmentation::default(),
         }
     }
@@ -82,6 +98,7 @@ impl Settings {
         let wrong = [
             ("steps", self.steps >= 1),
             ("batch", (2..=65_536).contains(&self.batch)),
+            ("shards", (1..=self.batch).contains(&self.shards)),
             ("lr", self.lr > 0.0 && self.lr <= 1.0),
             ("weight-decay", (0.0..=10.0).contains(&self.weight_decay)),
             ("clip", self.clip > 0.0),
@@ -90,6 +107,7 @@ impl Settings {
             ("keep", self.keep > 0.0 && self.keep <= 1.0),
             ("unmasked", share(self.unmasked)),
             ("smoothing", (0.0..1.0).contains(&self.smoothing)),
+            ("patterns", share(self.patterns)),
             ("distil", (0.0..=100.0).contains(&self.distil)),
             ("area", a.area > 0.0 && a.area <= 1.0),
             ("colour", share(a.colour)),

@@ -24,7 +24,6 @@ pub struct Towers {
     leaves: Vec<Tensor<1>>,
     token: Tensor<2>,
     position: Tensor<2>,
-    log_scale: Tensor<1>,
 }
 
 impl Towers {
@@ -100,7 +99,6 @@ impl Towers {
             token: matrix("text_model.embeddings.token_embedding.weight").ok_or_else(lacking)?,
             position: matrix("text_model.embeddings.position_embedding.weight")
                 .ok_or_else(lacking)?,
-            log_scale: vector("logit_scale").ok_or_else(lacking)?,
             leaves,
             clip,
         })
@@ -152,11 +150,6 @@ impl Towers {
         let position = self.position.clone().narrow(0, 0, longest);
         let ends: Vec<usize> = sequences.iter().map(|s| s.len() - 1).collect();
         tower.run(None, x.reshape(shape) + position.unsqueeze::<3>(), &ends)
-    }
-
-    /// `s = exp(logit_scale)`, [1].
-    pub fn scale(&self) -> Tensor<1> {
-        self.log_scale.clone().exp()
     }
 
     /// The gradient of the scalar `loss` in every weight, in the order of the layout.

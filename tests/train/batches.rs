@@ -15,7 +15,7 @@ use super::{small_model, small_photos, small_settings};
 
 fn batches(settings: &Settings, threads: usize, steps: &[usize]) -> Vec<Batch> {
     let folder = tempfile::tempdir().unwrap();
-    let start = block_on(Start::open(&small_model(folder.path()), Some(1))).unwrap();
+    let start = block_on(Start::open(&small_model(folder.path()), Some(1), None)).unwrap();
     let photos = small_photos(&folder.path().join("data"), 5);
     let held_out = HeldOut::new(&["frog"]);
     let captions =
@@ -91,7 +91,7 @@ fn a_mixture_has_its_share_of_both() {
 #[test]
 fn every_change_can_be_switched_off() {
     let folder = tempfile::tempdir().unwrap();
-    let start = block_on(Start::open(&small_model(folder.path()), Some(1))).unwrap();
+    let start = block_on(Start::open(&small_model(folder.path()), Some(1), None)).unwrap();
     let photos = small_photos(&folder.path().join("data"), 1);
     let none = Augmentation {
         area: 1.0,
@@ -146,7 +146,7 @@ fn every_change_can_be_switched_off() {
 #[test]
 fn held_out_names_are_refused_wherever_they_are_said() {
     let folder = tempfile::tempdir().unwrap();
-    let start = block_on(Start::open(&small_model(folder.path()), Some(1))).unwrap();
+    let start = block_on(Start::open(&small_model(folder.path()), Some(1), None)).unwrap();
     let data = super::small_data(&folder.path().join("data"), 3);
     let held_out = HeldOut::new(&["frog"]);
     let photos = Photos::load(std::slice::from_ref(&data), &held_out, 40).unwrap();
@@ -166,4 +166,25 @@ fn held_out_names_are_refused_wherever_they_are_said() {
     assert_eq!(said(&photos.names, "tree frog: cat", TEMPLATES), refused);
     assert_eq!(said(&photos.names, "", &["a {} and a frog"]), refused);
     assert_eq!(said(&photos.names, "no colon", TEMPLATES), refused);
+}
+
+#[test]
+fn patterns_take_their_share_and_bring_their_words() {
+    let with = Settings {
+        patterns: 1.0,
+        augmentation: Augmentation {
+            mix: 0.0,
+            ..Augmentation::default()
+        },
+        ..small_settings()
+    };
+    let batch = &batches(&with, 1, &[0])[0];
+    let captions = batch.matches.captions;
+    for row in batch.matches.weights.chunks_exact(captions) {
+        assert!(row[..batch.names].iter().all(|weight| *weight == 0.0));
+        assert!(row[batch.names..].iter().any(|weight| *weight == 1.0));
+    }
+    assert_eq!(batches(&with, 3, &[0])[0], *batch);
+    let without = batches(&small_settings(), 1, &[0]);
+    assert_ne!(without[0].pixels, batch.pixels);
 }

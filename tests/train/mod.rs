@@ -5,6 +5,7 @@ mod command;
 mod parity;
 mod resume;
 mod teacher;
+mod vocabulary;
 
 use std::path::{Path, PathBuf};
 

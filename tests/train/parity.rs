@@ -66,7 +66,7 @@ fn batch(expected: &BTreeMap<String, fixtures::Reference>) -> Batch {
     }
 }
 
-fn check(choice: Choice) {
+fn check(choice: Choice, shards: usize) {
     let Some(dir) = shared("fixtures/tiny-rand") else {
         return;
     };
@@ -76,10 +76,11 @@ fn check(choice: Choice) {
     };
     let reference: Step = serde_json::from_str(include_str!("reference.json")).unwrap();
     let expected = fixtures::load(&dir.join("expected.safetensors"));
-    let start = block_on(Start::open(&dir, None)).unwrap();
+    let start = block_on(Start::open(&dir, None, None)).unwrap();
     let settings = Settings {
         smoothing: 0.05,
         distil: 0.5,
+        shards,
         ..Settings::default()
     };
     let batch = batch(&expected);
@@ -125,10 +126,16 @@ fn check(choice: Choice) {
 
 #[test]
 fn one_step_is_pytorchs() {
-    check(Choice::Cpu);
+    check(Choice::Cpu, 1);
+}
+
+#[test]
+fn a_step_in_parts_is_the_same_step() {
+    check(Choice::Cpu, 2);
+    check(Choice::Cpu, 3);
 }
 
 #[test]
 fn one_step_on_a_gpu_is_pytorchs() {
-    check(Choice::WebGpu);
+    check(Choice::WebGpu, 1);
 }

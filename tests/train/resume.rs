@@ -26,7 +26,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let model = small_model(folder.path());
         Self {
-            start: block_on(Start::open(&model, Some(5))).unwrap(),
+            start: block_on(Start::open(&model, Some(5), None)).unwrap(),
             photos: small_photos(&folder.path().join("data"), 20),
             folder,
         }

@@ -50,7 +50,7 @@ fn a_teacher_gives_its_names_without_those_held_out() {
 #[test]
 fn a_batch_says_a_teachers_names_beside_their_embeddings() {
     let folder = tempfile::tempdir().unwrap();
-    let start = block_on(Start::open(&small_model(folder.path()), Some(1))).unwrap();
+    let start = block_on(Start::open(&small_model(folder.path()), Some(1), None)).unwrap();
     let photos = small_photos(&folder.path().join("data"), 3);
     let captions = Captions::new(
         &start.tokenizer,

@@ -1,7 +1,9 @@
 //! `attention` and its two backward kernels, with and without a shared prefix.
 
+use burn::tensor::Tensor;
+
 use super::{Case, gradient, tensor};
-use crate::kernels::attention;
+use crate::kernels::{is_gpu, plain};
 
 /// Batch, rows, heads, head dimension, prefix rows.
 const SHAPES: &[[usize; 5]] = &[
@@ -16,6 +18,15 @@ const SHAPES: &[[usize; 5]] = &[
     [1, 40, 1, 15, 0],
     [1, 65, 12, 64, 0],
 ];
+
+/// The kernel on a GPU, ordinary operations on the CPU, where the engine has passes of its own.
+fn attention(x: Tensor<3>, prefix: Option<Tensor<2>>, heads: usize, causal: bool) -> Tensor<3> {
+    let run = match is_gpu(&x.device()) {
+        true => crate::kernels::attention,
+        false => plain::attention,
+    };
+    run(x, prefix, heads, causal)
+}
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

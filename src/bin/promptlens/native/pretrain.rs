@@ -133,6 +133,7 @@ fn train(args: &RunArgs, choice: Choice) -> Result<Answer> {
     let start = block_on(Start::open(
         &args.model,
         args.fresh.then_some(settings.seed),
+        args.merges,
     ))?;
     let words = match &args.words_file {
         Some(path) => text(path)?,

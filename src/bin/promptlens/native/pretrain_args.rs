@@ -61,6 +61,9 @@ pub struct RunArgs {
     /// Start from random weights; of --model only the sizes and the tokenizer are used.
     #[arg(long)]
     pub fresh: bool,
+    /// Keep only the tokenizer's first N merges: a smaller vocabulary, a smaller model.
+    #[arg(long, value_name = "N")]
+    pub merges: Option<usize>,
     /// Where the run is kept and taken up again.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
@@ -108,12 +111,18 @@ pub struct SettingsArgs {
     /// Photos of a step.
     #[arg(long, default_value_t = Settings::default().batch)]
     pub batch: usize,
+    /// Parts of a step's photos that run side by side, one thread each.
+    #[arg(long, default_value_t = Settings::default().shards)]
+    pub shards: usize,
     /// Full learning rate.
     #[arg(long, default_value_t = Settings::default().lr)]
     pub lr: f64,
     /// Steps in which the learning rate rises.
     #[arg(long, default_value_t = Settings::default().warm_up)]
     pub warm_up: usize,
+    /// Muon's step for the matrices of the image tower's blocks.
+    #[arg(long)]
+    pub muon: bool,
     /// Decoupled weight decay.
     #[arg(long, default_value_t = Settings::default().weight_decay)]
     pub weight_decay: f32,
@@ -147,6 +156,9 @@ pub struct SettingsArgs {
     /// In the unmasked steps, run weights as q8 or q4 would store them.
     #[arg(long, value_name = "q8|q4", value_parser = Quantisation::parse)]
     pub quantise: Option<Quantisation>,
+    /// Share of pictures that are drawn patterns with words of their own.
+    #[arg(long, default_value_t = Settings::default().patterns)]
+    pub patterns: f64,
     /// Smallest share of the photo in a crop.
     #[arg(long, default_value_t = Augmentation::default().area)]
     pub area: f64,
@@ -170,8 +182,10 @@ impl SettingsArgs {
             seed: self.seed,
             steps: self.steps,
             batch: self.batch,
+            shards: self.shards,
             lr: self.lr,
             warm_up: self.warm_up,
+            muon: self.muon,
             weight_decay: self.weight_decay,
             clip: self.clip,
             ema: self.ema,
@@ -183,6 +197,7 @@ impl SettingsArgs {
             distil: self.distil,
             distil_texts: self.distil_texts,
             quantise: self.quantise,
+            patterns: self.patterns,
             augmentation: Augmentation {
                 area: self.area,
                 colour: self.colour,

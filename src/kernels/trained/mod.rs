@@ -1,25 +1,31 @@
-//! The layers of a model in training, as ordinary Burn operations on whatever device holds them.
+//! The layers of a model in training: unlike everything else here they differentiate in their weights.
 //!
-//! Unlike everything else here they differentiate in their weights. Browsers never train towers, so
-//! none of this is in their download.
+//! On the CPU each is one node of the tape over the passes of [`super::rows`]; elsewhere they are
+//! ordinary Burn operations. Browsers never train towers, so none of this is in their download.
+
+mod linear;
+mod norm;
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, sigmoid};
 
+use super::cpu;
+use super::is_gpu;
 use crate::clip::config::Activation;
 
 /// `x Wᵀ + b`: x [M, K], weight [N, K], bias [N] -> [M, N].
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
-    let y = x.matmul(weight.transpose());
     match bias {
-        Some(bias) => y + bias.unsqueeze::<2>(),
-        None => y,
+        Some(bias) if !is_gpu(&x.device()) => linear::track(x, weight, bias),
+        Some(bias) => x.matmul(weight.transpose()) + bias.unsqueeze::<2>(),
+        None => x.matmul(weight.transpose()),
     }
 }
 
 /// The activation, elementwise.
 pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
     match act {
+        Activation::QuickGelu if !is_gpu(&x.device()) => cpu::quick_gelu(x),
         Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
         Activation::Gelu => gelu(x),
     }
@@ -27,6 +33,9 @@ pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
 
 /// LayerNorm over the last dimension: x [R, W]; gamma, beta [W].
 pub fn layer_norm(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, eps: f32) -> Tensor<2> {
+    if !is_gpu(&x.device()) {
+        return norm::track(x, gamma, beta, eps);
+    }
     let centred = x.clone() - x.mean_dim(1);
     let variance = (centred.clone() * centred.clone()).mean_dim(1);
     let scaled = centred / (variance + eps).sqrt() * gamma.unsqueeze::<2>();

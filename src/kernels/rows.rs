@@ -1,0 +1,216 @@
+//! Passes over rows of f32 values in host memory: what a layer does between its matrix products.
+//!
+//! Each reads and writes memory once, where the same formula in tensor operations reads and writes it
+//! at every operator. The loops are written so that the compiler turns them into vector instructions.
+
+/// Runs `pass` with the widest vectors that the processor has.
+fn wide<R>(pass: impl FnOnce() -> R) -> R {
+    #[cfg(not(target_arch = "wasm32"))]
+    return pulp::Arch::new().dispatch(pass);
+    // WebAssembly has one width, chosen when it is compiled.
+    #[cfg(target_arch = "wasm32")]
+    pass()
+}
+
+/// Sums of one pass are kept in so many lanes, always in the same order.
+const LANES: usize = 16;
+
+/// The sum of `f` over the places of a row of `width` values.
+#[inline(always)]
+fn sum(width: usize, f: impl Fn(usize) -> f32) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let whole = width - width % LANES;
+    let mut start = 0;
+    while start < whole {
+        for (lane, total) in lanes.iter_mut().enumerate() {
+            *total += f(start + lane);
+        }
+        start += LANES;
+    }
+    let rest: f32 = (whole..width).map(&f).sum();
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// e^x with a relative error below 3e-7, by Cephes' polynomial (Moshier): free of branches, so that
+/// it runs in every lane at once.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// Adding it leaves the nearest integer in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    let x = x.clamp(-87.0, 88.0);
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    // ln 2 in two parts, so that n ln 2 loses nothing.
+    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    for coefficient in [
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+    ] {
+        p = p * r + coefficient;
+    }
+    let power = (rounded.to_bits() as i32)
+        .wrapping_sub(ROUND.to_bits() as i32)
+        .wrapping_add(127);
+    (p * r * r + r + 1.0) * f32::from_bits((power << 23) as u32)
+}
+
+/// Adds `bias` to every row.
+pub fn add_bias(rows: &mut [f32], bias: &[f32]) {
+    wide(|| {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
+        }
+    });
+}
+
+/// The sum of all rows of `width` values.
+pub fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
+    let mut total = vec![0f32; width];
+    wide(|| {
+        for row in rows.chunks_exact(width) {
+            total.iter_mut().zip(row).for_each(|(t, v)| *t += v);
+        }
+    });
+    total
+}
+
+/// `x sigmoid(1.702 x)`, elementwise.
+pub fn quick_gelu(x: &[f32]) -> Vec<f32> {
+    let mut y = vec![0f32; x.len()];
+    wide(|| {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = x / (1.0 + exp(-1.702 * x));
+        }
+    });
+    y
+}
+
+/// `dy` times the derivative of [`quick_gelu`] at `x`.
+pub fn quick_gelu_backward(x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let mut dx = vec![0f32; x.len()];
+    wide(|| {
+        for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
+            let gate = 1.0 / (1.0 + exp(-1.702 * x));
+            *dx = dy * gate * (1.0 + 1.702 * x * (1.0 - gate));
+        }
+    });
+    dx
+}
+
+/// Mean and reciprocal deviation of a row.
+#[derive(Debug, Clone, Copy)]
+pub struct Moments {
+    mean: f32,
+    scale: f32,
+}
+
+/// `(x - mean) / sqrt(variance + eps) * gamma + beta` of every row, and the rows' moments.
+pub fn layer_norm(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32) -> (Vec<f32>, Vec<Moments>) {
+    let width = gamma.len();
+    let mut y = vec![0f32; x.len()];
+    let mut moments = Vec::with_capacity(x.len() / width);
+    wide(|| {
+        for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+            let mean = sum(width, |i| x[i]) / width as f32;
+            let variance = sum(width, |i| (x[i] - mean) * (x[i] - mean)) / width as f32;
+            let scale = 1.0 / (variance + eps).sqrt();
+            for (i, y) in y.iter_mut().enumerate() {
+                *y = (x[i] - mean) * scale * gamma[i] + beta[i];
+            }
+            moments.push(Moments { mean, scale });
+        }
+    });
+    (y, moments)
+}
+
+/// The gradients of [`layer_norm`] in x, gamma and beta.
+pub fn layer_norm_backward(
+    x: &[f32],
+    moments: &[Moments],
+    gamma: &[f32],
+    dy: &[f32],
+) -> [Vec<f32>; 3] {
+    let width = gamma.len();
+    let mut dx = vec![0f32; x.len()];
+    let (mut dgamma, mut dbeta) = (vec![0f32; width], vec![0f32; width]);
+    let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
+    wide(|| {
+        for (((x, dy), dx), m) in rows.zip(dx.chunks_exact_mut(width)).zip(moments) {
+            let at = |i: usize| (x[i] - m.mean) * m.scale;
+            let mean = sum(width, |i| dy[i] * gamma[i]) / width as f32;
+            let along = sum(width, |i| dy[i] * gamma[i] * at(i)) / width as f32;
+            for (i, dx) in dx.iter_mut().enumerate() {
+                *dx = m.scale * (dy[i] * gamma[i] - mean - at(i) * along);
+            }
+            for (i, total) in dgamma.iter_mut().enumerate() {
+                *total += dy[i] * at(i);
+            }
+            dbeta.iter_mut().zip(dy).for_each(|(t, v)| *t += v);
+        }
+    });
+    [dx, dgamma, dbeta]
+}
+
+/// Softmax of `scale` times every row of `keys` scores, in place. With `causal`, row i of every
+/// square of `keys` rows sees the places 0..=i, and the others become 0.
+pub fn softmax(scores: &mut [f32], keys: usize, scale: f32, causal: bool) {
+    wide(|| {
+        for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
+            let seen = if causal { i % keys + 1 } else { keys };
+            let (row, hidden) = row.split_at_mut(seen);
+            hidden.fill(0.0);
+            let most = row.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+            row.iter_mut().for_each(|v| *v = exp((*v - most) * scale));
+            let norm = 1.0 / sum(seen, |i| row[i]);
+            row.iter_mut().for_each(|v| *v *= norm);
+        }
+    });
+}
+
+/// Turns the gradient in the probabilities into the one in the scores of [`softmax`], in place.
+pub fn softmax_backward(probabilities: &[f32], gradient: &mut [f32], keys: usize, scale: f32) {
+    wide(|| {
+        let rows = probabilities.chunks_exact(keys);
+        for (p, g) in rows.zip(gradient.chunks_exact_mut(keys)) {
+            let mean = sum(keys, |i| p[i] * g[i]);
+            for (g, p) in g.iter_mut().zip(p) {
+                *g = p * (*g - mean) * scale;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_close_everywhere() {
+        for i in -8_700..8_800 {
+            let x = i as f32 / 100.0;
+            let exact = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / exact - 1.0).abs() < 3e-7, "{x}");
+        }
+        assert!(exp(f32::NAN).is_nan());
+        assert!(exp(f32::NEG_INFINITY) < 1e-37);
+    }
+
+    #[test]
+    fn a_sum_counts_every_place_once() {
+        for width in [1, 15, 16, 17, 33] {
+            let expected = (width * (width - 1) / 2) as f32;
+            assert_eq!(sum(width, |i| i as f32), expected);
+        }
+    }
+
+    #[test]
+    fn hidden_places_have_no_probability() {
+        let mut scores = vec![5.0, 9.0, 1.0, 1.0];
+        softmax(&mut scores, 2, 1.0, true);
+        assert_eq!(scores, [1.0, 0.0, 0.5, 0.5]);
+    }
+}

@@ -185,7 +185,8 @@ fn damaged_pytorch_files_are_refused() {
         code(load(dir.path(), None))
     };
     assert_eq!(with(&bin), "fine");
-    for end in 0..bin.len() {
+    // The directory of the archive stands at its end, so every cut in front of it is alike.
+    for end in (0..bin.len()).filter(|end| end % 31 == 0 || bin.len() - end < 500) {
         assert_eq!(with(&bin[..end]), "weights/invalid", "cut at {end}");
     }
     let mut random = tiny::Random(4);

@@ -150,7 +150,7 @@ export interface Info {
   parameters: number;
   /** Whether the model is kept in this browser, and why not. */
   store: { kept: boolean; reason: StoreReason | null };
-  /** Milliseconds of loading: waiting for bytes, SHA-256, quantising, to the device, keeping. */
+  /** Milliseconds of loading: waiting for bytes, SHA-256, quantising, to the device, packing and keeping. */
   loadTimes: {
     source: number;
     hash: number;

@@ -1,6 +1,7 @@
 /* A model in files that the reader chose: a folder of the disk, or files that were dropped. */
 import { PromptLensError } from "../error.js";
 import { PIECE } from "./keep.js";
+import { Progress } from "./progress.js";
 
 /** Every file by its name, those in folders inside left out. */
 async function byName(model) {
@@ -27,6 +28,9 @@ export class LocalSource {
   /** @type {File | null} */
   #open = null;
   #at = 0;
+  /** Whether the open file is only looked into, which is no progress. */
+  #look = false;
+  #progressOf = new Progress();
 
   constructor(model, { progress }) {
     this.#model = model;
@@ -66,9 +70,15 @@ export class LocalSource {
     return bytes;
   }
 
-  async open(name) {
+  async has(name) {
+    return (await this.#file(name)) !== null;
+  }
+
+  async open(name, look) {
     this.#open = await this.#file(name);
     this.#at = 0;
+    this.#look = look;
+    if (this.#open) this.#progressOf.open(name, this.#open.size, look);
     return this.#open !== null;
   }
 
@@ -77,7 +87,10 @@ export class LocalSource {
     if (this.#at >= file.size) return null;
     const bytes = await this.#bytes(file.slice(this.#at, this.#at + PIECE));
     this.#at += bytes.byteLength;
-    this.#progress({ stage: "weights", loaded: this.#at, total: file.size, source: "cache" });
+    if (!this.#look) {
+      const { loaded, total } = this.#progressOf.add(bytes.byteLength);
+      this.#progress({ stage: "weights", loaded, total, source: "cache" });
+    }
     return bytes;
   }
 

@@ -8,6 +8,7 @@ import { ask, Stale, Download, failed, joined, sameVersion, whole } from "./down
 import { LocalSource } from "./folder.js";
 import { describe, HUB, parseHub } from "./hub.js";
 import { identity, Keep, locked, PIECE, readPin, sha256Of, writePin } from "./keep.js";
+import { Progress } from "./progress.js";
 import { Rate } from "./rate.js";
 import { isFull, openShelf } from "./shelf.js";
 
@@ -77,9 +78,12 @@ export class RemoteSource {
   #pieces = { next: 0, end: 0 };
   /** Bytes of the piece that is being filled. */
   #filling = { parts: [], bytes: 0, keep: false };
+  /** Whether that file is only looked into, which is no progress. */
+  #look = false;
+  /** Whether the download has still to go on behind the kept pieces. */
+  #resuming = false;
   #rate = new Rate();
-  #loaded = 0;
-  #total = null;
+  #progressOf = new Progress();
   /** A pack from the network: its manifest, and how far its chunks are. */
   #manifest = null;
 
@@ -167,7 +171,10 @@ export class RemoteSource {
 
   async small(name) {
     await this.#prepare();
-    if (this.#record) return name === "config.json" ? null : this.#keep.read(name);
+    if (this.#record) {
+      if (name === "manifest.json") this.#progressOf.open("weights", this.#record.bytes, false);
+      return name === "config.json" ? null : this.#keep.read(name);
+    }
     if (this.#repository && !this.#repository.files.has(name)) return null;
     if (!this.#small.has(name)) {
       const address = new URL(name, this.base).href;
@@ -182,7 +189,8 @@ export class RemoteSource {
     try {
       const manifest = JSON.parse(new TextDecoder().decode(bytes));
       this.#manifest = manifest;
-      this.#total = manifest.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
+      const bytes = manifest.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
+      this.#progressOf.open("weights", Number.isSafeInteger(bytes) ? bytes : null, false);
     } catch {
       // The engine says what is wrong with it.
     }
@@ -209,19 +217,26 @@ export class RemoteSource {
       await this.#keep.clear();
       throw new Stale(this.base);
     }
-    this.#total ??= this.#record.bytes;
     if (name !== "tokenizer.json") this.#report(bytes.byteLength, "cache");
     return bytes;
   }
 
-  /** Starts on a weights file; false where there is none. */
-  async open(name) {
+  /** Whether there is a file of this name. */
+  async has(name) {
     await this.#prepare();
+    if (this.#record) return false;
+    if (this.#repository) return this.#repository.files.has(name);
+    return (await ask(new URL(name, this.base).href, this.#signal)) !== null;
+  }
+
+  /** Starts on a weights file, only to `look` at its beginning or to read it; false where there is none. */
+  async open(name, look) {
+    await this.#prepare();
+    this.#download?.close();
     if (this.#repository && !this.#repository.files.has(name)) return false;
     const address = new URL(name, this.base).href;
     this.#file = name;
-    this.#loaded = 0;
-    this.#rate = new Rate();
+    this.#look = look;
     this.#pieces = { next: 0, end: 0 };
     this.#filling = { parts: [], bytes: 0, keep: false };
     let left = await this.#keep?.unfinished(name);
@@ -233,19 +248,21 @@ export class RemoteSource {
       }
     }
     this.#pieces.end = left?.pieces ?? 0;
-    this.#total = left?.version.total ?? null;
     const from = this.#pieces.end * PIECE;
-    this.#download = new Download(address, { ...this.#how, from, known: left?.version ?? null });
-    if (from > 0 && left.version.total !== null) return true;
-    if (!(await this.#download.start())) return false;
-    await this.#began();
+    const known = left?.version ?? null;
+    this.#download = new Download(address, { ...this.#how, from, known });
+    this.#resuming = from > 0 && known.total !== null;
+    if (!this.#resuming) {
+      if (!(await this.#download.start())) return false;
+      await this.#began();
+    }
+    this.#progressOf.open(name, this.#download.version.total, look);
     return true;
   }
 
   /** Once the server has answered: what is being read, and whether its pieces are worth keeping. */
   async #began() {
     const version = this.#download.version;
-    this.#total = version.total;
     this.#versions[this.#file] = version;
     if (this.keeps() && (version.total === null || version.total > PIECE)) {
       this.#filling.keep = await this.#put(null, version);
@@ -265,7 +282,7 @@ export class RemoteSource {
       this.#report(PIECE, "cache");
       return bytes;
     }
-    if (!this.#versions[this.#file] && !(await this.#resumed())) return null;
+    if (this.#resuming && !(await this.#resumed())) return null;
     const filling = this.#filling;
     for (;;) {
       const bytes = await this.#download.read();
@@ -294,8 +311,10 @@ export class RemoteSource {
 
   /** After the kept pieces: the network goes on where they end. */
   async #resumed() {
-    this.#versions[this.#file] = this.#download.version;
-    if (this.#total === this.#pieces.end * PIECE) return false;
+    this.#resuming = false;
+    const { version } = this.#download;
+    this.#versions[this.#file] = version;
+    if (version.total === this.#pieces.end * PIECE) return false;
     try {
       if (!(await this.#download.start())) throw failed(this.#file, "it is gone since the download began");
     } catch (error) {
@@ -414,13 +433,14 @@ export class RemoteSource {
   }
 
   #report(bytes, source) {
-    this.#loaded += bytes;
     if (source === "network") this.#rate.add(bytes, performance.now());
-    const left = this.#total === null ? null : Math.max(0, this.#total - this.#loaded);
+    if (this.#look) return;
+    const { loaded, total } = this.#progressOf.add(bytes);
+    const left = total === null ? null : Math.max(0, total - loaded);
     this.#progress({
       stage: "weights",
-      loaded: this.#loaded,
-      total: this.#total,
+      loaded,
+      total,
       source,
       bytesPerSecond: source === "network" ? this.#rate.perSecond : null,
       secondsLeft: source === "network" ? this.#rate.secondsFor(left) : null,

@@ -1,7 +1,8 @@
 //! Assembles a [`Clip`] from tensors that arrive one at a time in any order.
 //!
-//! A layer goes to the device as soon as its last part is here, so host memory holds incomplete
-//! layers only. Queries, keys and values become one layer.
+//! A matrix goes to the device when it arrives, whether its bias is here or not: a file may hold all
+//! matrices before the first bias, and host memory would hold the model then. Queries, keys and values
+//! become one layer.
 
 use std::collections::BTreeMap;
 
@@ -74,19 +75,25 @@ impl Builder {
     }
 
     fn linear(&mut self, layer: &str) -> Result<()> {
-        let bare = layer.ends_with("projection") || layer.ends_with("patch_embedding");
-        let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));
-        if !self.pending.contains_key(&weight) || !(bare || self.pending.contains_key(&bias)) {
-            return Ok(());
+        if let Some(weight) = self.pending.remove(&format!("{layer}.weight")) {
+            let linear = Linear::new(weight, None, &self.device);
+            self.linears.insert(layer.to_string(), linear);
         }
-        let weight = self.take(&weight)?;
-        let bias = if bare {
-            None
-        } else {
-            Some(self.take(&bias)?.into_floats())
+        self.bias(layer, &[format!("{layer}.bias")])
+    }
+
+    /// Gives the layer its bias, in one or more parts, once they and the matrix are here.
+    fn bias(&mut self, layer: &str, parts: &[String]) -> Result<()> {
+        let here = parts.iter().all(|name| self.pending.contains_key(name));
+        let Some(linear) = self.linears.get_mut(layer).filter(|_| here) else {
+            return Ok(());
         };
-        self.linears
-            .insert(layer.to_string(), Linear::new(weight, bias, &self.device));
+        let mut bias = Vec::new();
+        for name in parts {
+            let part = self.pending.remove(name).ok_or_else(|| missing(name))?;
+            bias.extend(part.into_floats());
+        }
+        linear.set_bias(bias, &self.device);
         Ok(())
     }
 
@@ -110,29 +117,21 @@ impl Builder {
         Ok(())
     }
 
-    /// Joins the three projections under `attention` once all six parts are here.
+    /// Joins the three projections under `attention`.
     fn fuse(&mut self, attention: &str) -> Result<()> {
         let names =
             |kind: &str| ["q_proj", "k_proj", "v_proj"].map(|p| format!("{attention}.{p}.{kind}"));
-        let (weights, biases) = (names("weight"), names("bias"));
-        if !weights
-            .iter()
-            .chain(&biases)
-            .all(|name| self.pending.contains_key(name))
-        {
-            return Ok(());
+        let layer = format!("{attention}.qkv");
+        let weights = names("weight");
+        if weights.iter().all(|name| self.pending.contains_key(name)) {
+            let weights = weights
+                .iter()
+                .map(|name| self.take(name))
+                .collect::<Result<Vec<_>>>()?;
+            let linear = Linear::new(stack(weights)?, None, &self.device);
+            self.linears.insert(layer.clone(), linear);
         }
-        let weights = weights
-            .iter()
-            .map(|name| self.take(name))
-            .collect::<Result<Vec<_>>>()?;
-        let mut bias = Vec::new();
-        for name in &biases {
-            bias.extend(self.take(name)?.into_floats());
-        }
-        let layer = Linear::new(stack(weights)?, Some(bias), &self.device);
-        self.linears.insert(format!("{attention}.qkv"), layer);
-        Ok(())
+        self.bias(&layer, &names("bias"))
     }
 
     fn take(&mut self, name: &str) -> Result<HostTensor> {
@@ -141,6 +140,16 @@ impl Builder {
 
     fn take_linear(&mut self, name: &str) -> Result<Linear> {
         self.linears.remove(name).ok_or_else(|| missing(name))
+    }
+
+    /// A linear layer that has a bias in every CLIP.
+    fn take_biased(&mut self, name: &str) -> Result<Linear> {
+        let linear = self.take_linear(name)?;
+        if linear.has_bias() {
+            Ok(linear)
+        } else {
+            Err(missing(&format!("{name}.bias")))
+        }
     }
 
     fn take_norm(&mut self, name: &str) -> Result<LayerNorm> {
@@ -160,11 +169,11 @@ impl Builder {
                 let at = |name: &str| format!("{tower}.encoder.layers.{i}.{name}");
                 Ok(Block {
                     norm1: self.take_norm(&at("layer_norm1"))?,
-                    qkv: self.take_linear(&at("self_attn.qkv"))?,
-                    out: self.take_linear(&at("self_attn.out_proj"))?,
+                    qkv: self.take_biased(&at("self_attn.qkv"))?,
+                    out: self.take_biased(&at("self_attn.out_proj"))?,
                     norm2: self.take_norm(&at("layer_norm2"))?,
-                    fc1: self.take_linear(&at("mlp.fc1"))?,
-                    fc2: self.take_linear(&at("mlp.fc2"))?,
+                    fc1: self.take_biased(&at("mlp.fc1"))?,
+                    fc2: self.take_biased(&at("mlp.fc2"))?,
                     heads,
                     activation,
                     causal,

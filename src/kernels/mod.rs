@@ -104,35 +104,60 @@ impl Linear {
     pub fn new(weight: HostTensor, bias: Option<Vec<f32>>, device: &Device) -> Self {
         let shape = weight.shape().to_vec();
         let (n, k) = (shape[0], shape[1..].iter().product::<usize>());
-        if !is_gpu(device) {
-            let bias = bias.map(|b| floats(b, [n], device));
-            return Self::Plain {
-                weight: floats(weight.into_floats(), [n, k], device),
-                bias,
+        let mut layer = if is_gpu(device) {
+            let (weight, k_padded) = match weight {
+                HostTensor::Float { data, .. } => {
+                    let padded = k.next_multiple_of(4);
+                    let rows = pad_rows(data, k, padded);
+                    (
+                        linear_kernel::Weight::Dense(primitive(floats(rows, [n, padded], device))),
+                        padded,
+                    )
+                }
+                HostTensor::Packed { packed, .. } => {
+                    let padded = k.next_multiple_of(packed.block);
+                    (upload(packed, device), padded)
+                }
             };
-        }
-        let (weight, k_padded) = match weight {
-            HostTensor::Float { data, .. } => {
-                let padded = k.next_multiple_of(4);
-                let rows = pad_rows(data, k, padded);
-                (
-                    linear_kernel::Weight::Dense(primitive(floats(rows, [n, padded], device))),
-                    padded,
-                )
-            }
-            HostTensor::Packed { packed, .. } => {
-                let padded = k.next_multiple_of(packed.block);
-                (upload(packed, device), padded)
+            Self::Gpu(linear_kernel::Layer {
+                weight,
+                bias: None,
+                n,
+                k,
+                k_padded,
+            })
+        } else {
+            Self::Plain {
+                weight: floats(weight.into_floats(), [n, k], device),
+                bias: None,
             }
         };
-        let bias = bias.map(|b| primitive(floats(b, [n], device)));
-        Self::Gpu(linear_kernel::Layer {
-            weight,
-            bias,
-            n,
-            k,
-            k_padded,
-        })
+        if let Some(bias) = bias {
+            layer.set_bias(bias, device);
+        }
+        layer
+    }
+
+    /// Gives the layer a bias [N], which may come later than its matrix.
+    pub fn set_bias(&mut self, values: Vec<f32>, device: &Device) {
+        let n = values.len();
+        let values = floats(values, [n], device);
+        match self {
+            Self::Plain { bias, .. } => *bias = Some(values),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Trained { bias, .. } => *bias = Some(values),
+            Self::Gpu(layer) => layer.bias = Some(primitive(values)),
+        }
+    }
+
+    /// Whether there is a bias.
+    pub fn has_bias(&self) -> bool {
+        match self {
+            Self::Plain { bias, .. } => bias.is_some(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Trained { bias, .. } => bias.is_some(),
+            Self::Gpu(layer) => layer.bias.is_some(),
+        }
     }
 
     /// act(x Wᵀ + b) + residual: x [M, K], residual [M, N] -> [M, N].

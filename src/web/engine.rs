@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use js_sys::{Array, Float32Array, Function, Promise, Reflect, Uint32Array};
+use js_sys::{Array, Float32Array, Function, Promise, Reflect, Uint8Array, Uint32Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -101,7 +101,7 @@ struct LoadTimes {
     quantise: f64,
     /// To the device.
     upload: f64,
-    /// Writing what is kept.
+    /// Packing and writing what is kept.
     keep: f64,
     self_test: f64,
     total: f64,
@@ -126,6 +126,7 @@ async fn fetch_model(
     check(signal)?;
     let waiting = folder.waiting();
     let mut put = move |name: &str, bytes: Vec<u8>| {
+        let bytes = Uint8Array::from(bytes.as_slice());
         waiting.borrow_mut().push((name.to_owned(), bytes));
         Ok(())
     };
@@ -149,7 +150,7 @@ async fn fetch_model(
         hash: spent.hash,
         quantise: spent.quantise,
         upload: spent.sink,
-        keep: folder.kept(),
+        keep: spent.pack + folder.kept(),
         self_test: now() - tested,
         total: now() - start,
     };

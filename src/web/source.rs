@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
-use crate::weights::{Feed, Folder, PackedFile};
+use crate::weights::{Feed, Folder, Header, Limits, PackedFile, SafetensorsStream};
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,7 +32,10 @@ extern "C" {
     async fn chunk(this: &Source, name: &str, again: bool) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    async fn open(this: &Source, name: &str) -> Result<JsValue, JsValue>;
+    async fn has(this: &Source, name: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    async fn open(this: &Source, name: &str, look: bool) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     async fn next(this: &Source) -> Result<JsValue, JsValue>;
@@ -48,7 +51,8 @@ extern "C" {
 }
 
 /// A [`Source`] with the chunks that wait to be kept: they arise while bytes are taken in, and can
-/// be written only between two waits.
+/// be written only between two waits. They wait outside of WebAssembly memory, which never shrinks:
+/// one large tensor makes many of them at once.
 pub struct WebFolder<'a> {
     source: &'a Source,
     waiting: Waiting,
@@ -57,7 +61,7 @@ pub struct WebFolder<'a> {
 }
 
 /// Finished chunks by name.
-pub type Waiting = Rc<RefCell<Vec<(String, Vec<u8>)>>>;
+pub type Waiting = Rc<RefCell<Vec<(String, Uint8Array)>>>;
 
 impl<'a> WebFolder<'a> {
     /// The folder of `source`.
@@ -98,6 +102,19 @@ impl<'a> WebFolder<'a> {
         Ok(thrown(self.source.only().await)?.as_string())
     }
 
+    /// A file that is there and of no use here: the reader of PyTorch's files needs a file system.
+    async fn refuse(&self, name: &str) -> Result<bool> {
+        if timed(&self.waited, self.source.has(name)).await?.is_falsy() {
+            return Ok(false);
+        }
+        Err(Error::new(
+            Kind::WeightsUnsupportedFormat,
+            format!(
+                "{name} is a PyTorch file, which a browser cannot read; convert the model with promptlens convert, or use a copy with safetensors."
+            ),
+        ))
+    }
+
     /// Hands over the chunks that wait.
     ///
     /// # Errors
@@ -112,9 +129,7 @@ impl<'a> WebFolder<'a> {
                 waiting.remove(0)
             };
             let (name, bytes) = next;
-            let copy = Uint8Array::from(bytes.as_slice());
-            drop(bytes);
-            timed(&self.kept, self.source.keep(&name, copy)).await?;
+            timed(&self.kept, self.source.keep(&name, bytes)).await?;
         }
     }
 
@@ -144,9 +159,32 @@ impl Folder for WebFolder<'_> {
         Ok(bytes(&found).unwrap_or_default())
     }
 
+    async fn header(&self, name: &str) -> Result<Option<Header>> {
+        if timed(&self.waited, self.source.open(name, true))
+            .await?
+            .is_falsy()
+        {
+            return Ok(None);
+        }
+        let mut stream = SafetensorsStream::new(Limits::default());
+        while stream.header().is_none() {
+            let Some(piece) = bytes(&timed(&self.waited, self.source.next()).await?) else {
+                stream.finish()?;
+                return Ok(None);
+            };
+            stream.push(&piece, &mut |_| Ok(()))?;
+        }
+        Ok(stream.header().cloned())
+    }
+
     async fn weights(&self, name: &str, feed: &mut Feed<'_>) -> Result<bool> {
-        // The PyTorch reader needs a file system.
-        if !name.ends_with(".safetensors") || thrown(self.source.open(name).await)?.is_falsy() {
+        if !name.ends_with(".safetensors") {
+            return self.refuse(name).await;
+        }
+        if timed(&self.waited, self.source.open(name, false))
+            .await?
+            .is_falsy()
+        {
             return Ok(false);
         }
         while let Some(piece) = bytes(&timed(&self.waited, self.source.next()).await?) {

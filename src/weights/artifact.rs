@@ -35,6 +35,7 @@ const OPEN_CLIP: &[&str] = &[
     "open_clip_pytorch_model.pt",
     "model.pt",
 ];
+const PREPROCESSOR: &str = "preprocessor_config.json";
 const INDEX_FILE: &str = "model.safetensors.index.json";
 
 /// Where the files of a model are.
@@ -48,6 +49,9 @@ pub trait Folder {
 
     /// A chunk of a pack, of which length and hash are known; `again` where it came damaged before.
     async fn chunk(&self, file: &PackedFile, again: bool) -> Result<Vec<u8>>;
+
+    /// The header of the safetensors file `name`; `None` where there is no such file.
+    async fn header(&self, name: &str) -> Result<Option<Header>>;
 
     /// Gives the weights file `name` to `feed` from front to back; false where there is none.
     async fn weights(&self, name: &str, feed: &mut Feed<'_>) -> Result<bool>;
@@ -133,12 +137,11 @@ impl Artifact {
             }
         };
         let (config, preprocess, candidates) = found;
-        let size = u32::try_from(config.vision.image_size).unwrap_or(u32::MAX);
         let preprocess = match preprocess {
             Some(preprocess) => preprocess,
-            None => match folder.small("preprocessor_config.json").await? {
+            None => match folder.small(PREPROCESSOR).await? {
                 Some(json) => Preprocess::from_json(&json)?,
-                None => Preprocess::clip(size),
+                None => return Err(absent(Kind::ConfigMissing, PREPROCESSOR)),
             },
         };
         let tokenizer = folder.small("tokenizer.json").await?;
@@ -250,9 +253,17 @@ impl Artifact {
             .collect();
         let stored = quantisation.unwrap_or(Quantisation::None);
         let mut writer = PackWriter::default();
+        let spent = loader.spent();
         let report = self
             .load(folder, loader, &mut |name, tensor| {
+                let start = now();
                 writer.put(&specs[name], stored, &tensor, keep)?;
+                // The loader counts all of this as the sink's.
+                let took = now() - start;
+                let mut parts = spent.get();
+                parts.pack += took;
+                parts.sink -= took;
+                spent.set(parts);
                 sink(name, tensor)
             })
             .await?;
@@ -281,6 +292,12 @@ async fn files(folder: &impl Folder, candidates: &[String], feed: &mut Feed<'_>)
             };
             let (files, names) = read_index(&index)?;
             feed.loader.expect(names.iter().map(String::as_str))?;
+            let mut headers = Vec::with_capacity(files.len());
+            for file in &files {
+                let header = folder.header(file).await?;
+                headers.push(header.ok_or_else(|| absent(Kind::WeightsMissing, file))?);
+            }
+            feed.loader.check(&headers)?;
             for file in &files {
                 if !folder.weights(file, feed).await? {
                     return Err(absent(Kind::WeightsMissing, file));

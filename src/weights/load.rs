@@ -3,24 +3,23 @@
 //! bytes arrive, and handed on when it is complete.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use safetensors::Dtype;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::convert::{Decoder, unsupported};
+use super::convert::Decoder;
 use super::fill::Filling;
-use super::header::{Entry, Header, invalid, shown};
+use super::header::{Entry, Header};
 use super::host::HostTensor;
 use super::names::{Stands, is_weight, meaning};
+use super::plan::{Job, jobs};
 use super::quantise::{Packed, Quantisation, Scheme, reserve};
-use super::quantised_file::{SCALES, Stored, WORDS, missing, scheme_of, unpack};
+use super::quantised_file::{Stored, missing, unpack};
 use super::reader::{Limits, Piece, SafetensorsStream};
 use crate::clip::config::{ClipConfig, TensorSpec};
 use crate::clock::now;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
 /// Receives each tensor by its Hugging Face name.
 pub type Sink<'a> = dyn FnMut(&str, HostTensor) -> Result<()> + 'a;
@@ -68,7 +67,9 @@ pub struct Spent {
     pub hash: f64,
     /// From bytes to values and to packed values.
     pub quantise: f64,
-    /// In the sink: to the device, and into a pack.
+    /// Into a pack, the hash of its chunks included.
+    pub pack: f64,
+    /// In the sink: to the device.
     pub sink: f64,
 }
 
@@ -121,6 +122,20 @@ impl Loader {
         }
         self.several = true;
         self.work.complete = false;
+        self.work.check_complete(&found)
+    }
+
+    /// Checks the headers of all files that follow, before any of them is read.
+    ///
+    /// # Errors
+    /// `weights/...`, as [`push`](Self::push) for the header of a file, and `weights/missing-tensor`
+    /// if they are not the whole model together.
+    pub fn check(&self, headers: &[Header]) -> Result<()> {
+        let mut found = vec![false; self.work.specs.len()];
+        for header in headers {
+            Stored::read(header)?;
+            jobs(&self.work.specs, header, &mut found)?;
+        }
         self.work.check_complete(&found)
     }
 
@@ -222,15 +237,6 @@ impl Loader {
     }
 }
 
-/// What to do with one tensor of the file; numbers are places in the list of specs.
-#[derive(Debug, Clone)]
-enum Job {
-    Skip,
-    Plain(Vec<usize>, Stands),
-    Scales,
-    Words(usize, Scheme),
-}
-
 /// The tensor being read.
 enum Current {
     Skip,
@@ -284,51 +290,20 @@ impl Work {
     /// Decides what becomes of each tensor of the file, and that none is lacking.
     fn plan(&mut self, header: &Header) -> Result<()> {
         self.stored = Stored::read(header)?;
-        let by_name: BTreeMap<&str, usize> = self
-            .specs
+        let mut found = std::mem::take(&mut self.found);
+        let jobs = jobs(&self.specs, header, &mut found);
+        self.found = found;
+        self.jobs = jobs?;
+        self.next = 0;
+        self.ignored += header
+            .entries
             .iter()
-            .enumerate()
-            .map(|(place, spec)| (spec.name.as_str(), place))
-            .collect();
-        let mut jobs = Vec::with_capacity(header.entries.len());
-        for (index, entry) in header.entries.iter().enumerate() {
-            let part = |suffix: &str| {
-                let name = entry.name.strip_suffix(suffix)?;
-                by_name.get(name).copied()
-            };
-            let (names, stands) = meaning(&entry.name);
-            let places: Option<Vec<usize>> = names
-                .iter()
-                .map(|name| by_name.get(name.as_str()).copied())
-                .collect();
-            let (job, places) = if let Some(places) = places {
-                check_plain(&self.specs, &places, stands, entry)?;
-                (Job::Plain(places.clone(), stands), places)
-            } else if let Some(place) = part(WORDS) {
-                let scales = index.checked_sub(1).map(|before| &header.entries[before]);
-                let scheme = check_packed(&self.specs[place], entry, scales)?;
-                (Job::Words(place, scheme), vec![place])
-            } else if part(SCALES).is_some() {
-                (Job::Scales, Vec::new())
-            } else {
-                self.ignored += usize::from(is_weight(&entry.name));
-                (Job::Skip, Vec::new())
-            };
-            for place in places {
-                if std::mem::replace(&mut self.found[place], true) {
-                    return Err(invalid(format!(
-                        "{} is there twice, plain, packed or by another name",
-                        self.specs[place].name
-                    )));
-                }
-            }
-            jobs.push(job);
-        }
+            .zip(&self.jobs)
+            .filter(|(entry, job)| matches!(job, Job::Skip) && is_weight(&entry.name))
+            .count();
         if self.complete {
             self.check_complete(&self.found)?;
         }
-        self.jobs = jobs;
-        self.next = 0;
         Ok(())
     }
 
@@ -445,61 +420,6 @@ impl Work {
         }
         filling.finish()
     }
-}
-
-fn check_plain(
-    specs: &[TensorSpec],
-    places: &[usize],
-    stands: Stands,
-    entry: &Entry,
-) -> Result<()> {
-    let mut want = specs[places[0]].shape.clone();
-    match stands {
-        Stands::Same => {}
-        Stands::Transposed => want.reverse(),
-        Stands::Thirds => want[0] *= places.len(),
-    }
-    let scalar = want.is_empty() && entry.shape == [1];
-    if entry.shape != want && !scalar {
-        return Err(wrong_shape(entry, &format!("{want:?}")));
-    }
-    Decoder::new(&entry.name, entry.dtype).map(|_| ())
-}
-
-/// The scheme of a packed matrix, from its words and the tensor before them.
-fn check_packed(spec: &TensorSpec, words: &Entry, scales: Option<&Entry>) -> Result<Scheme> {
-    let scales = scales
-        .filter(|entry| entry.name.strip_suffix(SCALES) == Some(spec.name.as_str()))
-        .ok_or_else(|| {
-            invalid(format!(
-                "the scales of {} do not stand before its words",
-                shown(&spec.name)
-            ))
-        })?;
-    if words.dtype != Dtype::U32 {
-        return Err(unsupported(&words.name, words.dtype));
-    }
-    if scales.dtype != Dtype::F16 {
-        return Err(unsupported(&scales.name, scales.dtype));
-    }
-    scheme_of(spec, &words.shape, &scales.shape).ok_or_else(|| {
-        let want = format!(
-            "a packed form of {:?} (its scales are {:?})",
-            spec.shape, scales.shape
-        );
-        wrong_shape(words, &want)
-    })
-}
-
-fn wrong_shape(entry: &Entry, want: &str) -> Error {
-    Error::new(
-        Kind::WeightsWrongShape,
-        format!(
-            "{} is {:?} in the weights file where config.json calls for {want}; use files that belong together.",
-            shown(&entry.name),
-            entry.shape
-        ),
-    )
 }
 
 /// Lower-case hexadecimal.

@@ -11,6 +11,7 @@ mod load;
 mod manifest;
 mod names;
 mod pack;
+mod plan;
 mod quantise;
 mod quantised_file;
 mod reader;

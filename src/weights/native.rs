@@ -75,6 +75,11 @@ impl Folder for Directory {
         read_file(&self.0.join(&file.file), SMALL, Kind::WeightsMissing)
     }
 
+    async fn header(&self, name: &str) -> Result<Option<Header>> {
+        let path = self.0.join(name);
+        path.is_file().then(|| read_header(&path)).transpose()
+    }
+
     async fn weights(&self, name: &str, feed: &mut Feed<'_>) -> Result<bool> {
         let Some(path) = self.find(name) else {
             return Ok(false);

@@ -54,6 +54,10 @@ export function specs({ joint, vision: v, text: t }) {
   return list;
 }
 
+/** OpenAI's, which are OpenCLIP's own too. */
+const MEAN = [0.48145466, 0.4578275, 0.40821073];
+const STD = [0.26862954, 0.26130258, 0.27577711];
+
 const size = (shape) => shape.reduce((a, b) => a * b, 1);
 
 /** Draws with a normal distribution, by a table and a 32-bit generator. */
@@ -138,6 +142,8 @@ async function describeHuggingFace(folder, { joint, vision: v, text: t }) {
     text_config: { hidden_size: t.width, num_hidden_layers: t.layers, num_attention_heads: t.heads, intermediate_size: 4 * t.width, max_position_embeddings: t.context, vocab_size: t.vocabulary, hidden_act: "quick_gelu", eos_token_id: 2 },
   };
   await writeFile(join(folder, "config.json"), JSON.stringify(config));
+  const preprocessor = { size: { shortest_edge: v.image }, crop_size: { width: v.image, height: v.image }, resample: 3, image_mean: MEAN, image_std: STD };
+  await writeFile(join(folder, "preprocessor_config.json"), JSON.stringify(preprocessor));
 }
 
 /** Writes safetensors files, `per` tensors each, of `[name, shape, () => values]`. */
@@ -177,7 +183,11 @@ export async function writeSharded(folder, model, count) {
   await writeFile(join(folder, "model.safetensors.index.json"), JSON.stringify({ metadata: {}, weight_map: map }));
 }
 
-/** The same values under OpenCLIP's names: projections turned, queries, keys and values in one. */
+/**
+ * The same values under OpenCLIP's names: projections turned, queries, keys and values in one. Every
+ * matrix stands before the first bias of a block, an order in which a reader that waits for whole
+ * layers would hold the model.
+ */
 export function openClipEntries(model) {
   const all = new Map(plain(model).map((entry) => [entry[0], entry]));
   const entries = [];

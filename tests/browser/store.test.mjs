@@ -1,7 +1,10 @@
 // What the browser keeps of a model: the second visit, resuming, other tabs, no room, deleting.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { writeSharded } from "./checkpoint.mjs";
 import { DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { emptyStore, filesOf, loadOnce, serveFaulty, storedIn } from "./faulty.mjs";
 
@@ -107,6 +110,72 @@ describe("the store", { timeout: 900_000 }, () => {
     const kept = await storedIn(page, site.url);
     assert.equal(kept.length, 1);
     assert.ok(kept[0].complete && kept[0].bytes < 7e6, "the pieces are gone");
+  });
+
+  test("a sharded checkpoint: one progress, resumed, and refused before its first value", async () => {
+    const model = {
+      joint: 64,
+      vision: { width: 128, layers: 2, heads: 2, image: 64, patch: 16 },
+      text: { width: 256, layers: 2, heads: 4, context: 77, vocabulary: 8194 },
+    };
+    const folder = await mkdtemp(join(tmpdir(), "promptlens-sharded-"));
+    await writeSharded(folder, model, 2);
+    for (const [name, bytes] of Object.entries(await filesOf(folder))) server.files[`sharded/${name}`] = bytes;
+    await rm(folder, { recursive: true });
+    server.files["sharded/tokenizer.json"] = server.files["mini/tokenizer.json"];
+    const shards = [1, 2].map((i) => `sharded/model-0000${i}-of-00002.safetensors`);
+    const sizes = shards.map((name) => server.files[name].length);
+    assert.ok(sizes[0] > 10 << 20 && sizes[1] < 4 << 20, `${sizes}`);
+    const total = sizes[0] + sizes[1];
+    const options = { model: `${server.url}sharded/`, quantization: "q8" };
+    const progress = ({ events }) => {
+      const weights = events.filter(({ stage }) => stage === "weights");
+      assert.ok(weights.every((event, i) => event.total === weights[0].total && event.loaded > (weights[i - 1]?.loaded ?? 0)));
+      assert.equal(weights.at(-1).loaded, weights[0].total);
+      return weights[0].total;
+    };
+
+    const first = await load(options);
+    assert.ok(first.text, first.message);
+    assert.equal(progress(first), total);
+    assert.deepEqual(first.info.store, { kept: true, reason: null });
+    server.behave();
+    const second = await load(options);
+    assert.deepEqual(second.text, first.text, second.message);
+    assert.equal(weightBytes(), 0);
+    progress(second);
+
+    await emptyStore(page, site.url);
+    server.behave((name) => (name === shards[0] ? { stall: 5 << 20 } : undefined));
+    const code = await page.evaluate(
+      async ([entry, settings]) => {
+        const { PromptLens } = await import(entry);
+        const abort = new AbortController();
+        const onProgress = ({ stage, loaded }) => stage === "weights" && loaded > 8.5 * 1024 * 1024 && abort.abort();
+        return PromptLens.load({ ...settings, device: "cpu", onProgress, signal: abort.signal }).then(() => "loaded", (e) => e.code);
+      },
+      [`${site.url}pkg/index.js`, options],
+    );
+    assert.equal(code, "engine/cancelled");
+    server.behave();
+    const resumed = await load(options);
+    assert.deepEqual(resumed.text, first.text, resumed.message);
+    assert.equal(progress(resumed), total);
+    // The small shard comes once for its header and once for its values.
+    assert.deepEqual([server.sent[shards[0]], server.sent[shards[1]]], [sizes[0] - (8 << 20), 2 * sizes[1]]);
+
+    await emptyStore(page, site.url);
+    const good = server.files[shards[1]];
+    const text = good.toString("latin1");
+    server.files[shards[1]] = Buffer.from(text.replace('"shape":[64,128]', '"shape":[128,64]'), "latin1");
+    assert.notDeepEqual(server.files[shards[1]], good);
+    const refused = await load(options);
+    server.files[shards[1]] = good;
+    assert.equal(refused.code, "weights/wrong-shape", refused.message);
+    assert.ok(refused.events.every(({ stage }) => stage !== "weights"), "no weight was read");
+    assert.deepEqual(await storedIn(page, site.url), []);
+    server.behave();
+    assert.deepEqual((await load(options)).text, first.text);
   });
 
   test("two tabs share one download", async () => {
@@ -242,6 +311,27 @@ describe("the store", { timeout: 900_000 }, () => {
     assert.deepEqual([answer.wrong, answer.table], ["config/missing", "options/invalid"]);
   });
 
+  test("a PyTorch file is refused by its name, from an address and from a folder", async () => {
+    for (const [name, bytes] of Object.entries(server.files)) {
+      if (name.startsWith("mini/") && name !== WEIGHTS) server.files[name.replace("mini/", "torch/")] = bytes;
+    }
+    server.files["torch/pytorch_model.bin"] = Buffer.from("PK");
+    const remote = await load({ model: `${server.url}torch/` });
+    assert.equal(remote.code, "weights/unsupported-format", remote.message);
+    assert.match(remote.message, /pytorch_model\.bin .* promptlens convert/);
+    assert.equal(server.sent["torch/pytorch_model.bin"] ?? 0, 0);
+    const local = await page.evaluate(
+      async ([entry, base]) => {
+        const { PromptLens } = await import(entry);
+        const names = ["config.json", "tokenizer.json", "preprocessor_config.json", "pytorch_model.bin"];
+        const files = await Promise.all(names.map(async (name) => new File([await (await fetch(base + name)).blob()], name)));
+        return PromptLens.load({ model: files, device: "cpu" }).then(() => "loaded", (error) => error.code);
+      },
+      [`${site.url}pkg/index.js`, `${server.url}torch/`],
+    );
+    assert.equal(local, "weights/unsupported-format");
+  });
+
   test("the table's shapes are enforced before the weights", async () => {
     const table = await page.evaluate(async (entry) => JSON.parse(JSON.stringify((await import(entry)).PromptLens.models.table)), `${site.url}pkg/index.js`);
     assert.equal(table.find(({ id }) => id === "openai-vit-b-32").parameters, 151_277_313);
@@ -249,7 +339,7 @@ describe("the store", { timeout: 900_000 }, () => {
     const commit = "d".repeat(40);
     const [tiny] = table;
     const [{ repository }] = tiny.sources;
-    const siblings = ["config.json", "tokenizer.json", "model.safetensors"].map((rfilename) => ({ rfilename, size: 1 }));
+    const siblings = ["config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors"].map((rfilename) => ({ rfilename, size: 1 }));
     server.files[`api/models/${repository}/revision/main`] = Buffer.from(JSON.stringify({ sha: commit, siblings }));
     for (const { rfilename } of siblings) server.files[`${repository}/resolve/${commit}/${rfilename}`] = server.files[`mini/${rfilename}`];
     const outcome = await load({ model: { id: tiny.id }, hub: server.url });

@@ -9,6 +9,7 @@ use promptlens::weights::{
     Format, HostTensor, Loader, Quantisation, WEIGHTS_FILE, convert_dir, load_file, read_header,
 };
 
+use super::folder::PREPROCESSOR;
 use super::tiny::{self, Loaded, code, distance};
 use crate::common;
 
@@ -140,6 +141,8 @@ fn what_a_directory_lacks_is_named() {
     };
     assert_eq!(convert(), "config/missing");
     std::fs::write(model.join("config.json"), tiny::CONFIG).unwrap();
+    assert_eq!(convert(), "config/missing", "of the preprocessing");
+    std::fs::write(model.join("preprocessor_config.json"), PREPROCESSOR).unwrap();
     assert_eq!(convert(), "tokenizer/missing");
     std::fs::write(model.join("tokenizer.json"), "{}").unwrap();
     assert_eq!(convert(), "weights/missing");

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use pollster::block_on;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::weights::{
-    Artifact, Feed, Folder, HostTensor, Loader, PackedFile, Quantisation, Report,
+    Artifact, Feed, Folder, Header, HostTensor, Limits, Loader, PackedFile, Quantisation, Report,
+    SafetensorsStream,
 };
 
 use super::tiny::{self, Loaded, Raw, values};
@@ -91,6 +92,15 @@ impl Folder for Memory {
             .ok_or_else(|| Error::new(Kind::WeightsMissing, "There is no such chunk."))
     }
 
+    async fn header(&self, name: &str) -> Result<Option<Header>> {
+        let Some(bytes) = self.files.get(name) else {
+            return Ok(None);
+        };
+        let mut stream = SafetensorsStream::new(Limits::default());
+        stream.push(bytes, &mut |_| Ok(()))?;
+        Ok(stream.header().cloned())
+    }
+
     async fn weights(&self, name: &str, feed: &mut Feed<'_>) -> Result<bool> {
         let Some(bytes) = self.files.get(name) else {
             return Ok(false);
@@ -107,15 +117,15 @@ impl Folder for Memory {
     }
 }
 
+/// `preprocessor_config.json` of the tiny model.
+pub const PREPROCESSOR: &str = r#"{"size": 8, "crop_size": 8, "image_mean": [0.1, 0.2, 0.3]}"#;
+
 /// The tiny model as Hugging Face publishes one.
 pub fn hugging_face() -> Memory {
     Memory::new(&[
         ("config.json", tiny::CONFIG.as_bytes()),
         ("tokenizer.json", b"{}"),
-        (
-            "preprocessor_config.json",
-            br#"{"size": 8, "crop_size": 8, "image_mean": [0.1, 0.2, 0.3]}"#,
-        ),
+        ("preprocessor_config.json", PREPROCESSOR.as_bytes()),
         ("model.safetensors", &tiny::file(&tiny::tensors("F32"))),
     ])
 }

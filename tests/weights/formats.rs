@@ -2,8 +2,9 @@
 
 use pollster::block_on;
 use promptlens::clip::config::Activation;
+use promptlens::error::Result;
 use promptlens::image::{Filter, Resize};
-use promptlens::weights::{Artifact, Quantisation};
+use promptlens::weights::{Artifact, Loader, Quantisation};
 use serde_json::{Value, json};
 
 use super::folder::{Memory, OPEN_CLIP, hugging_face, open_clip, open_clip_tensors};
@@ -159,6 +160,41 @@ fn shards_that_do_not_belong_together_are_refused() {
             "{got} for {bad:.80}"
         );
     }
+}
+
+#[test]
+fn every_shard_is_checked_before_the_first_value() {
+    let good = sharded(3);
+    let last = "model-00003-of-00003.safetensors";
+    let header = String::from_utf8_lossy(&good.files[last][8..]).into_owned();
+    assert!(header.contains("visual_projection.weight"));
+    let wrong = |from: &str, to: &str| {
+        let bytes: Vec<char> = good.files[last].iter().map(|b| char::from(*b)).collect();
+        let text = String::from_iter(bytes);
+        assert!(text.contains(from), "{from}");
+        let bytes: Vec<u8> = text
+            .replacen(from, to, 1)
+            .chars()
+            .map(|c| u8::try_from(c).unwrap())
+            .collect();
+        let folder = good.with(last, &bytes);
+        let artifact = block_on(Artifact::read(&folder, None)).unwrap();
+        let loader = Loader::new(&artifact.config, None);
+        let mut sink = |name: &str, _| -> Result<()> { panic!("{name} was handed over") };
+        code(block_on(artifact.load(&folder, loader, &mut sink)))
+    };
+    assert_eq!(wrong("[8,16]", "[16,8]"), "weights/wrong-shape");
+    assert_eq!(wrong("\"F32\"", "\"I32\""), "weights/unsupported-type");
+    assert_eq!(
+        wrong("visual_proj", "visual_porj"),
+        "weights/missing-tensor"
+    );
+}
+
+#[test]
+fn preprocessing_is_not_assumed() {
+    let folder = hugging_face().without("preprocessor_config.json");
+    assert_eq!(code(folder.load(None)), "config/missing");
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod packs;
 mod quantise;
 mod tiny;
 mod torch;
+mod whole;

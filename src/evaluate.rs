@@ -217,26 +217,33 @@ pub fn plan<'a>(
     if let Some(limit) = options.limit
         && limit < known.len()
     {
-        known = evenly(known, labels.len(), limit);
+        let places: Vec<usize> = known.iter().map(|(_, place)| *place).collect();
+        known = evenly(&places, limit)
+            .into_iter()
+            .map(|index| known[index])
+            .collect();
     }
     Ok((known, skipped))
 }
 
-/// The first `limit` images where the classes take turns, back in their own order.
-fn evenly(known: Vec<(&Item, usize)>, classes: usize, limit: usize) -> Vec<(&Item, usize)> {
-    let mut turn = vec![0usize; classes];
-    let mut order: Vec<(usize, usize, usize)> = known
+/// The first `limit` images where the classes, which `places` names for each image, take turns; back
+/// in their own order.
+pub fn evenly(places: &[usize], limit: usize) -> Vec<usize> {
+    let mut turns: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut order: Vec<(usize, usize, usize)> = places
         .iter()
         .enumerate()
-        .map(|(index, (_, class))| {
-            turn[*class] += 1;
-            (turn[*class], *class, index)
+        .map(|(index, class)| {
+            let turn = turns.entry(*class).or_default();
+            *turn += 1;
+            (*turn, *class, index)
         })
         .collect();
     order.sort_unstable();
     order.truncate(limit);
-    let chosen: BTreeSet<usize> = order.into_iter().map(|(.., index)| index).collect();
-    chosen.into_iter().map(|index| known[index]).collect()
+    let mut chosen: Vec<usize> = order.into_iter().map(|(.., index)| index).collect();
+    chosen.sort_unstable();
+    chosen
 }
 
 /// Measures `model` with the text features `classes` on `data`. Where there is a `rejection`, the

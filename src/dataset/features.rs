@@ -1,10 +1,6 @@
 //! Features of many images: decoded on the fly and encoded in batches on every core.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
-
+use super::pipeline::{Done, Feed, Files, pipeline, workers};
 use crate::classifier::{Classes, Classifier, ClassifyOptions, Prediction, Seen, Timings, Tuning};
 use crate::error::{Error, Kind, Result};
 use crate::image::views::Corruption;
@@ -12,8 +8,6 @@ use crate::image::{Limits, Rgb8, decode};
 
 /// Images per forward pass.
 const BATCH: usize = 16;
-/// Bytes of image files after which a batch is closed early.
-const BATCH_BYTES: usize = 64 << 20;
 
 /// How image files become features.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,20 +74,8 @@ impl Features {
 /// An image's features, or why there are none.
 pub type Embedded = Result<Features>;
 
-/// Gives an image file to [`embed_all`].
-pub type Feed<'a, K> = dyn FnMut(K, Result<Vec<u8>>) -> Result<()> + 'a;
-
-struct Batch<K> {
-    number: usize,
-    images: Vec<(K, Result<Vec<u8>>)>,
-}
-
-type Done<K> = Result<(usize, Vec<(K, Embedded)>)>;
-
 /// Runs `feed`, which hands over image files, and gives their features to `take` in the same order
 /// (on another thread). A file that is an error, or cannot be decoded, arrives as its error.
-///
-/// Batches are cut by the order alone, so the result does not depend on the number of cores.
 ///
 /// # Errors
 /// Those of `feed` and `take`, `options/invalid`, `engine/not-finite`, `gpu/lost`.
@@ -103,94 +85,17 @@ pub fn embed_all<K: Send>(
     feed: impl FnOnce(&mut Feed<'_, K>) -> Result<()>,
     take: &mut (dyn FnMut(K, Embedded) -> Result<()> + Send),
 ) -> Result<()> {
-    // A GPU has one queue; Burn's CPU backend computes on the calling thread.
-    let workers = match model.processor.kind {
-        "cpu" => thread::available_parallelism().map_or(1, |n| n.get()),
-        _ => 1,
-    };
-    let (to_workers, from_feed) = sync_channel::<Batch<K>>(1);
-    let (to_collector, from_workers) = sync_channel::<Done<K>>(workers);
-    let from_feed = Mutex::new(Some(from_feed));
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            let (from_feed, results) = (&from_feed, to_collector.clone());
-            scope.spawn(move || work(model, reading, from_feed, &results));
-        }
-        drop(to_collector);
-        let from_feed = &from_feed;
-        let collector = scope.spawn(move || {
-            let outcome = collect(&from_workers, take);
-            // Without receivers the workers end, and then the feed's next send fails.
-            drop(from_workers);
-            if outcome.is_err() {
-                drop(lock(from_feed).take());
-            }
-            outcome
-        });
-        let fed = feed_batches(feed, reading.batch(), to_workers);
-        match collector.join() {
-            Ok(Ok(())) => fed,
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(stopped()),
-        }
-    })
+    let plan = (workers(model), reading.batch());
+    pipeline(plan, feed, &|files| encode(model, reading, files), take)
 }
 
-fn feed_batches<K>(
-    feed: impl FnOnce(&mut Feed<'_, K>) -> Result<()>,
-    size: usize,
-    to_workers: SyncSender<Batch<K>>,
-) -> Result<()> {
-    let (mut number, mut bytes, mut images) = (0, 0, Vec::new());
-    let mut send = |images: &mut Vec<_>| {
-        let batch = Batch {
-            number,
-            images: std::mem::take(images),
-        };
-        number += 1;
-        to_workers.send(batch).map_err(|_| stopped())
-    };
-    feed(&mut |key, file| {
-        bytes += file.as_ref().map_or(0, Vec::len);
-        images.push((key, file));
-        if images.len() == size || bytes >= BATCH_BYTES {
-            bytes = 0;
-            send(&mut images)?;
-        }
-        Ok(())
-    })?;
-    if images.is_empty() {
-        Ok(())
-    } else {
-        send(&mut images)
-    }
-}
-
-fn work<K>(
-    model: &Classifier,
-    reading: &Reading<'_>,
-    batches: &Mutex<Option<Receiver<Batch<K>>>>,
-    results: &SyncSender<Done<K>>,
-) {
-    loop {
-        let next = match &*lock(batches) {
-            Some(receiver) => receiver.recv(),
-            None => return,
-        };
-        let Ok(batch) = next else { return };
-        if results.send(encode(model, reading, batch)).is_err() {
-            return;
-        }
-    }
-}
-
-fn encode<K>(model: &Classifier, reading: &Reading<'_>, batch: Batch<K>) -> Done<K> {
+fn encode<K>(model: &Classifier, reading: &Reading<'_>, files: Files<K>) -> Done<K, Embedded> {
     if reading.tuning.is_some() {
-        return tune_each(model, reading, batch);
+        return tune_each(model, reading, files);
     }
     let mut pixels = Vec::new();
-    let mut waiting = Vec::with_capacity(batch.images.len());
-    for (key, file) in batch.images {
+    let mut waiting = Vec::with_capacity(files.len());
+    for (key, file) in files {
         let decoded = file
             .and_then(|bytes| reading.image(&bytes))
             .and_then(|image| model.plain_view(&image));
@@ -223,12 +128,12 @@ fn encode<K>(model: &Classifier, reading: &Reading<'_>, batch: Batch<K>) -> Done
         });
         done.push((key, features));
     }
-    Ok((batch.number, done))
+    Ok(done)
 }
 
-fn tune_each<K>(model: &Classifier, reading: &Reading<'_>, batch: Batch<K>) -> Done<K> {
-    let mut done = Vec::with_capacity(batch.images.len());
-    for (key, file) in batch.images {
+fn tune_each<K>(model: &Classifier, reading: &Reading<'_>, files: Files<K>) -> Done<K, Embedded> {
+    let mut done = Vec::with_capacity(files.len());
+    for (key, file) in files {
         let features = match file.and_then(|bytes| reading.image(&bytes)) {
             Ok(image) => tuned(model, reading, &image),
             Err(error) => {
@@ -242,7 +147,7 @@ fn tune_each<K>(model: &Classifier, reading: &Reading<'_>, batch: Batch<K>) -> D
             features => done.push((key, features)),
         }
     }
-    Ok((batch.number, done))
+    Ok(done)
 }
 
 fn tuned(model: &Classifier, reading: &Reading<'_>, image: &Rgb8) -> Result<Features> {
@@ -260,34 +165,4 @@ fn tuned(model: &Classifier, reading: &Reading<'_>, image: &Rgb8) -> Result<Feat
             tuning: answer.tuning.ok_or_else(missing)?,
         }),
     })
-}
-
-/// Puts the batches back into order.
-fn collect<K>(
-    results: &Receiver<Done<K>>,
-    take: &mut (dyn FnMut(K, Embedded) -> Result<()> + Send),
-) -> Result<()> {
-    let mut early = BTreeMap::new();
-    let mut next = 0;
-    for result in results {
-        let (number, done) = result?;
-        early.insert(number, done);
-        while let Some(done) = early.remove(&next) {
-            next += 1;
-            for (key, embedded) in done {
-                take(key, embedded)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn stopped() -> Error {
-    Error::new(Kind::Internal, "The encoding of images stopped early.")
 }

@@ -9,6 +9,8 @@ mod directory;
 #[cfg(not(target_arch = "wasm32"))]
 mod features;
 mod layout;
+#[cfg(not(target_arch = "wasm32"))]
+mod pipeline;
 mod source;
 mod tar;
 #[cfg(not(target_arch = "wasm32"))]
@@ -21,7 +23,9 @@ use crate::error::{Error, Kind, Result};
 use crate::image;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use features::{Embedded, Features, Feed, Reading, TunedAnswer, embed_all};
+pub use features::{Embedded, Features, Reading, TunedAnswer, embed_all};
+#[cfg(not(target_arch = "wasm32"))]
+pub use pipeline::{Feed, pipeline, workers};
 pub use source::Source;
 #[cfg(not(target_arch = "wasm32"))]
 pub use whole::{DataSet, TEST_SPLIT, read_image};

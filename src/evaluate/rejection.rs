@@ -124,15 +124,15 @@ fn limited(items: Vec<&Item>, limit: Option<usize>) -> Vec<&Item> {
         return items;
     }
     let mut numbers = BTreeMap::new();
-    let numbered: Vec<(&Item, usize)> = items
-        .into_iter()
+    let folders: Vec<usize> = items
+        .iter()
         .map(|item| {
             let next = numbers.len();
-            (item, *numbers.entry(item.class.as_str()).or_insert(next))
+            *numbers.entry(item.class.as_str()).or_insert(next)
         })
         .collect();
-    let chosen = evenly(numbered, numbers.len(), limit);
-    chosen.into_iter().map(|(item, _)| item).collect()
+    let chosen = evenly(&folders, limit);
+    chosen.into_iter().map(|i| items[i]).collect()
 }
 
 /// A name without regard to case and underscores.

@@ -59,7 +59,7 @@ impl Race<'_> {
         for ((runner, end), share) in self.runners.iter_mut().zip(&self.ends).zip(&shares) {
             let own = &parameters[from..*end];
             let step = runner.step(own, batch).await?;
-            losses.push(runner.step(own, &self.held_back).await?.loss);
+            losses.push(runner.loss(own, &self.held_back).await?);
             whole.loss += share * step.loss;
             whole.hits = whole.hits.max(step.hits);
             let weighted = step.gradient.iter().map(|g| *share as f32 * g);

@@ -27,6 +27,7 @@ struct Moment {
 pub struct Trace {
     /// The rows out, [M, 2 hidden].
     pub output: Vec<f64>,
+    input: Vec<f64>,
     /// Both directions, in the order in which each saw the rows.
     moments: [Vec<Moment>; 2],
 }
@@ -102,22 +103,19 @@ impl Lstm {
             }
             moments
         });
-        Trace { output, moments }
+        Trace {
+            output,
+            input: x.to_vec(),
+            moments,
+        }
     }
 
     /// Adds d loss / d parameters to `gradient` and returns d loss / d x, from d loss / d output.
-    pub fn backward(
-        &self,
-        parameters: &[f32],
-        x: &[f64],
-        trace: &Trace,
-        dy: &[f64],
-        gradient: &mut [f64],
-    ) -> Vec<f64> {
-        let (h, width) = (self.hidden, self.input);
+    pub fn backward(&self, p: &[f32], trace: &Trace, dy: &[f64], gradient: &mut [f64]) -> Vec<f64> {
+        let (h, width, x) = (self.hidden, self.input, &trace.input);
         let mut dx = vec![0.0; x.len()];
         for (direction, moments) in trace.moments.iter().enumerate() {
-            let [w, u, _] = self.split(parameters, direction);
+            let [w, u, _] = self.split(p, direction);
             let own = &mut gradient[direction * self.half()..][..self.half()];
             let (gw, rest) = own.split_at_mut(4 * h * width);
             let (gu, gb) = rest.split_at_mut(4 * h * h);

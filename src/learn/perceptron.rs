@@ -20,6 +20,7 @@ pub struct Perceptron {
 pub struct Trace {
     /// y.
     pub output: Vec<f64>,
+    input: Vec<f64>,
     hidden: Vec<f64>,
 }
 
@@ -62,19 +63,16 @@ impl Perceptron {
             .zip(b2)
             .map(|(row, b)| dot(row, &hidden) + f64::from(*b))
             .collect();
-        Trace { output, hidden }
+        Trace {
+            output,
+            input: x.to_vec(),
+            hidden,
+        }
     }
 
     /// Adds d loss / d parameters to `gradient` and returns d loss / d x, from d loss / d y.
-    pub fn backward(
-        &self,
-        parameters: &[f32],
-        x: &[f64],
-        trace: &Trace,
-        dy: &[f64],
-        gradient: &mut [f64],
-    ) -> Vec<f64> {
-        let [w1, _, w2, _] = self.split(parameters);
+    pub fn backward(&self, p: &[f32], trace: &Trace, dy: &[f64], gradient: &mut [f64]) -> Vec<f64> {
+        let [w1, _, w2, _] = self.split(p);
         let (g1, rest) = gradient.split_at_mut(self.hidden * self.input);
         let (gb1, rest) = rest.split_at_mut(self.hidden);
         let (g2, gb2) = rest.split_at_mut(self.output * self.hidden);
@@ -101,7 +99,7 @@ impl Perceptron {
             for ((g, w), (dx, x)) in g1[row.clone()]
                 .iter_mut()
                 .zip(&w1[row])
-                .zip(dx.iter_mut().zip(x))
+                .zip(dx.iter_mut().zip(&trace.input))
             {
                 *g += dh * x;
                 *dx += dh * f64::from(*w);

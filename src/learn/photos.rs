@@ -10,25 +10,21 @@ use crate::rng::Rng;
 /// Crops of a photo where nobody says how many, the plain one among them.
 pub const DEFAULT_CROPS: usize = 8;
 
-/// Takes photos in, one by one.
-pub struct Photos {
-    features: Vec<f32>,
-    labels: Vec<usize>,
-    classes: usize,
+/// How a photo becomes features.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
     views: usize,
     seed: u64,
     corruption: Option<Corruption>,
-    failures: Vec<(usize, Error)>,
-    taken: usize,
 }
 
-impl Photos {
-    /// For photos of `classes` classes, each in `views` views: the plain one and random crops, as
-    /// CoOp trains on. Photo number i has the same crops whatever stands before it.
+impl Look {
+    /// `views` views of every photo: the plain one and random crops, as CoOp trains on. Photo number
+    /// i has the same crops whatever stands before it. `corruption` is done to it first.
     ///
     /// # Errors
     /// `options/invalid` for no view, or more than a photo may have.
-    pub fn new(classes: usize, views: usize, seed: u64) -> Result<Self> {
+    pub fn new(views: usize, seed: u64, corruption: Option<Corruption>) -> Result<Self> {
         if !(1..=MAX_VIEWS).contains(&views) {
             return Err(Error::new(
                 Kind::OptionInvalid,
@@ -36,22 +32,68 @@ impl Photos {
             ));
         }
         Ok(Self {
-            features: Vec::new(),
-            labels: Vec::new(),
-            classes,
             views,
             seed,
-            corruption: None,
-            failures: Vec::new(),
-            taken: 0,
+            corruption,
         })
     }
 
-    /// Does this to every photo before it is looked at.
-    #[must_use]
-    pub fn corrupted(mut self, corruption: Option<Corruption>) -> Self {
-        self.corruption = corruption;
-        self
+    /// Unit features [views, d] of the photo in the file `bytes`, which comes as number `number`; or
+    /// why it is no usable image.
+    ///
+    /// # Errors
+    /// `engine/not-finite`, `gpu/lost`.
+    pub async fn features(
+        &self,
+        model: &Classifier,
+        number: usize,
+        bytes: &[u8],
+    ) -> Result<Result<Vec<f32>>> {
+        let photo = match self.open(bytes) {
+            Ok(photo) => photo,
+            Err(error) => return Ok(Err(error)),
+        };
+        let plan = ViewPlan::tpt(self.views, false);
+        let seed = Rng::derive(self.seed, number as u64).bits();
+        let maker = match ViewMaker::new(&photo, &model.preprocess, &plan, seed) {
+            Ok(maker) => maker,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut timings = Timings::default();
+        let features = model.view_features(&maker, &mut timings, &()).await?;
+        Ok(Ok(features))
+    }
+
+    fn open(&self, bytes: &[u8]) -> Result<Rgb8> {
+        let photo = decode(bytes, &Limits::default())?;
+        match self.corruption {
+            Some(corruption) => corruption.apply(&photo, self.seed),
+            None => Ok(photo),
+        }
+    }
+}
+
+/// Takes photos in, one by one.
+pub struct Photos {
+    look: Look,
+    features: Vec<f32>,
+    labels: Vec<usize>,
+    classes: usize,
+    failures: Vec<(usize, Error)>,
+    taken: usize,
+}
+
+impl Photos {
+    /// For photos of `classes` classes that are looked at like this.
+    pub fn new(classes: usize, look: Look) -> Self {
+        Self {
+            look,
+            features: Vec::new(),
+            labels: Vec::new(),
+            classes,
+            failures: Vec::new(),
+            taken: 0,
+        }
     }
 
     /// Encodes the next photo, whose class is `label`. A file that is no usable image is set aside
@@ -60,52 +102,21 @@ impl Photos {
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn add(&mut self, model: &Classifier, bytes: &[u8], label: usize) -> Result<()> {
-        let photo = decode(bytes, &Limits::default()).and_then(|photo| match self.corruption {
-            Some(corruption) => corruption.apply(&photo, self.seed),
-            None => Ok(photo),
-        });
-        match photo {
-            Ok(photo) => self.add_decoded(model, &photo, label).await,
-            Err(error) => {
-                self.set_aside(error);
-                Ok(())
-            }
-        }
-    }
-
-    /// Counts the next photo as one that cannot be used.
-    pub fn set_aside(&mut self, error: Error) {
-        self.failures.push((self.taken, error));
-        self.taken += 1;
-    }
-
-    /// As [`add`](Self::add), for a photo that is decoded.
-    ///
-    /// # Errors
-    /// `engine/not-finite`, `gpu/lost`.
-    pub async fn add_decoded(
-        &mut self,
-        model: &Classifier,
-        photo: &Rgb8,
-        label: usize,
-    ) -> Result<()> {
-        let number = self.taken;
-        self.taken += 1;
-        let plan = ViewPlan::tpt(self.views, false);
-        let seed = Rng::derive(self.seed, number as u64).bits();
-        let maker = match ViewMaker::new(photo, &model.preprocess, &plan, seed) {
-            Ok(maker) => maker,
-            Err(error) => {
-                self.failures.push((number, error));
-                return Ok(());
-            }
-        };
-        let features = model
-            .view_features(&maker, &mut Timings::default(), &())
-            .await?;
-        self.features.extend(features);
-        self.labels.push(label);
+        let found = self.look.features(model, self.taken, bytes).await?;
+        self.keep(found, label);
         Ok(())
+    }
+
+    /// Takes the features of the next photo, or why it cannot be used.
+    pub fn keep(&mut self, found: Result<Vec<f32>>, label: usize) {
+        match found {
+            Ok(features) => {
+                self.features.extend(features);
+                self.labels.push(label);
+            }
+            Err(error) => self.failures.push((self.taken, error)),
+        }
+        self.taken += 1;
     }
 
     /// Photos that were usable.
@@ -128,7 +139,13 @@ impl Photos {
     /// # Errors
     /// `data/empty` where no photo was usable.
     pub fn finish(self) -> Result<Examples> {
-        let dim = self.features.len() / (self.labels.len() * self.views).max(1);
-        Examples::new(self.features, self.labels, self.views, dim, self.classes)
+        let dim = self.features.len() / (self.labels.len() * self.look.views).max(1);
+        Examples::new(
+            self.features,
+            self.labels,
+            self.look.views,
+            dim,
+            self.classes,
+        )
     }
 }

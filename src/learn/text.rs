@@ -1,7 +1,7 @@
 //! Learning contexts through a frozen text tower.
 
 use super::examples::Batch;
-use super::shapes::{Back, Shape};
+use super::shapes::{Back, Expanded, Shape};
 use super::terms::{self, CrossEntropy, Distil, Term, View};
 use super::trainer::{Learner, Pending, Step};
 use crate::error::Result;
@@ -59,22 +59,28 @@ pub struct TextLearner<'a> {
 }
 
 impl TextLearner<'_> {
+    /// The value of the loss on `batch`, without a way back.
+    ///
+    /// # Errors
+    /// The tower's.
+    pub async fn loss(&mut self, parameters: &[f32], batch: &Batch) -> Result<f64> {
+        let Expanded { contexts, weights } = self.shape.expand(parameters, batch);
+        let features = self.side.forward(&contexts).await?;
+        let unit = Unit::new(&features, batch.dim);
+        let view = View::new(&unit.values, self.classes, batch, self.scale, weights)?;
+        Ok(terms::on_logits(&view, &self.terms).0)
+    }
+
     async fn descend(
         &mut self,
         parameters: &[f32],
         batch: &Batch,
         terms: &[Box<dyn Term>],
     ) -> Result<Step> {
-        let expanded = self.shape.expand(parameters, batch);
-        let features = self.side.forward(&expanded.contexts).await?;
+        let Expanded { contexts, weights } = self.shape.expand(parameters, batch);
+        let features = self.side.forward(&contexts).await?;
         let unit = Unit::new(&features, batch.dim);
-        let view = View::new(
-            &unit.values,
-            self.classes,
-            batch,
-            self.scale,
-            expanded.weights,
-        )?;
+        let view = View::new(&unit.values, self.classes, batch, self.scale, weights)?;
         let loss = terms::total(&view, terms);
         let hits = view.hits();
         let gradient: Vec<f32> = unit

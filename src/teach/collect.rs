@@ -35,7 +35,7 @@ pub fn collected(
     (names, negatives): (&[String], &[String]),
     per_class: usize,
     source: &Source,
-    observe: &dyn Fn(usize, usize),
+    observe: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Collected> {
     let items = others(data, &[], source)?;
     let Taken { examples, failures } = examples(model, data, &items, 1, source, observe)?;

@@ -4,27 +4,38 @@
 //! scored among its own names (CoCoOp, Zhou et al., 2022). The features of a data set are computed
 //! once.
 
-use pollster::block_on;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+
 use serde::Serialize;
 
-use super::photos::{Source, chosen, examples};
+use super::draws::Draws;
+use super::sides::{One, Sides};
 use crate::classifier::Classifier;
-use crate::clock::now;
-use crate::dataset::{DataSet, Item};
+use crate::dataset::{DataSet, workers};
 use crate::error::{Error, Kind, Result};
-use crate::evaluate::{Failure, class_names};
+use crate::evaluate::Failure;
 use crate::image::views::Corruption;
-use crate::learn::examples::{Examples, few};
-use crate::learn::head::Head;
-use crate::learn::job::{Job, Learned, Recipe};
+use crate::learn::job::Recipe;
 use crate::learn::options::Options;
-use crate::learn::trainer::{Audience, Progress};
-use crate::prompt::template::DEFAULT;
+
+/// A recipe that takes part.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The recipe.
+    pub recipe: &'static Recipe,
+    /// What was set.
+    pub options: Options,
+    /// The most images that it is measured on, taken evenly from the classes; all where it is left
+    /// out.
+    pub limit: Option<usize>,
+}
 
 /// What is compared.
 pub struct Contest<'a> {
-    /// Recipes with what was set.
-    pub entries: &'a [(&'static Recipe, Options)],
+    /// Who takes part.
+    pub entries: &'a [Entry],
     /// Images per class, each number in turn.
     pub shots: &'a [usize],
     /// Draws of the images: the seeds from 0 on.
@@ -52,6 +63,18 @@ pub struct Scores {
     pub harmonic: f64,
 }
 
+impl Scores {
+    /// The accuracies on all names, base and new.
+    pub fn new([all, base, new]: [f64; 3]) -> Self {
+        Self {
+            all,
+            base,
+            new,
+            harmonic: harmonic(base, new),
+        }
+    }
+}
+
 /// One recipe on one draw.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
@@ -65,8 +88,19 @@ pub struct Outcome {
     pub scores: Scores,
     /// Numbers that were fitted on all names.
     pub trained_parameters: usize,
-    /// Seconds for all names.
+    /// Seconds for all names, on one of the threads that work side by side.
     pub seconds: f64,
+}
+
+/// The default template on the images of recipes that are measured on fewer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fewer {
+    /// The recipe.
+    pub recipe: &'static str,
+    /// Images measured on.
+    pub n: usize,
+    /// The default template on these.
+    pub zero_shot: Scores,
 }
 
 /// Everything that was compared on one data set.
@@ -80,6 +114,8 @@ pub struct Comparison {
     pub n: usize,
     /// The default template.
     pub zero_shot: Scores,
+    /// Recipes that were measured on fewer images.
+    pub fewer: Vec<Fewer>,
     /// Recipe by recipe.
     pub outcomes: Vec<Outcome>,
     /// Recipes that could not be done, and why.
@@ -97,43 +133,12 @@ pub fn harmonic(a: f64, b: f64) -> f64 {
     }
 }
 
-/// Names with the images to measure on.
-struct Side<'a> {
-    names: &'a [String],
-    images: Vec<f32>,
-    labels: Vec<usize>,
-}
-
-impl<'a> Side<'a> {
-    /// The images of `test` whose class is among `names`, which stand at `from` in the whole list.
-    fn new(test: &Examples, names: &'a [String], from: usize) -> Self {
-        let mut side = Side {
-            names,
-            images: Vec::new(),
-            labels: Vec::new(),
-        };
-        for (i, label) in test.labels().iter().enumerate() {
-            if (from..from + names.len()).contains(label) {
-                side.images.extend_from_slice(test.view(i, 0));
-                side.labels.push(label - from);
-            }
-        }
-        side
-    }
-
-    fn accuracy(&self, model: &Classifier, head: &Head) -> Result<f64> {
-        block_on(head.accuracy(model, &self.images, &self.labels))
-    }
-
-    fn zero_shot(&self, model: &Classifier) -> Result<f64> {
-        let classes = block_on(model.classes(self.names, DEFAULT))?;
-        let texts = classes.features.iter().map(|v| f64::from(*v)).collect();
-        self.accuracy(model, &Head::Texts(texts))
-    }
-}
+/// An entry with a number of shots and a seed.
+type Task = (usize, usize, u64);
 
 impl Contest<'_> {
-    /// Compares on `data`, which has a train and a test split. `tell` gets a line now and then.
+    /// Compares on `data`, which has a train and a test split. `tell` gets a line now and then. The
+    /// answer does not depend on the number of threads, but for the seconds in it.
     ///
     /// # Errors
     /// `data/unknown-split`, `data/empty`, and the device's errors. A recipe that refuses is reported
@@ -144,169 +149,112 @@ impl Contest<'_> {
         data: &DataSet,
         tell: &dyn Fn(&str),
     ) -> Result<Comparison> {
-        let mut source = Source::training(data);
-        let names = class_names(data, source.split.as_deref())?;
-        if names.len() < 2 {
-            return Err(Error::new(
-                Kind::DataEmpty,
-                "A comparison needs at least two classes.",
-            ));
-        }
-        let most = self.shots.iter().copied().max().unwrap_or(1);
-        source.crops = self.crops;
-        source.corruption = self.corruption;
-        let (items, _) = chosen(data, &names, &source)?;
-        let labels: Vec<usize> = items.iter().map(|(_, label)| *label).collect();
-        let draws: Vec<Vec<usize>> = (0..self.seeds).map(|s| few(&labels, most, s)).collect();
-        let mut union: Vec<usize> = draws.concat();
-        union.sort_unstable();
-        union.dedup();
-        let picked: Vec<(&Item, usize)> = union.iter().map(|i| items[*i]).collect();
-        tell(&format!("{} images to learn from", picked.len()));
-        let pool = examples(model, data, &picked, names.len(), &source, &|_, _| {})?;
-        if let Some(first) = pool.failures.first() {
-            return Err(Error::new(
-                Kind::DataInvalid,
-                format!("{}: {}", first.file, first.message),
-            ));
-        }
-        let measuring = Source {
-            crops: 1,
-            split: None,
-            limit: self.limit,
-            ..source
+        let draws = Draws::read(self, model, data, tell)?;
+        let whole = Sides::new(&draws.test, &draws.names, draws.base);
+        let own = |entry: &Entry| match entry.limit {
+            Some(limit) if limit < draws.test.len() => {
+                let test = draws.test.subset(&draws.evenly(limit))?;
+                Ok(Some(Sides::new(&test, &draws.names, draws.base)))
+            }
+            _ => Ok(None),
         };
-        let tested: Vec<(&Item, usize)> = if self.validation {
-            let left = (0..items.len()).filter(|i| union.binary_search(i).is_err());
-            let left: Vec<usize> = left.collect();
-            let own: Vec<usize> = left.iter().map(|i| labels[*i]).collect();
-            few(&own, VALIDATION, u64::MAX)
-                .into_iter()
-                .map(|i| items[left[i]])
-                .collect()
-        } else {
-            chosen(data, &names, &measuring)?.0
-        };
-        tell(&format!("{} images to measure on", tested.len()));
-        let test = examples(model, data, &tested, names.len(), &measuring, &|_, _| {})?;
-
-        let base = names.len().div_ceil(2);
-        let sides = [
-            Side::new(&test.examples, &names, 0),
-            Side::new(&test.examples, &names[..base], 0),
-            Side::new(&test.examples, &names[base..], base),
-        ];
-        let mut found = [0.0; 3];
-        for (score, side) in found.iter_mut().zip(&sides) {
-            *score = side.zero_shot(model)?;
+        let own: Vec<Option<Sides<'_>>> = self.entries.iter().map(own).collect::<Result<_>>()?;
+        let mut fewer = Vec::new();
+        for (entry, sides) in self.entries.iter().zip(&own) {
+            if let Some(sides) = sides {
+                fewer.push(Fewer {
+                    recipe: entry.recipe.name,
+                    n: sides.len(),
+                    zero_shot: sides.zero_shot(model)?,
+                });
+            }
         }
-        let mut comparison = Comparison {
-            base,
-            n: test.examples.len(),
-            zero_shot: scores(found),
-            outcomes: Vec::new(),
-            refused: Vec::new(),
-            failures: test.failures,
-            names: names.clone(),
+        let work = |(at, shots, seed): Task| {
+            let entry = &self.entries[at];
+            let one = One {
+                model,
+                recipe: entry.recipe,
+                options: &entry.options,
+                seed,
+            };
+            let (all, half) = draws.images(shots, seed)?;
+            let sides = own[at].as_ref().unwrap_or(&whole);
+            one.outcome(sides, &all, &half, shots)
         };
-        for (recipe, options) in self.entries {
-            for &shots in self.shots {
-                for seed in 0..self.seeds {
-                    let own: Vec<usize> = few(&labels, shots, seed)
-                        .iter()
-                        .filter_map(|i| union.binary_search(i).ok())
-                        .collect();
-                    let all = pool.examples.subset(&own)?;
-                    let first: Vec<usize> =
-                        (0..all.len()).filter(|i| all.labels()[*i] < base).collect();
-                    let half = all.subset(&first)?;
-                    let lesson = One {
-                        model,
-                        recipe,
-                        options,
-                        seed,
-                    };
-                    match lesson.outcome(&sides, &all, &half, shots) {
-                        Ok(outcome) => comparison.outcomes.push(outcome),
-                        Err(error) => {
-                            let why = error.message().to_owned();
-                            comparison.refused.push((recipe.name.to_owned(), why));
-                        }
-                    }
+        let (mut outcomes, mut refused) = (Vec::new(), Vec::new());
+        for ((at, ..), result) in self
+            .tasks()
+            .into_iter()
+            .zip(self.side_by_side(model, &work, tell)?)
+        {
+            match result {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => {
+                    let name = self.entries[at].recipe.name.to_owned();
+                    refused.push((name, error.message().to_owned()));
                 }
             }
-            tell(recipe.name);
         }
-        Ok(comparison)
-    }
-}
-
-/// Images per class that are held back for validation.
-const VALIDATION: usize = 60;
-
-fn scores([all, base, new]: [f64; 3]) -> Scores {
-    Scores {
-        all,
-        base,
-        new,
-        harmonic: harmonic(base, new),
-    }
-}
-
-/// One recipe with one seed.
-struct One<'a> {
-    model: &'a Classifier,
-    recipe: &'static Recipe,
-    options: &'a Options,
-    seed: u64,
-}
-
-impl One<'_> {
-    fn learn(&self, names: &[String], images: &Examples) -> Result<Learned> {
-        let job = Job {
-            recipe: self.recipe,
-            model: self.model,
-            names,
-            examples: Some(images),
-            unlabelled: &[],
-            descriptions: None,
-            others: Default::default(),
-            options: self.options,
-            seed: self.seed,
-            audience: Audience {
-                watch: &(),
-                observe: &|_: &Progress| {},
-            },
-        };
-        block_on(job.run())
-    }
-
-    fn outcome(
-        &self,
-        [whole, base, new]: &[Side<'_>; 3],
-        all: &Examples,
-        half: &Examples,
-        shots: usize,
-    ) -> Result<Outcome> {
-        let open = |learned: &Learned, side: &Side<'_>| {
-            let head = block_on(Head::open(&learned.prompt, self.model, side.names))?;
-            side.accuracy(self.model, &head)
-        };
-        let start = now();
-        let learned = self.learn(whole.names, all)?;
-        let seconds = (now() - start) / 1e3;
-        let taught = self.learn(base.names, half)?;
-        Ok(Outcome {
-            recipe: self.recipe.name,
-            shots,
-            seed: self.seed,
-            scores: scores([
-                open(&learned, whole)?,
-                open(&taught, base)?,
-                open(&taught, new)?,
-            ]),
-            trained_parameters: learned.trained_parameters,
-            seconds,
+        Ok(Comparison {
+            zero_shot: whole.zero_shot(model)?,
+            base: draws.base,
+            n: draws.test.len(),
+            fewer,
+            outcomes,
+            refused,
+            failures: draws.failures,
+            names: draws.names.clone(),
         })
+    }
+
+    /// Everything to do, recipe by recipe.
+    fn tasks(&self) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        for at in 0..self.entries.len() {
+            for shots in self.shots {
+                tasks.extend((0..self.seeds).map(|seed| (at, *shots, seed)));
+            }
+        }
+        tasks
+    }
+
+    /// Does all tasks on as many threads as the device allows; the results in the order of the tasks.
+    fn side_by_side(
+        &self,
+        model: &Classifier,
+        work: &(dyn Fn(Task) -> Result<Outcome> + Sync),
+        tell: &dyn Fn(&str),
+    ) -> Result<Vec<Result<Outcome>>> {
+        let tasks = self.tasks();
+        let mut results: Vec<Option<Result<Outcome>>> = tasks.iter().map(|_| None).collect();
+        let mut left = vec![self.shots.len() * self.seeds as usize; self.entries.len()];
+        let next = AtomicUsize::new(0);
+        let (send, done) = channel();
+        thread::scope(|scope| {
+            for _ in 0..workers(model) {
+                let (send, tasks, next) = (send.clone(), &tasks, &next);
+                scope.spawn(move || {
+                    loop {
+                        let place = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(task) = tasks.get(place) else { return };
+                        if send.send((place, work(*task))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(send);
+            for (place, result) in done {
+                results[place] = Some(result);
+                let at = tasks[place].0;
+                left[at] -= 1;
+                if left[at] == 0 {
+                    tell(self.entries[at].recipe.name);
+                }
+            }
+        });
+        let missing = || Error::new(Kind::Internal, "A comparison was not finished.");
+        let whole = results.into_iter().map(|result| result.ok_or_else(missing));
+        whole.collect()
     }
 }

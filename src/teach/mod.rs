@@ -3,10 +3,12 @@
 
 mod collect;
 mod compare;
+mod draws;
 mod photos;
+mod sides;
 
 pub use collect::{Collected, collected};
-pub use compare::{Comparison, Contest, Outcome, Scores, harmonic};
+pub use compare::{Comparison, Contest, Entry, Fewer, Outcome, Scores, harmonic};
 pub use photos::{Source, Taken, chosen, examples, others};
 use pollster::block_on;
 

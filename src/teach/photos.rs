@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use pollster::block_on;
 
 use crate::classifier::Classifier;
-use crate::dataset::{DataSet, Item};
+use crate::dataset::{DataSet, Item, pipeline, workers};
 use crate::error::{Error, Kind, Result};
 use crate::evaluate::{Failure, Options, plan};
 use crate::image::views::Corruption;
 use crate::learn::descriptions::folded;
 use crate::learn::examples::{Examples, few};
-use crate::learn::photos::Photos;
+use crate::learn::photos::{Look, Photos};
 
 /// The split that recipes learn from.
 const TRAIN_SPLIT: &str = "train";
+
+/// Photos that a thread takes at a time.
+const PHOTOS_AT_ONCE: usize = 8;
 
 /// Which photos, and how they are looked at.
 #[derive(Debug, Clone, Default)]
@@ -108,24 +111,36 @@ pub fn examples(
     chosen: &[(&Item, usize)],
     classes: usize,
     source: &Source,
-    observe: &dyn Fn(usize, usize),
+    observe: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Taken> {
-    let mut photos = Photos::new(classes, source.crops, source.seed)?.corrupted(source.corruption);
+    let look = Look::new(source.crops, source.seed, source.corruption)?;
+    let mut photos = Photos::new(classes, look);
     let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
-    let mut at = 0;
-    data.read(&items, &mut |_, bytes| {
-        observe(at, items.len());
-        let label = chosen[at].1;
-        at += 1;
-        match bytes {
-            Ok(bytes) => block_on(photos.add(model, &bytes, label)),
-            Err(error) => {
-                photos.set_aside(error);
-                Ok(())
-            }
-        }
-    })?;
-    observe(at, items.len());
+    pipeline(
+        (workers(model), PHOTOS_AT_ONCE),
+        |give| {
+            let mut numbers = 0..;
+            data.read(&items, &mut |_, bytes| {
+                numbers.next().map_or(Ok(()), |number| give(number, bytes))
+            })
+        },
+        &|files| {
+            let look_at = |(number, file): (usize, Result<Vec<u8>>)| {
+                let found = match file {
+                    Ok(bytes) => block_on(look.features(model, number, &bytes))?,
+                    Err(error) => Err(error),
+                };
+                Ok((number, found))
+            };
+            files.into_iter().map(look_at).collect()
+        },
+        &mut |number, found| {
+            observe(number, items.len());
+            photos.keep(found, chosen[number].1);
+            Ok(())
+        },
+    )?;
+    observe(items.len(), items.len());
     let failures: Vec<Failure> = photos
         .failures()
         .iter()

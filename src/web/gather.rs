@@ -13,7 +13,7 @@ use super::train::{Failure, negatives};
 use crate::dataset::{self, Limits};
 use crate::error::{Error, Kind, Result};
 use crate::learn::gather::gather;
-use crate::learn::photos::Photos;
+use crate::learn::photos::{Look, Photos};
 use crate::watch::Watch;
 
 /// The most bytes that an archive may unpack to in the memory of a page.
@@ -81,14 +81,14 @@ impl Engine {
             };
             let model = &inner.classifier;
             let words = negatives(&inner, &classes, given.negatives, &listener).await?;
-            let mut photos = Photos::new(1, 1, 0)?;
+            let mut photos = Photos::new(1, Look::new(1, 0, None)?);
             let mut places = Vec::new();
             for (done, image) in images.iter().enumerate() {
                 listener.step("gather", done, images.len()).await?;
                 let before = photos.len();
                 match bytes_of(image).await {
                     Ok(bytes) => photos.add(model, &bytes, 0).await?,
-                    Err(error) => photos.set_aside(error),
+                    Err(error) => photos.keep(Err(error), 0),
                 }
                 if photos.len() > before {
                     places.push(done);

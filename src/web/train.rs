@@ -20,7 +20,7 @@ use crate::learn::examples::Examples;
 use crate::learn::job::{Cost, Job, Learned, Note, Recipe};
 use crate::learn::options::Options;
 use crate::learn::others::Others;
-use crate::learn::photos::{DEFAULT_CROPS, Photos};
+use crate::learn::photos::{DEFAULT_CROPS, Look, Photos};
 use crate::learn::recipes::{RECIPES, find};
 use crate::learn::trainer::{Audience, Progress};
 use crate::learn::validate::{Held, Way, validate};
@@ -140,7 +140,7 @@ struct Taking {
 impl Taking {
     fn new(classes: usize, crops: usize, seed: u64) -> Result<Self> {
         Ok(Self {
-            photos: Photos::new(classes, crops, seed)?,
+            photos: Photos::new(classes, Look::new(crops, seed, None)?),
             places: Vec::new(),
         })
     }
@@ -150,7 +150,7 @@ impl Taking {
         match bytes_of(image).await {
             Ok(bytes) => self.photos.add(&inner.classifier, &bytes, label).await,
             Err(error) => {
-                self.photos.set_aside(error);
+                self.photos.keep(Err(error), label);
                 Ok(())
             }
         }

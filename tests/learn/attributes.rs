@@ -1,13 +1,8 @@
 //! ATPrompt's search among sets of attribute words.
 
-use promptlens::learn::attributes::{search, subsets};
-use promptlens::learn::job::Job;
-use promptlens::learn::options::Options;
-use promptlens::learn::plan::Plan;
-use promptlens::learn::recipes::find;
-use promptlens::learn::trainer::Audience;
+use promptlens::learn::attributes::subsets;
 
-use super::toy::{Toy, images, names, teach};
+use super::toy::{Extras, TELLING, images, names, teach, teach_with};
 
 fn words(list: &[&str]) -> Vec<String> {
     list.iter().map(|word| (*word).to_owned()).collect()
@@ -27,55 +22,45 @@ fn every_set_of_up_to_three_words_is_tried_once() {
     assert!(subsets(&[]).is_empty());
 }
 
-/// The shares of plans whose starts are scaled by `scales`.
-fn shares(seed: u64, scales: &[f32]) -> Vec<f64> {
-    let recipe = find("coop").unwrap();
-    let set = [("lr", "0.05"), ("batch", "4"), ("init", "random")];
-    let options = Options::new(&recipe.parameters(), &set).unwrap();
-    let (all, examples) = (names(3), images(3, 6, 1, 2));
-    let job = Job {
-        recipe,
-        model: &Toy,
-        names: &all,
-        examples: Some(&examples),
-        unlabelled: &[],
-        descriptions: None,
-        others: Default::default(),
-        options: &options,
+/// The notes of a search in `pool`, by the words of each set, and the words that were kept.
+fn searched(pool: &str, seed: u64) -> (Vec<(String, f64)>, Vec<String>) {
+    let set = [("pool", pool), ("epochs", "1"), ("batch", "4")];
+    let extras = Extras {
         seed,
-        audience: Audience {
-            watch: &(),
-            observe: &|_| {},
-        },
+        ..Extras::default()
     };
-    let plans = scales.iter().map(|scale| {
-        let mut plan = Plan::coop(&job).unwrap();
-        // A start far from anything useful is a set of words that does not help.
-        plan.start.iter_mut().for_each(|v| *v *= scale);
-        plan
-    });
-    pollster::block_on(search(&job, plans.collect(), 8)).unwrap()
+    let examples = images(4, 6, 1, seed);
+    let learned = teach_with("atprompt", &names(4), Some(&examples), &set, extras).unwrap();
+    let shares = learned.notes.iter().filter(|n| n.name != "learning rate");
+    let shares = shares.map(|n| (n.name.clone(), n.value)).collect();
+    let kept = serde_json::from_str(&learned.prompt.extra["attributes"]).unwrap();
+    (shares, kept)
 }
 
 #[test]
 fn shares_go_to_what_answers_the_images_held_back() {
-    let equal = shares(1, &[1.0, 1.0, 1.0]);
-    for share in &equal {
-        assert!((share - 1.0 / 3.0).abs() < 1e-6, "{equal:?}");
+    for seed in 0..10 {
+        for pool in [
+            format!("{TELLING},color,shape"),
+            format!("color,{TELLING},shape"),
+        ] {
+            let (shares, kept) = searched(&pool, seed);
+            let telling = shares.iter().filter(|(set, _)| set.contains(TELLING));
+            let telling: f64 = telling.map(|(_, share)| share).sum();
+            assert!(
+                kept.iter().any(|word| word == TELLING),
+                "{seed}: {shares:?}"
+            );
+            assert!(telling > 0.9, "{seed}: {shares:?}");
+        }
+        // Words that tell nothing apart share alike, by name.
+        let (shares, _) = searched("color,shape", seed);
+        assert!(
+            shares.iter().all(|(_, share)| *share < 0.9),
+            "{seed}: {shares:?}"
+        );
     }
-    let found = shares(1, &[1.0, 400.0]);
-    assert!((found.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-    assert_eq!(found, shares(1, &[1.0, 400.0]));
-    // A useless start answers well by luck now and then, so many of them are looked at.
-    let mean = |scales: &[f32], at: usize| {
-        let seeds = 1..=10u8;
-        seeds
-            .map(|seed| shares(seed.into(), scales)[at])
-            .sum::<f64>()
-            / 10.0
-    };
-    let (first, second) = (mean(&[1.0, 400.0], 0), mean(&[400.0, 1.0], 1));
-    assert!(first > 0.6 && second > 0.6, "{first} {second}");
+    assert_eq!(searched("color,shape", 3), searched("color,shape", 3));
 }
 
 #[test]

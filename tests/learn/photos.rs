@@ -7,7 +7,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::image::views::Corruption;
-use promptlens::learn::photos::Photos;
+use promptlens::learn::photos::{Look, Photos};
 use promptlens::rng::Rng;
 
 fn model() -> Classifier {
@@ -28,7 +28,7 @@ fn picture(number: u64) -> Vec<u8> {
 /// Features of these files, of class 0 each, in three views.
 fn taken(model: &Classifier, files: &[&[u8]], seed: u64, corruption: Option<&str>) -> Photos {
     let corruption = corruption.map(|text| Corruption::parse(text).unwrap());
-    let mut photos = Photos::new(1, 3, seed).unwrap().corrupted(corruption);
+    let mut photos = Photos::new(1, Look::new(3, seed, corruption).unwrap());
     for file in files {
         pollster::block_on(photos.add(model, file, 0)).unwrap();
     }
@@ -96,7 +96,7 @@ fn a_corruption_reaches_every_view() {
         .unwrap();
     assert_eq!(again, spoilt);
     for views in [0, usize::MAX] {
-        let error = Photos::new(1, views, 0).err().expect("refused");
+        let error = Look::new(views, 0, None).expect_err("refused");
         assert_eq!(error.code(), "options/invalid");
     }
 }

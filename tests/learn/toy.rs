@@ -29,8 +29,12 @@ pub fn drawn(text: &str, salt: u64, count: usize) -> Vec<f32> {
     (0..count).map(|_| rng.normal() as f32).collect()
 }
 
+/// The attribute word under which a name's text leans towards the centre of its images.
+pub const TELLING: &str = "telling";
+
 pub struct Side {
     names: Vec<String>,
+    telling: bool,
     rows: usize,
     assigned: Option<Vec<usize>>,
     contexts: usize,
@@ -61,6 +65,10 @@ impl TextSide for Side {
         for (c, class) in self.pairs() {
             let matrix = drawn(&self.names[class], 7, D * W);
             let mut feature = drawn(&self.names[class], 8, D);
+            if self.telling {
+                let centre = drawn(&self.names[class].replace("class", "centre"), 1, D);
+                feature.iter_mut().zip(centre).for_each(|(f, c)| *f += c);
+            }
             for row in 0..self.rows {
                 let v = &contexts[(c * self.rows + row) * W..][..W];
                 for (i, f) in feature.iter_mut().enumerate() {
@@ -139,6 +147,7 @@ impl Model for Toy {
     ) -> Result<Box<dyn TextSide + 'a>> {
         Ok(Box::new(Side {
             names: names.to_vec(),
+            telling: placing.attributes.iter().any(|word| word == TELLING),
             rows: placing.rows(),
             assigned: placing.assigned.clone(),
             contexts: 0,

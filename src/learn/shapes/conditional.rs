@@ -64,7 +64,7 @@ impl Shape for Conditional {
             }
             let trace = self.network.forward(network, image);
             self.network
-                .backward(network, image, &trace, &shift, &mut gradient);
+                .backward(network, &trace, &shift, &mut gradient);
         }
         v.iter().chain(&gradient).map(|g| *g as f32).collect()
     }

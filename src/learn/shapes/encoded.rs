@@ -55,25 +55,15 @@ impl Encoder {
     }
 
     /// d loss / d v, with d loss / d parameters added to `gradient`.
-    fn backward(
-        &self,
-        parameters: &[f32],
-        v: &[f64],
-        trace: &Trace,
-        dy: &[f64],
-        gradient: &mut [f64],
-    ) -> Vec<f64> {
+    fn backward(&self, p: &[f32], trace: &Trace, dy: &[f64], gradient: &mut [f64]) -> Vec<f64> {
         match (self, trace) {
             (Self::Perceptron(network), Trace::Rows(traces)) => {
-                let w = network.input;
-                let rows = v.chunks_exact(w).zip(dy.chunks_exact(w)).zip(traces);
-                rows.flat_map(|((x, dy), trace)| {
-                    network.backward(parameters, x, trace, dy, gradient)
-                })
-                .collect()
+                let rows = traces.iter().zip(dy.chunks_exact(network.output));
+                rows.flat_map(|(trace, dy)| network.backward(p, trace, dy, gradient))
+                    .collect()
             }
             (Self::Lstm(network), Trace::Sequence(trace)) => {
-                network.backward(parameters, v, trace, dy, gradient)
+                network.backward(p, trace, dy, gradient)
             }
             _ => unreachable!("a trace is taken back by the encoder that made it"),
         }
@@ -120,9 +110,7 @@ impl Shape for Encoded {
         let (_, trace) = self.encoder.forward(encoder, &v);
         let own = back.contexts.iter().map(|g| f64::from(*g));
         let dy: Vec<f64> = own.clone().map(|g| self.strength * g).collect();
-        let dx = self
-            .encoder
-            .backward(encoder, &v, &trace, &dy, &mut gradient);
+        let dx = self.encoder.backward(encoder, &trace, &dy, &mut gradient);
         let context = own.zip(dx).map(|(g, dx)| (g + dx) as f32);
         context.chain(gradient.iter().map(|g| *g as f32)).collect()
     }

@@ -254,6 +254,9 @@ pub struct CompareArgs {
     /// The most images to measure on, taken evenly from the classes.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
+    /// The same for one recipe alone, as cocoop=200, which encodes every name again for each image.
+    #[arg(long, value_name = "RECIPE=N", value_parser = limit_for)]
+    pub limit_for: Vec<(String, usize)>,
     /// Measure on images of the train split that are not learned from, and leave the test split alone.
     #[arg(long)]
     pub validation: bool,
@@ -352,6 +355,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, for example lr=0.01".to_owned()),
     }
+}
+
+fn limit_for(text: &str) -> Result<(String, usize), String> {
+    let (recipe, limit) = pair(text)?;
+    Ok((recipe, at_least_one(&limit)?))
 }
 
 pub fn at_least_one(text: &str) -> Result<usize, String> {

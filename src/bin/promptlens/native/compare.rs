@@ -7,7 +7,7 @@ use promptlens::learn::job::{Needs, Recipe};
 use promptlens::learn::options::Options;
 use promptlens::learn::photos::DEFAULT_CROPS;
 use promptlens::learn::recipes::{RECIPES, find};
-use promptlens::teach::{Comparison, Contest};
+use promptlens::teach::{Comparison, Contest, Entry};
 use serde::Serialize;
 
 use super::args::CompareArgs;
@@ -35,13 +35,31 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
     };
     let entries = chosen
         .iter()
-        .map(|recipe| Ok((*recipe, options(recipe, &args.set)?)))
+        .map(|recipe| {
+            let own = args.limit_for.iter().rev();
+            Ok(Entry {
+                recipe,
+                options: options(recipe, &args.set)?,
+                limit: own
+                    .clone()
+                    .find(|(name, _)| name == recipe.name)
+                    .map(|(_, limit)| *limit),
+            })
+        })
         .collect::<Result<Vec<_>>>()?;
     for (key, _) in &args.set {
         if !chosen.iter().any(|recipe| meant(recipe, key).is_some()) {
             return Err(Error::new(
                 Kind::OptionInvalid,
                 format!("None of these recipes has a parameter {key:?}."),
+            ));
+        }
+    }
+    for (name, _) in &args.limit_for {
+        if !chosen.iter().any(|recipe| recipe.name == name) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!("{name:?} takes no part in this comparison, so it needs no limit."),
             ));
         }
     }
@@ -67,6 +85,14 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
     };
     let mut answer =
         Answer::new(&document, text(&comparison), true)?.note(described(&model, &args.model));
+    for fewer in &comparison.fewer {
+        answer = answer.note(format!(
+            "{} is measured on {} images, where zero-shot has {}.",
+            fewer.recipe,
+            fewer.n,
+            percent(fewer.zero_shot.all).trim()
+        ));
+    }
     for (recipe, why) in &comparison.refused {
         answer = answer.note(format!("{recipe}: {why}"));
     }

@@ -105,10 +105,10 @@ function invalidate() {
   reopen();
 }
 
-/** Computes the class list as it is now, then answers every photo anew. */
 /** The sentence around the names. */
 const worded = () => ({ templates: [names.getTemplate()] });
 
+/** Computes the class list as it is now, then answers every photo anew. */
 async function useNames() {
   invalidate();
   const { signal } = run;
@@ -219,7 +219,7 @@ function render() {
   const scores = done.map((card) => card.result.ood).filter(Boolean);
   reject.showScores(scores, cards.size, classes !== null);
   keepVariants(cards);
-  teach.showNames(names.getNames(), lens !== null);
+  teach.showNames(names.getNames(), lens !== null, reject.getScore().ood);
 }
 
 function addPhotos(files) {
@@ -297,6 +297,22 @@ function collect() {
   };
 }
 
+/** The model, for what cannot wait for it. */
+function loaded() {
+  if (!lens) throw new Error(t("status.failed"));
+  return lens;
+}
+
+/** What `use` makes of the names as they are, answered by the sentence around them. */
+async function withPlain(signal, use) {
+  const plain = await loaded().classes(names.getNames(), { ...worded(), signal });
+  try {
+    return await use(plain);
+  } finally {
+    plain.free();
+  }
+}
+
 /** The best answer for each file without and with a prompt. A file that cannot be read says so. */
 async function compare(files, prompt, { signal }) {
   const plain = await lens.classes(names.getNames(), { ...worded(), signal });
@@ -361,14 +377,10 @@ teach.onTeach({
   names: names.getNames,
   addNames: (more) => names.addNames(more),
   files: () => [...cards].map((card) => card.file),
-  async train(examples, how) {
-    const own = await lens.classes(names.getNames(), { ...worded(), signal: how.signal });
-    try {
-      return await own.train(examples, { ...negatives.forTraining(), ...how });
-    } finally {
-      own.free();
-    }
-  },
+  unpack: async (archive) => loaded().unpack(archive),
+  collect: (files, how) => withPlain(how.signal, (plain) => plain.collect(files, { ...negatives.forTraining(), ...how })),
+  train: (examples, how) => withPlain(how.signal, (plain) => plain.train(examples, { ...negatives.forTraining(), ...how })),
+  score: () => reject.chooseScore("lapt"),
   compare,
   changed: () => void useNames(),
   report,

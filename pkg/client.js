@@ -65,9 +65,10 @@ export class EngineClient {
   /** What the engine last said about itself; `null` until it has loaded. */
   info = null;
 
-  constructor() {
+  /** @param {Worker} [given] one that runs `worker.js` already, for pages that have it inlined */
+  constructor(given) {
     try {
-      const { worker, started } = spawn();
+      const { worker, started } = given ? { worker: given, started() {} } : spawn();
       this.#worker = worker;
       this.#started = started;
     } catch (error) {

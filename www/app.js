@@ -2,7 +2,7 @@ import { PromptLens } from "./pkg/index.js";
 import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
 import { integer, wholePercent } from "./ui/format.js";
-import { addCards, clearCards, focusCard, rearrange, removeCard } from "./ui/gallery.js";
+import { addCards, clearCards, focusCard, getOrder, rearrange, removeCard } from "./ui/gallery.js";
 import { verdictText } from "./ui/gauge.js";
 import { language, languages, onLanguage, preferred, setLanguage, t } from "./ui/i18n.js";
 import { onModel, showModel } from "./ui/models.js";
@@ -19,7 +19,7 @@ import { onToolbar, showRun } from "./ui/toolbar.js";
 import * as teach from "./ui/teach.js";
 import { judged, onThreshold } from "./ui/threshold.js";
 import { getTune, onTune } from "./ui/tune.js";
-import { galleryOf, keepVariants, onVariants, variantsOf } from "./ui/variants.js";
+import { galleryOf, getBorrowing, keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
 const settings = readSettings(location.search);
 const empty = document.getElementById("empty");
@@ -290,7 +290,7 @@ function collect() {
     settings: {
       labels: names.getNames(),
       template: names.getTemplate(),
-      tune: getTune(),
+      tune: { ...getTune(), ...getBorrowing() },
       ood: reject.getScore(),
       info,
     },
@@ -351,8 +351,10 @@ onTune(useOptions);
 onPermalink(() => ({
   labels: names.getNames(),
   template: names.getTemplate(),
-  tune: getTune(),
+  tune: { ...getTune(), ...getBorrowing() },
   ood: reject.getScore(),
+  edits: negatives.edits(),
+  order: getOrder(),
   model: settings.model,
   device: settings.device,
   language: language(),

@@ -1,12 +1,9 @@
 // axe-core over every state of the page, each with a picture at two widths, light and dark.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { DIST, openBrowser, openSite, OUT } from "./harness.mjs";
+import { DIST, openBrowser, openSite } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const READY = "#status[data-state=ready]";
 
 describe("accessibility", { timeout: 900_000 }, () => {
@@ -16,9 +13,8 @@ describe("accessibility", { timeout: 900_000 }, () => {
 
   before(async () => {
     site = await openSite({ "": DIST });
-    session = await openBrowser({ webgpu: false, locale: "en-US", reducedMotion: "reduce", bypassCSP: true });
+    session = await openBrowser({ webgpu: false, locale: "en-US", reducedMotion: "reduce" });
     page = session.page;
-    await mkdir(OUT, { recursive: true });
   });
   after(async () => {
     await session?.close();
@@ -27,27 +23,7 @@ describe("accessibility", { timeout: 900_000 }, () => {
 
   afterEach(() => page.unrouteAll());
 
-  /** Pictures of the state, and what axe-core finds in it. */
-  async function check(name, sizes = [360, 1280]) {
-    const found = [];
-    await page.addScriptTag({ content: await readFile(AXE, "utf8") });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of sizes) {
-        await page.setViewportSize({ width, height: 1000 });
-        await page.screenshot({ path: join(OUT, `state-${name}-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${name}: ${excess} px too wide at ${width} px`);
-        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-        for (const { id, impact, nodes } of violations) {
-          found.push(`${colorScheme} ${width} ${impact} ${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 120)} ${failureSummary.slice(0, 200)}`).join(" | ")}`);
-        }
-      }
-    }
-    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
-    await page.setViewportSize({ width: 1280, height: 1000 });
-    assert.deepEqual(found, [], name);
-  }
+  const check = (name) => looks(page, `state-${name}`);
 
   test("while loading", async () => {
     await page.route("**/*.safetensors", () => {});

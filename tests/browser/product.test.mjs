@@ -154,6 +154,7 @@ describe("product", { timeout: 900_000 }, () => {
     await page.fill("#tune-steps", "2");
     await page.fill("#tune-seed", "7");
     await page.locator("#tune-seed").blur();
+    await page.click("label:has(#gallery)");
     await page.click("#reject > summary");
     await page.selectOption("#score", "energy");
     await page.click("[data-sample=ship]");
@@ -172,6 +173,7 @@ describe("product", { timeout: 900_000 }, () => {
     assert.deepEqual(await page.locator(".chip-name").allTextContents(), ["church, old", "ship", "<b>&amp;=?#"]);
     assert.equal(await page.inputValue("#template"), "a drawing of a {}, small");
     assert.equal(await page.inputValue("#score"), "energy");
+    assert.ok(await page.isChecked("#gallery"));
     assert.match(await page.textContent("#tune-state"), /^DiffTPT-lite, 16 views$/);
     assert.deepEqual([await page.inputValue("#tune-steps"), await page.inputValue("#tune-seed")], ["2", "7"]);
     await page.click("[data-sample=ship]");

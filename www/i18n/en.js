@@ -61,6 +61,31 @@ export default {
   "models.no-store": "This browser keeps nothing for this page: a model is downloaded at every visit.",
   "models.not-kept-quota": "There is no room to keep this model. It works, and is downloaded again next time.",
   "models.not-kept-failed": "The browser could not keep this model. It works, and is downloaded again next time.",
+
+  "card-of.title": "Model card",
+  "card-of.title-of": "Model card of {name}",
+  "card-of.what": "What it is",
+  "card-of.seen": "Trained on",
+  "card-of.right": "How good",
+  "card-of.terms": "Licence",
+  "card-of.source": "Source",
+  "card-of.hash": "Hash",
+  "card-of.use": "Use",
+  "card-of.leaves": "What leaves this device",
+  "card-of.mini-what": "A small CLIP of 5.84 million weights for images of 64 × 64 pixels, in 8 bits (6.3 MB; 23.4 MB before).",
+  "card-of.mini-seen":
+    "22 names, in photos of CIFAR-10, Imagenette and the TensorFlow flowers, on two CPU cores. Anything else it hardly knows.",
+  "card-of.mini-right":
+    "About every second answer is right among its own names (48.8 to 52.8% on three test sets, before the weights became 8 bits, which cost at most one point).",
+  "card-of.mini-terms":
+    "It comes with promptlens. Of its training photos, those of CIFAR-10 state no licence and those of ImageNet are for non-commercial use.",
+  "card-of.mini-use": "To try things out. Not for decisions about people, safety, health or money.",
+  "card-of.mini-leaves": "Nothing.",
+  "card-of.hub-what": "A CLIP of {parameters} weights for images of {side} pixels: {layers} image layers with patches of {patch}, {words} text layers.",
+  "card-of.hub-hash": "Told by the hub before the download and checked after it; from then on only that very file is taken.",
+  "card-of.hub-use":
+    "General photos with English words. It has learned from the web and repeats what it saw there, prejudice included. Not for decisions about people, safety, health or money.",
+  "card-of.hub-leaves": "The download asks the hub for these files. Photos and words are not sent.",
   "status.waiting": "Waiting for another tab that loads the same model",
 
   "photos.title": "Photos",
@@ -139,6 +164,7 @@ export default {
   "tuned.changed": "the answer changed from {old} to {answer}",
   "tuned.views": "Kept views with their entropies in nats, surest first",
   "tuned.view": "View {index}, entropy {entropy} nats",
+  "tuned.borrowed": "View {index} in the style of another photo, entropy {entropy} nats",
   "tuned.variant": "Picture {index} made from the photo, entropy {entropy} nats",
   "tuned.variants-bad": { one: "{count} picture could not be used: {message}", other: "{count} pictures could not be used, the first because: {message}" },
   "tuned.photo": "The photo itself, entropy {entropy} nats",

@@ -49,6 +49,11 @@ export const forTraining = () => ((given || edited()) && words.length > 0 ? { ne
 /** How they are to be mined. */
 export const edits = () => ({ struck, added });
 
+/** Takes over edits of a link. */
+export function setEdits(given) {
+  ({ struck = [], added = [] } = given);
+}
+
 /**
  * @param {object} page
  * @param {(how: object) => Promise<import("../pkg/index.js").Negatives> | null} page.mine null without classes

@@ -1,6 +1,7 @@
 import { PromptLens } from "./pkg/index.js";
 import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
+import { compare, withClasses } from "./ui/compare.js";
 import { integer, wholePercent } from "./ui/format.js";
 import { addCards, clearCards, focusCard, getOrder, rearrange, removeCard } from "./ui/gallery.js";
 import { verdictText } from "./ui/gauge.js";
@@ -33,6 +34,8 @@ let lens = null;
 let info = null;
 /** @type {import("./pkg/index.js").Classes | null} */
 let classes = null;
+/** The classes whose words for none of them are those of the reader's edits. @type {import("./pkg/index.js").Classes | null} */
+let mined = null;
 /** Every photo on the page. @type {Set<Card>} */
 const cards = new Set();
 /** The photos among them without an answer for the settings as they are, in the order of asking. @type {Set<Card>} */
@@ -119,7 +122,7 @@ async function useNames() {
     // Where the threshold does not hold any more, the engine says so.
     const calibration = reject.getCalibration();
     if (calibration) await made.useCalibration(calibration.file);
-    if (negatives.edited()) await made.mineNegatives({ ...negatives.edits(), signal });
+    if (negatives.wanted()) await mine(made, { ...negatives.edits(), signal });
     if (signal.aborted) return made.free();
     classes = made;
     negatives.forgetWords();
@@ -133,9 +136,15 @@ async function useNames() {
   await answer(signal);
 }
 
+/** Finds words for none of the classes. */
+function mine(made, how) {
+  mined = made;
+  return made.mineNegatives(how);
+}
+
 /** Answers every photo anew, for the same names. */
 function useOptions() {
-  if (!classes && !refused) return void useNames();
+  if ((!classes && !refused) || (negatives.wanted() && mined !== classes)) return void useNames();
   reopen();
   if (classes) void answer(run.signal);
 }
@@ -297,42 +306,10 @@ function collect() {
   };
 }
 
-/** The model, for what cannot wait for it. */
-function loaded() {
+/** The model and the names as they are, for what cannot wait for them. */
+function asTheyAre(signal) {
   if (!lens) throw new Error(t("status.failed"));
-  return lens;
-}
-
-/** What `use` makes of the names as they are, answered by the sentence around them. */
-async function withPlain(signal, use) {
-  const plain = await loaded().classes(names.getNames(), { ...worded(), signal });
-  try {
-    return await use(plain);
-  } finally {
-    plain.free();
-  }
-}
-
-/** The best answer for each file without and with a prompt. A file that cannot be read says so. */
-async function compare(files, prompt, { signal }) {
-  const plain = await lens.classes(names.getNames(), { ...worded(), signal });
-  const taught = await lens.classes(prompt.report ? names.getNames() : prompt.labels, { ...worded(), prompt, signal });
-  const found = [];
-  try {
-    for (const file of files) {
-      try {
-        const best = async (of) => (await of.classify(file, { ood: false, signal })).predictions[0];
-        found.push({ name: file.name, before: await best(plain), after: await best(taught) });
-      } catch (error) {
-        if (!error.code?.startsWith("image/")) throw error;
-        found.push({ name: file.name, error });
-      }
-    }
-    return found;
-  } finally {
-    plain.free();
-    taught.free();
-  }
+  return [lens, names.getNames(), { ...worded(), signal }];
 }
 
 const languageChoice = document.getElementById("language");
@@ -379,11 +356,11 @@ teach.onTeach({
   names: names.getNames,
   addNames: (more) => names.addNames(more),
   files: () => [...cards].map((card) => card.file),
-  unpack: async (archive) => loaded().unpack(archive),
-  collect: (files, how) => withPlain(how.signal, (plain) => plain.collect(files, { ...negatives.forTraining(), ...how })),
-  train: (examples, how) => withPlain(how.signal, (plain) => plain.train(examples, { ...negatives.forTraining(), ...how })),
+  unpack: async (archive) => asTheyAre()[0].unpack(archive),
+  collect: async (files, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.collect(files, { ...negatives.forTraining(), ...how })),
+  train: async (examples, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.train(examples, { ...negatives.forTraining(), ...how })),
+  compare: async (files, prompt, { signal }) => compare(...asTheyAre(signal), files, prompt),
   score: () => reject.chooseScore("lapt"),
-  compare,
   changed: () => void useNames(),
   report,
 });
@@ -391,7 +368,7 @@ onThreshold(() => {
   for (const card of [...cards].filter(({ done, result }) => done && result.ood)) card.judge(judged(card.result.ood));
   render();
 });
-negatives.onNegatives({ mine: (how) => classes?.mineNegatives(how) ?? null, changed: useOptions });
+negatives.onNegatives({ mine: (how) => (classes ? mine(classes, how) : null), changed: useOptions });
 status.onRetry(async (device = settings.device) => {
   await load(device);
   await useNames();

@@ -45,7 +45,7 @@ export class PromptLens {
     if (worker !== undefined && !(worker instanceof Worker)) throw invalid("`worker` must be a Worker that runs this package's worker.js.");
     const engine = new EngineClient(worker);
     try {
-      await engine.call("load", { model: place, options: defined(options) }, { signal, onProgress });
+      await engine.load({ model: place, options: defined(options) }, { signal, onProgress });
     } catch (error) {
       engine.free();
       throw error;

@@ -13,7 +13,13 @@ describe("accessibility", { timeout: 900_000 }, () => {
 
   before(async () => {
     site = await openSite({ "": DIST });
-    session = await openBrowser({ webgpu: false, locale: "en-US", reducedMotion: "reduce" });
+    session = await openBrowser({
+      webgpu: false,
+      locale: "en-US",
+      reducedMotion: "reduce",
+      permissions: ["camera"],
+      args: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+    });
     page = session.page;
   });
   after(async () => {
@@ -38,6 +44,10 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.goto(`${site.url}?device=cpu&labels=ship,church,parachute,sunflowers,dog,cat`);
     await page.waitForSelector(READY);
     await check("empty");
+    await page.click("#camera");
+    await page.waitForSelector("#camera-shoot:not([disabled])");
+    await check("camera");
+    await page.click("#camera-close");
     for (const drawer of await page.locator("details > summary:visible").all()) await drawer.click();
     await check("drawers");
   });
@@ -62,6 +72,15 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.click(".tile button");
     await page.waitForSelector("#details[open]");
     await check("dialog");
+  });
+
+  test("stopped half way", async () => {
+    await page.goto(`${site.url}?device=cpu&labels=ship,church&tune=tpt&views=64`);
+    await page.waitForSelector(READY);
+    for (const name of ["ship", "church"]) await page.click(`[data-sample=${name}]`);
+    await page.click("#run-button");
+    await page.waitForSelector(".card[data-state=stopped]");
+    await check("stopped");
   });
 
   test("written from right to left, nothing is cut off", async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { precache, siteFiles } from "../../scripts/precache.mjs";
 import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 
 const READY = "#status[data-state=ready]";
 const ASKED = "?device=cpu&labels=church,parachute,sunflowers";
@@ -225,6 +226,7 @@ describe("app", { timeout: 900_000 }, () => {
     await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
     await page.waitForSelector("#notice:not([hidden])");
     assert.equal(await page.textContent("h1"), "promptlens");
+    await looks(page, "state-update");
     await page.reload();
     await page.waitForSelector(READY);
     assert.equal(await page.textContent("h1"), "promptlens", "a reload mixed two versions");

@@ -50,6 +50,9 @@ import(${JSON.stringify(address)}).then(
  * @property {boolean} abandoned
  */
 
+/** The engine's code once a worker has compiled it: the next ones of the page start from it. @type {WebAssembly.Module | null} */
+let code = null;
+
 /** Calls into the engine's worker: numbered requests, progress, cancelling, and what happens when it dies. */
 export class EngineClient {
   /** @type {Worker} */
@@ -65,9 +68,10 @@ export class EngineClient {
   /** What the engine last said about itself; `null` until it has loaded. */
   info = null;
 
-  constructor() {
+  /** @param {Worker} [given] one that runs `worker.js` already, for pages that have it inlined */
+  constructor(given) {
     try {
-      const { worker, started } = spawn();
+      const { worker, started } = given ? { worker: given, started() {} } : spawn();
       this.#worker = worker;
       this.#started = started;
     } catch (error) {
@@ -88,6 +92,16 @@ export class EngineClient {
         );
       }
     };
+  }
+
+  /**
+   * Loads a model into the worker.
+   *
+   * @param {{model: any, options: object}} what
+   * @param {{signal?: AbortSignal, onProgress?: (event: any) => void}} how
+   */
+  load(what, how) {
+    return this.call("load", { ...what, code }, how);
   }
 
   /**
@@ -136,6 +150,10 @@ export class EngineClient {
     this.#heard = true;
     if (message.hello) {
       this.#started();
+      return;
+    }
+    if (message.code) {
+      code = message.code;
       return;
     }
     if (message.fatal !== undefined) {

@@ -67,6 +67,11 @@ export interface LoadOptions extends CallOptions {
     /** Milliseconds without a byte that count as a cut. @default 30000 */
     stall?: number;
   };
+  /**
+   * A worker that runs `promptlens/worker`, for a page that has it inlined; it belongs to this
+   * `PromptLens` from then on. Left out: one is started from the package's own file.
+   */
+  worker?: Worker;
   onProgress?: (event: ProgressEvent) => void;
 }
 

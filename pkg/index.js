@@ -40,11 +40,12 @@ export class PromptLens {
    * @param {import("./index.js").LoadOptions} options
    * @returns {Promise<PromptLens>}
    */
-  static async load({ model, onProgress, signal, ...options } = {}) {
+  static async load({ model, worker, onProgress, signal, ...options } = {}) {
     const place = modelPlace(model);
-    const engine = new EngineClient();
+    if (worker !== undefined && !(worker instanceof Worker)) throw invalid("`worker` must be a Worker that runs this package's worker.js.");
+    const engine = new EngineClient(worker);
     try {
-      await engine.call("load", { model: place, options: defined(options) }, { signal, onProgress });
+      await engine.load({ model: place, options: defined(options) }, { signal, onProgress });
     } catch (error) {
       engine.free();
       throw error;

@@ -22,11 +22,13 @@ const queue = [];
 let running = null;
 
 const operations = {
-  async load({ model, options }, { signal, progress }) {
+  async load({ model, options, code }, { signal, progress }) {
     const [probe] = await Promise.all([
       options.device === "cpu" ? undefined : probeGpu(),
-      init({ module_or_path: engineCode(progress, signal) }),
+      init({ module_or_path: code ?? engineCode(progress, signal) }),
     ]);
+    if (code) progress({ stage: "engine", loaded: 1, total: 1, source: "cache" });
+    else if (init.__wbindgen_wasm_module) self.postMessage({ code: init.__wbindgen_wasm_module });
     // Where the bytes come from is the source's affair; the engine refuses options it does not know.
     const { store, hub, patience, ...own } = options;
     engine = await withSource(model, { ...own, store, hub, patience }, { signal, progress }, (source) =>

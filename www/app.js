@@ -1,8 +1,9 @@
 import { PromptLens } from "./pkg/index.js";
 import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
+import { compare, withClasses } from "./ui/compare.js";
 import { integer, wholePercent } from "./ui/format.js";
-import { addCards, clearCards, focusCard, rearrange, removeCard } from "./ui/gallery.js";
+import { addCards, clearCards, focusCard, getOrder, rearrange, removeCard } from "./ui/gallery.js";
 import { verdictText } from "./ui/gauge.js";
 import { language, languages, onLanguage, preferred, setLanguage, t } from "./ui/i18n.js";
 import { onModel, showModel } from "./ui/models.js";
@@ -19,7 +20,7 @@ import { onToolbar, showRun } from "./ui/toolbar.js";
 import * as teach from "./ui/teach.js";
 import { judged, onThreshold } from "./ui/threshold.js";
 import { getTune, onTune } from "./ui/tune.js";
-import { galleryOf, keepVariants, onVariants, variantsOf } from "./ui/variants.js";
+import { galleryOf, getBorrowing, keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
 const settings = readSettings(location.search);
 const empty = document.getElementById("empty");
@@ -33,6 +34,8 @@ let lens = null;
 let info = null;
 /** @type {import("./pkg/index.js").Classes | null} */
 let classes = null;
+/** The classes whose words for none of them are those of the reader's edits. @type {import("./pkg/index.js").Classes | null} */
+let mined = null;
 /** Every photo on the page. @type {Set<Card>} */
 const cards = new Set();
 /** The photos among them without an answer for the settings as they are, in the order of asking. @type {Set<Card>} */
@@ -105,10 +108,10 @@ function invalidate() {
   reopen();
 }
 
-/** Computes the class list as it is now, then answers every photo anew. */
 /** The sentence around the names. */
 const worded = () => ({ templates: [names.getTemplate()] });
 
+/** Computes the class list as it is now, then answers every photo anew. */
 async function useNames() {
   invalidate();
   const { signal } = run;
@@ -119,7 +122,7 @@ async function useNames() {
     // Where the threshold does not hold any more, the engine says so.
     const calibration = reject.getCalibration();
     if (calibration) await made.useCalibration(calibration.file);
-    if (negatives.edited()) await made.mineNegatives({ ...negatives.edits(), signal });
+    if (negatives.wanted()) await mine(made, { ...negatives.edits(), signal });
     if (signal.aborted) return made.free();
     classes = made;
     negatives.forgetWords();
@@ -133,9 +136,15 @@ async function useNames() {
   await answer(signal);
 }
 
+/** Finds words for none of the classes. */
+function mine(made, how) {
+  mined = made;
+  return made.mineNegatives(how);
+}
+
 /** Answers every photo anew, for the same names. */
 function useOptions() {
-  if (!classes && !refused) return void useNames();
+  if ((!classes && !refused) || (negatives.wanted() && mined !== classes)) return void useNames();
   reopen();
   if (classes) void answer(run.signal);
 }
@@ -219,7 +228,7 @@ function render() {
   const scores = done.map((card) => card.result.ood).filter(Boolean);
   reject.showScores(scores, cards.size, classes !== null);
   keepVariants(cards);
-  teach.showNames(names.getNames(), lens !== null);
+  teach.showNames(names.getNames(), lens !== null, reject.getScore().ood);
 }
 
 function addPhotos(files) {
@@ -290,33 +299,17 @@ function collect() {
     settings: {
       labels: names.getNames(),
       template: names.getTemplate(),
-      tune: getTune(),
+      tune: { ...getTune(), ...getBorrowing() },
       ood: reject.getScore(),
       info,
     },
   };
 }
 
-/** The best answer for each file without and with a prompt. A file that cannot be read says so. */
-async function compare(files, prompt, { signal }) {
-  const plain = await lens.classes(names.getNames(), { ...worded(), signal });
-  const taught = await lens.classes(prompt.report ? names.getNames() : prompt.labels, { ...worded(), prompt, signal });
-  const found = [];
-  try {
-    for (const file of files) {
-      try {
-        const best = async (of) => (await of.classify(file, { ood: false, signal })).predictions[0];
-        found.push({ name: file.name, before: await best(plain), after: await best(taught) });
-      } catch (error) {
-        if (!error.code?.startsWith("image/")) throw error;
-        found.push({ name: file.name, error });
-      }
-    }
-    return found;
-  } finally {
-    plain.free();
-    taught.free();
-  }
+/** The model and the names as they are, for what cannot wait for them. */
+function asTheyAre(signal) {
+  if (!lens) throw new Error(t("status.failed"));
+  return [lens, names.getNames(), { ...worded(), signal }];
 }
 
 const languageChoice = document.getElementById("language");
@@ -335,8 +328,10 @@ onTune(useOptions);
 onPermalink(() => ({
   labels: names.getNames(),
   template: names.getTemplate(),
-  tune: getTune(),
+  tune: { ...getTune(), ...getBorrowing() },
   ood: reject.getScore(),
+  edits: negatives.edits(),
+  order: getOrder(),
   model: settings.model,
   device: settings.device,
   language: language(),
@@ -361,15 +356,11 @@ teach.onTeach({
   names: names.getNames,
   addNames: (more) => names.addNames(more),
   files: () => [...cards].map((card) => card.file),
-  async train(examples, how) {
-    const own = await lens.classes(names.getNames(), { ...worded(), signal: how.signal });
-    try {
-      return await own.train(examples, { ...negatives.forTraining(), ...how });
-    } finally {
-      own.free();
-    }
-  },
-  compare,
+  unpack: async (archive) => asTheyAre()[0].unpack(archive),
+  collect: async (files, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.collect(files, { ...negatives.forTraining(), ...how })),
+  train: async (examples, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.train(examples, { ...negatives.forTraining(), ...how })),
+  compare: async (files, prompt, { signal }) => compare(...asTheyAre(signal), files, prompt),
+  score: () => reject.chooseScore("lapt"),
   changed: () => void useNames(),
   report,
 });
@@ -377,7 +368,7 @@ onThreshold(() => {
   for (const card of [...cards].filter(({ done, result }) => done && result.ood)) card.judge(judged(card.result.ood));
   render();
 });
-negatives.onNegatives({ mine: (how) => classes?.mineNegatives(how) ?? null, changed: useOptions });
+negatives.onNegatives({ mine: (how) => (classes ? mine(classes, how) : null), changed: useOptions });
 status.onRetry(async (device = settings.device) => {
   await load(device);
   await useNames();

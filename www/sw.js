@@ -1,6 +1,6 @@
 /*
- * Keeps the site on this device: the shell when it is installed, the engine and the built-in model
- * when they are first used. Nothing else is touched: other models are kept by the engine.
+ * Keeps the site on this device: the shell when it is installed, the engine when it is first used.
+ * Nothing else is touched: models are kept by the engine, in a store of its own.
  *
  * Every file is kept under the hash of its content, so a new version fetches only what has changed,
  * and the files of one version always belong together. `FILES` is filled in by

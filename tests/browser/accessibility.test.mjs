@@ -1,12 +1,9 @@
 // axe-core over every state of the page, each with a picture at two widths, light and dark.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { DIST, openBrowser, openSite, OUT } from "./harness.mjs";
+import { DIST, openBrowser, openSite } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const READY = "#status[data-state=ready]";
 
 describe("accessibility", { timeout: 900_000 }, () => {
@@ -16,9 +13,14 @@ describe("accessibility", { timeout: 900_000 }, () => {
 
   before(async () => {
     site = await openSite({ "": DIST });
-    session = await openBrowser({ webgpu: false, locale: "en-US", reducedMotion: "reduce", bypassCSP: true });
+    session = await openBrowser({
+      webgpu: false,
+      locale: "en-US",
+      reducedMotion: "reduce",
+      permissions: ["camera"],
+      args: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+    });
     page = session.page;
-    await mkdir(OUT, { recursive: true });
   });
   after(async () => {
     await session?.close();
@@ -27,27 +29,7 @@ describe("accessibility", { timeout: 900_000 }, () => {
 
   afterEach(() => page.unrouteAll());
 
-  /** Pictures of the state, and what axe-core finds in it. */
-  async function check(name, sizes = [360, 1280]) {
-    const found = [];
-    await page.addScriptTag({ content: await readFile(AXE, "utf8") });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of sizes) {
-        await page.setViewportSize({ width, height: 1000 });
-        await page.screenshot({ path: join(OUT, `state-${name}-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${name}: ${excess} px too wide at ${width} px`);
-        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-        for (const { id, impact, nodes } of violations) {
-          found.push(`${colorScheme} ${width} ${impact} ${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html.slice(0, 120)} ${failureSummary.slice(0, 200)}`).join(" | ")}`);
-        }
-      }
-    }
-    await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
-    await page.setViewportSize({ width: 1280, height: 1000 });
-    assert.deepEqual(found, [], name);
-  }
+  const check = (name) => looks(page, `state-${name}`);
 
   test("while loading", async () => {
     await page.route("**/*.safetensors", () => {});
@@ -62,6 +44,10 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.goto(`${site.url}?device=cpu&labels=ship,church,parachute,sunflowers,dog,cat`);
     await page.waitForSelector(READY);
     await check("empty");
+    await page.click("#camera");
+    await page.waitForSelector("#camera-shoot:not([disabled])");
+    await check("camera");
+    await page.click("#camera-close");
     for (const drawer of await page.locator("details > summary:visible").all()) await drawer.click();
     await check("drawers");
   });
@@ -86,6 +72,15 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.click(".tile button");
     await page.waitForSelector("#details[open]");
     await check("dialog");
+  });
+
+  test("stopped half way", async () => {
+    await page.goto(`${site.url}?device=cpu&labels=ship,church&tune=tpt&views=64`);
+    await page.waitForSelector(READY);
+    for (const name of ["ship", "church"]) await page.click(`[data-sample=${name}]`);
+    await page.click("#run-button");
+    await page.waitForSelector(".card[data-state=stopped]");
+    await check("stopped");
   });
 
   test("written from right to left, nothing is cut off", async () => {

@@ -1,9 +1,9 @@
 // The page's drawers for tuning and rejection, and its exports, as a person uses them.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { after, afterEach, before, describe, test } from "node:test";
-import { DIST, needsShared, openBrowser, openSite, OUT } from "./harness.mjs";
+import { DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 import { badFiles, LABELS, photo, photos } from "./support.mjs";
 
 describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
@@ -40,18 +40,6 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
   const show = async (drawer) => {
     if (!(await page.locator(drawer).evaluate((details) => details.open))) await page.click(`${drawer} > summary`);
   };
-  const looks = async (name) => {
-    await mkdir(OUT, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 1400 });
-        await page.screenshot({ path: join(OUT, `${name}-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
-      }
-    }
-  };
 
   test("tuning is off until it is asked for, shows what it did, and goes again", async () => {
     await page.setInputFiles("#files", church);
@@ -83,7 +71,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     await page.click(".more");
     assert.equal(await page.locator(".pair").count(), LABELS.length);
     await page.click(".more");
-    await looks("tune");
+    await looks(page, "tune");
 
     await page.check("input[name=tune][value=none]");
     await settled(1);
@@ -202,7 +190,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
       }),
     );
     for (const { out, left } of gauges) assert.equal(left, out);
-    await looks("reject");
+    await looks(page, "reject");
 
     // The engine's own verdicts are those that the page drew from the threshold.
     const drawn = await verdicts();

@@ -43,6 +43,8 @@ const ALWAYS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A full-page picture is as wide as the page then, as on a phone.
+  "--hide-scrollbars",
 ];
 /** Gives a machine without a GPU a software WebGPU adapter, in pages and in workers. */
 const WEBGPU = [

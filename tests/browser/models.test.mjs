@@ -1,9 +1,10 @@
 // The page's Models drawer, as a person uses it, against a hub of our own.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { DIST, openBrowser, openSite, OUT } from "./harness.mjs";
+import { DIST, openBrowser, openSite } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 import { filesOf, serveFaulty } from "./faulty.mjs";
 
 describe("the Models drawer", { timeout: 600_000 }, () => {
@@ -47,16 +48,7 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     assert.equal(await mini.locator(".model-use").getAttribute("aria-pressed"), "true");
     assert.match(await page.textContent("#models-state"), /mini, q8/);
     assert.match(await page.textContent("#models-room"), /takes .* MB of the .* MB/);
-    await mkdir(OUT, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 1400 });
-        await page.screenshot({ path: join(OUT, `models-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
-      }
-    }
+    await looks(page, "models");
   });
 
   test("a folder of the disk answers in place of the built-in model", async () => {

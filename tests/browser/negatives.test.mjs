@@ -1,9 +1,8 @@
 // The Reject drawer's own threshold, and the words that NegLabel compares with.
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { DIST, needsShared, openBrowser, openSite, OUT, PAGES } from "./harness.mjs";
+import { DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 import { LABELS, loadPackage, photo, photos } from "./support.mjs";
 
 const clean = (text) => text.replace(/[\u2066-\u2069]/g, "").trim();
@@ -34,18 +33,6 @@ describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, (
   const settled = (count) =>
     page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
   const verdicts = () => page.locator(".card .verdict").evaluateAll((all) => all.map((one) => one.dataset.verdict));
-  const looks = async (name) => {
-    await mkdir(OUT, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 1400 });
-        await page.screenshot({ path: join(OUT, `${name}-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
-      }
-    }
-  };
 
   test("a threshold of one's own judges every photo at once, by keyboard too", async () => {
     assert.deepEqual(await verdicts(), ["none", "none", "none", "none"]);
@@ -65,7 +52,7 @@ describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, (
     const [chosen] = await page.locator("#threshold-slider").evaluateAll((all) => all.map((one) => one.valueAsNumber));
     assert.deepEqual(found, values.map((value) => (value < chosen ? "out" : "in")));
     if (second - first > 1e-3) assert.deepEqual(found, expected);
-    await looks("threshold");
+    await looks(page, "threshold");
     await page.click("#threshold-reset");
     assert.deepEqual(await verdicts(), ["none", "none", "none", "none"]);
     assert.equal(await page.locator("#threshold-reset").isVisible(), false);
@@ -82,7 +69,7 @@ describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, (
     const before = await count();
     assert.ok(before > 100, `${before} words`);
     assert.equal(await page.locator("#negatives-list .chip").count(), 200);
-    await looks("words");
+    await looks(page, "words");
 
     const changed = (n) => page.waitForFunction((text) => document.getElementById("negatives-count").textContent.replace(/\D/g, "") === text, String(n));
     const word = clean(await page.locator("#negatives-list .chip-name").first().textContent());

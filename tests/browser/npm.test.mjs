@@ -1,13 +1,14 @@
 // The npm package: what is in it, its types, and a Vite project that uses it.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { DIST, openBrowser, openSite } from "./harness.mjs";
+import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const PKG = resolve(here, "../../pkg");
@@ -89,6 +90,45 @@ describe("npm package", { timeout: 900_000 }, () => {
     assert.match(await compile("bad.mts", bad), /devise/);
   });
 
+  test("the hashes are those of the files, and a browser holds the widget to them", async () => {
+    const published = join(folder, "published");
+    await mkdir(published);
+    await run("tar", ["xzf", tarball, "-C", published]);
+    const integrity = JSON.parse(await readFile(join(published, "package/integrity.json"), "utf8"));
+    assert.deepEqual(Object.keys(integrity).sort(), files.filter((name) => /\.(js|wasm)$/.test(name)));
+    for (const [path, expected] of Object.entries(integrity)) {
+      const digest = createHash("sha384").update(await readFile(join(published, "package", path))).digest("base64");
+      assert.equal(expected, `sha384-${digest}`, path);
+    }
+    const site = await openSite({ "pkg": join(published, "package"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/ship.jpg") });
+    // As docs/hosting.md has it: the hash of the script, and an import map with those of its imports.
+    const write = (name, hashes) =>
+      writeFile(
+        join(site.folder, name),
+        `<!doctype html><title>Hashes</title><link rel="icon" href="data:,"><script type="importmap">${JSON.stringify({
+          integrity: Object.fromEntries(Object.entries(hashes).filter(([path]) => path.endsWith(".js")).map(([path, hash]) => [`./pkg/${path}`, hash])),
+        })}</script><script type="module" src="./pkg/element.js" integrity="${hashes["element.js"]}"></script><prompt-lens labels="ship, dog" device="cpu"></prompt-lens>`,
+      );
+    await write("right.html", integrity);
+    await write("wrong.html", { ...integrity, "widget/view.js": integrity["index.js"] });
+    const { page, close } = await openBrowser({ webgpu: false });
+    try {
+      await page.goto(`${site.url}right.html`);
+      const count = await page.evaluate(async () => {
+        await customElements.whenDefined("prompt-lens");
+        return (await document.querySelector("prompt-lens").classify(await (await fetch("ship.jpg")).blob())).predictions.length;
+      });
+      assert.equal(count, 2);
+      const refused = page.waitForEvent("console", (message) => /integrity/i.test(message.text()));
+      await page.goto(`${site.url}wrong.html`);
+      await refused;
+      assert.equal(await page.evaluate(() => Boolean(customElements.get("prompt-lens"))), false);
+    } finally {
+      await close();
+      await site.close();
+    }
+  });
+
   test("a Vite project installs it, builds, and classifies", async () => {
     const project = join(folder, "vite");
     await mkdir(join(project, "src"), { recursive: true });
@@ -131,6 +171,48 @@ describe("npm package", { timeout: 900_000 }, () => {
       assert.equal(direct.length, 3);
       assert.ok(Math.abs(direct.reduce((sum, { probability }) => sum + probability, 0) - 1) < 1e-5);
       assert.deepEqual(complaints, []);
+    } finally {
+      await close();
+      await site.close();
+    }
+  });
+
+  test("inlined, the engine and its worker are part of the page's own script", async () => {
+    const project = join(folder, "inlined");
+    await mkdir(join(project, "src"), { recursive: true });
+    await writeFile(join(project, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
+    await run("npm", ["install", tarball, "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], project);
+    await writeFile(join(project, "index.html"), '<!doctype html><html lang="en"><head><title>App</title><link rel="icon" href="data:,"></head><body><input type="file" multiple><output></output><script type="module" src="/src/main.js"></script></body></html>');
+    const readme = await readFile(join(PKG, "README.md"), "utf8");
+    const [, code] = /```js\n([^`]*worker&inline[^`]*)```/.exec(readme);
+    // The snippet runs once the files are there.
+    const [imports, body] = [code.match(/^import .*$/gm).join("\n"), code.replace(/^import .*$/gm, "")];
+    await writeFile(
+      join(project, "src/main.js"),
+      `${imports}
+      const input = document.querySelector("input");
+      input.addEventListener("change", async () => {
+        const [photo, ...files] = input.files;
+        ${body}
+        const classes = await lens.classes(["ship", "dog", "sunflowers"]);
+        const { predictions } = await classes.classify(photo);
+        document.querySelector("output").textContent = JSON.stringify(predictions);
+      });`,
+    );
+    await writeFile(join(project, "vite.config.js"), "export default { base: './', build: { assetsInlineLimit: 1e9, modulePreload: false } };");
+    await run(process.execPath, [tool("vite", "bin/vite.js"), "build", "--logLevel", "error"], project);
+    const built = await readdir(join(project, "dist/assets"));
+    assert.deepEqual(built.filter((name) => /wasm|worker/.test(name)), [], built.join());
+    const site = await openSite({ "": join(project, "dist") });
+    const { browser, page, close } = await openBrowser({ webgpu: false });
+    try {
+      await page.goto(site.url);
+      const requests = recordRequests(browser);
+      const model = join(DIST, "models/mini");
+      await page.setInputFiles("input", [join(DIST, "samples/ship.jpg"), ...["config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors", "self_test.json"].map((name) => join(model, name))]);
+      await page.waitForFunction(() => document.querySelector("output").textContent !== "");
+      assert.equal(JSON.parse(await page.textContent("output")).length, 3);
+      assert.deepEqual(requests.filter((url) => !/^(blob|data):/.test(url)), []);
     } finally {
       await close();
       await site.close();

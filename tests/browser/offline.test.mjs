@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { precache, siteFiles } from "../../scripts/precache.mjs";
 import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 
 const READY = "#status[data-state=ready]";
 const ASKED = "?device=cpu&labels=church,parachute,sunflowers";
@@ -39,7 +40,7 @@ test("the build lists every file that a visit needs, and no weights to install",
     assert.ok(shell.includes(path), path);
   }
   assert.deepEqual(shell.filter((path) => /safetensors|\.wasm$|^models\//.test(path)), []);
-  assert.equal(files["models/mini/model.safetensors"][1], "later");
+  assert.deepEqual(Object.keys(files).filter((path) => path.startsWith("models/")), ["models/mini/labels.json"]);
   assert.equal(files["pkg/promptlens_bg.wasm"][1], "later");
   assert.ok(!("sw.js" in files));
 });
@@ -92,13 +93,31 @@ describe("offline", { timeout: 900_000 }, () => {
     await devtools.detach();
   });
 
-  test("after one visit everything works without a network", async () => {
+  test("installing asks the browser to keep what is stored", async () => {
+    const asked = await page.evaluate(() => {
+      let count = 0;
+      const real = StorageManager.prototype.persist;
+      StorageManager.prototype.persist = function persist() {
+        count += 1;
+        return real.call(this);
+      };
+      dispatchEvent(new Event("appinstalled"));
+      StorageManager.prototype.persist = real;
+      return count;
+    });
+    assert.equal(asked, 1);
+    assert.ok(await page.locator("#install").isHidden());
+  });
+
+  test("after one visit everything works without a network, and the weights are kept once", async () => {
     const kept = await page.evaluate(async () => {
       const cache = await caches.open("promptlens-files");
-      return (await cache.keys()).map(({ url }) => new URL(url).pathname);
+      const { PromptLens } = await import("./pkg/index.js");
+      return { files: (await cache.keys()).map(({ url }) => new URL(url).pathname), models: await PromptLens.models.stored() };
     });
-    assert.ok(kept.includes("/app/models/mini/model.safetensors"), "the weights were not kept");
-    assert.ok(kept.includes("/app/pkg/promptlens_bg.wasm"), "the engine was not kept");
+    assert.ok(kept.files.includes("/app/pkg/promptlens_bg.wasm"), "the engine was not kept");
+    assert.deepEqual(kept.files.filter((path) => path.startsWith("/app/models/")), ["/app/models/mini/labels.json"]);
+    assert.deepEqual(kept.models.map(({ name, complete }) => [name, complete]), [["mini", true]]);
     const online = await classify();
 
     await session.browser.setOffline(true);
@@ -117,12 +136,37 @@ describe("offline", { timeout: 900_000 }, () => {
     await page.click(".where");
     await page.waitForSelector(".heat-map:not([hidden])");
     await page.selectOption("#language", "en");
+    await page.check("input[name=tune][value=none]");
+    await answered(page, 1);
 
     async function classify() {
       await page.click("[data-sample=parachute]");
       await answered(page, 1);
       return page.locator(".bar-value").allTextContents();
     }
+  });
+
+  test("without a network a prompt is learned, answers, and leaves as a file", async () => {
+    const plain = await page.locator(".bar-value").allTextContents();
+    await page.click("#teach > summary");
+    for (const name of ["church", "parachute", "sunflower"]) {
+      await page.selectOption("#teach-class", name === "sunflower" ? "sunflowers" : name);
+      await page.setInputFiles("#teach-files", join(DIST, `samples/${name}.jpg`));
+    }
+    await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 3);
+    await page.selectOption("#teach-recipe", "coop");
+    await page.selectOption("#teach-check", "none");
+    await page.fill("#teach-epochs", "20");
+    await page.click("#teach-start");
+    await page.waitForSelector("#teach-result:not([hidden])");
+    assert.match(await page.textContent("#teach-report"), /^coop learned from 3 photos/);
+    await page.click("#teach-use");
+    await page.waitForFunction(
+      (old) => document.querySelector(".card[data-state=done]") && [...document.querySelectorAll(".bar-value")].map((one) => one.textContent).join() !== old,
+      plain.join(),
+    );
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#teach-save")]);
+    assert.ok((await readFile(await download.path())).includes("promptlens-prompt"));
   });
 });
 
@@ -182,6 +226,7 @@ describe("app", { timeout: 900_000 }, () => {
     await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
     await page.waitForSelector("#notice:not([hidden])");
     assert.equal(await page.textContent("h1"), "promptlens");
+    await looks(page, "state-update");
     await page.reload();
     await page.waitForSelector(READY);
     assert.equal(await page.textContent("h1"), "promptlens", "a reload mixed two versions");

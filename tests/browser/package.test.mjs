@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { cli, cosine, DIST, needsShared, openBrowser, openSite, PAGES, readSafetensors, row, shared } from "./harness.mjs";
+import { cli, cosine, DIST, needsShared, openBrowser, openSite, PAGES, readSafetensors, recordRequests, row, shared } from "./harness.mjs";
 import { classifyInPage, comparePredictions, LABELS, loadPackage, photo, TEMPLATE } from "./support.mjs";
 
 describe("package", { skip: needsShared, timeout: 900_000 }, () => {
@@ -145,15 +145,21 @@ describe("package", { skip: needsShared, timeout: 900_000 }, () => {
     const cdn = await openSite({ pkg: join(DIST, "pkg") }, { headers: { "Access-Control-Allow-Origin": "*" } });
     try {
       await page.goto(`${site.url}test/package.html`);
-      const outcome = await page.evaluate(async (entry) => {
-        const { PromptLens } = await import(entry);
-        const lens = await PromptLens.load({ model: "../models/mini/", device: "cpu" });
-        const [feature] = await lens.embedText(["a cat"]);
-        lens.free();
-        return { kind: lens.info.device.kind, length: Math.hypot(...feature) };
-      }, `${cdn.url}pkg/index.js`);
+      const requests = recordRequests(session.browser);
+      const load = () =>
+        page.evaluate(async (entry) => {
+          const { PromptLens } = await import(entry);
+          const lens = await PromptLens.load({ model: "../models/mini/", device: "cpu" });
+          const [feature] = await lens.embedText(["a cat"]);
+          lens.free();
+          return { kind: lens.info.device.kind, feature: [...feature] };
+        }, `${cdn.url}pkg/index.js`);
+      const outcome = await load();
       assert.equal(outcome.kind, "cpu");
-      assert.ok(Math.abs(outcome.length - 1) < 1e-5);
+      assert.ok(Math.abs(Math.hypot(...outcome.feature) - 1) < 1e-5);
+      // A page compiles the engine once.
+      assert.deepEqual(await load(), outcome);
+      assert.equal(requests.filter((url) => url === `${cdn.url}pkg/promptlens_bg.wasm`).length, 1);
     } finally {
       await cdn.close();
     }

@@ -1,9 +1,10 @@
 // The built page in Chromium on WebGPU, as a person uses it.
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { cli, DIST, needsShared, openBrowser, openSite, OUT } from "./harness.mjs";
+import { cli, DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 import { badFiles, comparePredictions, LABELS, photo, TEMPLATE } from "./support.mjs";
 
 describe("page", { skip: needsShared, timeout: 900_000 }, () => {
@@ -98,16 +99,7 @@ describe("page", { skip: needsShared, timeout: 900_000 }, () => {
       { name: "notes.jpg", mimeType: "image/jpeg", buffer: text[1] },
     ]);
     await settled(3);
-    await mkdir(OUT, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 900 });
-        await page.screenshot({ path: join(OUT, `page-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
-      }
-    }
+    await looks(page, "page");
   });
 
   test("takes a dropped and a pasted photo", async () => {

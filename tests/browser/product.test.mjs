@@ -154,8 +154,10 @@ describe("product", { timeout: 900_000 }, () => {
     await page.fill("#tune-steps", "2");
     await page.fill("#tune-seed", "7");
     await page.locator("#tune-seed").blur();
+    await page.click("label:has(#gallery)");
     await page.click("#reject > summary");
     await page.selectOption("#score", "energy");
+    await page.selectOption("#sort", "unsure");
     await page.click("[data-sample=ship]");
     await done(1);
     const before = await page.locator(".after .bar-value").allTextContents();
@@ -166,17 +168,25 @@ describe("product", { timeout: 900_000 }, () => {
     assert.ok(!/blob|data:|ship\.jpg/.test(link) && link.length < 1000, link);
 
     await page.goto("about:blank");
-    await page.goto(link);
+    // Words that were struck and added go along where the reader edited them.
+    await page.goto(`${link}&struck=soup,hat&added=%5B%22a,b%22%5D`);
     await page.waitForSelector(READY);
     assert.equal(await page.locator(".card").count(), 0);
     assert.deepEqual(await page.locator(".chip-name").allTextContents(), ["church, old", "ship", "<b>&amp;=?#"]);
     assert.equal(await page.inputValue("#template"), "a drawing of a {}, small");
     assert.equal(await page.inputValue("#score"), "energy");
+    assert.ok(await page.isChecked("#gallery"));
+    assert.equal(await page.inputValue("#sort"), "unsure");
     assert.match(await page.textContent("#tune-state"), /^DiffTPT-lite, 16 views$/);
     assert.deepEqual([await page.inputValue("#tune-steps"), await page.inputValue("#tune-seed")], ["2", "7"]);
     await page.click("[data-sample=ship]");
     await done(1);
     assert.deepEqual(await page.locator(".after .bar-value").allTextContents(), before);
+    await page.click("#permalink");
+    await page.waitForFunction(() => document.getElementById("permalink").textContent === "Copied");
+    const again = new URL(await page.evaluate(() => navigator.clipboard.readText()));
+    assert.deepEqual([again.searchParams.get("struck"), again.searchParams.get("added")], ["soup,hat", '["a,b"]']);
+    for (const [name, value] of new URL(link).searchParams) assert.equal(again.searchParams.get(name), value, name);
   });
 
   test("a link that is damaged or hostile changes nothing", async () => {

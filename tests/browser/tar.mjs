@@ -4,6 +4,23 @@ import { createGunzip } from "node:zlib";
 
 const BLOCK = 512;
 
+/** A tar of small files, as `{ path: bytes }`. */
+export function tarOf(files) {
+  const blocks = [];
+  for (const [path, bytes] of Object.entries(files)) {
+    const head = Buffer.alloc(BLOCK);
+    head.write(path, 0, 100);
+    head.write("0000644\0", 100);
+    head.write(`${bytes.length.toString(8).padStart(11, "0")}\0`, 124);
+    head.write("        0", 148);
+    head.write("ustar\x0000", 257, "latin1");
+    const sum = head.reduce((total, byte) => total + byte, 0);
+    head.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    blocks.push(head, bytes, Buffer.alloc((BLOCK - (bytes.length % BLOCK)) % BLOCK));
+  }
+  return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);
+}
+
 /**
  * The regular files of a `.tar.gz` for which `want(name)` holds, in the archive's order. Reading
  * stops after `limit` of them, so that an early file of a large archive is cheap.

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { cli, DIST, needsShared, openBrowser, openSite, OUT } from "./harness.mjs";
+import { cli, DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 import { lesson } from "./lesson.mjs";
-import { photo } from "./support.mjs";
+import { photo, photos } from "./support.mjs";
+import { tarOf } from "./tar.mjs";
 
 describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
   let site;
@@ -72,7 +74,6 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     assert.equal(rows.length, 1);
     assert.equal(rows[0][0], "church.jpg");
     for (const cell of rows[0].slice(1)) assert.match(cell, /^[\w ]+ \d+%$/);
-    await page.screenshot({ path: join(OUT, "teach.png"), fullPage: true }).catch(() => {});
   });
 
   test("the prompt answers for the page, leaves as a file and comes back", async () => {
@@ -129,16 +130,81 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     assert.ok(await page.locator("#teach-use").isVisible());
   });
 
+  test("LAPT learns from photos of none of the classes, and its score then rejects", async () => {
+    assert.ok(await page.locator("#teach-others").isHidden());
+    await page.selectOption("#teach-recipe", "lapt");
+    assert.equal(await text("#teach-others-count"), "None yet.");
+    const bands = await photos("textures", "test/banded/", 4);
+    await page.setInputFiles("#teach-others-files", bands.slice(0, 2));
+    await page.waitForFunction(() => document.getElementById("teach-others-count").textContent.startsWith("2 "));
+    // More of them by a drop, which the photos' own drop zone must not take.
+    await page.evaluate((files) => {
+      const data = new DataTransfer();
+      for (const { name, base64 } of files) data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type: "image/jpeg" }));
+      document.getElementById("teach-others").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+    }, [...bands.slice(2).map(({ name, buffer }) => ({ name, base64: buffer.toString("base64") })), { name: "broken.jpg", base64: "AAAA" }]);
+    await page.waitForFunction(() => document.getElementById("teach-others-count").textContent.startsWith("5 "));
+    assert.equal(await page.locator(".card").count(), 1);
+    await looks(page, "lapt");
+
+    await page.fill("#teach-epochs", "2");
+    await page.selectOption("#teach-check", "none");
+    const before = await text("#teach-report");
+    await page.click("#teach-start");
+    await page.waitForFunction((old) => !document.getElementById("teach-result").hidden && document.getElementById("teach-report").textContent !== old, before);
+    assert.match(await text("#teach-report"), /^lapt learned from 40 photos in [\d.]+ s\. 4 more show none of the classes\. 2 could not be used\.$/);
+    if (await page.locator("#teach-use[aria-pressed=false]").isVisible()) await page.click("#teach-use");
+    assert.equal(await text("#teach-state"), "lapt in use");
+    await page.click("#teach-score");
+    assert.ok(await page.locator("#teach-scoring").isHidden());
+    assert.equal(await page.inputValue("#score"), "lapt");
+    await page.click("#reject > summary");
+    await page.waitForFunction(() => /^lapt/.test(document.querySelector(".card[data-state=done] .gauge")?.ariaLabel ?? ""));
+    const hint = await text(".card .negatives");
+    assert.match(hint, /^Other words nearest to it: [^,]+, [^,]+, [^,]+$/);
+    await looks(page, "lapt-used");
+
+    await page.click("#teach-others-clear");
+    assert.equal(await text("#teach-others-count"), "None yet.");
+    await page.selectOption("#teach-recipe", "coop");
+    assert.ok(await page.locator("#teach-others").isHidden());
+    await page.click("#teach-discard");
+    await page.selectOption("#score", "mcm");
+    await answered();
+  });
+
+  test("the model finds the class of photos without a folder, those of an archive too", async () => {
+    while ((await page.locator("#teach-classes button").count()) > 0) await page.locator("#teach-classes button").first().click();
+    await page.selectOption("#teach-class", "");
+    await page.selectOption("#teach-recipe", "lapt");
+    const pile = [...(await photos("imagenette", "test/church/", 3)), ...(await photos("textures", "test/banded/", 3))];
+    await page.setInputFiles("#teach-files", [...pile, { name: "broken.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no photo") }]);
+    await page.waitForSelector("#teach-run:not([hidden])");
+    await page.waitForSelector("#teach-run", { state: "hidden" });
+    assert.ok(await page.locator("#teach-error").isHidden(), await text("#teach-error"));
+    const numbers = async () => {
+      const own = (await text("#teach-count")).startsWith("No") ? 0 : parseInt(await text("#teach-count"), 10);
+      const others = (await text("#teach-others-count")).startsWith("None") ? 0 : parseInt(await text("#teach-others-count"), 10);
+      return [own, others];
+    };
+    const [own, others] = await numbers();
+    assert.equal(own + others, 6, "every photo went to a class or to none");
+    assert.match(await text("#announcer"), /photos added to their classes; \d+ show none of them; 1 left out\./);
+
+    await page.setInputFiles("#teach-files", { name: "pile.tar", mimeType: "application/x-tar", buffer: tarOf({ "pile/church/a.jpg": pile[0].buffer, "pile/tench/b.jpg": pile[1].buffer, "pile/tench/notes.txt": Buffer.from("words") }) });
+    await page.waitForFunction((n) => document.getElementById("teach-count").textContent.startsWith(`${n} `), own + 2);
+    assert.equal((await numbers())[1], others);
+
+    // Stopped half way, nothing of it is there.
+    await page.setInputFiles("#teach-files", pile);
+    await page.waitForSelector("#teach-run:not([hidden])");
+    await page.click("#teach-cancel");
+    await page.waitForSelector("#teach-run", { state: "hidden" });
+    assert.deepEqual(await numbers(), [own + 2, others]);
+    await page.selectOption("#teach-class", "church");
+  });
+
   test("fits at every width, light and dark", async () => {
-    await mkdir(OUT, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 1400 });
-        await page.screenshot({ path: join(OUT, `teach-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
-      }
-    }
+    await looks(page, "teach");
   });
 });

@@ -1,9 +1,9 @@
 // Pictures made from a photo elsewhere: through the package, and on the page.
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { DIST, needsShared, openBrowser, openSite, OUT, PAGES } from "./harness.mjs";
+import { DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 import { LABELS, loadPackage, photo, photos } from "./support.mjs";
 
 const HOW = { tune: "difftpt-lite", views: 5, ood: false };
@@ -27,6 +27,8 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
     await session?.close();
     await site?.close();
   });
+
+  const settled = (count) => page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
 
   test("in the package they are views on top of the others", async () => {
     const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
@@ -111,8 +113,6 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
   test("on the page they go with the photo that they are named after", async () => {
     await page.goto(`${site.url}?device=cpu&lang=en&labels=${encodeURIComponent(LABELS.join(","))}`);
     await page.waitForSelector("#status:is([data-state=ready], [data-state=failed])");
-    const settled = (count) =>
-      page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
     await page.click("#tune > summary");
     assert.ok(await page.locator("#variants").isHidden());
     await page.check("input[name=tune][value=difftpt-lite]");
@@ -135,16 +135,7 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
     assert.match((await report.locator(".tuned-sentence").textContent()).replace(/[\u2068\u2069]/g, ""), /of 18 views|of 18/);
     assert.match(await report.textContent(), /1 picture could not be used: ./);
     assert.match(await page.locator(".card", { hasText: "other.jpg" }).locator(".tuned-sentence").textContent(), /of 16/);
-    await mkdir(OUT, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 1400 });
-        await page.screenshot({ path: join(OUT, `variants-${colorScheme}-${width}.png`), fullPage: true });
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(excess <= 0, `${excess} px too wide at ${width} px`);
-      }
-    }
+    await looks(page, "variants");
 
     await page.focus("#variants-clear");
     await page.keyboard.press("Enter");
@@ -154,6 +145,29 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
     await page.check("input[name=tune][value=tpt]");
     await settled(2);
     assert.ok(await page.locator("#variants").isHidden());
+  });
+
+  test("on the page the style of the other photos is borrowed where that is wanted", async () => {
+    await page.check("input[name=tune][value=difftpt-lite]");
+    await page.check("input[name=views][value='64']");
+    await settled(2);
+    const views = () => page.locator(".card", { hasText: "Church.jpg" }).locator(".views canvas").evaluateAll((all) => all.map((one) => one.ariaLabel));
+    const plain = await views();
+    const borrowed = (all) => all.filter((label) => /in the style of another photo/.test(label));
+    assert.deepEqual(borrowed(plain), []);
+    await page.click("label:has(#gallery)");
+    assert.ok(await page.isChecked("#gallery"));
+    await page.waitForFunction(() => document.querySelectorAll(".card[data-state=waiting]").length > 0);
+    await settled(2);
+    assert.notDeepEqual(borrowed(await views()), []);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
+    assert.equal(JSON.parse(await readFile(await download.path(), "utf8")).settings.gallery, true);
+    await page.click("label:has(#gallery)");
+    await page.waitForFunction(() => document.querySelectorAll(".card[data-state=waiting]").length > 0);
+    await settled(2);
+    assert.deepEqual(await views(), plain);
+    await page.check("input[name=views][value='16']");
+    await settled(2);
   });
 
   test("on the page they go with the only photo, whatever their names", async () => {

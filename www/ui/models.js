@@ -3,6 +3,7 @@ import { PromptLens } from "../pkg/index.js";
 import { announce } from "./announce.js";
 import { integer, isolate, megabytes } from "./format.js";
 import { known, onLanguage, say, t } from "./i18n.js";
+import { modelCard } from "./modelcard.js";
 import { showProblem } from "./problem.js";
 
 const drawer = document.getElementById("models");
@@ -28,6 +29,8 @@ let loading = null;
 /** @type {(model: any, how: object) => Promise<import("../pkg/index.js").Info>} */
 let load;
 
+/** A model's address as `stored()` gives it. */
+const addressOf = (model) => (model.startsWith("hf:") ? model : new URL(model.endsWith("/") ? model : `${model}/`, document.baseURI).href);
 const hubName = ({ sources: [{ repository }] }) => `hf:${repository}`;
 
 /** Everything that can be chosen: the built-in model, the table, and what else is kept. */
@@ -72,6 +75,7 @@ function row({ model, address, name, note, kept }) {
     t("models.kept", { form: quantization, size: megabytes(bytes), hash: source.sha256.slice(0, 12), commit: source.commit?.slice(0, 7) ?? "–" }),
   );
   item.querySelector(".model-kept").textContent = lines.join("\n");
+  if (address === BUILT_IN || model.sources) item.append(modelCard(name, model.sources ? model : null));
   const use = item.querySelector(".model-use");
   use.dataset.model = address;
   say(use, loaded ? "models.in-use" : "models.use");
@@ -174,7 +178,7 @@ async function filesOf(directory) {
 
 /** The model that answers was loaded, by whatever way. */
 export function showModel(model, info) {
-  current = model.startsWith("hf:") ? model : new URL(model.endsWith("/") ? model : `${model}/`, document.baseURI).href;
+  current = addressOf(model);
   show(info);
   if (drawer.open) void render();
 }
@@ -192,7 +196,7 @@ export function onModel(loader) {
     event.preventDefault();
     const own = address.value.trim();
     if (!own) return;
-    const place = own.startsWith("hf:") ? own : new URL(own.endsWith("/") ? own : `${own}/`, document.baseURI).href;
+    const place = addressOf(own);
     void choose(place, place, own);
   });
   chooser.addEventListener("change", () => {

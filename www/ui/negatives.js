@@ -40,14 +40,21 @@ let working = null;
 /** The options of `classify` that this panel decides. */
 export const getNegatives = () => (given && READERS.includes(score) ? { negatives: given } : {});
 
-/** Whether the mined words were edited, so that a new class list needs them mined with the edits. */
-export const edited = () => given === null && struck.length + added.length > 0;
+const edited = () => given === null && struck.length + added.length > 0;
+
+/** Whether the score reads mined words that were edited, so that they are to be mined with the edits. */
+export const wanted = () => edited() && READERS.includes(score);
 
 /** What a recipe that learns from such words is to learn from; the engine's own choice without edits. */
 export const forTraining = () => ((given || edited()) && words.length > 0 ? { negatives: words } : {});
 
 /** How they are to be mined. */
 export const edits = () => ({ struck, added });
+
+/** Takes over edits of a link. */
+export function setEdits(given) {
+  ({ struck = [], added = [] } = given);
+}
 
 /**
  * @param {object} page

@@ -1,15 +1,21 @@
 /** The settings as an address: everything that decides an answer but the photos. */
 import { announce } from "./announce.js";
+import { setOrder } from "./gallery.js";
 import { say, t } from "./i18n.js";
+import { setEdits } from "./negatives.js";
+import { list } from "./settings.js";
 
 const button = document.getElementById("permalink");
 const tune = document.getElementById("tune");
 const score = document.getElementById("score");
 const template = document.getElementById("template");
+const gallery = document.getElementById("gallery");
 
 /** Controls of the Tune drawer, by the parameter that they stand for. */
 const STEPS = document.getElementById("tune-steps");
 const SEED = document.getElementById("tune-seed");
+/** Words that the reader took away from those found for "none of these", and put to them. */
+const EDITS = ["struck", "added"];
 
 /**
  * Puts the settings of an address into the page's controls, before anybody listens to them. What is
@@ -30,8 +36,11 @@ export function restore(search) {
   radio("views");
   if (has("steps")) STEPS.value = query.get("steps");
   if (has("seed")) SEED.value = query.get("seed");
+  gallery.checked = query.get("gallery") === "true";
   const named = [...score.options].some(({ value }) => value === query.get("ood"));
   if (has("ood") && (named || query.get("ood") === "none")) score.value = named ? query.get("ood") : "";
+  setEdits(Object.fromEntries(EDITS.filter(has).map((name) => [name, list(query.get(name))])));
+  if (has("sort")) setOrder(query.get("sort"));
   if (query.has("tune")) tune.dispatchEvent(new Event("change"));
 }
 
@@ -43,23 +52,29 @@ export function restore(search) {
  * @param {string} settings.template
  * @param {object} settings.tune
  * @param {{ood: string | false}} settings.ood
+ * @param {{struck: string[], added: string[]}} settings.edits
+ * @param {string} settings.order
  * @param {string} settings.model
  * @param {string} settings.device
  * @param {string} settings.language
  */
-export function addressOf({ labels, template: sentence, tune: how, ood, model, device, language }) {
+export function addressOf({ labels, template: sentence, tune: how, ood, edits, order, model, device, language }) {
   const url = new URL(location.pathname, location.href);
   const query = url.searchParams;
-  // A name may hold a comma.
-  query.set("labels", labels.some((name) => name.includes(",") || name.startsWith("[")) ? JSON.stringify(labels) : labels.join(","));
+  query.set("labels", joined(labels));
   query.set("template", sentence);
   for (const [name, value] of Object.entries(how)) query.set(name, String(value));
   query.set("ood", ood.ood || "none");
+  for (const name of EDITS) if (edits[name].length > 0) query.set(name, joined(edits[name]));
+  if (order !== "newest") query.set("sort", order);
   query.set("model", model);
   query.set("device", device);
   query.set("lang", language);
   return url.href;
 }
+
+/** Names with commas between; one may hold a comma itself. */
+const joined = (names) => (names.some((name) => name.includes(",") || name.startsWith("[")) ? JSON.stringify(names) : names.join(","));
 
 /** Copies the address that `collect` gives settings for, and shows it in the browser's own bar. */
 export function onPermalink(collect) {

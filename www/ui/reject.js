@@ -101,6 +101,12 @@ export function onReject({ files, calibrate, changed, fitted, report }) {
   });
 }
 
+/** Chooses a score as the reader would. */
+export function chooseScore(name) {
+  choice.value = name;
+  choice.dispatchEvent(new Event("change"));
+}
+
 /** Ends a calibration whose settings no longer hold. */
 export function stopCalibrating() {
   job?.abort();

@@ -15,7 +15,7 @@ export function readSettings(search) {
 }
 
 /** Names between commas, or a JSON array of them. */
-function list(text) {
+export function list(text) {
   if (text.startsWith("[")) {
     try {
       const names = JSON.parse(text);

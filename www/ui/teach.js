@@ -2,107 +2,75 @@
 import { Prompt } from "../pkg/index.js";
 import { announce } from "./announce.js";
 import { Curve } from "./curve.js";
-import { chosen, dropped } from "./folders.js";
-import { integer, percent, wholePercent } from "./format.js";
+import { percent, wholePercent } from "./format.js";
 import { onLanguage, plain, say, t } from "./i18n.js";
+import { examples, hasPhotos, onLesson, otherPhotos, showClasses, showLesson } from "./lesson.js";
 import { showProblem } from "./problem.js";
+import { stageText } from "./stages.js";
 
 const byId = (id) => document.getElementById(`teach-${id}`);
 const drawer = document.getElementById("teach");
-const [state, zone, folder, files, single, list, counted] = ["state", "drop", "folder", "files", "class", "classes", "count"].map(byId);
-const [recipe, summary, paper, epochs, epochsField, check] = ["recipe", "summary", "paper", "epochs", "epochs-field", "check"].map(byId);
+const [state, recipe, summary, paper, epochs, epochsField, check] = ["state", "recipe", "summary", "paper", "epochs", "epochs-field", "check"].map(byId);
 const [start, working, stage, progress, cancel, problem] = ["start", "run", "stage", "progress", "cancel", "error"].map(byId);
 const [figure, result, report, table, use, save, drop] = ["curve", "result", "report", "table", "use", "save", "discard"].map(byId);
+const [scoring, scoreButton] = ["scoring", "score"].map(byId);
 const importer = byId("import");
 
 /** The photos on the page that are answered before and after. */
 const MOST_COMPARED = 24;
 
-/** Photos by class. @type {Map<string, File[]>} */
-const photos = new Map();
 /** @type {import("../pkg/index.js").Recipe[]} */
 let recipes = [];
 /** The newest prompt. @type {Prompt | null} */
 let prompt = null;
 let inUse = false;
-/** The learning that is going on. @type {AbortController | null} */
+/** The learning or sorting that is going on. @type {AbortController | null} */
 let job = null;
 let ready = false;
+/** The score that decides what is none of the classes. */
+let score = "";
 /** What the result says, to be said anew in another language. */
 let describe = () => {};
 
 /** The prompt that answers; none where the sentence around the names does. */
 export const getPrompt = () => (inUse ? (prompt ?? undefined) : undefined);
 
-const all = () => [...photos.values()].flat();
+/** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
+const unscored = () => inUse && score !== "lapt" && recipes.some(({ name, others }) => others && name === prompt.recipe);
 
 /**
  * @param {object} page
  * @param {() => string[]} page.names
  * @param {(names: string[]) => void} page.addNames puts more names into the list
  * @param {() => File[]} page.files the photos on the page
+ * @param {(archive: File) => Promise<import("../pkg/index.js").Unpacked[]>} page.unpack
+ * @param {(files: File[], how: object) => Promise<import("../pkg/index.js").Collected>} page.collect
  * @param {(examples: {image: File, label: string}[], how: object) => Promise<Prompt>} page.train
  * @param {(files: File[], prompt: Prompt, how: object) => Promise<object[]>} page.compare
  * @param {() => void} page.changed another prompt is in use
+ * @param {() => void} page.score has LAPT decide what is none of the classes
  * @param {(error: Error, show: (error: Error) => void) => void} page.report
  */
 export function onTeach(page) {
-  const take = (found) => {
-    const lone = single.value;
-    const usable = found.filter(({ folder: name }) => name || lone);
-    for (const { file, folder: name } of usable) {
-      const label = name || lone;
-      photos.set(label, [...(photos.get(label) ?? []), file]);
-    }
-    const known = new Set(page.names());
-    const fresh = [...new Set(usable.map(({ folder: name }) => name))].filter((name) => name && !known.has(name));
-    if (fresh.length > 0) page.addNames(fresh);
-    announce(t("teach.taken", { count: usable.length }));
-    render();
-  };
-  for (const chooser of [folder, files]) {
-    chooser.addEventListener("change", () => {
-      take(chosen(chooser.files));
-      chooser.value = "";
-    });
-  }
-  zone.addEventListener("dragover", (event) => event.preventDefault());
-  zone.addEventListener("drop", async (event) => {
-    event.preventDefault();
-    try {
-      take(await dropped(event.dataTransfer));
-    } catch (error) {
-      page.report(error, (shown) => showProblem(problem, shown));
-    }
-  });
+  const fail = (error) => page.report(error, (shown) => showProblem(problem, shown));
 
-  const learn = async () => {
+  let running = Promise.resolve();
+  /** Runs something long, one after the other; resolves to `null` where it failed or was stopped. */
+  const work = (does, stopped) => (running = running.then(() => perform(does, stopped)));
+  const perform = async (does, stopped) => {
     job = new AbortController();
     const { signal } = job;
-    const curve = new Curve(figure);
     showProblem(problem, null);
-    result.hidden = true;
     say(stage, "teach.wait");
     progress.removeAttribute("value");
     render();
     cancel.focus();
-    const onProgress = (event) => {
-      if (event.loss !== undefined) curve.add(event);
-      showStage(event);
-    };
-    const examples = [...photos].flatMap(([label, own]) => own.map((image) => ({ image, label })));
     try {
-      const how = { recipe: recipe.value, validation: check.value, signal, onProgress };
-      if (!epochsField.hidden && epochs.value !== "") how.epochs = epochs.valueAsNumber;
-      const made = await page.train(examples, how);
-      curve.draw();
-      say(stage, "teach.comparing");
-      const compared = await page.compare(page.files().slice(0, MOST_COMPARED), made, { signal });
-      show(made, compared);
-      announce(report.textContent);
+      return await does(signal);
     } catch (error) {
-      if (!signal.aborted) page.report(error, (shown) => showProblem(problem, shown));
-      else announce(t("teach.stopped"));
+      if (signal.aborted) announce(t(stopped));
+      else fail(error);
+      return null;
     } finally {
       const focused = working.contains(document.activeElement);
       job = null;
@@ -111,6 +79,35 @@ export function onTeach(page) {
       render();
       if (focused) (result.hidden || signal.aborted ? start : use).focus();
     }
+  };
+
+  onLesson({
+    ...page,
+    changed: render,
+    fail,
+    sort: (images) => work((signal) => page.collect(images, { signal, onProgress: showStage }), "teach.sorting-stopped"),
+  });
+
+  const learn = async () => {
+    const curve = new Curve(figure);
+    const onProgress = (event) => {
+      if (event.loss !== undefined) curve.add(event);
+      showStage(event);
+    };
+    result.hidden = true;
+    await work(async (signal) => {
+      const others = otherPhotos();
+      const own = examples();
+      const how = { recipe: recipe.value, validation: check.value, others, signal, onProgress };
+      if (!epochsField.hidden && epochs.value !== "") how.epochs = epochs.valueAsNumber;
+      const made = await page.train(own, how);
+      curve.draw();
+      say(stage, "teach.comparing");
+      const compared = await page.compare(page.files().slice(0, MOST_COMPARED), made, { signal });
+      const unread = made.report.failures.filter(({ index }) => index >= own.length).length;
+      show(made, compared, others.length - unread);
+      announce(report.textContent);
+    }, "teach.stopped");
   };
   start.addEventListener("click", () => {
     if (start.getAttribute("aria-disabled") !== "true") void learn();
@@ -160,20 +157,16 @@ export function onTeach(page) {
     render();
   });
   recipe.addEventListener("change", render);
-  list.addEventListener("click", ({ target }) => {
-    const label = target.closest("button")?.value;
-    if (label === undefined) return;
-    photos.delete(label);
-    render();
-    (list.querySelector("button") ?? folder).focus();
-    announce(t("teach.removed", { label }));
+  scoreButton.addEventListener("click", () => {
+    page.score();
+    announce(t("teach.scored"));
   });
 
-  const show = (made, compared) => {
+  const show = (made, compared, others = 0) => {
     if (inUse) page.changed();
     prompt = made;
     describe = () => {
-      describeReport(made);
+      plain(report, reportOf(made, others));
       table.replaceChildren(...compared.map(row));
       table.closest(".compared").hidden = compared.length === 0;
     };
@@ -192,12 +185,11 @@ export function showRecipes(known, model) {
   render();
 }
 
-/** Follows the names of the list, and whether an engine is there. */
-export function showNames(names, usable) {
+/** Follows the names of the list, whether an engine is there, and the score for none of the classes. */
+export function showNames(names, usable, ood) {
   ready = usable;
-  const was = single.value;
-  single.replaceChildren(...names.map((name) => new Option(name, name)));
-  if (names.includes(was)) single.value = was;
+  score = ood;
+  showClasses(names);
   render();
 }
 
@@ -205,27 +197,25 @@ function showStage({ stage: name, loaded, total, loss }) {
   if (name === "photos") say(stage, "teach.looking", { done: Math.min(loaded + 1, total), total });
   else if (loss !== undefined) say(stage, "teach.step", { done: loaded, total });
   else if (name === "validate") say(stage, "teach.checking", { done: Math.min(loaded + 1, total), total });
+  else if (name === "gather") say(stage, "teach.sorting", { done: Math.min(loaded + 1, total), total });
+  else if (["vocabulary", "mining", "negatives"].includes(name)) plain(stage, stageText({ stage: name, loaded, total }));
   else return;
   progress.max = total;
   progress.value = loaded;
 }
 
-function describeReport({ report: learned, recipe: name, labels }) {
-  if (!learned) {
-    say(report, "teach.read", { recipe: name, count: labels.length });
-    return;
+/** What was learned, from what, and how well it does. */
+function reportOf({ report: learned, recipe: name, labels }, others) {
+  if (!learned) return t("teach.read", { recipe: name, count: labels.length });
+  const seconds = () => learned.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 });
+  const sentences = [t(learned.images > 0 ? "teach.learned" : "teach.learned-words", { recipe: name, count: learned.images, seconds })];
+  if (others > 0) sentences.push(t("teach.learned-others", { count: others }));
+  if (learned.accuracyAfter !== null) {
+    const [before, after] = [learned.accuracyBefore, learned.accuracyAfter].map((share) => () => percent(share));
+    sentences.push(t("teach.measured", { n: learned.measured, before, after }));
   }
-  const values = {
-    recipe: name,
-    count: learned.images,
-    seconds: () => learned.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 }),
-    n: learned.measured,
-    before: () => percent(learned.accuracyBefore),
-    after: () => percent(learned.accuracyAfter),
-    failed: learned.failures.length,
-  };
-  const key = learned.accuracyAfter === null ? "teach.learned" : "teach.measured";
-  say(report, learned.failures.length > 0 ? `${key}-without` : key, values);
+  if (learned.failures.length > 0) sentences.push(t("teach.failed", { failed: learned.failures.length }));
+  return sentences.join(" ");
 }
 
 /** One photo's answers before and after. */
@@ -255,31 +245,14 @@ function row({ name, before, after, error }) {
   return line;
 }
 
-function classRow([label, own]) {
-  const item = document.createElement("li");
-  const name = document.createElement("bdi");
-  name.textContent = label;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "chip-remove";
-  button.value = label;
-  button.setAttribute("aria-label", t("teach.remove", { label }));
-  button.textContent = "×";
-  item.className = "chip";
-  item.append(name, ` ${integer(own.length)}`, button);
-  return item;
-}
-
 function render() {
   const chosenRecipe = recipes.find(({ name }) => name === recipe.value);
   plain(summary, chosenRecipe?.summary);
   plain(paper, chosenRecipe?.paper);
   epochsField.hidden = !chosenRecipe?.parameters.some(({ name }) => name === "epochs");
-  list.replaceChildren(...[...photos].map(classRow));
-  list.hidden = photos.size === 0;
-  say(counted, photos.size > 0 ? "teach.photos" : "teach.no-photos", { count: all().length, classes: photos.size });
+  showLesson(chosenRecipe?.others ?? false);
   const needed = chosenRecipe?.needs === "images" || chosenRecipe?.needs === "unlabelled";
-  start.setAttribute("aria-disabled", String(!ready || job !== null || (needed && photos.size === 0)));
+  start.setAttribute("aria-disabled", String(!ready || job !== null || (needed && !hasPhotos())));
   start.hidden = job !== null;
   working.hidden = job === null;
   save.disabled = drop.disabled = prompt === null;
@@ -287,6 +260,8 @@ function render() {
   use.setAttribute("aria-pressed", String(inUse));
   if (inUse) say(state, "teach.state-used", { recipe: prompt.recipe });
   else say(state, prompt ? "teach.state-ready" : "teach.state-none");
+  scoring.hidden = !unscored();
+  recipe.disabled = recipes.length === 0;
   drawer.toggleAttribute("data-on", inUse);
 }
 

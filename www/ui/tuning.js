@@ -71,7 +71,9 @@ function view({ index, kind, entropy, size, thumbnail }, own) {
   const canvas = item.querySelector("canvas");
   const [value] = apart(entropy);
   const variant = kind === "variant";
-  const key = variant ? "tuned.variant" : "tuned.view";
+  // Their style is that of other photos; see "gallery" in the package.
+  const borrowed = kind.endsWith(" transfer") ? "tuned.borrowed" : "tuned.view";
+  const key = variant ? "tuned.variant" : borrowed;
   const number = variant ? index - own + 1 : index;
   say(canvas, index === 0 ? "tuned.photo" : key, { index: number, entropy: value }, "aria-label");
   item.querySelector("span").textContent = value;

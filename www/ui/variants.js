@@ -29,6 +29,9 @@ export function galleryOf(card, cards) {
   return [...cards].filter((other) => other !== card).slice(0, MOST_BORROWED).map(({ file }) => file);
 }
 
+/** What a link and an export say of it. */
+export const getBorrowing = () => (borrow.checked ? { gallery: true } : {});
+
 const stem = (name) => name.replace(/\.[^.]*$/, "").toLowerCase();
 
 /** The photo that a picture of this name goes with. */

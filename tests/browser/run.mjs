@@ -1,0 +1,42 @@
+/**
+ * Runs the browser tests, two files at a time: each has a browser and a site of its own, and the
+ * engine is one thread. What measures how long the page takes to react runs after them, alone.
+ *
+ *   node run.mjs [FILE...]
+ */
+import { readdirSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const given = process.argv.slice(2);
+const files = given.length > 0 ? given : readdirSync(here).filter((name) => name.endsWith(".test.mjs"));
+
+/** The longest first, so that none of them is left over at the end; the others in any order. */
+const LONG = [];
+/** They look for long tasks, or hold the page to a time. */
+const ALONE = [];
+
+const rank = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length);
+const together = files.filter((name) => !ALONE.includes(name)).sort((a, b) => rank(a) - rank(b));
+const alone = files.filter((name) => ALONE.includes(name));
+
+/** Milliseconds by file. */
+const took = new Map();
+
+for (const [names, concurrency] of [[together, 2], [alone, 1]]) {
+  if (names.length === 0) continue;
+  const events = run({ files: names.map((name) => join(here, name)), concurrency });
+  const note = ({ file, nesting, details }) => nesting === 0 && took.set(file, (took.get(file) ?? 0) + details.duration_ms);
+  events.on("test:pass", note);
+  events.on("test:fail", (event) => {
+    process.exitCode = 1;
+    note(event);
+  });
+  await new Promise((done, fail) => events.compose(spec).on("error", fail).on("end", done).pipe(process.stdout, { end: false }));
+}
+
+console.log("\nseconds by file");
+for (const [file, ms] of [...took].sort((a, b) => b[1] - a[1])) console.log(`${(ms / 1000).toFixed(1).padStart(7)}  ${basename(file)}`);

@@ -1,0 +1,178 @@
+/** The photos to learn from: of each class, and of none of them. */
+import { announce } from "./announce.js";
+import { chosen, dropped } from "./folders.js";
+import { integer } from "./format.js";
+import { say, t } from "./i18n.js";
+
+const byId = (id) => document.getElementById(`teach-${id}`);
+const [zone, folder, files, single, list, counted] = ["drop", "folder", "files", "class", "classes", "count"].map(byId);
+const [otherZone, otherFiles, otherCount, otherClear] = ["others", "others-files", "others-count", "others-clear"].map(byId);
+
+/** The option of the list that has the model find the class. No class name is empty. */
+const SORT = "";
+const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
+
+/** @typedef {import("./folders.js").Found} Found */
+
+/** Photos by class. @type {Map<string, File[]>} */
+const photos = new Map();
+/** Photos of none of the classes. @type {File[]} */
+let others = [];
+
+let page;
+/** Whether the reader wants photos without a folder sorted. */
+let sorting = false;
+/** Whether the recipe learns from photos of none of the classes. */
+let open = false;
+
+/** What `classes.train()` takes. */
+export const examples = () => [...photos].flatMap(([label, own]) => own.map((image) => ({ image, label })));
+
+/** Photos of none of the classes, where the recipe learns from them. */
+export const otherPhotos = () => (open ? [...others] : []);
+
+/** Whether there are photos of a class. */
+export const hasPhotos = () => photos.size > 0;
+
+/**
+ * @param {object} given
+ * @param {() => string[]} given.names
+ * @param {(names: string[]) => void} given.addNames puts more names into the list
+ * @param {(archive: File) => Promise<import("../pkg/index.js").Unpacked[]>} given.unpack
+ * @param {(files: File[]) => Promise<import("../pkg/index.js").Collected | null>} given.sort null where it was stopped
+ * @param {() => void} given.changed there are other photos
+ * @param {(error: Error) => void} given.fail
+ */
+export function onLesson(given) {
+  page = given;
+  const safely = async (does) => {
+    try {
+      await does();
+    } catch (error) {
+      page.fail(error);
+    }
+  };
+  const takes = (area, receive) => {
+    area.addEventListener("dragover", (event) => event.preventDefault());
+    area.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const found = dropped(event.dataTransfer);
+      void safely(async () => receive(await unpacked(await found)));
+    });
+  };
+  const chooses = (chooser, receive) =>
+    chooser.addEventListener("change", () => {
+      const found = chosen(chooser.files);
+      // The same files may be chosen again.
+      chooser.value = "";
+      void safely(async () => receive(await unpacked(found)));
+    });
+  takes(zone, take);
+  for (const chooser of [folder, files]) chooses(chooser, take);
+  takes(otherZone, takeOthers);
+  chooses(otherFiles, takeOthers);
+  list.addEventListener("click", ({ target }) => {
+    const label = target.closest("button")?.value;
+    if (label === undefined) return;
+    photos.delete(label);
+    page.changed();
+    (list.querySelector("button") ?? folder).focus();
+    announce(t("teach.removed", { label }));
+  });
+  otherClear.addEventListener("click", () => {
+    others = [];
+    page.changed();
+    otherFiles.focus();
+    announce(t("teach.others-none"));
+  });
+}
+
+/** Files with those of archives in place of the archives. */
+async function unpacked(found) {
+  const all = [];
+  for (const each of found) {
+    if (!ARCHIVE.test(each.file.name)) {
+      all.push(each);
+      continue;
+    }
+    for (const { path, file } of await page.unpack(each.file)) {
+      if (file) all.push({ file, folder: path.split("/").at(-2) ?? "" });
+    }
+  }
+  return all;
+}
+
+/** @param {Found[]} found */
+async function take(found) {
+  const loose = found.filter(({ folder: name }) => !name).map(({ file }) => file);
+  const placed = found.filter(({ folder: name }) => name);
+  const known = new Set(page.names());
+  const fresh = [...new Set(placed.map(({ folder: name }) => name))].filter((name) => !known.has(name));
+  for (const { file, folder: name } of placed) put(name, file);
+  if (fresh.length > 0) page.addNames(fresh);
+  if (loose.length > 0 && single.value === SORT) return void (await sort(loose, placed.length));
+  for (const file of loose) put(single.value, file);
+  announce(t("teach.taken", { count: found.length }));
+  page.changed();
+}
+
+/** @param {Found[]} found */
+function takeOthers(found) {
+  others = [...others, ...found.map(({ file }) => file)];
+  announce(t("teach.others-count", { count: others.length }));
+  page.changed();
+}
+
+/** Lets the model find the class of photos that lie in no folder. */
+async function sort(files, before) {
+  page.changed();
+  const sorted = await page.sort(files);
+  if (!sorted) return;
+  for (const { image, label } of sorted.examples) put(label, image);
+  others = [...others, ...sorted.others];
+  const left = sorted.surplus.length + sorted.failures.length;
+  announce(t("teach.sorted", { count: sorted.examples.length + before, others: sorted.others.length, left }));
+  page.changed();
+}
+
+function put(label, file) {
+  photos.set(label, [...(photos.get(label) ?? []), file]);
+}
+
+/** Follows the names of the list. */
+export function showClasses(names) {
+  const was = single.value;
+  single.replaceChildren(...names.map((name) => new Option(name, name)), new Option(t("teach.sort"), SORT));
+  if (sorting) single.value = SORT;
+  else if (names.includes(was)) single.value = was;
+}
+single.addEventListener("change", () => {
+  sorting = single.value === SORT;
+});
+
+/** Shows the photos, and the place for others where the recipe learns from them. */
+export function showLesson(withOthers) {
+  open = withOthers;
+  list.replaceChildren(...[...photos].map(classRow));
+  list.hidden = photos.size === 0;
+  const count = [...photos.values()].reduce((sum, own) => sum + own.length, 0);
+  say(counted, photos.size > 0 ? "teach.photos" : "teach.no-photos", { count, classes: photos.size });
+  otherZone.hidden = !open;
+  otherClear.hidden = others.length === 0;
+  say(otherCount, others.length > 0 ? "teach.others-count" : "teach.others-none", { count: others.length });
+}
+
+function classRow([label, own]) {
+  const item = document.createElement("li");
+  const name = document.createElement("bdi");
+  name.textContent = label;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "chip-remove";
+  button.value = label;
+  button.setAttribute("aria-label", t("teach.remove", { label }));
+  button.textContent = "×";
+  item.className = "chip";
+  item.append(name, ` ${integer(own.length)}`, button);
+  return item;
+}

@@ -14,12 +14,16 @@ use crate::clip::config::Activation;
 
 /// Rows of x that one invocation may own, with the time per row relative to the last: a larger tile
 /// reads a weight for more rows, a fitting one wastes fewer rows at the edge. Few sizes, because each
-/// is a kernel to compile. Measured on the software adapter of Chromium; the native one compiles
-/// with LLVM, which takes minutes over large unrolled tiles, so it gets a small one.
-const ROWS: &[(usize, f32)] = if cfg!(target_arch = "wasm32") {
-    &[(4, 1.6), (8, 1.2), (13, 1.05), (16, 1.0)]
+/// is a kernel to compile.
+pub(super) type Tiles = &'static [(usize, f32)];
+/// Measured on the software adapter of Chromium.
+pub(super) const BROWSER_ROWS: Tiles = &[(4, 1.6), (8, 1.2), (13, 1.05), (16, 1.0)];
+/// The native software adapter compiles with LLVM, which takes minutes over large unrolled tiles.
+const NATIVE_ROWS: Tiles = &[(8, 1.0)];
+const ROWS: Tiles = if cfg!(target_arch = "wasm32") {
+    BROWSER_ROWS
 } else {
-    &[(8, 1.0)]
+    NATIVE_ROWS
 };
 /// Columns of W that one invocation owns.
 const COLS: usize = if cfg!(target_arch = "wasm32") { 8 } else { 4 };
@@ -80,18 +84,21 @@ impl Layer {
         ])
     }
 
-    fn scale_stride(&self) -> usize {
-        match &self.weight {
+    /// The parameter block of every product with `m` rows.
+    fn params(&self, m: usize) -> [Param; 5] {
+        let scale_stride = match &self.weight {
             Weight::Dense(_) => 0,
             Weight::Packed { scales, .. } => scales.meta.shape()[1],
-        }
+        };
+        let sizes = [m, self.n, self.k_padded / 4, scale_stride, self.k];
+        sizes.map(Param::from)
     }
 }
 
-/// The tile height that covers `m` rows in the least time.
-fn rows_per_invocation(m: usize) -> usize {
+/// The one of `tiles` that covers `m` rows in the least time.
+pub(super) fn rows_per_invocation(m: usize, tiles: Tiles) -> usize {
     let cost = |(rows, each): &(usize, f32)| (m.div_ceil(*rows) * rows) as f32 * each;
-    let best = ROWS.iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    let best = tiles.iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     best.map_or(1, |(rows, _)| *rows)
 }
 
@@ -126,17 +133,11 @@ fn forward(
         buffers.push(residual);
     }
     constants.insert("PARAMS", buffers.len().to_string());
-    let rows = rows_per_invocation(m);
+    let rows = rows_per_invocation(m, ROWS);
     constants.insert("ROWS", rows.to_string());
     constants.insert("COLS", COLS.to_string());
     constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
     constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());
-    let params = [
-        m.into(),
-        layer.n.into(),
-        (layer.k_padded / 4).into(),
-        layer.scale_stride().into(),
-    ];
     let (kernel, groups) = match tiling() {
         Tiling::Registers => (
             Kernel {
@@ -157,7 +158,7 @@ fn forward(
             spread(m.div_ceil(TILE) * layer.n.div_ceil(TILE), 1),
         ),
     };
-    launch(kernel, groups, &buffers, &params);
+    launch(kernel, groups, &buffers, &layer.params(m));
     y
 }
 
@@ -178,13 +179,6 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
     constants.insert("ROWS", BACKWARD_ROWS.to_string());
     constants.insert("COLS", BACKWARD_COLS.to_string());
     let k4 = layer.k_padded / 4;
-    let params: [Param; 5] = [
-        m.into(),
-        layer.n.into(),
-        k4.into(),
-        layer.scale_stride().into(),
-        layer.k.into(),
-    ];
     let (kernel, groups) = match tiling() {
         Tiling::Registers => (
             Kernel {
@@ -208,7 +202,7 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
             spread(m.div_ceil(TILE) * k4.div_ceil(TILE / 4), 1),
         ),
     };
-    launch(kernel, groups, &buffers, &params);
+    launch(kernel, groups, &buffers, &layer.params(m));
     dx
 }
 

@@ -1,35 +1,17 @@
 // y[m, n] = act(sum_k x[m, k] w[n, k] + bias[n]) + residual[m, n]
 //
-// x [M, K] f32; w [N, K] f32, or Q8/Q4 words with f16 scales per 32 inputs; y [M, N] f32.
-// K counts groups of four and is padded to whole blocks where w is packed.
+// x [M, K] f32; w [N, K] as in shared/weights.wgsl; y [M, N] f32.
 // One invocation owns ROWS rows and COLS columns in registers and uses no workgroup memory.
 
 const ROWS: u32 = $ROWS;
 const COLS: u32 = $COLS;
 const WORKGROUP: u32 = $WORKGROUP;
 
-struct Params {
-    m: u32,
-    n: u32,
-    k4: u32,          // K / 4
-    scale_stride: u32 // u32 words of scales per output row
-}
-
 @group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-#if BIAS
-@group(0) @binding($BIAS_AT) var<storage, read_write> bias: array<f32>;
-#end
-#if RESIDUAL
-@group(0) @binding($RESIDUAL_AT) var<storage, read_write> residual: array<f32>;
-#end
-@group(0) @binding($PARAMS) var<uniform> p: Params;
 
 #include weights
-
-#if ACTIVATE
-#include $ACTIVATION
-#end
+#include finish
 
 @compute @workgroup_size($WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -104,23 +86,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 #end
 #for c COLS
     if (n0 + ${c}u < p.n) {
-#if BIAS
-        let b$c = bias[n0 + ${c}u];
-#end
+        let b$c = bias_of(n0 + ${c}u);
 #for r ROWS
         if (m0 + ${r}u < p.m) {
             let at = (m0 + ${r}u) * p.n + n0 + ${c}u;
-            var value = a${r}_$c;
-#if BIAS
-            value += b$c;
-#end
-#if ACTIVATE
-            value = activate(value);
-#end
-#if RESIDUAL
-            value += residual[at];
-#end
-            y[at] = value;
+            y[at] = finished(a${r}_$c, b$c, at);
         }
 #end
     }

@@ -1,24 +1,15 @@
 // dx[m, k] = sum_n dy[m, n] w[n, k]
 //
-// dy [M, N] f32; w as in linear.wgsl; dx [M, K] f32. The weights are frozen, so this is the whole
-// backward of the product. One invocation owns ROWS rows and COLS groups of four inputs in
+// dy [M, N] f32; w as in shared/weights.wgsl; dx [M, K] f32. The weights are frozen, so this is the
+// whole backward of the product. One invocation owns ROWS rows and COLS groups of four inputs in
 // registers.
 
 const ROWS: u32 = $ROWS;
 const COLS: u32 = $COLS;
 const WORKGROUP: u32 = $WORKGROUP;
 
-struct Params {
-    m: u32,
-    n: u32,
-    k4: u32,           // K / 4 of w
-    scale_stride: u32, // u32 words of scales per output row
-    k: u32             // columns of dx
-}
-
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
-@group(0) @binding($PARAMS) var<uniform> p: Params;
 
 #include weights
 

@@ -7,17 +7,8 @@
 const TILE: u32 = 64u;
 const STEP: u32 = 32u;
 
-struct Params {
-    m: u32,
-    n: u32,
-    k4: u32,           // K / 4 of w
-    scale_stride: u32, // u32 words of scales per output row
-    k: u32             // columns of dx
-}
-
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
-@group(0) @binding($PARAMS) var<uniform> p: Params;
 
 #include weights
 

@@ -7,28 +7,11 @@
 const TILE: u32 = 64u;
 const STEP: u32 = 8u; // vec4s of k per stage: 32 inputs, one quantisation block
 
-struct Params {
-    m: u32,
-    n: u32,
-    k4: u32,          // K / 4
-    scale_stride: u32 // u32 words of scales per output row
-}
-
 @group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-#if BIAS
-@group(0) @binding($BIAS_AT) var<storage, read_write> bias: array<f32>;
-#end
-#if RESIDUAL
-@group(0) @binding($RESIDUAL_AT) var<storage, read_write> residual: array<f32>;
-#end
-@group(0) @binding($PARAMS) var<uniform> p: Params;
 
 #include weights
-
-#if ACTIVATE
-#include $ACTIVATION
-#end
+#include finish
 
 var<workgroup> xs: array<vec4<f32>, 512>; // TILE * STEP
 var<workgroup> ws: array<vec4<f32>, 512>;
@@ -82,24 +65,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     {
         let n = n0 + id.x + 16u * ${c}u;
         if (n < p.n) {
-#if BIAS
-            let b = bias[n];
-#end
+            let b = bias_of(n);
 #for r 4
             {
                 let m = m0 + id.y + 16u * ${r}u;
                 if (m < p.m) {
-                    var value = a${r}_$c;
-#if BIAS
-                    value += b;
-#end
-#if ACTIVATE
-                    value = activate(value);
-#end
-#if RESIDUAL
-                    value += residual[m * p.n + n];
-#end
-                    y[m * p.n + n] = value;
+                    y[m * p.n + n] = finished(a${r}_$c, b, m * p.n + n);
                 }
             }
 #end

@@ -4,8 +4,9 @@ use std::sync::Mutex;
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Tensor};
+use promptlens::clip::config::Activation;
 use promptlens::device::{Choice, open};
-use promptlens::kernels::check::{KERNELS, check, tensor, values};
+use promptlens::kernels::check::{KERNELS, check, tensor};
 use promptlens::kernels::{Linear, floats, plain};
 use promptlens::weights::HostTensor;
 
@@ -117,42 +118,76 @@ fn the_residual_receives_its_gradient() {
     assert_eq!(host(residual.grad(&grads).expect("a gradient")), host(c));
 }
 
-/// The plain operations are what every kernel is held to, so their own gradient is held to
-/// differences.
-#[test]
-fn the_reference_gradient_matches_finite_differences() {
+/// d sum(f(x) c) / dx on the CPU backend against central differences, at every third value of x.
+fn slopes_match(what: &str, shape: [usize; 2], f: impl Fn(Tensor<2>) -> Tensor<2>) {
+    const STEP: f32 = 4e-3;
     let cpu = Device::flex();
-    let (t, h, d) = (5, 2, 4);
-    let c: Vec<f32> = values(t * h * d, 5);
-    let value = |x: Vec<f32>| {
-        let y = plain::attention(floats(x, [1, t, 3 * h * d], &cpu), None, h, true);
-        let y = y.into_data().try_to_vec::<f32>().expect("floats");
-        y.iter()
-            .zip(&c)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum::<f64>()
+    let start = tensor(shape, 1, &cpu);
+    let host = |x: Tensor<2>| x.into_data().try_to_vec::<f32>().expect("floats");
+
+    let x = start.clone().autodiff().require_grad();
+    let y = f(x.clone());
+    let grads = (y.clone() * tensor(y.dims(), 5, &cpu)).sum().backward();
+    let found = host(x.grad(&grads).expect("a gradient"));
+
+    let value = |x: Vec<f32>| -> f64 {
+        let y = f(floats(x, shape, &cpu));
+        let c = host(tensor(y.dims(), 5, &cpu));
+        let terms = host(y).into_iter().zip(c);
+        terms.map(|(y, c)| f64::from(y) * f64::from(c)).sum()
     };
-    let at = values(t * 3 * h * d, 1);
-    let x = floats(at.clone(), [1, t, 3 * h * d], &cpu)
-        .autodiff()
-        .require_grad();
-    let y = plain::attention(x.clone(), None, h, true);
-    let grads = (y * floats(c.clone(), [1, t, h * d], &cpu))
-        .sum()
-        .backward();
-    let found = x.grad(&grads).expect("a gradient").into_data();
-    let found = found.try_to_vec::<f32>().expect("floats");
-    for i in (0..at.len()).step_by(7) {
+    let start = host(start);
+    let top = found.iter().fold(0f32, |top, g| top.max(g.abs()));
+    assert!(top > 0.0, "{what}: no gradient");
+    for i in (0..start.len()).step_by(3) {
         let moved = |by: f32| {
-            let mut x = at.clone();
+            let mut x = start.clone();
             x[i] += by;
             value(x)
         };
-        let slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+        let slope = (moved(STEP) - moved(-STEP)) / f64::from(2.0 * STEP);
+        let gap = (slope - f64::from(found[i])).abs();
         assert!(
-            (slope - f64::from(found[i])).abs() <= 1e-3,
-            "{i}: {slope} against {}",
+            gap <= 1e-3 * f64::from(top.max(1.0)),
+            "{what} at {i}: {slope} against {}",
             found[i]
         );
     }
+}
+
+/// The plain operations are what every kernel is held to, so their own gradients are held to
+/// differences.
+#[test]
+fn the_reference_gradients_match_finite_differences() {
+    let cpu = Device::flex();
+    let (t, h, d) = (5, 2, 4);
+    let width = 3 * h * d;
+    let rows = |x: Tensor<3>| x.reshape([t, h * d]);
+    for causal in [false, true] {
+        slopes_match("attention", [t, width], |x| {
+            rows(plain::attention(x.reshape([1, t, width]), None, h, causal))
+        });
+        slopes_match("attention behind a prefix", [t, width], |x| {
+            let prefix = Some(tensor([2, width], 2, &cpu));
+            rows(plain::attention(
+                x.reshape([1, t, width]),
+                prefix,
+                h,
+                causal,
+            ))
+        });
+        slopes_match("the prefix of attention", [2, width], |prefix| {
+            let x = tensor([1, t, width], 2, &cpu);
+            rows(plain::attention(x, Some(prefix), h, causal))
+        });
+    }
+    for act in [Activation::QuickGelu, Activation::Gelu] {
+        slopes_match("linear with its activation", [4, 9], |x| {
+            let y = plain::linear(x, tensor([6, 9], 2, &cpu), Some(tensor([6], 3, &cpu)));
+            plain::activate(y, act)
+        });
+    }
+    slopes_match("layer_norm", [3, 8], |x| {
+        plain::layer_norm(x, tensor([8], 2, &cpu), tensor([8], 3, &cpu), 1e-5)
+    });
 }

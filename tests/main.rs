@@ -6,6 +6,7 @@ mod cpu_nodes;
 mod explain;
 mod fixtures;
 mod image;
+mod integer;
 mod kernels;
 mod learn;
 mod ood;

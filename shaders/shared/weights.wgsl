@@ -1,6 +1,16 @@
-// A frozen matrix w [N, K]: f32, or Q8/Q4 words with one f16 scale per 32 inputs, dequantised on
-// reading. The including shader names its parameters p with k4 = K / 4 and scale_stride = u32 words
-// of scales per output row.
+// What every product with a frozen matrix w [N, K] starts with: its sizes, and w as f32, or as Q8/Q4
+// words with one f16 scale per 32 inputs, dequantised on reading. K is padded to groups of four, and
+// to whole blocks where w is packed.
+
+struct Params {
+    m: u32,            // rows of x and y
+    n: u32,            // N
+    k4: u32,           // K / 4
+    scale_stride: u32, // u32 words of scales per output row
+    k: u32             // K before padding
+}
+
+@group(0) @binding($PARAMS) var<uniform> p: Params;
 
 #if PACKED
 @group(0) @binding(1) var<storage, read_write> w: array<u32>;

@@ -64,6 +64,20 @@ impl Block {
         self.finish(x, attended)
     }
 
+    /// [`forward`](Self::forward) where only some rows are wanted afterwards: `pick` takes them from
+    /// rows [B T, W] in front of everything that treats each row by itself -> [picked, W].
+    pub fn forward_picked(
+        &self,
+        x: Tensor<3>,
+        prefix: Option<Tensor<2>>,
+        pick: impl Fn(Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let attended = attention(self.project(x.clone()), prefix, self.heads, self.causal);
+        let x = pick(rows(x));
+        let x = self.out.forward(pick(rows(attended)), None, Some(x));
+        self.mlp(x)
+    }
+
     /// The value path alone, without attention: `u = Wo (Wv LN1(x) + bv) + bo + x`, then the MLP. The
     /// local features of GL-MCM come from it (Miyai et al., 2023). x [B, T, W] -> [B, T, W].
     pub fn value_path(&self, x: Tensor<3>) -> Tensor<3> {

@@ -8,7 +8,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::block::Block;
 use super::config::TextConfig;
-use crate::kernels::{LayerNorm, Linear, floats};
+use crate::kernels::{LayerNorm, Linear, attention, floats};
 use crate::weights::HostTensor;
 
 /// Suffix rows that one pass holds at most; more classes run in chunks.
@@ -116,31 +116,30 @@ impl TextTower {
     /// before normalisation of row `ends[k]` of each, [K, d].
     pub fn run(&self, prefix: Option<Tensor<2>>, mut x: Tensor<3>, ends: &[usize]) -> Tensor<2> {
         let mut shared = prefix.map(|p| p.unsqueeze::<3>());
-        let layers = self.blocks.len();
-        for (i, block) in self.blocks.iter().enumerate() {
+        let (last, first) = self
+            .blocks
+            .split_last()
+            .expect("a tower has at least one block");
+        for block in first {
             let Some(p) = shared.take() else {
                 x = block.forward(x, None);
                 continue;
             };
-            let [_, rows, w] = p.dims();
             let projected = block.project(p.clone());
-            x = block.forward(x, Some(projected.clone().reshape([rows, 3 * w])));
-            if i + 1 < layers {
-                let attended =
-                    crate::kernels::attention(projected, None, block.heads, block.causal);
-                shared = Some(block.finish(p, attended));
-            } else {
-                shared = Some(p);
-            }
+            x = block.forward(x, Some(flat(projected.clone())));
+            let attended = attention(projected, None, block.heads, block.causal);
+            shared = Some(block.finish(p, attended));
         }
-        let [k, s, w] = x.dims();
+        let [k, s, _] = x.dims();
         let at: Vec<i32> = ends
             .iter()
             .enumerate()
             .map(|(i, end)| (i * s + end) as i32)
             .collect();
         let at = Tensor::<1, Int>::from_data(TensorData::new(at, [k]), (&self.device, DType::I32));
-        let rows = x.reshape([k * s, w]).select(0, at);
+        // Of the last block's prefix only keys and values are seen, and of its rows only the EOTs.
+        let prefix = shared.map(|p| flat(last.project(p)));
+        let rows = last.forward_picked(x, prefix, |rows| rows.select(0, at.clone()));
         self.projection.forward(self.last.forward(rows), None, None)
     }
 
@@ -244,6 +243,12 @@ impl TextTower {
         }
         states
     }
+}
+
+/// [1, P, W] as [P, W].
+fn flat(x: Tensor<3>) -> Tensor<2> {
+    let [_, rows, width] = x.dims();
+    x.reshape([rows, width])
 }
 
 /// How many leading ids all sequences share; at least one id of each is left over.

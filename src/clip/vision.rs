@@ -80,6 +80,12 @@ impl VisionTower {
         states
     }
 
+    fn split(&self) -> (&Block, &[Block]) {
+        self.blocks
+            .split_last()
+            .expect("a tower has at least one block")
+    }
+
     fn head(&self, rows: Tensor<2>) -> Tensor<2> {
         self.projection.forward(self.post.forward(rows), None, None)
     }
@@ -97,29 +103,21 @@ impl VisionTower {
     /// Features before normalisation of embedded rows [B, T, W], the class row first -> [B, d]. The
     /// patches may be fewer than an image has.
     pub fn run(&self, x: Tensor<3>) -> Tensor<2> {
-        let x = self
-            .blocks
-            .iter()
-            .fold(x, |x, block| block.forward(x, None));
-        let [batch, _, width] = x.dims();
-        self.head(x.narrow(1, 0, 1).reshape([batch, width]))
+        let (last, first) = self.split();
+        let x = first.iter().fold(x, |x, block| block.forward(x, None));
+        let dims = x.dims();
+        self.head(last.forward_picked(x, None, |rows| class_rows(rows, dims)))
     }
 
     /// Features [B, d] and local features of every patch [B, N, d] through the value path of the
     /// last block, both before normalisation.
     pub fn encode_with_patches(&self, pixels: &[f32]) -> (Tensor<2>, Tensor<3>) {
-        let (last, first) = self
-            .blocks
-            .split_last()
-            .expect("a tower has at least one block");
+        let (last, first) = self.split();
         let x = first.iter().fold(self.embed(self.cut(pixels)), |x, block| {
             block.forward(x, None)
         });
-        let [batch, tokens, width] = x.dims();
-        let class = last
-            .forward(x.clone(), None)
-            .narrow(1, 0, 1)
-            .reshape([batch, width]);
+        let dims @ [batch, tokens, width] = x.dims();
+        let class = last.forward_picked(x.clone(), None, |rows| class_rows(rows, dims));
         let local = last
             .value_path(x)
             .narrow(1, 1, tokens - 1)
@@ -128,4 +126,11 @@ impl VisionTower {
         let d = local.dims()[1];
         (self.head(class), local.reshape([batch, tokens - 1, d]))
     }
+}
+
+/// The class row of each image, [B, W], of rows [B T, W].
+fn class_rows(rows: Tensor<2>, [batch, tokens, width]: [usize; 3]) -> Tensor<2> {
+    rows.reshape([batch, tokens, width])
+        .narrow(1, 0, 1)
+        .reshape([batch, width])
 }

@@ -1,5 +1,7 @@
 //! `y = act(x Wᵀ + b) + residual` from f32, Q8 or Q4 weights, with the backward for `x`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -14,12 +16,16 @@ use crate::clip::config::Activation;
 
 /// Rows of x that one invocation may own, with the time per row relative to the last: a larger tile
 /// reads a weight for more rows, a fitting one wastes fewer rows at the edge. Few sizes, because each
-/// is a kernel to compile. Measured on the software adapter of Chromium; the native one compiles
-/// with LLVM, which takes minutes over large unrolled tiles, so it gets a small one.
-const ROWS: &[(usize, f32)] = if cfg!(target_arch = "wasm32") {
-    &[(4, 1.6), (8, 1.2), (13, 1.05), (16, 1.0)]
+/// is a kernel to compile.
+pub(super) type Tiles = &'static [(usize, f32)];
+/// Measured on the software adapter of Chromium.
+pub(super) const BROWSER_ROWS: Tiles = &[(4, 1.6), (8, 1.2), (13, 1.05), (16, 1.0)];
+/// The native software adapter compiles with LLVM, which takes minutes over large unrolled tiles.
+const NATIVE_ROWS: Tiles = &[(8, 1.0)];
+const ROWS: Tiles = if cfg!(target_arch = "wasm32") {
+    BROWSER_ROWS
 } else {
-    &[(8, 1.0)]
+    NATIVE_ROWS
 };
 /// Columns of W that one invocation owns.
 const COLS: usize = if cfg!(target_arch = "wasm32") { 8 } else { 4 };
@@ -80,19 +86,48 @@ impl Layer {
         ])
     }
 
-    fn scale_stride(&self) -> usize {
-        match &self.weight {
+    /// The parameter block of every product with `m` rows.
+    fn params(&self, m: usize) -> [Param; 5] {
+        let scale_stride = match &self.weight {
             Weight::Dense(_) => 0,
             Weight::Packed { scales, .. } => scales.meta.shape()[1],
-        }
+        };
+        let sizes = [m, self.n, self.k_padded / 4, scale_stride, self.k];
+        sizes.map(Param::from)
     }
 }
 
-/// The tile height that covers `m` rows in the least time.
-fn rows_per_invocation(m: usize) -> usize {
+/// The one of `tiles` that covers `m` rows in the least time.
+pub(super) fn rows_per_invocation(m: usize, tiles: Tiles) -> usize {
     let cost = |(rows, each): &(usize, f32)| (m.div_ceil(*rows) * rows) as f32 * each;
-    let best = ROWS.iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    let best = tiles.iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     best.map_or(1, |(rows, _)| *rows)
+}
+
+static INTEGER: AtomicBool = AtomicBool::new(false);
+
+/// Whether later products with 8-bit weights round their inputs to 8 bits too and multiply whole
+/// numbers. Only the register tiling does.
+pub fn set_integer(on: bool) {
+    INTEGER.store(on, Ordering::Relaxed);
+}
+
+/// Contiguous x [M, K_padded] as bytes, four to a word, and one scale per row.
+fn rounded(x: &CubeTensor) -> (CubeTensor, CubeTensor) {
+    let (m, k) = (x.meta.shape()[0], x.meta.shape()[1]);
+    let (q, scales) = (empty(x, [m, k / 4]), empty(x, [m]));
+    launch(
+        Kernel {
+            name: "round_rows",
+            source: include_str!("../../shaders/round_rows.wgsl"),
+            constants: Constants::from([("WORKGROUP", WORKGROUP.to_string())]),
+            workgroup: [WORKGROUP as u32, 1, 1],
+        },
+        spread(m, WORKGROUP),
+        &[x, &q, &scales],
+        &[m.into(), (k / 4).into()],
+    );
+    (q, scales)
 }
 
 /// y [M, N] of contiguous x [M, K_padded].
@@ -105,7 +140,11 @@ fn forward(
     let m = x.meta.shape()[0];
     let y = empty(x, [m, layer.n]);
     let mut constants = layer.constants();
-    let mut buffers = vec![x];
+    let integer = INTEGER.load(Ordering::Relaxed)
+        && tiling() == Tiling::Registers
+        && matches!(layer.weight, Weight::Packed { bits: 8, .. });
+    let whole = integer.then(|| rounded(x));
+    let mut buffers = vec![whole.as_ref().map_or(x, |(q, _)| q)];
     let weight = match &layer.weight {
         Weight::Dense(w) => w,
         Weight::Packed { words, .. } => words,
@@ -125,23 +164,25 @@ fn forward(
         constants.insert("RESIDUAL_AT", buffers.len().to_string());
         buffers.push(residual);
     }
+    if let Some((_, row_scales)) = &whole {
+        constants.insert("ROW_SCALES", buffers.len().to_string());
+        buffers.push(row_scales);
+    }
     constants.insert("PARAMS", buffers.len().to_string());
-    let rows = rows_per_invocation(m);
+    let rows = rows_per_invocation(m, ROWS);
     constants.insert("ROWS", rows.to_string());
     constants.insert("COLS", COLS.to_string());
     constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
     constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());
-    let params = [
-        m.into(),
-        layer.n.into(),
-        (layer.k_padded / 4).into(),
-        layer.scale_stride().into(),
-    ];
     let (kernel, groups) = match tiling() {
         Tiling::Registers => (
             Kernel {
-                name: "linear",
-                source: include_str!("../../shaders/linear.wgsl"),
+                name: if integer { "linear_integer" } else { "linear" },
+                source: if integer {
+                    include_str!("../../shaders/linear_integer.wgsl")
+                } else {
+                    include_str!("../../shaders/linear.wgsl")
+                },
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
             },
@@ -157,7 +198,7 @@ fn forward(
             spread(m.div_ceil(TILE) * layer.n.div_ceil(TILE), 1),
         ),
     };
-    launch(kernel, groups, &buffers, &params);
+    launch(kernel, groups, &buffers, &layer.params(m));
     y
 }
 
@@ -178,13 +219,6 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
     constants.insert("ROWS", BACKWARD_ROWS.to_string());
     constants.insert("COLS", BACKWARD_COLS.to_string());
     let k4 = layer.k_padded / 4;
-    let params: [Param; 5] = [
-        m.into(),
-        layer.n.into(),
-        k4.into(),
-        layer.scale_stride().into(),
-        layer.k.into(),
-    ];
     let (kernel, groups) = match tiling() {
         Tiling::Registers => (
             Kernel {
@@ -208,7 +242,7 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
             spread(m.div_ceil(TILE) * k4.div_ceil(TILE / 4), 1),
         ),
     };
-    launch(kernel, groups, &buffers, &params);
+    launch(kernel, groups, &buffers, &layer.params(m));
     dx
 }
 

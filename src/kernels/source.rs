@@ -16,12 +16,14 @@ use std::collections::BTreeMap;
 /// The texts that several shaders share.
 const SHARED: &[(&str, &str)] = &[
     ("bytes", include_str!("../../shaders/shared/bytes.wgsl")),
+    ("finish", include_str!("../../shaders/shared/finish.wgsl")),
     (
         "fold_key",
         include_str!("../../shaders/shared/fold_key.wgsl"),
     ),
     ("gelu", include_str!("../../shaders/shared/gelu.wgsl")),
     ("heads", include_str!("../../shaders/shared/heads.wgsl")),
+    ("norm", include_str!("../../shaders/shared/norm.wgsl")),
     (
         "quick_gelu",
         include_str!("../../shaders/shared/quick_gelu.wgsl"),

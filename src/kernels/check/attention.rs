@@ -17,6 +17,7 @@ const SHAPES: &[[usize; 5]] = &[
     [2, 9, 3, 15, 4],
     [1, 40, 1, 15, 0],
     [1, 65, 12, 64, 0],
+    [64, 3, 1, 80, 2],
 ];
 
 /// The kernel on a GPU, ordinary operations on the CPU, where the engine has passes of its own.

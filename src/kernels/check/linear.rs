@@ -4,7 +4,8 @@ use burn::tensor::Device;
 
 use super::{Case, gradient, tensor, values};
 use crate::clip::config::Activation;
-use crate::kernels::Linear;
+use crate::kernels::linear_kernel::set_integer;
+use crate::kernels::{Linear, floats};
 use crate::weights::{HostTensor, Packed, Scheme};
 
 /// Rows, inputs, outputs: one of each, odd ones, and ones that no tile divides.
@@ -24,6 +25,16 @@ const SHAPES: &[[usize; 3]] = &[
 const WITH_ACTIVATIONS: &[usize] = &[9, 50];
 
 fn layer(n: usize, k: usize, scheme: Option<Scheme>, device: &Device) -> Linear {
+    frozen(n, k, scheme, Some(values(n, 3)), device)
+}
+
+fn frozen(
+    n: usize,
+    k: usize,
+    scheme: Option<Scheme>,
+    bias: Option<Vec<f32>>,
+    device: &Device,
+) -> Linear {
     let data = values(n * k, 7);
     let weight = match scheme {
         None => HostTensor::Float {
@@ -35,11 +46,54 @@ fn layer(n: usize, k: usize, scheme: Option<Scheme>, device: &Device) -> Linear 
             packed: Packed::quantise(scheme, n, k, &data).expect("generated values are finite"),
         },
     };
-    Linear::new(weight, Some(values(n, 3)), device)
+    Linear::new(weight, bias, device)
+}
+
+/// Inputs and outputs of matrices that are read back through the product with the identity: each
+/// output is then one weight and zeros, so that not a bit may differ.
+const DEQUANTISED: &[[usize; 2]] = &[[32, 1], [96, 7], [100, 33]];
+
+fn dequantised() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [k, n] in DEQUANTISED.iter().copied() {
+        for scheme in [Scheme::Blocks8, Scheme::Blocks4] {
+            cases.push(Case::new(
+                format!("linear dequantises {k}x{n} {scheme:?}"),
+                0.0,
+                move |device| {
+                    let one = |at| f32::from(u8::from(at % (k + 1) == 0));
+                    let identity = floats((0..k * k).map(one).collect(), [k, k], device);
+                    frozen(n, k, Some(scheme), None, device).forward(identity, None, None)
+                },
+            ));
+        }
+    }
+    cases
+}
+
+/// Products in whole numbers, on inputs that rounding to 8 bits leaves as they are: the plain
+/// product of the same numbers is what they must give.
+fn integers() -> Vec<Case> {
+    let cases = SHAPES.iter().copied().map(|[m, k, n]| {
+        Case::new(format!("linear_integer {m}x{k}x{n}"), 1e-5, move |device| {
+            let mut x: Vec<f32> = values(m * k, 1)
+                .iter()
+                .map(|v| (v * 127.0).round())
+                .collect();
+            x.chunks_mut(k).for_each(|row| row[k / 2] = 127.0);
+            let layer = layer(n, k, Some(Scheme::Blocks8), device);
+            set_integer(true);
+            let y = layer.forward(floats(x, [m, k], device), None, None);
+            set_integer(false);
+            y
+        })
+    });
+    cases.collect()
 }
 
 pub fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
+    let mut cases = dequantised();
+    cases.extend(integers());
     for [m, k, n] in SHAPES.iter().copied() {
         for scheme in [None, Some(Scheme::Blocks8), Some(Scheme::Blocks4)] {
             let fused = WITH_ACTIVATIONS.contains(&m);
@@ -69,4 +123,18 @@ pub fn cases() -> Vec<Case> {
         }
     }
     cases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SHAPES;
+    use crate::kernels::linear_kernel::{BROWSER_ROWS, rows_per_invocation};
+
+    #[test]
+    fn the_shapes_reach_every_tile_of_a_browser() {
+        for (tile, _) in BROWSER_ROWS {
+            let reaches = |[m, ..]: &[usize; 3]| rows_per_invocation(*m, BROWSER_ROWS) == *tile;
+            assert!(SHAPES.iter().any(reaches), "{tile} rows");
+        }
+    }
 }

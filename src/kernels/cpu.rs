@@ -62,10 +62,9 @@ pub fn quick_gelu(x: Tensor<2>) -> Tensor<2> {
         .compute_bound()
         .stateful();
     let input = x.primitive().to_contiguous();
-    let y = values(
-        rows::quick_gelu(slice(&input)),
-        input.layout().shape().clone(),
-    );
+    let mut y = slice(&input).to_vec();
+    rows::quick_gelu(&mut y);
+    let y = values(y, input.layout().shape().clone());
     from_tracked(match prepared {
         OpsKind::Tracked(prep) => prep.finish(input, y),
         OpsKind::UnTracked(prep) => prep.finish(y),

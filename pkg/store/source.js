@@ -379,7 +379,8 @@ export class RemoteSource {
    */
   async finished(manifest, sha256) {
     if (this.#record) return;
-    const files = Object.keys(this.#versions);
+    // In the order of the engine's list, whichever was asked for first.
+    const files = Object.keys(this.#versions).sort();
     const hashes = files.map((file) => this.#repository?.files.get(file)?.sha256 ?? null);
     const known = hashes.length > 0 && hashes.every(Boolean);
     if (known && sha256 !== (hashes.length === 1 ? hashes[0] : await sha256Of(hashes.join("\n")))) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { writeSharded } from "./checkpoint.mjs";
 import { DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
-import { emptyStore, filesOf, loadOnce, serveFaulty, storedIn } from "./faulty.mjs";
+import { emptyStore, filesOf, loadOnce, serveFaulty, sha256, storedIn } from "./faulty.mjs";
 
 const WEIGHTS = "mini/model.safetensors";
 
@@ -145,8 +145,20 @@ describe("the store", { timeout: 900_000 }, () => {
     assert.equal(weightBytes(), 0);
     progress(second);
 
+    // From a hub that knows the hash of each file.
+    const commit = "e".repeat(40);
+    const siblings = [];
+    for (const [path, bytes] of Object.entries(server.files).filter(([path]) => path.startsWith("sharded/"))) {
+      const rfilename = path.slice("sharded/".length);
+      siblings.push({ rfilename, size: bytes.length, ...(shards.includes(path) && { lfs: { sha256: sha256(bytes) } }) });
+      server.files[`someone/sharded/resolve/${commit}/${rfilename}`] = bytes;
+    }
+    server.files["api/models/someone/sharded/revision/main"] = Buffer.from(JSON.stringify({ sha: commit, siblings }));
+    const onHub = { ...options, model: "hf:someone/sharded", hub: server.url.slice(0, -1) };
+    const hubShards = shards.map((path) => path.replace("sharded/", `someone/sharded/resolve/${commit}/`));
+
     await emptyStore(page, site.url);
-    server.behave((name) => (name === shards[0] ? { stall: 5 << 20 } : undefined));
+    server.behave((name) => (name === hubShards[0] ? { stall: 5 << 20 } : undefined));
     const code = await page.evaluate(
       async ([entry, settings]) => {
         const { PromptLens } = await import(entry);
@@ -154,15 +166,15 @@ describe("the store", { timeout: 900_000 }, () => {
         const onProgress = ({ stage, loaded }) => stage === "weights" && loaded > 8.5 * 1024 * 1024 && abort.abort();
         return PromptLens.load({ ...settings, device: "cpu", onProgress, signal: abort.signal }).then(() => "loaded", (e) => e.code);
       },
-      [`${site.url}pkg/index.js`, options],
+      [`${site.url}pkg/index.js`, onHub],
     );
     assert.equal(code, "engine/cancelled");
     server.behave();
-    const resumed = await load(options);
+    const resumed = await load(onHub);
     assert.deepEqual(resumed.text, first.text, resumed.message);
     assert.equal(progress(resumed), total);
     // The small shard comes once for its header and once for its values.
-    assert.deepEqual([server.sent[shards[0]], server.sent[shards[1]]], [sizes[0] - (8 << 20), 2 * sizes[1]]);
+    assert.deepEqual(hubShards.map((name) => server.sent[name]), [sizes[0] - (8 << 20), 2 * sizes[1]]);
 
     await emptyStore(page, site.url);
     const good = server.files[shards[1]];

@@ -47,8 +47,9 @@ for (const set of SETS) {
   for (const condition of CONDITIONS) {
     const file = join(results, `${set}-${condition.replace(":", "")}.json`);
     if (!existsSync(file)) {
-      console.error(`${set}, ${condition}`);
+      const started = Date.now();
       const found = compare(set, condition);
+      console.error(`${set}, ${condition}: ${((Date.now() - started) / 1000).toFixed(0)} s`);
       // The address of the data set is this machine's affair.
       writeFileSync(file, `${JSON.stringify({ ...found, data: `${set}.tar.gz`, model: "www/models/mini" })}\n`);
     }

@@ -45,7 +45,7 @@ pub const LR: Parameter = Parameter::number(
     "lr",
     "0",
     (0.0, 1000.0),
-    "learning rate; 0 fits it to the model, so that a first full step moves the vectors by 1 % of their length",
+    "learning rate; 0 fits it to the model, so that a first full step moves the vectors by 0.1 % of their length",
 );
 /// Images per step.
 pub const BATCH: Parameter = Parameter::whole("batch", "32", (1, 4096), "images per step");

@@ -133,7 +133,7 @@ pub struct Fit {
 
 /// The part of their length by which a first full step moves the parameters where the learning rate
 /// is left open.
-const FIRST_STEP: f64 = 0.01;
+const FIRST_STEP: f64 = 0.001;
 
 /// The rate where nothing can be read from the first gradient: CoOp's own.
 const USUAL_RATE: f64 = 0.002;

@@ -226,7 +226,29 @@ fn compare_sets_recipes_side_by_side() {
     assert_eq!(same.unwrap()["scores"]["all"], alone["accuracy_after"]);
     assert_eq!(same.unwrap()["trained_parameters"], 768);
 
+    // One recipe on fewer images changes nothing for the others, and says what it is compared with.
+    let run = compare(&[&set[..], &epochs, &["--limit-for", "coop=6"]].concat());
+    let fewer = run.json();
+    assert_eq!(fewer["n"], 15);
+    assert_eq!(fewer["fewer"].as_array().unwrap().len(), 1);
+    let own = &fewer["fewer"][0];
+    assert_eq!((&own["recipe"], &own["n"]), (&"coop".into(), &6.into()));
+    assert_eq!(own["zero_shot"]["new"], 1.0);
+    for (one, other) in fewer["outcomes"].as_array().unwrap().iter().zip(outcomes) {
+        assert_eq!(one["recipe"], other["recipe"]);
+        if one["recipe"] != "coop" {
+            assert_eq!(one["scores"], other["scores"]);
+        }
+    }
+
     assert_eq!(compare(&["--recipes", "alchemy"]).code(), "options/invalid");
+    for wrong in ["tip-adapter=0", "tip-adapter", "tip-adapter=x"] {
+        assert_eq!(compare(&["--limit-for", wrong]).status, 2, "{wrong}");
+    }
+    assert_eq!(
+        compare(&["--recipes", "coop", "--limit-for", "pre=5"]).code(),
+        "options/invalid"
+    );
     assert_eq!(
         compare(&["--recipes", "coop", "--set", "alpha=1"]).code(),
         "options/invalid"

@@ -16,7 +16,8 @@ function make(tag, attributes = {}, ...children) {
 }
 
 export class View {
-  #url = "";
+  /** The picture of the photo in hand. @type {HTMLImageElement | null} */
+  #image = null;
   #map = null;
 
   /**
@@ -117,17 +118,20 @@ export class View {
     this.fail(null);
     this.#map = null;
     this.status.textContent = this.say("looking");
-    URL.revokeObjectURL(this.#url);
-    this.#url = URL.createObjectURL(blob);
+    const address = URL.createObjectURL(blob);
     const image = new Image();
+    this.#image = image;
     image.alt = blob.name ?? this.say("photo");
+    // Revoked earlier, the picture would fail to load, and the browser would complain.
+    for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(address));
     image.addEventListener("load", () => {
+      if (this.#image !== image) return;
       if (image.naturalWidth * image.naturalHeight > MAX_PREVIEW_PIXELS) return;
       this.prompt.hidden = true;
       this.photo.replaceChildren(image);
       this.#overlay();
     });
-    image.src = this.#url;
+    image.src = address;
   }
 
   /** A result. */
@@ -169,8 +173,7 @@ export class View {
 
   /** Forgets the photo. */
   clear() {
-    URL.revokeObjectURL(this.#url);
-    this.#url = "";
+    this.#image = null;
     this.#map = null;
     this.photo.replaceChildren();
     this.prompt.hidden = false;

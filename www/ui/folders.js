@@ -28,8 +28,9 @@ export function chosen(files) {
  */
 export function dropped(transfer) {
   // The list is gone once the event is over.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-  return walk(entries);
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  // What another page hands over has no place in a file system.
+  return entries.length > 0 ? walk(entries) : Promise.resolve(chosen(transfer.files));
 }
 
 async function walk(entries) {

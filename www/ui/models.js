@@ -72,7 +72,12 @@ function row({ model, address, name, note, kept }) {
   item.querySelector("bdi").textContent = name;
   item.querySelector(".model-note").textContent = note;
   const lines = kept.map(({ quantization, bytes, source }) =>
-    t("models.kept", { form: quantization, size: megabytes(bytes), hash: source.sha256.slice(0, 12), commit: source.commit?.slice(0, 7) ?? "–" }),
+    t(source.commit ? "models.kept-commit" : "models.kept", {
+      form: quantization,
+      size: megabytes(bytes),
+      hash: source.sha256.slice(0, 12),
+      commit: source.commit?.slice(0, 7) ?? "",
+    }),
   );
   item.querySelector(".model-kept").textContent = lines.join("\n");
   if (address === BUILT_IN || model.sources) item.append(modelCard(name, model.sources ? model : null));

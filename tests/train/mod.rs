@@ -25,7 +25,7 @@ pub fn small_model(dir: &Path) -> PathBuf {
         "projection_dim": 16,
         "text_config": {
             "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2,
-            "num_hidden_layers": 1, "vocab_size": 8194, "eos_token_id": 8193,
+            "num_hidden_layers": 1, "vocab_size": 6146, "eos_token_id": 6145,
         },
         "vision_config": {
             "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2,

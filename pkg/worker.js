@@ -23,12 +23,13 @@ let running = null;
 
 const operations = {
   async load({ model, options, code }, { signal, progress }) {
-    const [probe] = await Promise.all([
+    const [probe, compiled] = await Promise.all([
       options.device === "cpu" ? undefined : probeGpu(),
-      init({ module_or_path: code ?? engineCode(progress, signal) }),
+      code ?? WebAssembly.compileStreaming(engineCode(progress, signal)),
     ]);
     if (code) progress({ stage: "engine", loaded: 1, total: 1, source: "cache" });
-    else if (init.__wbindgen_wasm_module) self.postMessage({ code: init.__wbindgen_wasm_module });
+    else self.postMessage({ code: compiled });
+    await init({ module_or_path: compiled });
     // Where the bytes come from is the source's affair; the engine refuses options it does not know.
     const { store, hub, patience, ...own } = options;
     engine = await withSource(model, { ...own, store, hub, patience }, { signal, progress }, (source) =>

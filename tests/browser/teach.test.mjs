@@ -133,6 +133,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     await page.waitForSelector("#teach-start:not([hidden])");
     assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
     assert.equal(await text("#teach-state"), "coop in use");
+    assert.ok(await page.locator("#teach-curve").isHidden());
     assert.equal(await page.evaluate(() => document.activeElement.id), "teach-start");
     // What is in use can still be switched off.
     assert.ok(await page.locator("#teach-use").isVisible());

@@ -5,6 +5,11 @@ const MOST_FILES = 20_000;
 
 /** @typedef {{file: File, folder: string}} Found `folder` is empty for a file that lies in none */
 
+const IMAGE = /\.(jpe?g|png|webp|gif|bmp)$/i;
+
+/** Whether a file calls itself an image; what lies beside images in a folder is none. */
+export const isImage = ({ name, type }) => type.startsWith("image/") || IMAGE.test(name);
+
 const hidden = (name) => name.startsWith(".");
 
 /**

@@ -1,6 +1,6 @@
 /** The photos to learn from: of each class, and of none of them. */
 import { announce } from "./announce.js";
-import { chosen, dropped } from "./folders.js";
+import { chosen, dropped, isImage } from "./folders.js";
 import { integer } from "./format.js";
 import { say, t } from "./i18n.js";
 
@@ -96,7 +96,7 @@ async function unpacked(found) {
       continue;
     }
     for (const { path, file } of await page.unpack(each.file)) {
-      if (file) all.push({ file, folder: path.split("/").at(-2) ?? "" });
+      if (file && isImage(file)) all.push({ file, folder: path.split("/").at(-2) ?? "" });
     }
   }
   return all;
@@ -105,14 +105,14 @@ async function unpacked(found) {
 /** @param {Found[]} found */
 async function take(found) {
   const loose = found.filter(({ folder: name }) => !name).map(({ file }) => file);
-  const placed = found.filter(({ folder: name }) => name);
+  const placed = found.filter(({ file, folder: name }) => name && isImage(file));
   const known = new Set(page.names());
   const fresh = [...new Set(placed.map(({ folder: name }) => name))].filter((name) => !known.has(name));
   for (const { file, folder: name } of placed) put(name, file);
   if (fresh.length > 0) page.addNames(fresh);
   if (loose.length > 0 && single.value === SORT) return void (await sort(loose, placed.length));
   for (const file of loose) put(single.value, file);
-  announce(t("teach.taken", { count: found.length }));
+  announce(t("teach.taken", { count: loose.length + placed.length }));
   page.changed();
 }
 

@@ -1,9 +1,8 @@
 /** Photos from elsewhere: a folder, another app, the file manager, the samples. */
+import { isImage } from "./folders.js";
+
 const folder = document.getElementById("folder");
 const samples = document.getElementById("samples");
-
-const IMAGE = /\.(jpe?g|png|webp|gif|bmp)$/i;
-const isImage = ({ name, type }) => type.startsWith("image/") || IMAGE.test(name);
 
 /** Where sw.js keeps what another app shares. */
 const SHARED = "promptlens-shared";

@@ -95,7 +95,7 @@ export function onTeach(page) {
       showStage(event);
     };
     result.hidden = true;
-    await work(async (signal) => {
+    const learned = await work(async (signal) => {
       const others = otherPhotos();
       const own = examples();
       const how = { recipe: recipe.value, validation: check.value, others, signal, onProgress };
@@ -107,7 +107,10 @@ export function onTeach(page) {
       const unread = made.report.failures.filter(({ index }) => index >= own.length).length;
       show(made, compared, others.length - unread);
       announce(report.textContent);
+      return made;
     }, "teach.stopped");
+    // The curve of what was not kept says nothing about the prompt that is still at hand.
+    figure.hidden ||= learned === null;
   };
   start.addEventListener("click", () => {
     if (start.getAttribute("aria-disabled") !== "true") void learn();

@@ -4,9 +4,9 @@
  */
 let trap;
 
-export default async function init({ module_or_path: response }) {
-  const { instance } = await WebAssembly.instantiateStreaming(response);
-  trap = instance.exports.trap;
+export default async function init({ module_or_path: module }) {
+  const { exports } = await WebAssembly.instantiate(module);
+  trap = exports.trap;
 }
 
 export class Engine {

@@ -6,7 +6,7 @@
 //     [--only REGEX]   subjects and pipelines by name
 //     [--gpu]          the machine's own adapter instead of the software one
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,6 +49,25 @@ const seconds = (ms) => `${(ms / 1000).toFixed(ms < 10_000 ? 3 : 1)} s`;
 const load = () => readFileSync("/proc/loadavg", "utf8").trim();
 const installed = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"))).version;
 
+/** Resident MiB of every process that this one started, the browser's: who closed it may have been the kernel. */
+function resident() {
+  const parents = new Map();
+  const sizes = new Map();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      parents.set(pid, /^PPid:\s+(\d+)/m.exec(status)[1]);
+      sizes.set(pid, Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0));
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  const ours = (pid) => pid === String(process.pid) || (parents.has(pid) && ours(parents.get(pid)));
+  let kib = 0;
+  for (const [pid, size] of sizes) if (pid !== String(process.pid) && ours(pid)) kib += size;
+  return Math.round(kib / 1024);
+}
+
 function machine() {
   const [cpu] = os.cpus();
   return {
@@ -88,6 +107,11 @@ page.on("console", (message) => {
   if (message.type() === "error") say(`console: ${message.text().slice(0, 300)}`);
 });
 page.on("pageerror", (error) => say(`page: ${error.message}`));
+page.on("crash", () => say(`the page crashed at ${resident()} MiB`));
+let closing = false;
+browser.on("disconnected", () => {
+  if (!closing) say(`the browser closed; free memory ${Math.round(os.freemem() / MIB)} MiB of ${Math.round(os.totalmem() / MIB)}`);
+});
 
 const start = (name, script) => page.evaluate((args) => window.bench.start(...args), [name, script]);
 const run = (name, op, args) => page.evaluate((all) => window.bench.run(...all), [name, op, args]);
@@ -126,6 +150,7 @@ function save() {
     }
   }
   report.loadAfter = load();
+  report.browserMiB = Math.max(report.browserMiB ?? 0, resident());
   const features = (key, value) => (key === "features" ? undefined : value);
   mkdirSync(dirname(options.out), { recursive: true });
   writeFileSync(options.out, `${JSON.stringify(report, features, 1)}\n`);
@@ -193,7 +218,7 @@ async function pipeline({ name, model, device, soak, tune }) {
 const subjects = SUBJECTS.filter(wanted);
 for (const subject of subjects) await enter(subject);
 for (let round = 0; round < rounds; round += 1) {
-  say(`round ${round + 1} of ${rounds}, load ${load()}`);
+  say(`round ${round + 1} of ${rounds}, load ${load()}, browser ${resident()} MiB`);
   for (const entry of report.subjects.filter(({ error }) => !error)) {
     for (const [op, times] of Object.entries(entry.operations)) {
       if (times.cold > slow && round > 0) continue;
@@ -218,6 +243,7 @@ for (const each of PIPELINES.filter(wanted)) {
   await pipeline(each);
   save();
 }
+closing = true;
 await browser.close();
 await server.close();
 

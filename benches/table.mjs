@@ -24,7 +24,7 @@ const warm = (entry, op) => entry?.operations[op]?.median ?? null;
 
 console.log(`- Date: ${report.date}; command: \`${report.command}\``);
 console.log(`- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, nice ${machine.nice}`);
-console.log(`- Load average before: ${report.loadBefore}; after: ${report.loadAfter}`);
+console.log(`- Load average before: ${report.loadBefore}; after: ${report.loadAfter}; the browser took at most ${report.browserMiB} MiB`);
 console.log(`- Adapter: ${adapter ? `${adapter.vendor} ${adapter.architecture}${adapter.isFallbackAdapter ? ", software" : ""}` : "none"}`);
 console.log(`- ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(", ")}`);
 

@@ -5,6 +5,7 @@ mod common;
 mod explain;
 mod fixtures;
 mod image;
+mod integer;
 mod kernels;
 mod learn;
 mod ood;

@@ -5,7 +5,6 @@ mod common;
 mod explain;
 mod fixtures;
 mod image;
-mod integer;
 mod kernels;
 mod learn;
 mod ood;

@@ -262,7 +262,8 @@ describe("product", { timeout: 900_000 }, () => {
     });
     await page.setInputFiles("#files", files);
     await page.waitForFunction(() => document.querySelectorAll(".tile").length > 10);
-    const settledAt = () => page.waitForFunction(() => document.querySelector("#run-text").textContent === "" && document.querySelector("#run-button").hidden);
+    const settledAt = () =>
+      page.waitForFunction(() => document.querySelector("#run-text").textContent === "" && document.querySelector("#run-button").hidden && !document.querySelector(".tile[data-state=waiting]"));
     await settledAt();
     // Choosing hands 200 files over by the test's own protocol; from then on no task may be long.
     const tasks = await page.evaluate(() => window.tasks.slice(1));

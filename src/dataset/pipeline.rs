@@ -17,6 +17,9 @@ pub type Feed<'a, K> = dyn FnMut(K, Result<Vec<u8>>) -> Result<()> + 'a;
 /// Files with their keys.
 pub type Files<K> = Vec<(K, Result<Vec<u8>>)>;
 
+/// A batch with its number.
+type Batch<K> = (usize, Files<K>);
+
 /// What became of them.
 pub type Done<K, T> = Result<Vec<(K, T)>>;
 
@@ -73,7 +76,7 @@ pub fn pipeline<K: Send, T: Send>(
 fn feed_batches<K>(
     feed: impl FnOnce(&mut Feed<'_, K>) -> Result<()>,
     size: usize,
-    to_workers: SyncSender<(usize, Files<K>)>,
+    to_workers: SyncSender<Batch<K>>,
 ) -> Result<()> {
     let (mut number, mut bytes, mut files) = (0, 0, Vec::new());
     let mut send = |files: &mut Vec<_>| {
@@ -98,7 +101,7 @@ fn feed_batches<K>(
 }
 
 fn each<K, T>(
-    batches: &Mutex<Option<Receiver<(usize, Files<K>)>>>,
+    batches: &Mutex<Option<Receiver<Batch<K>>>>,
     work: &dyn Fn(Files<K>) -> Done<K, T>,
     results: &SyncSender<(usize, Done<K, T>)>,
 ) {

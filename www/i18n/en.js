@@ -34,7 +34,7 @@ export default {
   "models.what":
     "A model from the hub is downloaded once, checked, made smaller on this device and kept in this browser. Photos never leave it.",
   "models.state": "{model}, {form}",
-  "models.built-in": "mini, the built-in starter",
+  "models.built-in": "mini, the built-in model",
   "models.facts": "{parameters} weights · licence {licence} · {repository}",
   "models.kept": "kept: {form}, {size} · SHA-256 {hash}…",
   "models.kept-commit": "kept: {form}, {size} · SHA-256 {hash}… · commit {commit}",

@@ -32,7 +32,7 @@ export default {
   "models.title": "模型",
   "models.what": "来自模型库的模型只下载一次，经过校验，在本设备上压缩后保存在此浏览器中。照片不会离开本设备。",
   "models.state": "{model}，{form}",
-  "models.built-in": "mini，内置入门模型",
+  "models.built-in": "mini，内置模型",
   "models.facts": "{parameters} 参数 · 许可证 {licence} · {repository}",
   "models.kept": "已保存：{form}，{size} · SHA-256 {hash}…",
   "models.kept-commit": "已保存：{form}，{size} · SHA-256 {hash}… · 提交 {commit}",

@@ -323,7 +323,8 @@ onLanguage(() => {
 await setLanguage(preferred(location.search), { remember: false });
 
 onPhotos(addPhotos);
-names.onEdit(invalidate, () => void useNames());
+// An edit while the model was being loaded may be part of the first list already.
+names.onEdit(invalidate, () => classes || void useNames());
 onTune(useOptions);
 onPermalink(() => ({
   labels: names.getNames(),

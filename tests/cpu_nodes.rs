@@ -1,9 +1,12 @@
 //! The CPU's own nodes, forward and backward, against ordinary Burn operations.
 
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 use promptlens::kernels::check::tensor;
 use promptlens::kernels::{cpu, plain, trained};
+
+/// Takes one tensor's gradient out of all of them.
+type Pick<'a> = &'a dyn Fn(&Gradients) -> Vec<f32>;
 
 fn leaf<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     tensor(shape, seed, &Device::flex())
@@ -24,10 +27,7 @@ fn error(found: &[f32], expected: &[f32]) -> f32 {
 }
 
 /// Values of `y`, and the gradient of a weighted sum of them in every list of `of`.
-fn pulled<const D: usize>(
-    y: Tensor<D>,
-    of: &[&dyn Fn(&burn::tensor::Gradients) -> Vec<f32>],
-) -> Vec<Vec<f32>> {
+fn pulled<const D: usize>(y: Tensor<D>, of: &[Pick<'_>]) -> Vec<Vec<f32>> {
     let c = tensor(y.dims(), 9, &Device::flex());
     let values = host(y.clone().inner());
     let grads = (y * Tensor::from_inner(c)).sum().backward();
@@ -48,7 +48,7 @@ fn attention_is_the_plain_one() {
     for [b, t, h, d] in [[1, 1, 1, 16], [3, 17, 2, 15], [2, 33, 3, 64], [1, 70, 1, 8]] {
         for causal in [false, true] {
             let x = leaf([b, t, 3 * h * d], 1);
-            let gradient = |g: &burn::tensor::Gradients| host(x.grad(g).expect("a gradient"));
+            let gradient = |g: &Gradients| host(x.grad(g).expect("a gradient"));
             let own = pulled(cpu::attention(x.clone(), h, causal), &[&gradient]);
             let plain = pulled(plain::attention(x.clone(), None, h, causal), &[&gradient]);
             let untracked = host(cpu::attention(x.clone().inner(), h, causal));
@@ -62,7 +62,7 @@ fn attention_is_the_plain_one() {
 fn quick_gelu_is_its_formula() {
     let x = leaf([7, 33], 2) * 8.0;
     let x = Tensor::from_inner(x.inner()).require_grad();
-    let gradient = |g: &burn::tensor::Gradients| host(x.grad(g).expect("a gradient"));
+    let gradient = |g: &Gradients| host(x.grad(g).expect("a gradient"));
     let own = pulled(cpu::quick_gelu(x.clone()), &[&gradient]);
     let plain = pulled(x.clone() * sigmoid(x.clone() * 1.702), &[&gradient]);
     same(own, plain, 1e-6);
@@ -72,7 +72,7 @@ fn quick_gelu_is_its_formula() {
 fn a_trained_layer_has_the_gradients_of_its_formula() {
     for [m, n, k] in [[1, 1, 1], [5, 7, 3], [65, 40, 33]] {
         let (x, w, b) = (leaf([m, k], 1), leaf([n, k], 2), leaf([n], 3));
-        let of: [&dyn Fn(&burn::tensor::Gradients) -> Vec<f32>; 3] = [
+        let of: [Pick<'_>; 3] = [
             &|g| host(x.grad(g).expect("a gradient")),
             &|g| host(w.grad(g).expect("a gradient")),
             &|g| host(b.grad(g).expect("a gradient")),
@@ -87,7 +87,7 @@ fn a_trained_layer_has_the_gradients_of_its_formula() {
 fn a_trained_norm_has_the_gradients_of_its_formula() {
     for [rows, width] in [[1, 5], [9, 33], [40, 192]] {
         let (x, gamma, beta) = (leaf([rows, width], 1), leaf([width], 2), leaf([width], 3));
-        let of: [&dyn Fn(&burn::tensor::Gradients) -> Vec<f32>; 3] = [
+        let of: [Pick<'_>; 3] = [
             &|g| host(x.grad(g).expect("a gradient")),
             &|g| host(gamma.grad(g).expect("a gradient")),
             &|g| host(beta.grad(g).expect("a gradient")),

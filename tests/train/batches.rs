@@ -182,7 +182,7 @@ fn patterns_take_their_share_and_bring_their_words() {
     let captions = batch.matches.captions;
     for row in batch.matches.weights.chunks_exact(captions) {
         assert!(row[..batch.names].iter().all(|weight| *weight == 0.0));
-        assert!(row[batch.names..].iter().any(|weight| *weight == 1.0));
+        assert!(row[batch.names..].contains(&1.0));
     }
     assert_eq!(batches(&with, 3, &[0])[0], *batch);
     let without = batches(&small_settings(), 1, &[0]);

@@ -221,16 +221,16 @@ fn tensors_may_come_in_any_order() {
         }
         assert_eq!(features(&names), expected);
     }
-    for gone in 0..names.len() {
+    for gone in &names {
         let mut builder = Builder::new(config.clone(), processor.device.clone());
         for (name, (shape, data)) in tensors() {
-            if name != names[gone] {
+            if name != *gone {
                 builder
                     .put(&name, HostTensor::Float { shape, data })
                     .unwrap();
             }
         }
         let error = builder.finish().unwrap_err();
-        assert_eq!(error.code(), "weights/missing-tensor", "{}", names[gone]);
+        assert_eq!(error.code(), "weights/missing-tensor", "{gone}");
     }
 }

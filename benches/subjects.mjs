@@ -17,12 +17,6 @@ function ours(size, suffix, device) {
   };
 }
 
-/** 8-bit weights times inputs rounded to 8 bits. */
-function integer(size) {
-  const subject = ours(size, "-q8", "webgpu");
-  return { ...subject, name: `${subject.name} integer`, weights: "q8 integer", load: { ...subject.load, integer: true } };
-}
-
 /** @param {string} form `` as exporters write the graph, `_fused` with onnxruntime's own operators */
 function onnxruntime(device, form) {
   return {
@@ -39,7 +33,6 @@ function onnxruntime(device, form) {
 
 export const SUBJECTS = [
   ...["", "-q8", "-q4"].map((suffix) => ours("vit-b-32", suffix, "webgpu")),
-  integer("vit-b-32"),
   ...["", "-q8", "-q4"].map((suffix) => ours("vit-b-32", suffix, "cpu")),
   ...["", "-q8"].map((suffix) => ours("vit-b-16", suffix, "webgpu")),
   ...["", "-q8"].map((suffix) => ours("vit-b-16", suffix, "cpu")),

@@ -6,7 +6,6 @@ mod cpu_nodes;
 mod explain;
 mod fixtures;
 mod image;
-mod integer;
 mod kernels;
 mod learn;
 mod ood;

@@ -29,7 +29,7 @@ async function soak(times) {
 }
 
 answer({
-  async load({ model, device, quantization, integer }) {
+  async load({ model, device, quantization }) {
     const stages = {};
     let [stage, since] = ["engine", performance.now()];
     const enter = (next) => {
@@ -45,7 +45,7 @@ answer({
     const how = { progress: (event) => enter(event.stage) };
     const place = new URL(model, self.location.href).href.replace(/\/?$/, "/");
     engine = await withSource(place, { store: false }, how, (source) =>
-      Engine.load(source, { device, quantization, integer, probe }, how.progress),
+      Engine.load(source, { device, quantization, probe }, how.progress),
     );
     enter("end");
     const peak = gpuBuffers().peak;

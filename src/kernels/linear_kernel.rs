@@ -1,7 +1,5 @@
 //! `y = act(x Wᵀ + b) + residual` from f32, Q8 or Q4 weights, with the backward for `x`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::NoCheckpointing};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -104,32 +102,6 @@ pub(super) fn rows_per_invocation(m: usize, tiles: Tiles) -> usize {
     best.map_or(1, |(rows, _)| *rows)
 }
 
-static INTEGER: AtomicBool = AtomicBool::new(false);
-
-/// Whether later products with 8-bit weights round their inputs to 8 bits too and multiply whole
-/// numbers. Only the register tiling does.
-pub fn set_integer(on: bool) {
-    INTEGER.store(on, Ordering::Relaxed);
-}
-
-/// Contiguous x [M, K_padded] as bytes, four to a word, and one scale per row.
-fn rounded(x: &CubeTensor) -> (CubeTensor, CubeTensor) {
-    let (m, k) = (x.meta.shape()[0], x.meta.shape()[1]);
-    let (q, scales) = (empty(x, [m, k / 4]), empty(x, [m]));
-    launch(
-        Kernel {
-            name: "round_rows",
-            source: include_str!("../../shaders/round_rows.wgsl"),
-            constants: Constants::from([("WORKGROUP", WORKGROUP.to_string())]),
-            workgroup: [WORKGROUP as u32, 1, 1],
-        },
-        spread(m, WORKGROUP),
-        &[x, &q, &scales],
-        &[m.into(), (k / 4).into()],
-    );
-    (q, scales)
-}
-
 /// y [M, N] of contiguous x [M, K_padded].
 fn forward(
     x: &CubeTensor,
@@ -140,11 +112,7 @@ fn forward(
     let m = x.meta.shape()[0];
     let y = empty(x, [m, layer.n]);
     let mut constants = layer.constants();
-    let integer = INTEGER.load(Ordering::Relaxed)
-        && tiling() == Tiling::Registers
-        && matches!(layer.weight, Weight::Packed { bits: 8, .. });
-    let whole = integer.then(|| rounded(x));
-    let mut buffers = vec![whole.as_ref().map_or(x, |(q, _)| q)];
+    let mut buffers = vec![x];
     let weight = match &layer.weight {
         Weight::Dense(w) => w,
         Weight::Packed { words, .. } => words,
@@ -164,10 +132,6 @@ fn forward(
         constants.insert("RESIDUAL_AT", buffers.len().to_string());
         buffers.push(residual);
     }
-    if let Some((_, row_scales)) = &whole {
-        constants.insert("ROW_SCALES", buffers.len().to_string());
-        buffers.push(row_scales);
-    }
     constants.insert("PARAMS", buffers.len().to_string());
     let rows = rows_per_invocation(m, ROWS);
     constants.insert("ROWS", rows.to_string());
@@ -177,12 +141,8 @@ fn forward(
     let (kernel, groups) = match tiling() {
         Tiling::Registers => (
             Kernel {
-                name: if integer { "linear_integer" } else { "linear" },
-                source: if integer {
-                    include_str!("../../shaders/linear_integer.wgsl")
-                } else {
-                    include_str!("../../shaders/linear.wgsl")
-                },
+                name: "linear",
+                source: include_str!("../../shaders/linear.wgsl"),
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
             },

@@ -30,7 +30,6 @@ use crate::weights::{Keep, Quantisation};
 struct LoadOptions {
     device: Option<String>,
     quantization: Option<String>,
-    integer: bool,
     probe: Option<Probe>,
     /// The part of a `config.json` that the model must agree with.
     shapes: Option<serde_json::Value>,
@@ -176,7 +175,6 @@ impl Engine {
         super::log::install();
         promise(async move {
             let options: LoadOptions = from_js(options)?;
-            crate::kernels::linear_kernel::set_integer(options.integer);
             let choice = Choice::parse(options.device.as_deref().unwrap_or("auto"))?;
             let quantisation = options
                 .quantization

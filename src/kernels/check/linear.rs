@@ -4,7 +4,6 @@ use burn::tensor::Device;
 
 use super::{Case, gradient, tensor, values};
 use crate::clip::config::Activation;
-use crate::kernels::linear_kernel::set_integer;
 use crate::kernels::{Linear, floats};
 use crate::weights::{HostTensor, Packed, Scheme};
 
@@ -71,29 +70,8 @@ fn dequantised() -> Vec<Case> {
     cases
 }
 
-/// Products in whole numbers, on inputs that rounding to 8 bits leaves as they are: the plain
-/// product of the same numbers is what they must give.
-fn integers() -> Vec<Case> {
-    let cases = SHAPES.iter().copied().map(|[m, k, n]| {
-        Case::new(format!("linear_integer {m}x{k}x{n}"), 1e-5, move |device| {
-            let mut x: Vec<f32> = values(m * k, 1)
-                .iter()
-                .map(|v| (v * 127.0).round())
-                .collect();
-            x.chunks_mut(k).for_each(|row| row[k / 2] = 127.0);
-            let layer = layer(n, k, Some(Scheme::Blocks8), device);
-            set_integer(true);
-            let y = layer.forward(floats(x, [m, k], device), None, None);
-            set_integer(false);
-            y
-        })
-    });
-    cases.collect()
-}
-
 pub fn cases() -> Vec<Case> {
     let mut cases = dequantised();
-    cases.extend(integers());
     for [m, k, n] in SHAPES.iter().copied() {
         for scheme in [None, Some(Scheme::Blocks8), Some(Scheme::Blocks4)] {
             let fused = WITH_ACTIVATIONS.contains(&m);

@@ -15,9 +15,9 @@ const given = process.argv.slice(2);
 const files = given.length > 0 ? given : readdirSync(here).filter((name) => name.endsWith(".test.mjs"));
 
 /** The longest first, so that none of them is left over at the end; the others in any order. */
-const LONG = ["checkpoint.test.mjs", "kernels.test.mjs", "hostile.test.mjs", "page.test.mjs", "negatives.test.mjs", "teach.test.mjs"];
+const LONG = ["checkpoint.test.mjs", "kernels.test.mjs", "hostile.test.mjs", "page.test.mjs", "negatives.test.mjs"];
 /** They look for long tasks, or hold the page to a time. */
-const ALONE = ["product.test.mjs"];
+const ALONE = ["teach.test.mjs", "product.test.mjs"];
 
 const rank = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length);
 const together = files.filter((name) => !ALONE.includes(name)).sort((a, b) => rank(a) - rank(b));

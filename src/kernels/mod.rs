@@ -67,6 +67,13 @@ fn words(values: Vec<i32>, shape: [usize; 2], device: &Device) -> CubeTensor {
         .expect("the tensor was made on this GPU")
 }
 
+/// Sends `tensor` on its way to the GPU. The runtime gathers dozens of tensors before it does that by
+/// itself, whatever their size, and keeps them in host memory until then.
+fn send(tensor: &CubeTensor) {
+    // A lost device is told by the next read.
+    let _ = tensor.client.flush();
+}
+
 /// Floats [shape] on `device`.
 pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
@@ -119,6 +126,10 @@ impl Linear {
                     (upload(packed, device), padded)
                 }
             };
+            send(match &weight {
+                linear_kernel::Weight::Dense(matrix) => matrix,
+                linear_kernel::Weight::Packed { words, .. } => words,
+            });
             Self::Gpu(linear_kernel::Layer {
                 weight,
                 bias: None,

@@ -79,7 +79,7 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     );
 
   test("10 classes of 16 photos with CoOp: progress, a page that answers, a file that the command line reads", async () => {
-    const found = await learn({ recipe: "coop", epochs: 20, lr: 0.5, seed: 3, crops: 2, validation: "held-out" });
+    const found = await learn({ recipe: "coop", epochs: 20, lr: 10, seed: 3, crops: 2, validation: "held-out" });
     assert.equal(found.message, undefined);
     const { report, events } = found;
     console.log(`first progress ${events[0].at.toFixed(0)} ms, longest task ${found.longest} ms, ${report.seconds.toFixed(1)} s`);

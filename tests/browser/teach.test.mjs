@@ -164,7 +164,11 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     await page.selectOption("#teach-check", "none");
     const before = await text("#teach-report");
     await page.click("#teach-start");
-    await page.waitForFunction((old) => !document.getElementById("teach-result").hidden && document.getElementById("teach-report").textContent !== old, before);
+    await page.waitForFunction((old) => {
+      const [result, report, error] = ["result", "report", "error"].map((part) => document.getElementById(`teach-${part}`));
+      return !error.hidden || (!result.hidden && report.textContent !== old);
+    }, before);
+    assert.ok(await page.locator("#teach-error").isHidden(), await text("#teach-error"));
     assert.match(await text("#teach-report"), /^lapt learned from 40 photos in [\d.]+ s\. 4 more show none of the classes\. 2 could not be used\.$/);
     if (await page.locator("#teach-use[aria-pressed=false]").isVisible()) await page.click("#teach-use");
     assert.equal(await text("#teach-state"), "lapt in use");

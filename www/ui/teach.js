@@ -166,8 +166,8 @@ export function onTeach(page) {
   });
 
   const show = (made, compared, others = 0) => {
-    if (inUse) page.changed();
     prompt = made;
+    if (inUse) page.changed();
     describe = () => {
       plain(report, reportOf(made, others));
       table.replaceChildren(...compared.map(row));

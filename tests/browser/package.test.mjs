@@ -13,7 +13,7 @@ describe("package", { skip: needsShared, timeout: 900_000 }, () => {
   let loaded;
 
   before(async () => {
-    site = await openSite({ "": DIST, test: PAGES });
+    site = await openSite({ "": DIST, test: PAGES, "models/mini-0": shared("models/mini-0") });
     session = await openBrowser();
     page = session.page;
     loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "webgpu" });
@@ -66,23 +66,29 @@ describe("package", { skip: needsShared, timeout: 900_000 }, () => {
     const { tensors, metadata } = await readSafetensors(shared("fixtures/mini/expected.safetensors"));
     const images = (await readdir(shared("fixtures/mini"))).filter((name) => name.endsWith(".png")).sort();
     assert.equal(images.length, tensors.image_embeds.shape[0]);
+    // The model that the reference is of, whichever one the page ships.
+    await page.evaluate(async (base) => {
+      const { PromptLens } = await import(`${base}pkg/index.js`);
+      window.reference = await PromptLens.load({ model: `${base}models/mini-0/`, device: "webgpu", quantization: "q8" });
+    }, site.url);
     for (const [i, name] of images.entries()) {
       const base64 = (await readFile(shared(`fixtures/mini/${name}`))).toString("base64");
       const feature = await page.evaluate(async (data) => {
         const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-        return [...(await window.lens.embedImage(new Blob([bytes])))];
+        return [...(await window.reference.embedImage(new Blob([bytes])))];
       }, base64);
       const similarity = cosine(feature, row(tensors.image_embeds, i));
       assert.ok(similarity >= 0.999, `${name}: cosine ${similarity}`);
       assert.ok(Math.abs(Math.hypot(...feature) - 1) < 1e-5, `${name} is not normalised`);
     }
     const texts = JSON.parse(metadata.labels).map((label) => metadata.template.replace("{}", label));
-    const features = await page.evaluate(async (list) => (await window.lens.embedText(list)).map((f) => [...f]), texts);
+    const features = await page.evaluate(async (list) => (await window.reference.embedText(list)).map((f) => [...f]), texts);
     for (const [i, feature] of features.entries()) {
       const similarity = cosine(feature, row(tensors.text_embeds, i));
       assert.ok(similarity >= 0.999, `${texts[i]}: cosine ${similarity}`);
       assert.ok(Math.abs(Math.hypot(...feature) - 1) < 1e-5, `${texts[i]} is not normalised`);
     }
+    await page.evaluate(() => window.reference.free());
   });
 
   test("a class list is computed once and serves many images", async () => {

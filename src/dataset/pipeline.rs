@@ -23,8 +23,8 @@ type Batch<K> = (usize, Files<K>);
 /// What became of them.
 pub type Done<K, T> = Result<Vec<(K, T)>>;
 
-/// Threads that may compute with `model` side by side: a GPU has one queue, and Burn's CPU backend
-/// computes on the calling thread.
+/// Threads that may compute with `model` side by side: a GPU has one queue, and of Burn's CPU backend
+/// only the largest operations spread over the cores by themselves.
 pub fn workers(model: &Classifier) -> usize {
     match model.processor.kind {
         "cpu" => thread::available_parallelism().map_or(1, |n| n.get()),

@@ -2,9 +2,10 @@
 //! they are used, packed on a GPU and as f32 on the CPU backend.
 //!
 //! [`Linear`], [`LayerNorm`] and [`attention`] are one interface over two implementations: this
-//! crate's WGSL on a wgpu device, [`plain`] Burn operations elsewhere. All are differentiable in
-//! their activations and never in their weights, except the layers of a model in training, which are
-//! native only (`trained`).
+//! crate's WGSL on a wgpu device, elsewhere [`plain`] Burn operations, with passes of its own
+//! ([`cpu`], [`rows`]) where a formula would be many of them. All are differentiable in their activations
+//! and never in their weights, except the layers of a model in training, which are native only
+//! (`trained`).
 
 pub mod activation_kernel;
 pub mod attention_kernel;
@@ -95,7 +96,7 @@ pub enum Linear {
     },
     /// This crate's kernels.
     Gpu(linear_kernel::Layer),
-    /// Ordinary operations that differentiate in the weights too.
+    /// Differentiates in the weights too.
     #[cfg(not(target_arch = "wasm32"))]
     Trained {
         /// [N, K].
@@ -270,7 +271,7 @@ pub enum LayerNorm {
     },
     /// This crate's kernels.
     Gpu(layer_norm_kernel::Norm),
-    /// Ordinary operations that differentiate in scale and shift too.
+    /// Differentiates in scale and shift too.
     #[cfg(not(target_arch = "wasm32"))]
     Trained {
         /// Scale [W].

@@ -26,7 +26,8 @@ pub struct Point {
     pub step: usize,
     /// Mean loss since the last point.
     pub loss: f64,
-    /// Share of augmented photos nearest to their name since the last point.
+    /// Share of the pictures since the last point that were photos nearest to their name; a drawn
+    /// pattern has none.
     pub accuracy: f64,
     /// Mean accuracy over the classes on photos that are not trained on, with averaged weights,
     /// where it was measured.

@@ -27,7 +27,10 @@ pub fn shorten_tokenizer(bytes: &[u8], merges: usize) -> Result<Vec<u8>> {
         )
     };
     let mut root: Value = serde_json::from_slice(bytes).map_err(|_| invalid())?;
-    let list = root["model"]["merges"].as_array_mut().ok_or_else(invalid)?;
+    let list = root
+        .pointer_mut("/model/merges")
+        .and_then(Value::as_array_mut)
+        .ok_or_else(invalid)?;
     let had = list.len();
     if merges > had {
         return Err(Error::new(
@@ -36,25 +39,35 @@ pub fn shorten_tokenizer(bytes: &[u8], merges: usize) -> Result<Vec<u8>> {
         ));
     }
     list.truncate(merges);
-    let vocabulary = root["model"]["vocab"].as_object_mut().ok_or_else(invalid)?;
+    let vocabulary = root
+        .pointer_mut("/model/vocab")
+        .and_then(Value::as_object_mut)
+        .ok_or_else(invalid)?;
     let letters = vocabulary
         .len()
         .checked_sub(had + SPECIAL)
         .ok_or_else(invalid)?;
     let (kept, old) = ((letters + merges) as u64, (letters + had) as u64);
-    let moved = |id: u64| if id < old { id } else { id - old + kept };
+    let moved = |id: &Value| {
+        let id = id.as_u64().ok_or_else(invalid)?;
+        Ok(json!(if id < old { id } else { id - old + kept }))
+    };
     vocabulary.retain(|_, id| id.as_u64().is_some_and(|id| id < kept || id >= old));
     for id in vocabulary.values_mut() {
-        *id = json!(moved(id.as_u64().ok_or_else(invalid)?));
+        *id = moved(id)?;
     }
-    if let Some(tokens) = root["added_tokens"].as_array_mut() {
+    if let Some(tokens) = root
+        .pointer_mut("/added_tokens")
+        .and_then(Value::as_array_mut)
+    {
         for token in tokens {
-            token["id"] = json!(moved(token["id"].as_u64().ok_or_else(invalid)?));
+            let id = token.get_mut("id").ok_or_else(invalid)?;
+            *id = moved(id)?;
         }
     }
-    for end in ["sep", "cls"] {
-        if let Some(pair) = root["post_processor"][end].as_array_mut() {
-            pair[1] = json!(moved(pair[1].as_u64().ok_or_else(invalid)?));
+    for end in ["/post_processor/sep/1", "/post_processor/cls/1"] {
+        if let Some(id) = root.pointer_mut(end) {
+            *id = moved(id)?;
         }
     }
     serde_json::to_vec(&root).map_err(|error| Error::new(Kind::Internal, error.to_string()))

@@ -110,6 +110,50 @@ fn run_writes_a_model_that_the_other_commands_use() {
     assert_eq!(said["left_out"], 20);
     assert!(run.stderr.contains("step 60/60"), "{}", run.stderr);
 
+    // The options that change what a step is come through, and a wrong one is refused.
+    let more = [
+        "--steps",
+        "3",
+        "--merges",
+        "500",
+        "--muon",
+        "--shards",
+        "2",
+        "--patterns",
+        "0.3",
+    ];
+    let run = train("more", &model, &[&fresh[..3], &more[..]].concat());
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let read = |file: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(path("more").join(file)).unwrap()).unwrap()
+    };
+    let settings = &read("training.json")["about"]["settings"];
+    assert_eq!(
+        (
+            &settings["muon"],
+            &settings["shards"],
+            &settings["patterns"]
+        ),
+        (&true.into(), &2.into(), &0.3.into())
+    );
+    let vocabulary = read("config.json")["text_config"]["vocab_size"].clone();
+    assert_eq!(
+        vocabulary,
+        read("tokenizer.json")["model"]["vocab"]
+            .as_object()
+            .unwrap()
+            .len()
+    );
+    assert_eq!(vocabulary, 256 * 2 + 500 + 2);
+    for wrong in [
+        ["--shards", "13"],
+        ["--patterns", "1.5"],
+        ["--merges", "9000000"],
+    ] {
+        let run = train("wrong", &model, &[&fresh[..3], &wrong[..]].concat());
+        assert_eq!(run.code(), "options/invalid", "{wrong:?}");
+    }
+
     let about = std::fs::read(path("trained").join("training.json")).unwrap();
     let about: serde_json::Value = serde_json::from_slice(&about).unwrap();
     assert_eq!(

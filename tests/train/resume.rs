@@ -115,6 +115,30 @@ fn a_resumed_run_equals_an_unbroken_one() {
 }
 
 #[test]
+fn a_run_with_muon_in_parts_on_patterns_is_resumed_alike() {
+    let stage = Stage::new();
+    let settings = Settings {
+        muon: true,
+        shards: 2,
+        patterns: 0.4,
+        ..small_settings()
+    };
+    let whole = stage.run(&settings, None, None, &mut quiet).unwrap();
+    for stop in [Some(3), None] {
+        let part = stage
+            .run(&settings, Some("muon.safetensors"), stop, &mut quiet)
+            .unwrap();
+        assert_eq!(part.state.values == whole.state.values, stop.is_none());
+    }
+    let adam = Settings {
+        muon: false,
+        ..settings
+    };
+    let other = stage.run(&adam, None, None, &mut quiet).unwrap();
+    assert_ne!(other.state.values, whole.state.values);
+}
+
+#[test]
 fn an_interrupted_run_ends_with_the_reason() {
     let stage = Stage::new();
     let mut tell = |p: &Progress| match p.step {

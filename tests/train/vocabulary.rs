@@ -5,7 +5,7 @@ use std::path::Path;
 use pollster::block_on;
 use promptlens::error::Kind;
 use promptlens::train::model::Start;
-use promptlens::train::vocabulary::merges;
+use promptlens::train::vocabulary::{merges, shorten_tokenizer};
 
 use super::small_model;
 
@@ -49,4 +49,31 @@ fn more_merges_than_there_are_cannot_stay() {
     let model = small_model(folder.path());
     let error = block_on(Start::open(&model, Some(1), Some(1_000_000))).err();
     assert_eq!(error.map(|e| e.kind()), Some(Kind::OptionInvalid));
+}
+
+#[test]
+fn what_is_no_tokenizer_of_clip_is_refused() {
+    let list =
+        r#"{"model": {"merges": [["a", "b"]], "vocab": {"a": 0, "b": 1, "ab": 2, "s": 3, "e": 4}}"#;
+    let end = |rest: &str| format!("{list}{rest}}}");
+    assert!(shorten_tokenizer(end("").as_bytes(), 0).is_ok());
+    for bad in [
+        "",
+        "[]",
+        "7",
+        "{}",
+        r#"{"model": []}"#,
+        r#"{"model": {"merges": [["a", "b"]], "vocab": {"a": 0}}}"#,
+        r#"{"model": {"merges": [["a", "b"]], "vocab": ["a", "b", "ab", "s", "e"]}}"#,
+        &end(r#", "added_tokens": [3]"#),
+        &end(r#", "added_tokens": [{"id": "s"}]"#),
+        &end(r#", "post_processor": {"sep": ["e", null]}"#),
+    ] {
+        let refused = shorten_tokenizer(bad.as_bytes(), 0).err();
+        assert_eq!(
+            refused.map(|e| e.kind()),
+            Some(Kind::TokenizerInvalid),
+            "{bad}"
+        );
+    }
 }

@@ -53,6 +53,13 @@ export class Curve {
     this.#waiting ||= requestAnimationFrame(() => this.draw());
   }
 
+  /** Takes the picture away, the frame that still waits for it too. */
+  remove() {
+    cancelAnimationFrame(this.#waiting);
+    this.#waiting = 0;
+    this.#figure.hidden = true;
+  }
+
   draw() {
     cancelAnimationFrame(this.#waiting);
     this.#waiting = 0;

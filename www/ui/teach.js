@@ -110,7 +110,7 @@ export function onTeach(page) {
       return made;
     }, "teach.stopped");
     // The curve of what was not kept says nothing about the prompt that is still at hand.
-    figure.hidden ||= learned === null;
+    if (learned === null) curve.remove();
   };
   start.addEventListener("click", () => {
     if (start.getAttribute("aria-disabled") !== "true") void learn();

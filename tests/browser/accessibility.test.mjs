@@ -48,7 +48,7 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.waitForSelector("#camera-shoot:not([disabled])");
     await check("camera");
     await page.click("#camera-close");
-    for (const drawer of await page.locator("details > summary:visible").all()) await drawer.click();
+    for (const drawer of await page.locator("details.drawer > summary").all()) await drawer.click();
     await check("drawers");
   });
 

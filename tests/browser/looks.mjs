@@ -22,6 +22,8 @@ export async function looks(page, name, { fullPage = true, include } = {}) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     for (const width of [360, 1280]) {
       await page.setViewportSize({ width, height: 1000 });
+      // What a change of colour or width asks for is painted a frame later.
+      await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
       await page.screenshot({ path: join(OUT, `${name}-${colorScheme}-${width}.png`), fullPage });
       const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(excess <= 0, `${name}: ${excess} px too wide at ${width} px`);

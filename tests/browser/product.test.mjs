@@ -304,6 +304,7 @@ describe("product", { timeout: 900_000 }, () => {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       for (const width of [360, 1280]) {
         await page.setViewportSize({ width, height: 900 });
+        await page.evaluate(() => document.getElementById("arrange").scrollIntoView());
         await page.waitForTimeout(300);
         await page.screenshot({ path: join(OUT, `grid-${colorScheme}-${width}.png`) });
         assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)) <= 0);

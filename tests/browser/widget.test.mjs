@@ -83,7 +83,11 @@ describe("widget", { timeout: 900_000 }, () => {
     await mkdir(OUT, { recursive: true });
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(OUT, `widget-${colorScheme}.png`) });
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 600 });
+        await page.screenshot({ path: join(OUT, `widget-${colorScheme}-${width}.png`) });
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)) <= 0);
+      }
     }
   });
 

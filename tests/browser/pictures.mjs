@@ -11,8 +11,8 @@ import { fileURLToPath } from "node:url";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const SAMPLES = ["sunflower", "golf-ball", "ship", "airplane", "parachute", "church"];
-const LABELS = ["cat", "dog", "church", "golf ball", "sunflowers", "parachute", "ship", "airplane"];
+const SAMPLES = ["sunflower", "golf-ball", "ship", "daisy", "parachute", "church"];
+const LABELS = ["cat", "dog", "church", "golf ball", "sunflowers", "parachute", "ship", "daisy"];
 
 async function drawn() {
   const { page, close } = await openBrowser({ webgpu: false });

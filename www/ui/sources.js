@@ -8,7 +8,7 @@ const samples = document.getElementById("samples");
 const SHARED = "promptlens-shared";
 
 /** The pictures that come with the page. They are drawn, see tests/browser/pictures.mjs. */
-const SAMPLES = ["sunflower", "golf-ball", "ship", "airplane", "parachute", "church"];
+const SAMPLES = ["sunflower", "golf-ball", "ship", "daisy", "parachute", "church"];
 
 /**
  * Everything in what was dropped: files, and those of folders that are images.

@@ -211,7 +211,7 @@ export default {
   "teach.checking": "Checking on photos left out, round {done} of {total}",
   "teach.comparing": "Answering your photos before and after…",
   "teach.stopped": "Learning stopped; nothing was kept.",
-  "teach.curve": "Loss (line) {first} → {last}; right answers (dashes) {right}.",
+  "teach.curve": "Loss (line) {first} to {last}; right answers (dashes) {right}.",
   "teach.learned": { one: "{recipe} learned from {count} photo in {seconds} s.", other: "{recipe} learned from {count} photos in {seconds} s." },
   "teach.learned-words": "{recipe} learned from words alone, without photos, in {seconds} s.",
   "teach.learned-others": { one: "{count} more shows none of the classes.", other: "{count} more show none of the classes." },

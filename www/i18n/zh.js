@@ -200,7 +200,7 @@ export default {
   "teach.checking": "正在用留出的照片检验，第 {done} 轮，共 {total} 轮",
   "teach.comparing": "正在给出学习前后的回答…",
   "teach.stopped": "学习已停止，没有保留任何结果。",
-  "teach.curve": "损失（实线）{first} → {last}；答对（虚线）{right}。",
+  "teach.curve": "损失（实线）从 {first} 到 {last}；答对（虚线）{right}。",
   "teach.learned": "{recipe} 用 {seconds} 秒从 {count} 张照片中学得。",
   "teach.learned-words": "{recipe} 用 {seconds} 秒只从词语中学得，没有照片。",
   "teach.learned-others": "另有 {count} 张不属于任何类别。",

@@ -11,8 +11,8 @@ use crate::common::shared;
 
 /// The model that the page ships, which is always there.
 fn mini() -> Classifier {
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models/mini");
-    block_on(Classifier::open(&dir, Choice::Cpu, None)).expect("the model loads")
+    let dir = std::path::Path::new("www/models/mini");
+    block_on(Classifier::open(dir, Choice::Cpu, None)).expect("the model loads")
 }
 
 fn classes(model: &Classifier, labels: &[&str]) -> Classes {

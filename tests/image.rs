@@ -8,9 +8,7 @@ use promptlens::image::{Limits, Rgb8, decode};
 
 /// A file of `tests/image/files`.
 fn file(name: &str) -> Vec<u8> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/image/files")
-        .join(name);
+    let path = std::path::Path::new("tests/image/files").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

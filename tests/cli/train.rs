@@ -19,7 +19,7 @@ const CLASSES: [(&str, [u8; 3]); 3] = [
 ];
 
 pub fn mini() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models/mini")
+    std::env::current_dir().unwrap().join("www/models/mini")
 }
 
 /// A picture of one colour with noise, different for every number.

@@ -11,8 +11,8 @@ use promptlens::learn::photos::{Look, Photos};
 use promptlens::rng::Rng;
 
 fn model() -> Classifier {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models/mini");
-    pollster::block_on(Classifier::open(&dir, Choice::Cpu, None)).expect("the built-in model loads")
+    let dir = Path::new("www/models/mini");
+    pollster::block_on(Classifier::open(dir, Choice::Cpu, None)).expect("the built-in model loads")
 }
 
 fn picture(number: u64) -> Vec<u8> {

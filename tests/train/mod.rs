@@ -18,7 +18,7 @@ use promptlens::train::settings::Settings;
 
 /// A model directory without weights: small towers, and the vocabulary of the shipped model.
 pub fn small_model(dir: &Path) -> PathBuf {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/models/mini");
+    let shipped = Path::new("www/models/mini");
     std::fs::copy(shipped.join("tokenizer.json"), dir.join("tokenizer.json")).unwrap();
     let config = serde_json::json!({
         "model_type": "clip",

@@ -16,11 +16,7 @@ struct Pillow(Vec<u8>);
 
 impl Pillow {
     fn read() -> Self {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/views/pillow_ops.safetensors"
-        );
-        Self(std::fs::read(path).unwrap())
+        Self(std::fs::read("tests/views/pillow_ops.safetensors").unwrap())
     }
 
     fn get(&self, name: &str) -> Rgb8 {

@@ -12,9 +12,12 @@ const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
  *
  * @param {import("playwright-core").Page} page
  * @param {string} name of the pictures
- * @param {{fullPage?: boolean, include?: string}} [how] `include`: the part that axe-core looks at
+ * @param {object} [how]
+ * @param {boolean} [how.fullPage]
+ * @param {string} [how.include] the part that axe-core looks at
+ * @param {string} [how.top] what stands at the top of a picture that is not of the full page
  */
-export async function looks(page, name, { fullPage = true, include } = {}) {
+export async function looks(page, name, { fullPage = true, include, top } = {}) {
   await mkdir(OUT, { recursive: true });
   await page.evaluate(AXE);
   const found = [];
@@ -22,6 +25,7 @@ export async function looks(page, name, { fullPage = true, include } = {}) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     for (const width of [360, 1280]) {
       await page.setViewportSize({ width, height: 1000 });
+      if (top) await page.evaluate((part) => document.querySelector(part).scrollIntoView(), top);
       // What a change of colour or width asks for is painted a frame later.
       await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
       await page.screenshot({ path: join(OUT, `${name}-${colorScheme}-${width}.png`), fullPage });

@@ -1,10 +1,11 @@
 // <prompt-lens> on bare pages of another origin, under a strict policy, as a web developer embeds it.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { cli, DIST, needsShared, openBrowser, openSite, OUT, shared } from "./harness.mjs";
+import { cli, DIST, needsShared, openBrowser, openSite, shared } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 
 /** The policy of a careful page; the widget's own origin is the only one it adds. */
 const policy = (origin) =>
@@ -80,15 +81,7 @@ describe("widget", { timeout: 900_000 }, () => {
     assert.ok(await page.locator("prompt-lens canvas").isVisible());
     assert.match(await page.getAttribute("prompt-lens canvas", "aria-label"), new RegExp(predictions[0].label));
     assert.deepEqual(complaints, []);
-    await mkdir(OUT, { recursive: true });
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 600 });
-        await page.screenshot({ path: join(OUT, `widget-${colorScheme}-${width}.png`) });
-        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)) <= 0);
-      }
-    }
+    await looks(page, "widget", { include: "prompt-lens" });
   });
 
   test("attributes, properties and the method agree, and a changed list answers anew", async () => {

@@ -55,9 +55,8 @@ export class Curve {
 
   /** Takes the picture away, the frame that still waits for it too. */
   remove() {
-    cancelAnimationFrame(this.#waiting);
-    this.#waiting = 0;
-    this.#figure.hidden = true;
+    this.#losses = [];
+    this.draw();
   }
 
   draw() {

@@ -84,6 +84,9 @@ tests() {
   [ -n "$(find_chromium)" ] || apt_install "the browser of the browser tests" chromium
   [ -n "$(find_chromium)" ] || die "no Chromium found; set PROMPTLENS_CHROMIUM to one"
   compgen -G "/usr/share/fonts/*/*" >/dev/null || apt_install "fonts for the page in a bare browser" fonts-noto-core
+  # Only the pictures of the Chinese page need it; the tests do not.
+  [ -n "$(fc-list :lang=zh 2>/dev/null)" ] || (apt_install "Chinese letters in the page's pictures" fonts-wqy-microhei) ||
+    say "no Chinese font: the pictures of the Chinese page show boxes"
   # A software Vulkan adapter, for the native wgpu tests.
   compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null ||
     apt_install "software Vulkan adapter for the native wgpu tests" mesa-vulkan-drivers libvulkan1

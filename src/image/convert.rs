@@ -21,7 +21,7 @@ pub(super) fn to_upright_rgb(decoded: Decoded) -> Result<Rgb8> {
         return Rgb8::new(width, height, data);
     }
     let buffer: ImageBuffer<Rgb<u8>, Vec<u8>> = ImageBuffer::from_raw(width, height, data)
-        .ok_or_else(|| Error::new(Kind::Internal, "pixel count and dimensions disagree"))?;
+        .ok_or_else(|| Error::new(Kind::Internal, "Pixel count and dimensions disagree."))?;
     let mut image = DynamicImage::ImageRgb8(buffer);
     image.apply_orientation(decoded.orientation);
     let image = image.into_rgb8();
@@ -57,7 +57,10 @@ fn to_rgb(pixels: DynamicImage) -> Result<Vec<u8>> {
         other => {
             return Err(Error::new(
                 Kind::ImageInvalid,
-                format!("the pixel format {:?} is not read", other.color()),
+                format!(
+                    "The pixel format {:?} is not read; export the picture with 8 bits per colour.",
+                    other.color()
+                ),
             ));
         }
     })

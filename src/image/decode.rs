@@ -64,7 +64,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
         return Err(Error::new(
             Kind::ImageTooLarge,
             format!(
-                "the file has {} bytes, more than the {} accepted; use a smaller one",
+                "The file has {} bytes, more than the {} accepted; use a smaller one.",
                 bytes.len(),
                 limits.max_bytes
             ),
@@ -76,8 +76,8 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
         return Err(Error::new(
             Kind::ImageTooLarge,
             format!(
-                "the image declares {width} x {height} pixels, more than the {} accepted; \
-                 scale it down first",
+                "The image declares {width} x {height} pixels, more than the {} accepted; \
+                 scale it down first.",
                 limits.max_pixels
             ),
         ));
@@ -108,14 +108,14 @@ fn recognise(bytes: &[u8]) -> Result<Format> {
     if bytes.is_empty() {
         return Err(Error::new(
             Kind::ImageEmpty,
-            "the file is empty; choose another one",
+            "The file is empty; choose another one.",
         ));
     }
     sniff(bytes).ok_or_else(|| {
         Error::new(
             Kind::ImageUnknownFormat,
             format!(
-                "the file is {}, not a JPEG, PNG, WebP, GIF or BMP image",
+                "The file is {}, not a JPEG, PNG, WebP, GIF or BMP image; save the picture as one of these.",
                 describe_foreign(bytes)
             ),
         )
@@ -130,7 +130,7 @@ fn declared_dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
     if width == 0 || height == 0 {
         return Err(Error::new(
             Kind::ImageInvalid,
-            format!("the {} declares no pixels", format.name()),
+            format!("The {} declares no pixels; export it again.", format.name()),
         ));
     }
     Ok((width, height))
@@ -150,7 +150,7 @@ fn truncated(format: Format) -> Error {
     Error::new(
         Kind::ImageTruncated,
         format!(
-            "the {} ends before its pixel data does; download or export it again",
+            "The {} ends before its pixel data does; download or export it again.",
             format.name()
         ),
     )
@@ -161,7 +161,7 @@ fn explain(bytes: &[u8], format: Format, error: &ImageError) -> Error {
         ImageError::Limits(_) => Error::new(
             Kind::ImageTooLarge,
             format!(
-                "decoding this {} needs too much memory; scale it down first",
+                "Decoding this {} needs too much memory; scale it down first.",
                 format.name()
             ),
         ),
@@ -172,7 +172,7 @@ fn explain(bytes: &[u8], format: Format, error: &ImageError) -> Error {
         _ => Error::new(
             Kind::ImageInvalid,
             format!(
-                "the {} is damaged or uses a feature that is not read ({error}); export it again",
+                "The {} is damaged or uses a feature that is not read ({error}); export it again.",
                 format.name()
             ),
         ),

@@ -127,7 +127,7 @@ pub fn resize_crop(image: &Rgb8, p: &Preprocess) -> Result<Rgb8> {
         u32::try_from(length).map_err(|_| {
             Error::new(
                 Kind::ImageInvalid,
-                "the image is too long and thin; crop it first",
+                "The image is too long and thin; crop it first.",
             )
         })
     };

@@ -116,7 +116,7 @@ impl Preprocess {
 fn invalid(what: &str) -> Error {
     Error::new(
         Kind::ConfigInvalid,
-        format!("preprocessor_config.json cannot be used: {what}"),
+        format!("preprocessor_config.json cannot be used: {what}."),
     )
 }
 

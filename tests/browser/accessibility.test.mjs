@@ -29,7 +29,7 @@ describe("accessibility", { timeout: 900_000 }, () => {
 
   afterEach(() => page.unrouteAll());
 
-  const check = (name) => looks(page, `state-${name}`);
+  const check = (name, how) => looks(page, `state-${name}`, how);
 
   test("while loading", async () => {
     await page.route("**/*.safetensors", () => {});
@@ -62,6 +62,7 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.click(".where:visible");
     await page.waitForSelector(".heat-map:not([hidden])");
     await check("results");
+    await check("motion", { motion: "no-preference" });
     await page.selectOption("#language", "zh");
     await page.waitForFunction(() => document.documentElement.lang === "zh-Hans");
     await check("chinese");
@@ -74,10 +75,14 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await check("dialog");
   });
 
-  test("stopped half way", async () => {
-    await page.goto(`${site.url}?device=cpu&labels=ship,church&tune=tpt&views=64`);
+  test("tuning, and stopped half way", async () => {
+    // Long enough for all the pictures.
+    await page.goto(`${site.url}?device=cpu&labels=ship,church,parachute,sunflowers,dog,cat&tune=tpt&views=64&steps=100`);
     await page.waitForSelector(READY);
-    for (const name of ["ship", "church"]) await page.click(`[data-sample=${name}]`);
+    for (const sample of await page.locator("[data-sample]").all()) await sample.click();
+    await page.waitForSelector(".stage:not([hidden])");
+    await check("tuning");
+    assert.ok(await page.locator(".stage:not([hidden])").isVisible(), "the tuning was over before its pictures were taken");
     await page.click("#run-button");
     await page.waitForSelector(".card[data-state=stopped]");
     await check("stopped");

@@ -213,6 +213,21 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     assert.equal(await page.textContent("#reject-state"), "off");
   });
 
+  test("calibrating says how far it is, and can be cancelled while each photo is tuned", async () => {
+    await show("#tune");
+    await page.check("input[name=tune][value=tpt]");
+    await page.check("input[name=views][value='64']");
+    await show("#reject");
+    await page.selectOption("#score", "mcm");
+    await page.setInputFiles("#calibrate-files", sunflowers);
+    await page.waitForFunction(() => /1\D+20/.test(document.getElementById("calibrate-stage").textContent));
+    await looks(page, "calibrating");
+    assert.ok(await page.locator("#calibrate-run").isVisible(), "it was calibrated before its pictures were taken");
+    await page.click("#calibrate-cancel");
+    await page.waitForSelector("#calibrate-run", { state: "hidden" });
+    assert.ok(await page.locator("#calibrate-error").isHidden());
+  });
+
   test("calibrating can be cancelled, and takes the photos on the page", async () => {
     await show("#reject");
     await page.selectOption("#score", "mcm");

@@ -6,6 +6,7 @@
  *   `{ status, headers? }`   that answer, without a body
  *   `{ cut: n }`             the connection ends after `n` bytes
  *   `{ stall: n }`           nothing comes after `n` bytes
+ *   `{ pace: n }`            `n` bytes come every tenth of a second
  *   `{ length: n }`          a Content-Length of `n`, and then what there is
  *   `{ flip: n }`            byte `n` of the file is wrong
  *   `{ whole: true }`        a range is ignored
@@ -21,6 +22,16 @@ import { join } from "node:path";
 export async function filesOf(folder) {
   const names = await readdir(folder);
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))])));
+}
+
+/** Sends `bytes` in pieces, a tenth of a second apart, for as long as somebody takes them; `whole` where they are all. */
+function drip(response, bytes, size, whole) {
+  let at = 0;
+  const timer = setInterval(() => {
+    response.write(bytes.subarray(at, (at += size)));
+    if (at >= bytes.length && whole) response.end();
+  }, 100);
+  response.on("close", () => clearInterval(timer));
 }
 
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -55,6 +66,7 @@ export async function serveFaulty(files) {
     const end = how.cut ?? how.stall ?? body.length;
     const part = body.subarray(0, Math.max(0, end));
     state.sent[name] = (state.sent[name] ?? 0) + part.length;
+    if (how.pace !== undefined) return void drip(response, part, how.pace, part.length === body.length);
     if (how.stall !== undefined) return void response.write(part);
     if (how.cut !== undefined || (how.length ?? 0) > body.length) {
       return void response.write(part, () => setTimeout(() => response.destroy(), 30));

@@ -16,13 +16,14 @@ const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
  * @param {boolean} [how.fullPage]
  * @param {string} [how.include] the part that axe-core looks at
  * @param {string} [how.top] what stands at the top of a picture that is not of the full page
+ * @param {"reduce" | "no-preference"} [how.motion] what the reader asks for
  */
-export async function looks(page, name, { fullPage = true, include, top } = {}) {
+export async function looks(page, name, { fullPage = true, include, top, motion = "reduce" } = {}) {
   await mkdir(OUT, { recursive: true });
   await page.evaluate(AXE);
   const found = [];
   for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.emulateMedia({ colorScheme, reducedMotion: motion });
     for (const width of [360, 1280]) {
       await page.setViewportSize({ width, height: 1000 });
       if (top) await page.evaluate((part) => document.querySelector(part).scrollIntoView(), top);

@@ -1,10 +1,23 @@
-// A GPU device that is lost while a photo is tuned: the call ends with a code, and so do later ones.
+// A GPU device that is lost while a photo is tuned, or an engine that traps: the call ends with a code,
+// so do later ones, and the page goes on from there.
 import assert from "node:assert/strict";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
+import { looks } from "./looks.mjs";
 import { LABELS, photo } from "./support.mjs";
+
+/** A site whose engine meets `mishap` half-way through `stage`. */
+async function ruined(mishap, stage) {
+  const site = await openSite({ "": DIST, test: PAGES });
+  const pkg = join(site.folder, "pkg");
+  await rename(join(pkg, "worker.js"), join(pkg, "real-worker.js"));
+  await writeFile(join(pkg, "mishap.js"), (await readFile(join(PAGES, mishap), "utf8")).replace("STAGE", stage));
+  // Both run before the worker's first message is delivered.
+  await writeFile(join(pkg, "worker.js"), 'import "./mishap.js";\nimport "./real-worker.js";\n');
+  return site;
+}
 
 describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
   let session;
@@ -18,12 +31,7 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
 
   for (const stage of ["views", "tune"]) {
     test(`in the middle of "${stage}"`, async () => {
-      const site = await openSite({ "": DIST, test: PAGES });
-      const pkg = join(site.folder, "pkg");
-      await rename(join(pkg, "worker.js"), join(pkg, "real-worker.js"));
-      await writeFile(join(pkg, "losing.js"), (await readFile(join(PAGES, "losing-worker.js"), "utf8")).replace("LOSE_AT", stage));
-      // Both run before the worker's first message is delivered.
-      await writeFile(join(pkg, "worker.js"), 'import "./losing.js";\nimport "./real-worker.js";\n');
+      const site = await ruined("losing-worker.js", stage);
       try {
         await session.page.goto(`${site.url}test/package.html`);
         const outcome = await session.page.evaluate(
@@ -52,6 +60,35 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
         assert.equal(outcome.answers, LABELS.length);
       } finally {
         await session.page.goto("about:blank");
+        await site.close();
+      }
+    });
+  }
+
+  for (const [what, mishap, device, code] of [
+    ["a device that is lost", "losing-worker.js", "webgpu", "gpu/lost"],
+    ["an engine that traps", "crashing-worker.js", "cpu", "engine/internal"],
+  ]) {
+    test(`${what} is told by the page, which answers again from a fresh engine`, async () => {
+      const site = await ruined(mishap, "tune");
+      const { page } = session;
+      try {
+        await page.goto(`${site.url}?device=${device}&lang=en&labels=ship,church&tune=tpt&views=16`);
+        await page.waitForSelector("#status[data-state=ready]");
+        await page.click("[data-sample=ship]");
+        await page.waitForSelector("#status[data-state=failed]");
+        assert.equal(await page.textContent("#status-error code"), code);
+        assert.equal(await page.textContent(".card .problem code"), code);
+        assert.equal(await page.locator("#use-cpu").isVisible(), device === "webgpu");
+        await looks(page, `state-${code.replace("/", "-")}`);
+        await page.click("#tune > summary");
+        await page.check("input[name=tune][value=none]");
+        await page.click(device === "webgpu" ? "#use-cpu" : "#retry");
+        await page.waitForSelector("#status[data-state=ready]");
+        await page.waitForSelector(".card[data-state=done]");
+        assert.equal(await page.locator(".bar").count(), 2);
+      } finally {
+        await page.goto("about:blank");
         await site.close();
       }
     });

@@ -33,6 +33,16 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     await site?.close();
   });
 
+  const inWindow = (part) =>
+    page.locator(part).evaluate(
+      (element) =>
+        new Promise((seen) => {
+          new IntersectionObserver(([{ intersectionRatio }], observer) => {
+            observer.disconnect();
+            seen(intersectionRatio > 0.9);
+          }).observe(element);
+        }),
+    );
   const rowOf = (text) => page.locator(".model", { hasText: text });
 
   test("lists every model with its licence and size, and what is kept", async () => {
@@ -66,11 +76,13 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     await page.fill("#models-address", `${server.url}mini/`);
     await page.click("#models-own button");
     await page.waitForSelector("#models-error:not([hidden])", { timeout: 60_000 });
+    assert.ok(await inWindow("#models-error"), "the problem can be seen where the button was pressed");
     assert.match(await page.textContent("#models-error code"), /network\/failed/);
     assert.deepEqual(server.requests, []);
     assert.match(await page.textContent("#models-state"), /mini, q8/);
     assert.equal(await page.getAttribute("#status", "data-state"), "ready");
     const policy = await page.getAttribute("meta[http-equiv=Content-Security-Policy]", "content");
+    await looks(page, "models-failed");
     assert.match(policy, /connect-src 'self' https:\/\/huggingface\.co https:\/\/\*\.huggingface\.co https:\/\/\*\.hf\.co;/);
   });
 
@@ -83,6 +95,37 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     await page.waitForSelector("#models-run[hidden]", { state: "attached" });
     assert.equal(await page.locator("#models-error").isVisible(), false);
     assert.equal(await page.getAttribute("#status", "data-state"), "ready");
+  });
+
+  test("a slow download tells how far and how fast, and what came stays when it is cancelled", async () => {
+    // The page's own host, so that its policy allows it; the bytes come from the server that can be slow.
+    await page.route("**/slow/**", (route) => route.continue({ url: `${server.url}mini/${route.request().url().split("/slow/")[1]}` }));
+    server.behave((name) => (name.endsWith(".safetensors") ? { pace: 100_000, stall: 4_500_000 } : undefined));
+    await page.fill("#models-address", "./slow/");
+    await page.click("#models-own button");
+    await page.waitForFunction(() => / left/.test(document.getElementById("models-stage").textContent));
+    assert.ok(await inWindow("#models-run"), "how far it is can be seen where the button was pressed");
+    await looks(page, "models-downloading");
+    const told = (await page.textContent("#models-stage")).replace(/[\u2068\u2069]/g, "");
+    assert.match(told, /^Loading the model · [\d.]+ MB of [56]\.\d MB · From the network · [\d.]+ MB per second · \d+ seconds? left$/);
+    const progress = await page.locator("#models-progress").evaluate(({ value, max }) => value / max);
+    assert.ok(progress > 0 && progress < 1, `${progress}`);
+    // What came is kept in pieces of 4 MiB.
+    await page.waitForFunction(() => document.getElementById("models-progress").value > 4.4e6);
+    await page.click("#models-cancel");
+    await page.waitForSelector("#models-run[hidden]", { state: "attached" });
+    assert.equal(await page.getAttribute("#status", "data-state"), "ready");
+    await page.waitForSelector(".model:has-text('Unfinished')");
+    await looks(page, "models-unfinished");
+    // Asked for again, only what is missing comes.
+    server.behave();
+    await page.click("#models-own button");
+    await page.waitForFunction(() => document.querySelector("#models-run").hidden && /slow/.test(document.querySelector(".model[data-current]")?.textContent ?? ""));
+    const weights = server.requests.filter(({ name, method }) => method === "GET" && name.endsWith(".safetensors"));
+    assert.deepEqual(weights.map(({ from }) => from), [4 * 1024 * 1024]);
+    await page.unroute("**/slow/**");
+    await rowOf("built-in").locator(".model-use").click();
+    await page.waitForFunction(() => /mini/.test(document.querySelector(".model[data-current]")?.textContent ?? "") && document.querySelector("#models-run").hidden);
   });
 
   test("deleting what is kept", async () => {

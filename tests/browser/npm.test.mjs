@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -170,6 +170,57 @@ describe("npm package", { timeout: 900_000 }, () => {
       assert.deepEqual(inWidget, direct);
       assert.equal(direct.length, 3);
       assert.ok(Math.abs(direct.reduce((sum, { probability }) => sum + probability, 0) - 1) < 1e-5);
+      assert.deepEqual(complaints, []);
+    } finally {
+      await close();
+      await site.close();
+    }
+  });
+
+  test("the README's snippets for React and Vue, as written", async () => {
+    const project = join(folder, "frameworks");
+    await mkdir(join(project, "src"), { recursive: true });
+    await writeFile(join(project, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
+    await run("npm", ["install", tarball, "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], project);
+    for (const name of ["react", "react-dom", "vue", "@vitejs"]) await symlink(tool(name, ""), join(project, "node_modules", name));
+    const readme = await readFile(join(PKG, "README.md"), "utf8");
+    const snippet = (language) => new RegExp(`\`\`\`${language}\n([^\`]*prompt-lens[^\`]*)\`\`\``).exec(readme)[1];
+    const [, setting] = /\(For Vue, .*`(isCustomElement: [^`]*)`.*\)/.exec(readme);
+    await writeFile(join(project, "src/Lens.jsx"), snippet("jsx"));
+    await writeFile(join(project, "src/Lens.vue"), snippet("vue"));
+    await writeFile(
+      join(project, "src/main.jsx"),
+      `import { createRoot } from "react-dom/client";
+      import { createApp } from "vue";
+      import { Lens } from "./Lens.jsx";
+      import App from "./Lens.vue";
+      createRoot(document.getElementById("react")).render(<Lens />);
+      createApp(App).mount("#vue");`,
+    );
+    await writeFile(
+      join(project, "vite.config.js"),
+      `import vue from "@vitejs/plugin-vue";
+      export default { esbuild: { jsx: "automatic" }, plugins: [vue({ template: { compilerOptions: { ${setting} } } })] };`,
+    );
+    await writeFile(
+      join(project, "index.html"),
+      '<!doctype html><html lang="en"><head><title>App</title><link rel="icon" href="data:,"></head><body><div id="react"></div><div id="vue"></div><script type="module" src="/src/main.jsx"></script></body></html>',
+    );
+    await run(process.execPath, [tool("vite", "bin/vite.js"), "build", "--logLevel", "error"], project);
+    const site = await openSite({ "": join(project, "dist"), "models/mini": join(DIST, "models/mini") });
+    const { page, close } = await openBrowser({ webgpu: false });
+    try {
+      const complaints = [];
+      page.on("pageerror", (error) => complaints.push(error.message));
+      await page.goto(site.url);
+      for (const framework of ["react", "vue"]) {
+        const logged = page.waitForEvent("console", (message) => message.type() === "log");
+        await page.setInputFiles(`#${framework} prompt-lens input[type=file]`, join(DIST, "samples/ship.jpg"));
+        const predictions = await (await logged).args()[0].jsonValue();
+        assert.deepEqual(predictions.map(({ label }) => label).sort(), ["cat", "dog"], framework);
+        const shown = await page.locator(`#${framework} prompt-lens li .name`).allTextContents();
+        assert.deepEqual(shown, predictions.map(({ label }) => label), framework);
+      }
       assert.deepEqual(complaints, []);
     } finally {
       await close();

@@ -201,17 +201,21 @@ describe("app", { timeout: 900_000 }, () => {
     assert.equal(await page.locator(".card").count(), 0);
   });
 
-  test("a file of the file manager is opened", async () => {
-    const seen = await page.evaluate(async () => {
-      const { onSources } = await import("./ui/sources.js");
-      let consumer;
-      Object.defineProperty(window, "launchQueue", { configurable: true, value: { setConsumer: (take) => (consumer = take) } });
-      const got = [];
-      await onSources((files) => got.push(...files.map(({ name }) => name)));
-      await consumer({ files: [{ getFile: async () => new File(["x"], "opened.png") }] });
-      return got;
-    });
-    assert.deepEqual(seen, ["opened.png"]);
+  test("installed, it is opened with the files that the file manager hands over", async () => {
+    const devtools = await session.browser.newCDPSession(page);
+    const { appId: manifestId } = await devtools.send("Page.getAppId");
+    await devtools.send("PWA.install", { manifestId });
+    try {
+      const opened = session.browser.waitForEvent("page");
+      await devtools.send("PWA.launchFilesInApp", { manifestId, files: [join(DIST, "samples/ship.jpg"), join(DIST, "samples/church.jpg")] });
+      const app = await opened;
+      await answered(app, 2);
+      assert.deepEqual((await app.locator(".card .file").allTextContents()).sort(), ["church.jpg", "ship.jpg"]);
+      await app.close();
+    } finally {
+      await devtools.send("PWA.uninstall", { manifestId });
+      await devtools.detach();
+    }
   });
 
   test("a new version waits until it is wanted, keeps the weights, and tells the other tab", async () => {

@@ -128,6 +128,8 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     await page.fill("#teach-epochs", "2000");
     await page.click("#teach-start");
     await page.waitForFunction(() => /step/.test(document.getElementById("teach-stage").textContent));
+    await looks(page, "teaching");
+    assert.ok(await page.locator("#teach-run").isVisible(), "it had learned before its pictures were taken");
     const started = Date.now();
     await page.click("#teach-cancel");
     await page.waitForSelector("#teach-start:not([hidden])");

@@ -200,6 +200,16 @@ describe("widget", { timeout: 900_000 }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  test("while its model is loading it says so", async () => {
+    await page.route("**/*.safetensors", () => {});
+    await visit("loading.html", `<script type="module" src="${widgetSite.url}pkg/element.js"></script>\n<prompt-lens labels="dog, ship" device="cpu"></prompt-lens>`);
+    await page.setInputFiles("prompt-lens input[type=file]", sample("sunflower"));
+    await page.waitForFunction(() => document.querySelector("prompt-lens").shadowRoot.querySelector("progress")?.checkVisibility());
+    assert.equal(await page.locator("prompt-lens .error:visible").count(), 0);
+    await looks(page, "widget-loading", { include: "prompt-lens" });
+    await page.unroute("**/*.safetensors");
+  });
+
   test("errors are said and told, and can be tried again", async () => {
     await visit(
       "wrong.html",
@@ -207,6 +217,7 @@ describe("widget", { timeout: 900_000 }, () => {
     );
     await page.waitForFunction(() => document.querySelector("prompt-lens")?.shadowRoot?.querySelector(".error:not([hidden])"));
     assert.match(await page.locator("prompt-lens .error").textContent(), /config\/missing|network\/failed/);
+    await looks(page, "widget-failed", { include: "prompt-lens" });
     const told = page.evaluate(() => new Promise((resolve) => document.querySelector("prompt-lens").addEventListener("error", ({ detail }) => resolve(detail.code))));
     await page.locator("prompt-lens button:visible").click();
     assert.match(await told, /config\/missing|network\/failed/);

@@ -144,6 +144,8 @@ async function choose(model, address, name) {
   loading = mine;
   showProblem(problem, null);
   run.hidden = false;
+  // What was pressed may stand below a long list.
+  run.scrollIntoView({ block: "nearest" });
   stage.textContent = t("status.starting");
   bar.removeAttribute("value");
   try {
@@ -154,7 +156,10 @@ async function choose(model, address, name) {
     announce(t("models.ready", { name }));
   } catch (error) {
     if (error.code === "engine/cancelled") announce(t("models.cancelled"));
-    else showProblem(problem, error);
+    else {
+      showProblem(problem, error);
+      problem.scrollIntoView({ block: "nearest" });
+    }
   } finally {
     if (loading === mine) {
       loading = null;

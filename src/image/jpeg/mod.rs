@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8], max_alloc: u64) -> Result<Decoded> {
     };
     Ok(Decoded {
         pixels: pixels
-            .ok_or_else(|| Error::new(Kind::Internal, "pixel count and dimensions disagree"))?,
+            .ok_or_else(|| Error::new(Kind::Internal, "Pixel count and dimensions disagree."))?,
         orientation: picture.orientation,
     })
 }
@@ -50,20 +50,20 @@ pub(super) fn decode(bytes: &[u8], max_alloc: u64) -> Result<Decoded> {
 fn truncated() -> Error {
     Error::new(
         Kind::ImageTruncated,
-        "the JPEG ends before its pixel data does; download or export it again",
+        "The JPEG ends before its pixel data does; download or export it again.",
     )
 }
 
 fn too_large() -> Error {
     Error::new(
         Kind::ImageTooLarge,
-        "decoding this JPEG needs too much memory; scale it down first",
+        "Decoding this JPEG needs too much memory; scale it down first.",
     )
 }
 
 fn invalid(what: &str) -> Error {
     Error::new(
         Kind::ImageInvalid,
-        format!("the JPEG is damaged or of an unusual kind ({what}); export it again"),
+        format!("The JPEG is damaged or of an unusual kind ({what}); export it again."),
     )
 }

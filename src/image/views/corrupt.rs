@@ -58,7 +58,7 @@ impl Corruption {
         let (name, severity) = text.split_once(':').ok_or_else(|| {
             Error::new(
                 Kind::OptionInvalid,
-                format!("\"{text}\" is not NAME:SEVERITY, for example blur:3"),
+                format!("\"{text}\" is not NAME:SEVERITY, for example blur:3."),
             )
         })?;
         let (name, _) = find(name)?;
@@ -100,7 +100,7 @@ fn find(name: &str) -> Result<(&'static str, Corrupt)> {
         Error::new(
             Kind::OptionInvalid,
             format!(
-                "there is no corruption \"{name}\"; choose from {}",
+                "There is no corruption \"{name}\"; choose from {}.",
                 names.join(", ")
             ),
         )
@@ -112,7 +112,7 @@ fn level(severity: u8) -> Result<usize> {
         1..=5 => Ok(usize::from(severity) - 1),
         _ => Err(Error::new(
             Kind::OptionInvalid,
-            "a corruption's severity is a whole number from 1 to 5",
+            "A corruption's severity is a whole number from 1 to 5.",
         )),
     }
 }

@@ -157,7 +157,10 @@ impl<'a> ViewMaker<'a> {
         if plan.total() > MAX_VIEWS {
             return Err(Error::new(
                 Kind::OptionInvalid,
-                format!("{} views are more than {MAX_VIEWS}", plan.total()),
+                format!(
+                    "{} views are more than {MAX_VIEWS}; ask for fewer.",
+                    plan.total()
+                ),
             ));
         }
         let plain = resize_crop(photo, preprocess)?;
@@ -172,7 +175,7 @@ impl<'a> ViewMaker<'a> {
             Some(0) => {
                 return Err(Error::new(
                     Kind::OptionInvalid,
-                    "source_edge must be at least 1",
+                    "source_edge must be at least 1.",
                 ));
             }
             Some(edge) if photo.width.min(photo.height) > edge => {
@@ -248,7 +251,7 @@ impl<'a> ViewMaker<'a> {
         let variant = self.plan.variants.get(number).ok_or_else(|| {
             Error::new(
                 Kind::OptionInvalid,
-                format!("there is no view {index} among {}", self.total()),
+                format!("There is no view {index} among {}.", self.total()),
             )
         })?;
         Ok(self.finish(variant.clone(), ViewKind::Variant))

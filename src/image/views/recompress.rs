@@ -22,7 +22,7 @@ pub fn encode_jpeg(image: &Rgb8, quality: u8) -> Result<Vec<u8>> {
         .map_err(|error| {
             Error::new(
                 Kind::ImageInvalid,
-                format!("the image cannot be stored as a JPEG ({error}); scale it down first"),
+                format!("The image cannot be stored as a JPEG ({error}); scale it down first."),
             )
         })?;
     Ok(file)

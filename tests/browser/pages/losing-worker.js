@@ -12,6 +12,6 @@ const post = self.postMessage.bind(self);
 self.postMessage = (message, ...rest) => {
   const { stage, loaded } = message.progress ?? {};
   // Not at the first step: half-way means that something of this stage was computed.
-  if (stage === "LOSE_AT" && loaded > 0) device.destroy();
+  if (stage === "STAGE" && loaded > 0) device.destroy();
   post(message, ...rest);
 };

@@ -31,11 +31,15 @@ function onnxruntime(device, form) {
   };
 }
 
+/** The same engine with Burn's own GPU operations in place of the kernels. */
+const STOCK = { ...ours("vit-b-32", "", "webgpu"), name: "stock Burn webgpu vit-b-32 f32", by: "promptlens on stock Burn", script: "stock" };
+
 export const SUBJECTS = [
   ...["", "-q8", "-q4"].map((suffix) => ours("vit-b-32", suffix, "webgpu")),
   ...["", "-q8", "-q4"].map((suffix) => ours("vit-b-32", suffix, "cpu")),
   ...["", "-q8"].map((suffix) => ours("vit-b-16", suffix, "webgpu")),
   ...["", "-q8"].map((suffix) => ours("vit-b-16", suffix, "cpu")),
+  STOCK,
   onnxruntime("wasm", ""),
   onnxruntime("wasm", "_fused"),
   onnxruntime("webgpu", ""),

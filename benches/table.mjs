@@ -60,6 +60,15 @@ for (const [ours, theirs] of [["webgpu", "webgpu"], ["cpu", "wasm"]]) {
   }
 }
 
+const stock = subject("stock Burn webgpu vit-b-32 f32");
+if (stock) {
+  table(["ViT-B/32 f32, webgpu", "ours", "stock Burn", "stock / ours"]);
+  for (const op of ["image", "text"]) {
+    const [mine, theirs] = [warm(subject("promptlens webgpu vit-b-32 f32"), op), warm(stock, op)];
+    if (mine !== null && theirs !== null) row([op, time(mine), time(theirs), (theirs / mine).toFixed(1)]);
+  }
+}
+
 table(["ours on webgpu", "GPU MiB after load", "GPU MiB peak", "wasm MiB after load"]);
 for (const { name, load, error } of report.subjects) {
   if (error || !load.memory?.gpu.created) continue;

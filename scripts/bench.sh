@@ -42,10 +42,15 @@ for model in "${MODELS[@]}"; do
 done
 
 # One site with everything that the pages load; its models stay where they are.
-for part in models/mini pages pkg onnxruntime-web transformers; do rm -rf "${BENCH:?}/$part"; done
+for part in models/mini pages pkg stock onnxruntime-web transformers; do rm -rf "${BENCH:?}/$part"; done
 packages=benches/node_modules
 cp -r www/models/mini "$BENCH/models/mini"
 cp -r benches/pages pkg "$BENCH/"
+# The same engine with Burn's own operations in place of the kernels.
+fetch_crates
+wasm_cargo rustc --locked --profile web --lib --features stock --crate-type cdylib --target "$TARGET" -- -C strip=none
+wasm-bindgen --target web --no-typescript --out-dir "$BENCH/stock" --out-name promptlens "$CARGO_TARGET_DIR/$TARGET/web/promptlens.wasm"
+sed 's|"../pkg/promptlens.js"|"../stock/promptlens.js"|' benches/pages/promptlens.js >"$BENCH/pages/stock.js"
 mkdir -p "$BENCH/onnxruntime-web" "$BENCH/transformers/onnxruntime-web" "$BENCH/transformers/onnxruntime-common"
 cp "$packages"/onnxruntime-web/dist/*.{mjs,wasm} "$BENCH/onnxruntime-web/"
 nested="$packages/@huggingface/transformers/node_modules"

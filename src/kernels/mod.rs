@@ -18,6 +18,8 @@ pub mod photo;
 pub mod plain;
 pub mod rows;
 pub mod source;
+#[cfg(feature = "stock")]
+mod stock;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod trained;
 
@@ -112,7 +114,7 @@ impl Linear {
     pub fn new(weight: HostTensor, bias: Option<Vec<f32>>, device: &Device) -> Self {
         let shape = weight.shape().to_vec();
         let (n, k) = (shape[0], shape[1..].iter().product::<usize>());
-        let mut layer = if is_gpu(device) {
+        let mut layer = if is_gpu(device) && !cfg!(feature = "stock") {
             let (weight, k_padded) = match weight {
                 HostTensor::Float { data, .. } => {
                     let padded = k.next_multiple_of(4);
@@ -300,7 +302,7 @@ impl LayerNorm {
             floats(gamma, [width], device),
             floats(beta, [width], device),
         );
-        Ok(if is_gpu(device) {
+        Ok(if is_gpu(device) && !cfg!(feature = "stock") {
             Self::Gpu(layer_norm_kernel::Norm {
                 gamma: primitive(gamma),
                 beta: primitive(beta),
@@ -337,6 +339,10 @@ pub fn attention(
     heads: usize,
     causal: bool,
 ) -> Tensor<3> {
+    #[cfg(feature = "stock")]
+    if stock::takes(&qkv) {
+        return stock::attention(qkv, prefix, heads, causal);
+    }
     if !is_gpu(&qkv.device()) {
         return match prefix {
             Some(prefix) => plain::attention(qkv, Some(prefix), heads, causal),

@@ -31,6 +31,10 @@ fn constant<const D: usize>(x: Tensor<D>) -> FloatTensor<Tracked> {
 
 /// `x Wᵀ + b`: x [M, K], weight [N, K], bias [N] -> [M, N].
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    #[cfg(feature = "stock")]
+    if super::stock::takes(&x) {
+        return super::stock::linear(x, weight, bias);
+    }
     if x.is_autodiff() {
         let y = linear_on::<Tracked>(tracked(x), constant(weight), bias.map(constant));
         Tensor::<2, Float>::from_primitive::<Tracked>(y)
@@ -40,7 +44,7 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
     }
 }
 
-fn linear_on<B: Backend>(
+pub(super) fn linear_on<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
     bias: Option<FloatTensor<B>>,
@@ -60,6 +64,10 @@ fn row<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
 
 /// The activation, elementwise.
 pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
+    #[cfg(feature = "stock")]
+    if super::stock::takes(&x) {
+        return super::stock::activate(x, act);
+    }
     if x.is_autodiff() {
         Tensor::<2, Float>::from_primitive::<Tracked>(activate_on::<Tracked>(tracked(x), act))
     } else {
@@ -73,7 +81,7 @@ pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
     }
 }
 
-fn activate_on<B: Backend>(x: FloatTensor<B>, act: Activation) -> FloatTensor<B> {
+pub(super) fn activate_on<B: Backend>(x: FloatTensor<B>, act: Activation) -> FloatTensor<B> {
     match act {
         Activation::QuickGelu => {
             let gate = B::sigmoid(B::float_mul_scalar(x.clone(), 1.702f32.into()));
@@ -85,6 +93,10 @@ fn activate_on<B: Backend>(x: FloatTensor<B>, act: Activation) -> FloatTensor<B>
 
 /// LayerNorm over the last dimension: x [R, W]; gamma, beta [W].
 pub fn layer_norm(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, eps: f32) -> Tensor<2> {
+    #[cfg(feature = "stock")]
+    if super::stock::takes(&x) {
+        return super::stock::layer_norm(x, gamma, beta, eps);
+    }
     if x.is_autodiff() {
         let y = layer_norm_on::<Tracked>(tracked(x), constant(gamma), constant(beta), eps);
         Tensor::<2, Float>::from_primitive::<Tracked>(y)
@@ -94,7 +106,7 @@ pub fn layer_norm(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, eps: f32) -> 
     }
 }
 
-fn layer_norm_on<B: Backend>(
+pub(super) fn layer_norm_on<B: Backend>(
     x: FloatTensor<B>,
     gamma: FloatTensor<B>,
     beta: FloatTensor<B>,
@@ -126,7 +138,7 @@ pub fn attention(
     }
 }
 
-fn attention_on<B: Backend>(
+pub(super) fn attention_on<B: Backend>(
     qkv: FloatTensor<B>,
     prefix: Option<FloatTensor<B>>,
     heads: usize,

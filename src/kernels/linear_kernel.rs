@@ -25,12 +25,15 @@ const ROWS: Tiles = if cfg!(target_arch = "wasm32") {
 } else {
     NATIVE_ROWS
 };
-/// Columns of W that one invocation owns. More of them use every value of x more often, and the kernel
-/// takes longer to compile, which only large matrices pay back.
-const COLS: usize = if cfg!(target_arch = "wasm32") { 8 } else { 4 };
-const WIDE_COLS: usize = 2 * COLS;
-/// The weights of a large matrix; CLIP's base models have no smaller one.
-const WIDE_FROM: usize = 1 << 18;
+/// Columns of W that one invocation owns, of a small and of a large matrix: more of them use every value
+/// of x more often, and make a kernel that takes longer to compile, which small products never pay back.
+const COLS: [usize; 2] = if cfg!(target_arch = "wasm32") {
+    [8, 16]
+} else {
+    [4, 4]
+};
+/// The fewest weights of a large matrix; CLIP's base models have no smaller one.
+pub(super) const LARGE: usize = 1 << 18;
 /// Rows of dy, and groups of four inputs, that one invocation of the backward owns.
 const BACKWARD_ROWS: usize = 8;
 const BACKWARD_COLS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 2 };
@@ -139,10 +142,7 @@ fn forward(
     constants.insert("PARAMS", buffers.len().to_string());
     let rows = rows_per_invocation(m, ROWS);
     constants.insert("ROWS", rows.to_string());
-    let cols = match layer.n * layer.k {
-        WIDE_FROM.. => WIDE_COLS,
-        _ => COLS,
-    };
+    let cols = COLS[usize::from(layer.n * layer.k >= LARGE)];
     constants.insert("COLS", cols.to_string());
     constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
     constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());

@@ -51,6 +51,11 @@ describe("accessibility", { timeout: 900_000 }, () => {
     });
     assert.equal(await page.locator(".drop.over").count(), 1);
     await page.click("#names-mode");
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([""], "photo.jpg"));
+      document.querySelector("main").dispatchEvent(new DragEvent("dragleave", { bubbles: true, cancelable: true, dataTransfer }));
+    });
     await page.fill("#template", "no place for a name");
     await page.waitForSelector("#template-error:not([hidden])");
     await check("names-text");

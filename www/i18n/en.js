@@ -197,7 +197,7 @@ export default {
   "teach.removed": "The photos of {label} are removed.",
   "teach.recipe": "Recipe",
   "teach.check": "Accuracy on",
-  "teach.held-out": "a quarter of them",
+  "teach.held-out": "a quarter",
   "teach.in-turn": "all in turn",
   "teach.unchecked": "none",
   "teach.epochs": "Epochs",

@@ -186,7 +186,7 @@ export default {
   "teach.removed": "{label} 的照片已移除。",
   "teach.recipe": "方法",
   "teach.check": "准确率测于",
-  "teach.held-out": "其中四分之一",
+  "teach.held-out": "四分之一",
   "teach.in-turn": "轮流留出",
   "teach.unchecked": "不测",
   "teach.epochs": "轮数",

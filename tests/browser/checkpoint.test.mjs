@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { cosine, DIST, needsShared, openBrowser, openSite, OUT, PAGES, program, shared } from "./harness.mjs";
 import { specs, VIT_B_32, writeHuggingFace, writeOpenClip, writeOpenClipPt, writePyTorch, writeSharded } from "./checkpoint.mjs";
@@ -43,6 +44,21 @@ const FORMS = [
 ];
 /** Those that answer on the software adapter too, which takes minutes. */
 const SOFTWARE_GPU = ["hugging-faceq8", "q4"];
+
+/** A site whose engine tells how many bytes its GPU buffers take. */
+async function openCounted() {
+  const account = fileURLToPath(new URL("../../benches/pages/account.js", import.meta.url));
+  const site = await openSite({ "": DIST, test: PAGES, "pkg/account.js": account, "pkg/counting.js": join(PAGES, "counting-worker.js") });
+  await rename(join(site.folder, "pkg/worker.js"), join(site.folder, "pkg/real-worker.js"));
+  await writeFile(join(site.folder, "pkg/worker.js"), 'import "./counting.js";\nimport "./real-worker.js";\n');
+  return site;
+}
+
+/** Bytes of all files of a folder. */
+async function sizeOf(path) {
+  const sizes = (await readdir(path)).map(async (name) => (await stat(join(path, name))).size);
+  return (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
+}
 
 /** Runs the command line; says what it answered, the most memory it had, and how long it took. */
 async function run(...args) {
@@ -130,7 +146,7 @@ describe("a checkpoint of ViT-B/32's size", { skip: needsShared, timeout: 1_800_
     // Where this test runs alone, what the others leave has to be made.
     for (const name of IN_BROWSER) await make(name);
     for (const quant of Object.keys(PACKS)) if (!existsSync(at(quant))) await pack(quant);
-    const site = await openSite({ "": DIST, test: PAGES });
+    const site = await openCounted();
     const models = await serve({ root: folder, headers: { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag" } });
     const session = await openBrowser({ webgpu: true });
     try {
@@ -152,6 +168,11 @@ describe("a checkpoint of ViT-B/32's size", { skip: needsShared, timeout: 1_800_
             const lens = await PromptLens.load({ ...settings, onProgress });
             const ready = performance.now() - start;
             const { info } = lens;
+            const channel = new BroadcastChannel("gpu-buffers");
+            const buffers = new Promise((told) => channel.addEventListener("message", ({ data }) => told(data)));
+            channel.postMessage("how many");
+            const gpu = await buffers;
+            channel.close();
             const all = [];
             if (image) {
               for (const values of await lens.embedText(texts)) all.push([...values]);
@@ -159,7 +180,7 @@ describe("a checkpoint of ViT-B/32's size", { skip: needsShared, timeout: 1_800_
               all.push([...(await lens.embedImage(new Blob([photo])))]);
             }
             lens.free();
-            return { info, ready, all, fetched };
+            return { info, ready, all, fetched, gpu };
           },
           [`${site.url}pkg/index.js`, { model: `${models.url}${model}/`, ...options }, answers ? bytes : null, TEXTS],
         );
@@ -181,6 +202,16 @@ describe("a checkpoint of ViT-B/32's size", { skip: needsShared, timeout: 1_800_
           say(`webgpu ${model} ${quantization ?? "as stored"}, ${time} visit`, found);
           assert.ok(found.info.heapBytes.afterLoad <= ON_GPU, `${found.info.heapBytes.afterLoad} bytes`);
           assert.equal(found.info.parameters, count);
+          const form = quantization ?? model;
+          const { held, peak, created } = found.gpu;
+          assert.ok(created > 0);
+          // Half floats become floats on the way to the GPU.
+          if (["q8", "q4"].includes(form)) {
+            const packed = await sizeOf(at(form));
+            console.log(`  GPU buffers ${(held / MIB).toFixed(1)} MiB, peak ${(peak / MIB).toFixed(1)} MiB, of ${(packed / MIB).toFixed(1)} MiB packed`);
+            assert.ok(held <= 1.1 * packed, `${held} bytes of ${packed}`);
+            assert.ok(peak <= packed + LARGEST + 64 * MIB, `${peak} bytes at most`);
+          }
           if (time === "second") assert.equal(found.fetched, 0);
           if (answers) checked(found, least);
         }

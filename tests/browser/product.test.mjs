@@ -207,6 +207,9 @@ describe("product", { timeout: 900_000 }, () => {
     await page.waitForFunction(() => document.getElementById("permalink").textContent === "Copied");
     const again = new URL(await page.evaluate(() => navigator.clipboard.readText()));
     assert.deepEqual([again.searchParams.get("struck"), again.searchParams.get("added")], ["soup,hat", '["a,b"]']);
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
+    const { settings } = JSON.parse(await readFile(await saved.path(), "utf8"));
+    assert.deepEqual([settings.prompt, settings.struck, settings.added], [null, ["soup", "hat"], ["a,b"]]);
     for (const [name, value] of new URL(link).searchParams) assert.equal(again.searchParams.get(name), value, name);
   });
 

@@ -78,7 +78,7 @@ export default {
   "card-of.mini-use": "供试用。不要用于有关人、安全、健康或金钱的决定。",
   "card-of.mini-leaves": "没有。",
   "card-of.hub-what": "CLIP，{parameters} 个权重，图像为 {side} 像素：图像层 {layers} 层，图块 {patch}；文本层 {words} 层。",
-  "card-of.hub-hash": "下载前由 hub 告知，下载后核对；此后只接受这一个文件。",
+  "card-of.hub-hash": "下载前由 hub 告知，下载后核对；在您删除之前，只接受这一个文件。",
   "card-of.hub-use": "普通照片配英文词。它从网络学习，也会重复其中的偏见。不要用于有关人、安全、健康或金钱的决定。",
   "card-of.hub-leaves": "下载时会向 hub 请求这些文件。照片和文字不会发送。",
   "status.waiting": "正在等待另一个标签页加载同一模型",
@@ -380,6 +380,9 @@ export default {
 
   "permalink.copy": "复制这些设置的链接",
   "permalink.copied": "设置的链接已在剪贴板中，其中不含照片。",
+  "permalink.without-model": "链接不含模型：它来自本机的文件。",
+  "permalink.without-prompt": "链接不含学得的提示：请保存为文件一并发送。",
+  "permalink.without-words": "链接不含您自己的其他词列表。",
   "permalink.shown": "在地址栏中",
   "permalink.shown-aloud": "浏览器不允许此页面使用剪贴板。链接在地址栏中。",
 

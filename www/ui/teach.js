@@ -23,6 +23,8 @@ const MOST_COMPARED = 24;
 let recipes = [];
 /** The newest prompt. @type {Prompt | null} */
 let prompt = null;
+/** SHA-256 of its file. @type {string | null} */
+let fingerprint = null;
 let inUse = false;
 /** The learning or sorting that is going on. @type {AbortController | null} */
 let job = null;
@@ -34,6 +36,16 @@ let describe = () => {};
 
 /** The prompt that answers; none where the sentence around the names does. */
 export const getPrompt = () => (inUse ? (prompt ?? undefined) : undefined);
+
+/** What an export says of it; null where none is in use. */
+export const promptInUse = () => (inUse ? { recipe: prompt.recipe, sha256: fingerprint } : null);
+
+/** SHA-256 in hexadecimal; null where the browser has none, as on a page without HTTPS. */
+async function sha256Of(blob) {
+  if (!globalThis.crypto?.subtle) return null;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
 const unscored = () => inUse && score !== "lapt" && recipes.some(({ name, others }) => others && name === prompt.recipe);
@@ -105,7 +117,7 @@ export function onTeach(page) {
       say(stage, "teach.comparing");
       const compared = await page.compare(page.files().slice(0, MOST_COMPARED), made, { signal });
       const unread = made.report.failures.filter(({ index }) => index >= own.length).length;
-      show(made, compared, others.length - unread);
+      await show(made, compared, others.length - unread);
       announce(report.textContent);
       return made;
     }, "teach.stopped");
@@ -152,7 +164,7 @@ export function onTeach(page) {
       const fresh = read.labels.filter((label) => !known.has(label));
       const compared = await page.compare(page.files().slice(0, MOST_COMPARED), read, {});
       if (fresh.length > 0) page.addNames(fresh);
-      show(read, compared);
+      await show(read, compared);
       announce(report.textContent);
     } catch (error) {
       page.report(error, (shown) => showProblem(problem, shown));
@@ -165,7 +177,8 @@ export function onTeach(page) {
     announce(t("teach.scored"));
   });
 
-  const show = (made, compared, others = 0) => {
+  const show = async (made, compared, others = 0) => {
+    fingerprint = await sha256Of(made.toBlob());
     prompt = made;
     if (inUse) page.changed();
     describe = () => {

@@ -13,6 +13,7 @@ import { keepOffline } from "./ui/offline.js";
 import { onPermalink, restore } from "./ui/permalink.js";
 import { onPhotos } from "./ui/photos.js";
 import * as negatives from "./ui/negatives.js";
+import { problemText } from "./ui/problem.js";
 import * as reject from "./ui/reject.js";
 import { modelLabels, readSettings } from "./ui/settings.js";
 import { showSamples } from "./ui/sources.js";
@@ -204,7 +205,7 @@ async function answerOne(card, signal) {
     if (signal.aborted || call.signal.aborted) return;
     report(error, (problem) => {
       card.fail(problem);
-      announce(t("card.problem", { name: card.name, message: problem.message }));
+      announce(t("card.problem", { name: card.name, message: problemText(problem) }));
     });
   } finally {
     if (current?.call === call) current = null;

@@ -346,6 +346,9 @@ export default {
   "camera.shoot": "Take the photo",
   "camera.file": "camera.jpg",
   "camera.failed": "The camera cannot be used: {reason}. Choose a photo instead.",
+  "camera.denied": "it was not allowed",
+  "camera.missing": "there is none",
+  "camera.busy": "another program uses it",
 
   "presets.title": "A ready list",
   "presets.animals": "Animals",

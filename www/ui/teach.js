@@ -3,9 +3,9 @@ import { Prompt } from "../pkg/index.js";
 import { announce } from "./announce.js";
 import { Curve } from "./curve.js";
 import { percent, wholePercent } from "./format.js";
-import { onLanguage, plain, say, t } from "./i18n.js";
+import { known, onLanguage, plain, say, t } from "./i18n.js";
 import { examples, hasPhotos, onLesson, otherPhotos, showClasses, showLesson } from "./lesson.js";
-import { showProblem } from "./problem.js";
+import { problemText, showProblem } from "./problem.js";
 import { stageText } from "./stages.js";
 
 const byId = (id) => document.getElementById(`teach-${id}`);
@@ -160,8 +160,8 @@ export function onTeach(page) {
     showProblem(problem, null);
     try {
       const read = await Prompt.from(file);
-      const known = new Set(page.names());
-      const fresh = read.labels.filter((label) => !known.has(label));
+      const there = new Set(page.names());
+      const fresh = read.labels.filter((label) => !there.has(label));
       const compared = await page.compare(page.files().slice(0, MOST_COMPARED), read, {});
       if (fresh.length > 0) page.addNames(fresh);
       await show(read, compared);
@@ -192,9 +192,9 @@ export function onTeach(page) {
 }
 
 /** Offers what the engine of `model`, by its hash, can do. A prompt of another model stops answering. */
-export function showRecipes(known, model) {
+export function showRecipes(offered, model) {
   if (inUse && prompt.modelSha256 !== model) inUse = false;
-  recipes = known.filter(({ needs }) => needs !== "descriptions");
+  recipes = offered.filter(({ needs }) => needs !== "descriptions");
   const was = recipe.value;
   recipe.replaceChildren(...recipes.map(({ name }) => new Option(name, name)));
   recipe.value = recipes.some(({ name }) => name === was) ? was : "coop";
@@ -253,7 +253,7 @@ function row({ name, before, after, error }) {
   if (error) {
     const cell = document.createElement("td");
     cell.colSpan = 2;
-    cell.textContent = error.message;
+    cell.textContent = problemText(error);
     line.append(cell);
   } else {
     line.toggleAttribute("data-changed", before.label !== after.label);
@@ -261,9 +261,21 @@ function row({ name, before, after, error }) {
   return line;
 }
 
+/** The engine describes its recipes in English; a language may have a sentence of its own. */
+function describeRecipe(chosen) {
+  const key = `recipe.${chosen?.name}`;
+  if (known(key)) {
+    say(summary, key);
+    summary.removeAttribute("lang");
+  } else {
+    plain(summary, chosen?.summary);
+    summary.lang = "en";
+  }
+}
+
 function render() {
   const chosenRecipe = recipes.find(({ name }) => name === recipe.value);
-  plain(summary, chosenRecipe?.summary);
+  describeRecipe(chosenRecipe);
   plain(paper, chosenRecipe?.paper);
   epochsField.hidden = !chosenRecipe?.parameters.some(({ name }) => name === "epochs");
   showLesson(chosenRecipe?.others ?? false);

@@ -51,6 +51,7 @@ test("README's snippets work as they are written", { timeout: 900_000 }, async (
     assert.equal(await page.locator("prompt-lens li").count(), 4);
 
     const code = block(readme, "js", "PromptLens.load");
+    assert.ok(code.trim().split("\n").length < 10, "a quick start is under ten lines");
     await writeFile(join(site.folder, "ten.js"), `const file = await (await fetch("samples/ship.jpg")).blob();\n${code}\nwindow.done = [info(lens), image.length, text.length];\nfunction info({ info }) { return info.device.kind; }\n`);
     await writeFile(join(site.folder, "ten.html"), '<!doctype html><title>Ten</title><script type="module" src="ten.js"></script>');
     await page.goto(`${site.url}ten.html`);

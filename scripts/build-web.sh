@@ -49,6 +49,8 @@ package() {
   # Only a changed file is replaced, so that what watches pkg/ is not woken for nothing.
   cmp -s "$work/optimised.wasm" pkg/promptlens_bg.wasm || cp "$work/optimised.wasm" pkg/promptlens_bg.wasm
   cmp -s "$work/promptlens.js" pkg/promptlens.js || cp "$work/promptlens.js" pkg/promptlens.js
+  # Whoever embeds the site's own copy needs the hashes as well.
+  node scripts/prepack.mjs
 }
 
 case "${1:-}" in

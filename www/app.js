@@ -251,6 +251,7 @@ function render() {
 
 function addPhotos(files) {
   if (files.length === 0) return;
+  const first = cards.size === 0;
   const added = files.map((file) => new Card(file, { remove: removePhoto, explain }));
   for (const card of added) {
     cards.add(card);
@@ -258,6 +259,15 @@ function addPhotos(files) {
   }
   addCards(added);
   go();
+  if (first) showResults();
+}
+
+/** On a phone the first answers would come below everything else. */
+function showResults() {
+  const heading = count.parentElement;
+  if (heading.getBoundingClientRect().top < innerHeight * 0.7) return;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  heading.scrollIntoView({ behavior: still ? "instant" : "smooth" });
 }
 
 /** Where the names are on a photo, for the settings that it was answered with. */

@@ -109,7 +109,8 @@ export class View {
 
   /** One step of loading; `null` once it is over. */
   loading(event) {
-    const share = event?.total ? event.loaded / event.total : null;
+    // The other steps are short, and a share of theirs is none of the whole.
+    const share = event?.stage === "weights" && event.total ? event.loaded / event.total : null;
     this.progress.hidden = event === null;
     this.box.setAttribute("aria-busy", String(event !== null));
     if (share === null) this.progress.removeAttribute("value");

@@ -16,26 +16,33 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> w: array<u32>;
 @group(0) @binding($SCALES) var<storage, read_write> scales: array<u32>;
 
-// The scale of `block` in output row `n`, two per word.
+// What an integer from `four` is times the weight's own: a power of two, so that nothing is rounded.
+#if Q8
+const LIFTED: f32 = 16777216.0; // 2^24
+#end
+#if Q4
+const LIFTED: f32 = 268435456.0; // 2^28
+#end
+
+// What the integers of `block` in output row `n` are multiplied with; two scales per word.
 fn scale_of(n: u32, block: u32) -> f32 {
     let pair = unpack2x16float(scales[n * p.scale_stride + block / 2u]);
-    return select(pair.x, pair.y, (block & 1u) == 1u);
+    return select(pair.x, pair.y, (block & 1u) == 1u) / LIFTED;
 }
 #else
 @group(0) @binding(1) var<storage, read_write> w: array<vec4<f32>>;
 #end
 
-// Four integers: the bytes of `bits`, or its low four half-bytes.
+// Four integers: the bytes of `bits`, or its low four half-bytes, each lifted to the top of an i32,
+// where its sign is; a software adapter has no cheap shift that brings them down again.
 #if Q8
 fn four(bits: u32) -> vec4<f32> {
-    let v = vec4<i32>(vec4<u32>(bits << 24u, bits << 16u, bits << 8u, bits)) >> vec4<u32>(24u);
-    return vec4<f32>(v);
+    return vec4<f32>(vec4<i32>(vec4<u32>(bits << 24u, bits << 16u, bits << 8u, bits) & vec4<u32>(0xff000000u)));
 }
 #end
 #if Q4
 fn four(bits: u32) -> vec4<f32> {
-    let v = vec4<i32>(vec4<u32>(bits << 28u, bits << 24u, bits << 20u, bits << 16u)) >> vec4<u32>(28u);
-    return vec4<f32>(v);
+    return vec4<f32>(vec4<i32>(vec4<u32>(bits << 28u, bits << 24u, bits << 20u, bits << 16u) & vec4<u32>(0xf0000000u)));
 }
 #end
 

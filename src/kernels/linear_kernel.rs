@@ -25,8 +25,15 @@ const ROWS: Tiles = if cfg!(target_arch = "wasm32") {
 } else {
     NATIVE_ROWS
 };
-/// Columns of W that one invocation owns.
-const COLS: usize = if cfg!(target_arch = "wasm32") { 8 } else { 4 };
+/// Columns of W that one invocation owns, of a small and of a large matrix: more of them use every value
+/// of x more often, and make a kernel that takes longer to compile, which small products never pay back.
+const COLS: [usize; 2] = if cfg!(target_arch = "wasm32") {
+    [8, 16]
+} else {
+    [4, 4]
+};
+/// The fewest weights of a large matrix; CLIP's base models have no smaller one.
+pub(super) const LARGE: usize = 1 << 18;
 /// Rows of dy, and groups of four inputs, that one invocation of the backward owns.
 const BACKWARD_ROWS: usize = 8;
 const BACKWARD_COLS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 2 };
@@ -135,7 +142,8 @@ fn forward(
     constants.insert("PARAMS", buffers.len().to_string());
     let rows = rows_per_invocation(m, ROWS);
     constants.insert("ROWS", rows.to_string());
-    constants.insert("COLS", COLS.to_string());
+    let cols = COLS[usize::from(layer.n * layer.k >= LARGE)];
+    constants.insert("COLS", cols.to_string());
     constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
     constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());
     let (kernel, groups) = match tiling() {
@@ -146,7 +154,7 @@ fn forward(
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
             },
-            spread(m.div_ceil(rows) * layer.n.div_ceil(COLS), WORKGROUP),
+            spread(m.div_ceil(rows) * layer.n.div_ceil(cols), WORKGROUP),
         ),
         Tiling::Workgroup => (
             Kernel {

@@ -41,9 +41,26 @@ describe("accessibility", { timeout: 900_000 }, () => {
   });
 
   test("empty, and with everything open", async () => {
-    await page.goto(`${site.url}?device=cpu&labels=ship,church,parachute,sunflowers,dog,cat`);
+    await page.goto(`${site.url}?labels=ship,church,parachute,sunflowers,dog,cat`);
     await page.waitForSelector(READY);
     await check("empty");
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([""], "photo.jpg"));
+      document.querySelector("main").dispatchEvent(new DragEvent("dragenter", { bubbles: true, cancelable: true, dataTransfer }));
+    });
+    assert.equal(await page.locator(".drop.over").count(), 1);
+    await page.click("#names-mode");
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([""], "photo.jpg"));
+      document.querySelector("main").dispatchEvent(new DragEvent("dragleave", { bubbles: true, cancelable: true, dataTransfer }));
+    });
+    await page.fill("#template", "no place for a name");
+    await page.waitForSelector("#template-error:not([hidden])");
+    await check("names-text");
+    await page.fill("#template", "a photo of a {}.");
+    await page.click("#names-mode");
     await page.click("#camera");
     await page.waitForSelector("#camera-shoot:not([disabled])");
     await check("camera");

@@ -115,6 +115,18 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     assert.match(await page.textContent("#tune-error"), /^Steps: ./);
     assert.equal(await page.getAttribute("#tune-steps", "aria-invalid"), "true");
     assert.equal(await page.textContent("#tune-state"), state);
+    await show("#reject");
+    await page.setInputFiles("#calibrate-files", sunflowers.slice(0, 2));
+    await page.waitForSelector("#calibrate-error:not([hidden])");
+    await show("#teach");
+    await page.setInputFiles("#teach-import", { name: "bad.safetensors", mimeType: "application/octet-stream", buffer: Buffer.from("none") });
+    await page.waitForSelector("#teach-error:not([hidden])");
+    await looks(page, "problems");
+    await page.click("#camera");
+    await page.waitForSelector("#camera-error:not([hidden])");
+    await looks(page, "camera-refused");
+    await page.click("#camera-close");
+    for (const drawer of ["#reject", "#teach"]) await page.click(`${drawer} > summary`);
     await page.fill("#tune-steps", "");
     await page.locator("#tune-steps").blur();
     assert.ok(await page.locator("#tune-error").isHidden());

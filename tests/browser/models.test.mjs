@@ -85,7 +85,7 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     for (const name of ["TinyCLIP ViT-8M/16", "OpenAI CLIP ViT-B/32", "OpenAI CLIP ViT-B/16", "LAION-2B CLIP ViT-B/32"]) {
       assert.equal(await rowOf(name).count(), 1, name);
     }
-    assert.match(await rowOf("OpenAI CLIP ViT-B/32").textContent(), /151 M weights · licence MIT · .*openai\/clip-vit-base-patch32/);
+    assert.match(await rowOf("OpenAI CLIP ViT-B/32").textContent(), /151 M weights, about 605\.\d MB to download, 160\.\d MB in 8 bits · licence MIT · .*openai\/clip-vit-base-patch32/);
     const mini = rowOf("built-in");
     assert.match(await mini.textContent(), /kept: q8, 6\.\d MB · SHA-256 [0-9a-f]{12}…/);
     assert.equal(await mini.locator(".model-use").getAttribute("aria-pressed"), "true");

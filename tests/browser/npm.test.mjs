@@ -100,6 +100,13 @@ describe("npm package", { timeout: 900_000 }, () => {
       const digest = createHash("sha384").update(await readFile(join(published, "package", path))).digest("base64");
       assert.equal(expected, `sha384-${digest}`, path);
     }
+    // The built site is embedded from as well, and has files of its own making.
+    const own = JSON.parse(await readFile(join(DIST, "pkg/integrity.json"), "utf8"));
+    assert.deepEqual(Object.keys(own), Object.keys(integrity));
+    for (const [path, expected] of Object.entries(own)) {
+      const digest = createHash("sha384").update(await readFile(join(DIST, "pkg", path))).digest("base64");
+      assert.equal(expected, `sha384-${digest}`, `pkg/${path} of the site`);
+    }
     const site = await openSite({ "pkg": join(published, "package"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/ship.jpg") });
     // As docs/hosting.md has it: the hash of the script, and an import map with those of its imports.
     const write = (name, hashes) =>

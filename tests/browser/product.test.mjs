@@ -90,6 +90,33 @@ describe("product", { timeout: 900_000 }, () => {
     assert.deepEqual(tasks, []);
   });
 
+  for (const width of [360, 1280]) {
+    for (const [what, more, open] of [
+      ["plain", "", false],
+      ["tuned", "&tune=tpt&views=16", false],
+      ["scored", "&ood=mcm", true],
+      ["scored by words", "&ood=neglabel", true],
+    ]) {
+      test(`a card keeps its height when its answer comes: ${what}, ${width} px`, async () => {
+        await page.setViewportSize({ width, height: 900 });
+        const weights = new Promise((release) => page.route("**/*.safetensors", (route) => release(route)));
+        await page.goto(`${site.url}?device=cpu&labels=${[...LABELS, "dog", "cat", "horse"].join()}${more}`);
+        if (open) await page.click("#reject > summary");
+        await page.setInputFiles("#files", [sample("ship"), sample("church")]);
+        await page.waitForSelector(".card img");
+        const heights = () => page.locator(".card").evaluateAll((all) => all.map((card) => Math.round(card.getBoundingClientRect().height)));
+        const waiting = await heights();
+        await (await weights).continue();
+        await done(2);
+        await page.unroute("**/*.safetensors");
+        assert.deepEqual(await heights(), waiting);
+        // The heading is at hand, wherever the photos were chosen.
+        const top = await page.evaluate(() => document.querySelector(".results h2").getBoundingClientRect().top);
+        assert.ok(top >= -1 && top < 900, `the results begin at ${top}`);
+      });
+    }
+  }
+
   test("the whole way by keyboard alone", async () => {
     await visit("?device=cpu&labels=cat");
     const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.dataset.sample || document.activeElement.className);

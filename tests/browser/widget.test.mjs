@@ -241,6 +241,8 @@ describe("widget", { timeout: 900_000 }, () => {
     await page.setInputFiles("prompt-lens input[type=file]", sample("sunflower"));
     await page.waitForFunction(() => document.querySelector("prompt-lens").shadowRoot.querySelector("progress")?.checkVisibility());
     assert.equal(await page.locator("prompt-lens .error:visible").count(), 0);
+    assert.ok((await page.locator("prompt-lens progress").evaluate((bar) => bar.position)) < 1, "full before the weights are there");
+    assert.doesNotMatch(await page.locator("prompt-lens .status").textContent(), /100/);
     await looks(page, "widget-loading", { include: "prompt-lens" });
     await page.unroute("**/*.safetensors");
   });

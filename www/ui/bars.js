@@ -28,10 +28,10 @@ export function pairOfBars({ label, probability }, before) {
   return row;
 }
 
-/** A row that keeps the room of one to come. */
-export function emptyBar() {
-  const row = clone(single);
+/** A row that keeps the room of one to come, with a bar before and after where it will be `tuned`. */
+export function emptyBar(tuned) {
+  const row = clone(tuned ? pair : single);
   row.querySelector(".bar-label bdi").textContent = "\u00a0";
-  fill(row, 0, "");
+  for (const part of tuned ? row.querySelectorAll(".half") : [row]) fill(part, 0, "\u00a0");
   return row;
 }

@@ -185,9 +185,20 @@ export class Card {
     this.#more.hidden = true;
     this.#find(".tuned").hidden = !tuned;
     // A result that is being computed again stays readable, dimmed, until the new one is there.
+    if (this.result) return;
+    this.#find(".ood").hidden = false;
+    this.#columns(tuned, "room");
     const room = Math.min(rows, FEW);
-    if (this.result || this.#bars.childElementCount === room) return;
-    this.#bars.replaceChildren(...Array.from({ length: room }, emptyBar));
+    const { childElementCount, firstElementChild } = this.#bars;
+    if (childElementCount === room && firstElementChild?.classList.contains("pair") === tuned) return;
+    this.#bars.replaceChildren(...Array.from({ length: room }, () => emptyBar(tuned)));
+  }
+
+  /** What stands over two bars in a row: shown, or only its room. */
+  #columns(there, as) {
+    const columns = this.#find(".columns");
+    columns.hidden = !there;
+    columns.dataset.as = as;
   }
 
   #paintAnswer() {
@@ -222,7 +233,7 @@ export class Card {
     this.#bars.replaceChildren(
       ...shown.map((prediction) => (before ? pairOfBars(prediction, before.get(prediction.label)) : bar(prediction))),
     );
-    this.#find(".columns").hidden = !before;
+    this.#columns(Boolean(before), "shown");
     this.#more.hidden = predictions.length <= FEW;
     say(this.#more, this.#all ? "card.fewer" : "card.all", { count: predictions.length });
     this.#more.setAttribute("aria-expanded", String(this.#all));

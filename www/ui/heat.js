@@ -1,6 +1,7 @@
 /** Where the names are on a photo, drawn over its preview when the reader asks. */
 import { drawHeatmap } from "../pkg/heatmap.js";
 import { announce } from "./announce.js";
+import { percent } from "./format.js";
 import { say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 
@@ -11,6 +12,7 @@ export class Heat {
   #label;
   #method;
   #problem;
+  #range;
   #ask;
   /** What was computed for the answer that is shown, by method. @type {Map<string, import("../pkg/index.js").Heatmap>} */
   #maps = new Map();
@@ -26,6 +28,7 @@ export class Heat {
     this.#canvas = card.querySelector(".heat-map");
     this.#label = card.querySelector(".heat-label");
     this.#method = card.querySelector(".heat-method");
+    this.#range = card.querySelector(".heat-range");
     this.#problem = card.querySelector(".heat-problem");
     this.#button.addEventListener("click", () => void this.#toggle());
     this.#method.addEventListener("change", () => void this.#show());
@@ -85,6 +88,8 @@ export class Heat {
     this.#canvas.hidden = false;
     const words = { label, place: () => t(`heat.${place(values, width, height)}`) };
     say(this.#canvas, "heat.map", words, "aria-label");
+    // Every map is drawn from dark to bright, however little its places differ.
+    say(this.#range, "heat.range", { low: () => percent(Math.min(...values)), high: () => percent(Math.max(...values)) });
     announce(t("heat.map", words));
   }
 }

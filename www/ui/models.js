@@ -62,7 +62,14 @@ function entries(stored) {
       model: entry,
       address: hubName(entry),
       name: entry.name,
-      note: t("models.facts", { parameters: `${integer(entry.parameters / 1e6)} M`, licence: entry.licence, repository: isolate(entry.sources[0].repository) }),
+      note: t("models.facts", {
+        parameters: `${integer(entry.parameters / 1e6)} M`,
+        // The hub has 32-bit floats; 8 bits come with a 16-bit scale for every 32 values.
+        size: megabytes(entry.parameters * 4),
+        kept: megabytes(entry.parameters * (1 + 2 / 32)),
+        licence: entry.licence,
+        repository: isolate(entry.sources[0].repository),
+      }),
     })),
   ];
   const listed = new Set(all.map((entry) => entry.address));

@@ -155,7 +155,8 @@ function render() {
   showThreshold(off ? [] : seen, low, high);
   showNegatives(choice.value);
   // Without a threshold the numbers say little; they are there for those who look into this drawer.
-  cards.toggleAttribute("data-scores", !off && (drawer.open || threshold !== null || stale !== null));
+  cards.toggleAttribute("data-scores", !off && (drawer.open || calibration !== null || threshold !== null || stale !== null));
+  cards.toggleAttribute("data-words", ["neglabel", "lapt"].includes(choice.value));
 }
 
 function showState(off, stale, threshold) {

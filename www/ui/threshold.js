@@ -70,4 +70,6 @@ export function showThreshold(seen, low, high) {
   else say(output, own ? "threshold.own" : "threshold.calibrated", { threshold: () => shown(threshold), below, count: seen.length });
   slider.setAttribute("aria-valuetext", output.textContent);
   reset.hidden = own === null;
+  const calibrated = seen.some((ood) => (ood.calibrated?.threshold ?? null) !== null);
+  say(reset, calibrated ? "threshold.reset" : "threshold.undo");
 }

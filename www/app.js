@@ -1,17 +1,19 @@
 import { PromptLens } from "./pkg/index.js";
 import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
+import { forExport, forLink } from "./ui/choices.js";
 import { compare, withClasses } from "./ui/compare.js";
 import { integer, wholePercent } from "./ui/format.js";
-import { addCards, clearCards, focusCard, getOrder, rearrange, removeCard } from "./ui/gallery.js";
+import { addCards, clearCards, focusCard, rearrange, removeCard } from "./ui/gallery.js";
 import { verdictText } from "./ui/gauge.js";
 import { language, languages, onLanguage, preferred, setLanguage, t } from "./ui/i18n.js";
-import { onModel, showModel } from "./ui/models.js";
+import { modelAt, onModel, showModel } from "./ui/models.js";
 import * as names from "./ui/names.js";
 import { keepOffline } from "./ui/offline.js";
 import { onPermalink, restore } from "./ui/permalink.js";
 import { onPhotos } from "./ui/photos.js";
 import * as negatives from "./ui/negatives.js";
+import { problemText } from "./ui/problem.js";
 import * as reject from "./ui/reject.js";
 import { modelLabels, readSettings } from "./ui/settings.js";
 import { showSamples } from "./ui/sources.js";
@@ -20,7 +22,7 @@ import { onToolbar, showRun } from "./ui/toolbar.js";
 import * as teach from "./ui/teach.js";
 import { judged, onThreshold } from "./ui/threshold.js";
 import { getTune, onTune } from "./ui/tune.js";
-import { galleryOf, getBorrowing, keepVariants, onVariants, variantsOf } from "./ui/variants.js";
+import { galleryOf, keepVariants, onVariants, variantsOf } from "./ui/variants.js";
 
 const settings = readSettings(location.search);
 const empty = document.getElementById("empty");
@@ -48,18 +50,21 @@ let stopped = false;
 let run = new AbortController();
 /** The run that is answering photos at the moment. @type {AbortSignal | null} */
 let answering = null;
+/** Why the engine went away. @type {Error | null} */
+let gone = null;
 /** The photo in hand, and what stops its call. @type {{card: Card, call: AbortController} | null} */
 let current = null;
 
 const options = () => ({ ...getTune(), ...reject.getScore() });
 
-async function load(device) {
+async function load() {
   lens?.free();
   lens = null;
-  classes = null;
+  invalidate();
   status.showLoading();
+  const { model, quantization, device } = settings;
   try {
-    lens = await PromptLens.load({ model: settings.model, device, onProgress: status.showProgress });
+    lens = await PromptLens.load({ model: modelAt(model), quantization, device, onProgress: status.showProgress });
   } catch (error) {
     status.showFailure(error);
     return;
@@ -69,14 +74,14 @@ async function load(device) {
   teach.showRecipes(await lens.recipes(), lens.info.modelSha256);
 }
 
-/** Another model takes over once it is ready. */
-onModel(async (model, how) => {
-  const next = await PromptLens.load({ model, device: settings.device, ...how });
+/** Another model takes over once it is ready, for links and for another attempt too. */
+onModel(async ({ model, address, quantization }, how) => {
+  const next = await PromptLens.load({ model, quantization, device: settings.device, ...how });
   invalidate();
   lens?.free();
   lens = next;
   teach.showRecipes(await lens.recipes(), lens.info.modelSha256);
-  if (typeof model === "string") settings.model = model;
+  Object.assign(settings, { model: address ?? model, quantization });
   status.showReady(lens.info);
   void useNames();
   return lens.info;
@@ -142,6 +147,16 @@ function mine(made, how) {
   return made.mineNegatives(how);
 }
 
+/** What was asked for beside the answers: an engine that is gone with it is told at the top too. */
+async function aside(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    report(error, () => {});
+    throw error;
+  }
+}
+
 /** Answers every photo anew, for the same names. */
 function useOptions() {
   if ((!classes && !refused) || (negatives.wanted() && mined !== classes)) return void useNames();
@@ -190,7 +205,7 @@ async function answerOne(card, signal) {
     if (signal.aborted || call.signal.aborted) return;
     report(error, (problem) => {
       card.fail(problem);
-      announce(t("card.problem", { name: card.name, message: problem.message }));
+      announce(t("card.problem", { name: card.name, message: problemText(problem) }));
     });
   } finally {
     if (current?.call === call) current = null;
@@ -201,9 +216,12 @@ async function answerOne(card, signal) {
 function report(error, show) {
   show(error);
   if (error.code !== "engine/internal" && error.code !== "gpu/lost") return;
-  lens?.free();
+  // Several calls may end with it.
+  if (!lens) return;
+  lens.free();
   lens = null;
   classes = null;
+  gone = error;
   status.showFailure(error);
   render();
 }
@@ -254,7 +272,9 @@ function showResults() {
 
 /** Where the names are on a photo, for the settings that it was answered with. */
 async function explain(card, method) {
-  const { heatmap } = await classes.classify(card.file, { ...options(), heatmap: method, signal: run.signal });
+  // After the engine is gone the answers stay, until another one is there.
+  if (!classes) throw gone;
+  const { heatmap } = await aside(classes.classify(card.file, { ...options(), heatmap: method, signal: run.signal }));
   return heatmap;
 }
 
@@ -304,16 +324,7 @@ function collect() {
   const entries = [...cards]
     .filter((card) => card.done || card.error)
     .map(({ name, result, error }) => ({ file: name, result: error ? undefined : result, error }));
-  return {
-    entries,
-    settings: {
-      labels: names.getNames(),
-      template: names.getTemplate(),
-      tune: { ...getTune(), ...getBorrowing() },
-      ood: reject.getScore(),
-      info,
-    },
-  };
+  return { entries, settings: forExport(info) };
 }
 
 /** The model and the names as they are, for what cannot wait for them. */
@@ -336,17 +347,7 @@ onPhotos(addPhotos);
 // An edit while the model was being loaded may be part of the first list already.
 names.onEdit(invalidate, () => classes || void useNames());
 onTune(useOptions);
-onPermalink(() => ({
-  labels: names.getNames(),
-  template: names.getTemplate(),
-  tune: { ...getTune(), ...getBorrowing() },
-  ood: reject.getScore(),
-  edits: negatives.edits(),
-  order: getOrder(),
-  model: settings.model,
-  device: settings.device,
-  language: language(),
-}));
+onPermalink(() => forLink(settings));
 onVariants(() => [...cards], useOptions);
 onToolbar({ stop, go, collect });
 reject.onReject({
@@ -379,9 +380,10 @@ onThreshold(() => {
   for (const card of [...cards].filter(({ done, result }) => done && result.ood)) card.judge(judged(card.result.ood));
   render();
 });
-negatives.onNegatives({ mine: (how) => (classes ? mine(classes, how) : null), changed: useOptions });
+negatives.onNegatives({ mine: (how) => (classes ? aside(mine(classes, how)) : null), changed: useOptions });
 status.onRetry(async (device = settings.device) => {
-  await load(device);
+  settings.device = device;
+  await load();
   await useNames();
 });
 
@@ -390,6 +392,6 @@ showSamples();
 await keepOffline();
 await Promise.all([
   modelLabels(settings.model).then((own) => names.setNames(settings.labels ?? own, own)),
-  load(settings.device),
+  load(),
 ]);
 await useNames();

@@ -19,6 +19,8 @@ export class View {
   /** The picture of the photo in hand. @type {HTMLImageElement | null} */
   #image = null;
   #map = null;
+  /** What is wrong. @type {{code: string, message: string} | null} */
+  #problem = null;
 
   /**
    * @param {ShadowRoot} root
@@ -85,8 +87,9 @@ export class View {
   }
 
   /** Says everything that does not change in `say`'s language. */
-  speak({ code, say }) {
+  speak({ code, say, explain }) {
     this.say = say;
+    this.explain = explain;
     this.box.lang = code;
     this.percent = new Intl.NumberFormat(code, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.title.textContent = say("choose");
@@ -96,6 +99,7 @@ export class View {
     this.close.textContent = say("close");
     this.retry.textContent = say("retry");
     this.bars.setAttribute("aria-label", say("results"));
+    this.#complain();
   }
 
   /** Keeps the room that the bars of `count` names will take. */
@@ -162,10 +166,19 @@ export class View {
     this.#overlay();
   }
 
+  /** Says what is wrong; the engine's own sentence, which tells the case at hand, is English. */
+  #complain() {
+    const error = this.#problem;
+    const sentence = error ? this.explain(error) : "";
+    this.error.hidden = !error;
+    this.error.textContent = error ? `${sentence} (${error.code})` : "";
+    this.error.title = error && error.message !== sentence ? error.message : "";
+  }
+
   /** An error's sentence, or none. */
   fail(error, again = false) {
-    this.error.hidden = !error;
-    this.error.textContent = error ? `${error.message} (${error.code})` : "";
+    this.#problem = error;
+    this.#complain();
     this.retry.hidden = !again;
     if (!error) return;
     this.status.textContent = "";

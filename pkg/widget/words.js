@@ -37,14 +37,41 @@ const WORDS = {
 };
 
 /**
+ * What to do about an error, by its code or the first part of it, where the language is not the one of
+ * the engine's own sentences.
+ */
+const PROBLEMS = {
+  zh: {
+    image: "这张照片无法使用，请换一张。",
+    labels: "类别名称无法使用，请检查。",
+    prompt: "提示句无法使用，请检查。",
+    options: "有选项无法使用，请检查设置。",
+    config: "模型无法载入，请检查地址。",
+    tokenizer: "模型无法载入，请检查地址。",
+    weights: "模型无法载入，请检查地址。",
+    store: "另一个标签页正在使用此模型，请稍后重试。",
+    network: "下载失败，请检查网络连接后重试。",
+    gpu: "显卡无法使用，请改用 CPU。",
+    "gpu/lost": "浏览器收回了显卡，请重试。",
+    camera: "无法使用相机，请改为选择照片。",
+    io: "无法读取文件，请重新选择。",
+    engine: "引擎意外停止，请重试。",
+    "engine/out-of-memory": "内存不足，请关闭其他标签页。",
+    "engine/not-finite": "结果不是有限的数值，请换一个设备。",
+  },
+};
+
+/**
  * The words of the nearest language there is.
  *
  * @param {string} wanted a BCP 47 tag; empty for the browser's languages
- * @returns {{code: string, say: (key: string, values?: Record<string, string>) => string}}
+ * @returns {{code: string, say: (key: string, values?: Record<string, string>) => string, explain: (error: {code: string, message: string}) => string}}
  */
 export function words(wanted) {
   const tags = wanted ? [wanted] : navigator.languages;
   const code = tags.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => Object.hasOwn(WORDS, tag)) ?? "en";
   const say = (key, values = {}) => WORDS[code][key].replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
-  return { code, say };
+  const own = PROBLEMS[code] ?? {};
+  const explain = (error) => own[error.code] ?? own[error.code.split("/")[0]] ?? error.message;
+  return { code, say, explain };
 }

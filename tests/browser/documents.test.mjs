@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
 import { reference } from "./reference.mjs";
+import { errorCodes } from "./support.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const text = (path) => readFile(join(ROOT, path), "utf8");
@@ -13,8 +14,10 @@ const block = (markdown, language, part) =>
   [...markdown.matchAll(/```(\w+)\n([\s\S]*?)```/g)].find(([, name, code]) => name === language && code.includes(part))[2];
 
 test("every error code is explained", async () => {
-  const codes = [...(await text("src/error.rs")).matchAll(/=> "([a-z]+\/[a-z-]+)"/g)].map(([, code]) => code);
-  assert.ok(codes.length > 30);
+  const { engine, own } = await errorCodes(ROOT);
+  assert.ok(engine.length > 30);
+  for (const code of ["engine/freed", "camera/unavailable", "store/busy", "labels/file"]) assert.ok(own.includes(code), `${code}: ${own}`);
+  const codes = [...engine, ...own];
   const explained = await text("docs/troubleshooting.md");
   assert.deepEqual(codes.filter((code) => !explained.includes(`\`${code}\``)), []);
 });
@@ -48,6 +51,7 @@ test("README's snippets work as they are written", { timeout: 900_000 }, async (
     assert.equal(await page.locator("prompt-lens li").count(), 4);
 
     const code = block(readme, "js", "PromptLens.load");
+    assert.ok(code.trim().split("\n").length < 10, "a quick start is under ten lines");
     await writeFile(join(site.folder, "ten.js"), `const file = await (await fetch("samples/ship.jpg")).blob();\n${code}\nwindow.done = [info(lens), image.length, text.length];\nfunction info({ info }) { return info.device.kind; }\n`);
     await writeFile(join(site.folder, "ten.html"), '<!doctype html><title>Ten</title><script type="module" src="ten.js"></script>');
     await page.goto(`${site.url}ten.html`);

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { badFiles, LABELS, photo, photos } from "./support.mjs";
+import { badFiles, englishLeft, LABELS, photo, photos } from "./support.mjs";
 
 describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
   let site;
@@ -219,6 +219,12 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     await page.locator("#name-input").pressSequentially("lighthouse,");
     await page.waitForFunction(() => document.querySelector("#stale:not([hidden])"));
     assert.match(await page.textContent("#stale"), /class/);
+    await page.selectOption("#language", "zh");
+    await page.waitForFunction(() => document.documentElement.lang === "zh-Hans");
+    assert.equal(await page.textContent("#stale"), "阈值在此不适用，因为校准之后有变化：类别名称。请重新校准。");
+    assert.deepEqual(await englishLeft(page), []);
+    await page.selectOption("#language", "en");
+    await page.waitForFunction(() => document.documentElement.lang === "en");
     await page.selectOption("#score", "");
     await settled(2);
     assert.equal(await page.locator(".ood:visible").count(), 0);

@@ -8,7 +8,7 @@ import { DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { looks } from "./looks.mjs";
 import { LABELS, photo } from "./support.mjs";
 
-/** A site whose engine meets `mishap` half-way through `stage`. */
+/** A site whose engine meets `mishap` half-way through `stage`, or any of several with `|` between. */
 async function ruined(mishap, stage) {
   const site = await openSite({ "": DIST, test: PAGES });
   const pkg = join(site.folder, "pkg");
@@ -70,7 +70,7 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
     ["an engine that traps", "crashing-worker.js", "cpu", "engine/internal"],
   ]) {
     test(`${what} is told by the page, which answers again from a fresh engine`, async () => {
-      const site = await ruined(mishap, "tune");
+      const site = await ruined(mishap, "tune|regions");
       const { page } = session;
       try {
         await page.goto(`${site.url}?device=${device}&lang=en&labels=ship,church&tune=tpt&views=16`);
@@ -87,6 +87,24 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
         await page.waitForSelector("#status[data-state=ready]");
         await page.waitForSelector(".card[data-state=done]");
         assert.equal(await page.locator(".bar").count(), 2);
+        if (device === "webgpu") return;
+
+        // An engine that is gone while it is asked where the names are: the answer stays, and says why there is no more.
+        await page.click(".where");
+        await page.waitForSelector(".heat:not([hidden])");
+        await page.selectOption(".heat-method", "regions");
+        await page.waitForSelector("#status[data-state=failed]");
+        assert.equal(await page.textContent("#status-error code"), code);
+        assert.equal(await page.textContent(".heat-problem:not([hidden]) code"), code);
+        await page.click(".where");
+        assert.ok(await page.locator(".heat-problem").isHidden());
+        await page.click(".where");
+        await page.waitForSelector(".heat-problem:not([hidden])");
+        assert.equal(await page.textContent(".heat-problem code"), code);
+        assert.equal(await page.getAttribute(".card", "data-state"), "done");
+        await page.click("#retry");
+        await page.waitForSelector("#status[data-state=ready]");
+        await page.waitForSelector(".card[data-state=done]");
       } finally {
         await page.goto("about:blank");
         await site.close();

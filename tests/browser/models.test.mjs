@@ -1,17 +1,21 @@
 // The page's Models drawer, as a person uses it, against a hub of our own.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { filesOf, serveFaulty } from "./faulty.mjs";
+import { filesOf, serveFaulty, sha256 } from "./faulty.mjs";
+
+/** A row of the table, whose place on the hub holds the built-in model in these tests. */
+const ROW = { name: "TinyCLIP ViT-8M/16", repository: "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M" };
 
 describe("the Models drawer", { timeout: 600_000 }, () => {
   let site;
   let session;
   let page;
   let server;
+  let mini;
 
   before(async () => {
     // As docs/hosting.md says: only a policy in a header holds for the engine's own thread too.
@@ -19,9 +23,12 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     site = await openSite({ "": DIST }, { headers: { "Content-Security-Policy": policy } });
     session = await openBrowser({ webgpu: false, reducedMotion: "reduce" });
     page = session.page;
-    const files = {};
-    for (const [name, bytes] of Object.entries(await filesOf(join(DIST, "models/mini")))) files[`mini/${name}`] = bytes;
-    server = await serveFaulty(files);
+    mini = await filesOf(join(DIST, "models/mini"));
+    server = await serveFaulty(Object.fromEntries(Object.entries(mini).map(([name, bytes]) => [`mini/${name}`, bytes])));
+    const table = join(site.folder, "pkg/store/table.js");
+    const { projection_dim, vision_config, text_config } = JSON.parse(mini["config.json"]);
+    const shapes = JSON.stringify({ projection_dim, vision_config, text_config });
+    await writeFile(table, (await readFile(table, "utf8")).replace(/^ +(tiny\(8, .*\)),$/m, `{ ...$1, shapes: ${shapes} },`));
     await page.goto(`${site.url}?device=cpu&lang=en&labels=cat,dog`);
     await page.waitForSelector("#status[data-state=ready]");
     await page.click("#models > summary");
@@ -44,6 +51,32 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
         }),
     );
   const rowOf = (text) => page.locator(".model", { hasText: text });
+  /** Settings of the link that the page gives, and what is said with it. */
+  const link = async () => {
+    const said = await page.evaluate(() => {
+      document.getElementById("announcer").replaceChildren();
+      document.getElementById("permalink").click();
+      return new Promise((told) => {
+        const watch = new MutationObserver(() => told(document.getElementById("announcer").textContent));
+        watch.observe(document.getElementById("announcer"), { childList: true });
+      });
+    });
+    return { query: new URL(page.url()).searchParams, said };
+  };
+  /** Ends the engine, and has the page load it again as the reader would. */
+  const recover = async () => {
+    const [worker] = page.workers();
+    const ended = worker.waitForEvent("close");
+    await worker.evaluate(() => void setTimeout(() => { throw new Error("a mishap"); }));
+    await ended;
+    await page.fill("#name-input", "ship");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#status[data-state=failed]");
+    assert.equal(await page.textContent("#status-error code"), "engine/internal");
+    await page.click("#retry");
+    await page.waitForSelector("#status[data-state=ready]");
+    await page.click(".chip:last-child .chip-remove");
+  };
 
   test("lists every model with its licence and size, and what is kept", async () => {
     const names = await page.locator(".model-name").allTextContents();
@@ -66,9 +99,15 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     await page.waitForFunction(() => document.querySelector("#models-run").hidden && document.querySelector(".model[data-current]") === null);
     assert.equal(await page.locator("#models-error").isVisible(), false, await page.textContent("#models-error"));
     assert.match(await page.textContent("#models-state"), /files, q8/);
+    const { query, said } = await link();
+    assert.deepEqual([query.get("model"), query.get("quantization")], [null, null]);
+    assert.match(said, /The model is not in it: it came from files/);
+    await recover();
+    assert.match(await page.textContent("#models-state"), /files, q8/);
     await rowOf("built-in").locator(".model-use").click();
     await page.waitForFunction(() => document.querySelector(".model[data-current]") !== null && document.querySelector("#models-run").hidden);
     assert.match(await page.textContent("#models-state"), /mini, q8/);
+    assert.deepEqual([...(await link()).query].filter(([name]) => /^(model|quantization)$/.test(name)), [["model", "./models/mini/"]]);
   });
 
   test("the policy lets no other host be asked, and that is said without losing the model", async () => {
@@ -128,7 +167,51 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     await page.waitForFunction(() => /mini/.test(document.querySelector(".model[data-current]")?.textContent ?? "") && document.querySelector("#models-run").hidden);
   });
 
+  test("a model of the table is in the link with its form, and comes back after a crash", async () => {
+    const asked = [];
+    await page.route("https://huggingface.co/**", (route) => {
+      const { pathname } = new URL(route.request().url());
+      asked.push(pathname);
+      const headers = { "Access-Control-Allow-Origin": "*" };
+      const siblings = Object.entries(mini).map(([rfilename, bytes]) => ({ rfilename, size: bytes.length, lfs: { sha256: sha256(bytes) } }));
+      if (pathname.startsWith("/api/")) return route.fulfill({ headers, json: { sha: "0".repeat(40), siblings } });
+      return route.fulfill({ headers, body: mini[pathname.split("/").at(-1)] });
+    });
+    await page.selectOption("#models-form", "q4");
+    await rowOf(ROW.name).locator(".model-use").click();
+    await page.waitForFunction(() => document.querySelector("#models-run").hidden);
+    const loaded = `${ROW.name}, q4`;
+    assert.equal(await page.textContent("#models-state"), loaded, await page.textContent("#models-error"));
+    assert.ok(asked.length > 3 && asked.every((path) => path.includes(ROW.repository)), asked.join());
+    const { query, said } = await link();
+    assert.deepEqual([query.get("model"), query.get("quantization")], [`hf:${ROW.repository}`, "q4"]);
+    assert.ok(!/not in it/.test(said), said);
+    await recover();
+    assert.equal(await page.textContent("#models-state"), loaded);
+
+    // By the link, it is the same model, out of what is kept.
+    asked.length = 0;
+    await page.goto(page.url());
+    await page.waitForSelector("#status[data-state=ready]");
+    assert.equal(await page.textContent("#models-state"), loaded);
+    assert.deepEqual(asked, []);
+    await page.click("#models > summary");
+    await page.waitForSelector(".model[data-current]");
+    assert.equal(await rowOf(ROW.name).locator(".model-use").getAttribute("aria-pressed"), "true");
+    await page.unroute("https://huggingface.co/**");
+  });
+
   test("deleting what is kept", async () => {
+    // What the hub said of it goes too.
+    const pins = () =>
+      page.evaluate(async () => {
+        const folder = await (await (await navigator.storage.getDirectory()).getDirectoryHandle("promptlens")).getDirectoryHandle("pins");
+        return (await Array.fromAsync(folder.keys())).length;
+      });
+    assert.equal(await pins(), 1);
+    await rowOf(ROW.name).locator(".model-delete").click();
+    await page.waitForFunction(() => !document.querySelector(".model[data-current] .model-kept").textContent);
+    assert.equal(await pins(), 0);
     const mini = rowOf("built-in");
     await mini.locator(".model-delete").click();
     await page.waitForFunction(() => !document.querySelector(".model .model-kept").textContent);

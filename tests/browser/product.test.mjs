@@ -135,6 +135,11 @@ describe("product", { timeout: 900_000 }, () => {
     assert.deepEqual(await page.locator(".chip-name").allTextContents(), ["cat", "ship", "sunflowers"]);
     // From the top again, as after loading.
     await page.evaluate(() => document.activeElement.blur());
+    // Told early: a key may be quicker than the browser is told to hand its chooser over.
+    const chooser = page.waitForEvent("filechooser");
+    await tabTo("files");
+    await page.keyboard.press("Enter");
+    await chooser;
     await tabTo("ship");
     await page.keyboard.press("Enter");
     await done(1);
@@ -180,6 +185,19 @@ describe("product", { timeout: 900_000 }, () => {
       assert.match(await page.textContent("#names-error"), pattern);
     }
     assert.deepEqual(await names(), ["<b>one</b>", "two", "three"]);
+    // A list in the clipboard is many names, and a line of it is text to go on with.
+    const paste = async (text) => {
+      await page.evaluate((words) => navigator.clipboard.writeText(words), text);
+      await page.focus("#name-input");
+      await page.keyboard.press("Control+V");
+    };
+    await paste("four\r\n five , two\tsix\n\n");
+    assert.deepEqual(await names(), ["<b>one</b>", "two", "three", "four", "five", "six"]);
+    assert.equal(await page.inputValue("#name-input"), "");
+    await paste("seven eight");
+    assert.equal(await page.inputValue("#name-input"), "seven eight");
+    await page.keyboard.press("Enter");
+    assert.equal((await names()).at(-1), "seven eight");
     await page.selectOption("#preset", "flowers");
     assert.deepEqual(await names(), ["daisy", "dandelion", "roses", "sunflowers", "tulips"]);
     assert.ok(await page.locator("#names-error").isHidden());
@@ -234,6 +252,9 @@ describe("product", { timeout: 900_000 }, () => {
     await page.waitForFunction(() => document.getElementById("permalink").textContent === "Copied");
     const again = new URL(await page.evaluate(() => navigator.clipboard.readText()));
     assert.deepEqual([again.searchParams.get("struck"), again.searchParams.get("added")], ["soup,hat", '["a,b"]']);
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
+    const { settings } = JSON.parse(await readFile(await saved.path(), "utf8"));
+    assert.deepEqual([settings.prompt, settings.struck, settings.added], [null, ["soup", "hat"], ["a,b"]]);
     for (const [name, value] of new URL(link).searchParams) assert.equal(again.searchParams.get(name), value, name);
   });
 
@@ -255,6 +276,16 @@ describe("product", { timeout: 900_000 }, () => {
     await done(names.length);
     const best = await page.locator(".card").evaluateAll((all) => all.map((card) => [card.querySelector(".file").textContent.trim(), card.querySelector(".bar").textContent.trim()]));
     for (const [file, answer] of best) assert.ok(answer.startsWith(file.replace(".jpg", "").replace("-", " ")), `${file}: ${answer}`);
+
+    const sorted = async (order, read, compare) => {
+      await page.selectOption("#sort", order);
+      const values = await page.locator(".card").evaluateAll(read);
+      assert.deepEqual(values, [...values].sort(compare), order);
+      assert.ok(new Set(values).size > 2 && values.every((value) => value || value === 0), `${order}: ${values}`);
+    };
+    await sorted("label", (all) => all.map((card) => card.querySelector(".bar-label").textContent.trim()), (a, b) => a.localeCompare(b));
+    await sorted("surest", (all) => all.map((card) => parseFloat(card.querySelector(".bar-value").textContent)), (a, b) => b - a);
+    await sorted("misfit", (all) => all.map((card) => Number(card.querySelector(".gauge").style.getPropertyValue("--value"))), (a, b) => a - b);
   });
 
   test("the camera and a folder give photos", async () => {
@@ -269,6 +300,14 @@ describe("product", { timeout: 900_000 }, () => {
     await page.setInputFiles("#folder", folder.folder);
     await done(3);
     assert.deepEqual((await page.locator(".card .file").allTextContents()).slice(0, 2).sort(), ["church.jpg", "ship.jpg"]);
+    // The same folder and a file beside it, dropped as from the file manager; a page cannot make such a drop.
+    await page.click("#clear");
+    const protocol = await session.browser.newCDPSession(page);
+    const data = { items: [], files: [folder.folder, sample("daisy")], dragOperationsMask: 1 };
+    for (const type of ["dragEnter", "dragOver", "drop"]) await protocol.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+    await done(3);
+    assert.deepEqual((await page.locator(".card .file").allTextContents()).sort(), ["church.jpg", "daisy.jpg", "ship.jpg"]);
+    assert.ok(await page.evaluate(() => !document.getElementById("drop").classList.contains("over")));
     await folder.close();
   });
 

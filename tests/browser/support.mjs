@@ -1,5 +1,6 @@
 /** Photos, damaged files and class lists that several tests share, and the package inside a page. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { readTar } from "./tar.mjs";
 import { shared } from "./harness.mjs";
 
@@ -117,4 +118,36 @@ export function comparePredictions(assert, actual, expected, tolerance) {
     const difference = Math.abs(byLabel.get(label) - probability);
     assert.ok(difference <= tolerance, `${label}: ${byLabel.get(label)} instead of ${probability}`);
   }
+}
+
+/**
+ * What a page in another language still says in English. Names, units and the file's own words may be
+ * in Latin letters; `except` may be English, and so may what was said aloud before the switch.
+ */
+export function englishLeft(page, except = "#teach-paper") {
+  return page.evaluate((part) => {
+    const english = /\b(the|this|photo|names|off|not|no|add|remove|with|your|show|on|it|was|a|of)\b/i;
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+      const { parentElement, textContent } = walker.currentNode;
+      if (english.test(textContent) && parentElement.checkVisibility() && !parentElement.closest(`${part}, #announcer`)) found.push(textContent.trim());
+    }
+    return found;
+  }, except);
+}
+
+/** Every error code that the engine's sources give, and those of JavaScript's own errors. */
+export async function errorCodes(root) {
+  const engine = [...(await readFile(join(root, "src/error.rs"), "utf8")).matchAll(/=> "([a-z]+\/[a-z-]+)"/g)].map(([, code]) => code);
+  const scripts = [];
+  for (const folder of ["pkg", "www"]) {
+    for (const name of await readdir(join(root, folder), { recursive: true })) {
+      // What wasm-bindgen generates lies in pkg/ after a build.
+      if (name.endsWith(".js") && name !== "promptlens.js") scripts.push(await readFile(join(root, folder, name), "utf8"));
+    }
+  }
+  const made = /(?:PromptLensError\(|#close\(\s*|code: )"([a-z]+\/[a-z-]+)"/g;
+  const own = scripts.flatMap((script) => [...script.matchAll(made)].map(([, code]) => code));
+  return { engine, own: [...new Set(own)] };
 }

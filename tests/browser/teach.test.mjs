@@ -1,5 +1,6 @@
 // The page's Teach drawer, as a person uses it: folders in, a prompt in use, a file out and in again.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -99,6 +100,24 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     assert.equal(download.suggestedFilename(), "promptlens-coop.safetensors");
     const file = join(site.folder, "prompt.safetensors");
     await download.saveAs(file);
+
+    // What leaves the page says what answered: an export names the prompt, a link says that it has none.
+    const sha256 = createHash("sha256").update(await readFile(file)).digest("hex");
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
+    const { settings } = JSON.parse(await readFile(await saved.path(), "utf8"));
+    assert.deepEqual([settings.prompt, settings.struck, settings.added], [{ recipe: "coop", sha256 }, [], []]);
+    const [table] = await Promise.all([page.waitForEvent("download"), page.click("#save-csv")]);
+    const [head, row] = (await readFile(await table.path(), "utf8")).split("\r\n");
+    assert.match(head, /,template,prompt,.*,struck,added,/);
+    assert.ok(row.includes(`,"{""recipe"":""coop"",""sha256"":""${sha256}""}",`), row);
+    await page.click("#permalink");
+    await page.waitForFunction(() => / The learned prompt is not in it/.test(document.getElementById("announcer").textContent));
+    await page.selectOption("#language", "zh");
+    await page.waitForFunction(() => document.documentElement.lang === "zh-Hans");
+    await page.click("#permalink");
+    await page.waitForFunction(() => /链接不含学得的提示/.test(document.getElementById("announcer").textContent));
+    await page.selectOption("#language", "en");
+    await page.waitForFunction(() => document.documentElement.lang === "en");
     const image = join(site.folder, "church.jpg");
     await writeFile(image, church.buffer);
     const common = ["--model", join(DIST, "models/mini"), "--labels", (await names()).join(","), "--prompt", file];
@@ -109,6 +128,8 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
 
     await page.click("#teach-use");
     await page.waitForFunction((old) => [...document.querySelectorAll(".card .bar")].map((bar) => bar.textContent.trim()).join() === old.join(), plain);
+    await page.click("#permalink");
+    await page.waitForFunction(() => document.getElementById("announcer").textContent.endsWith("It holds no photo.") || document.getElementById("announcer").textContent.endsWith("in the address bar."));
     await page.click("#teach-discard");
     assert.equal(await text("#teach-state"), "nothing learned");
     await page.setInputFiles("#teach-import", file);
@@ -216,9 +237,19 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     assert.equal((await numbers())[1], others);
 
     // Stopped half way, nothing of it is there.
+    // A few photos may be sorted before a hand is there.
+    await page.evaluate(() => {
+      window.stopped = new Promise((seen) => {
+        new MutationObserver((_, observer) => {
+          if (document.getElementById("teach-run").hidden) return;
+          observer.disconnect();
+          document.getElementById("teach-cancel").click();
+          seen(true);
+        }).observe(document.getElementById("teach-run"), { attributes: true });
+      });
+    });
     await page.setInputFiles("#teach-files", pile);
-    await page.waitForSelector("#teach-run:not([hidden])");
-    await page.click("#teach-cancel");
+    assert.ok(await page.evaluate(() => window.stopped));
     await page.waitForSelector("#teach-run", { state: "hidden" });
     assert.deepEqual(await numbers(), [own + 2, others]);
     await page.selectOption("#teach-class", "church");

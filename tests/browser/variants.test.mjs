@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { LABELS, loadPackage, photo, photos } from "./support.mjs";
+import { englishLeft, LABELS, loadPackage, photo, photos } from "./support.mjs";
 
 const HOW = { tune: "difftpt-lite", views: 5, ood: false };
 const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no image") };
@@ -136,6 +136,11 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
     assert.match(await report.textContent(), /1 picture could not be used: ./);
     assert.match(await page.locator(".card", { hasText: "other.jpg" }).locator(".tuned-sentence").textContent(), /of 16/);
     await looks(page, "variants");
+    await page.selectOption("#language", "zh");
+    await page.waitForFunction(() => document.documentElement.lang === "zh-Hans");
+    assert.deepEqual(await englishLeft(page), []);
+    await page.selectOption("#language", "en");
+    await page.waitForFunction(() => document.documentElement.lang === "en");
 
     await page.focus("#variants-clear");
     await page.keyboard.press("Enter");

@@ -53,12 +53,24 @@ describe("widget", { timeout: 900_000 }, () => {
 
   test("one script line and one element answer a photo", async () => {
     complaints.length = 0;
+    const globals = () => page.evaluate(() => Object.getOwnPropertyNames(window).sort());
+    await visit("blank.html", "");
+    const blank = await globals();
+    await writeFile(
+      join(host.folder, "own.css"),
+      "prompt-lens { --prompt-lens-accent: rgb(1, 2, 3); --prompt-lens-radius: 7px; }\nprompt-lens::part(name) { font-style: italic; }\nprompt-lens::part(status) { color: rgb(4, 5, 6); }\n",
+    );
     await visit(
       "one.html",
-      `<script type="module" src="${widgetSite.url}pkg/element.js"></script>\n<prompt-lens labels="sunflowers, ship, dog" device="cpu" heatmap></prompt-lens>`,
+      `<link rel="stylesheet" href="/own.css"><script type="module" src="${widgetSite.url}pkg/element.js"></script>
+      <prompt-lens labels="sunflowers, ship, dog" device="cpu" heatmap><h2 slot="header">A garden</h2><b slot="choose">Pick a flower</b><p>With thanks.</p></prompt-lens>`,
     );
-    const globals = await page.evaluate(() => Object.keys(window).filter((name) => /prompt.?lens/i.test(name)));
-    assert.deepEqual(globals, []);
+    await page.waitForFunction(() => customElements.get("prompt-lens"));
+    assert.deepEqual(await globals(), blank);
+    for (const [slot, words] of [["h2", "A garden"], ["b", "Pick a flower"], ["p", "With thanks."]]) {
+      assert.ok(await page.locator(`prompt-lens > ${slot}`, { hasText: words }).isVisible(), `${slot} is shown`);
+    }
+    assert.ok(await page.locator("prompt-lens .drop strong").isHidden(), "a slot takes the invitation's place");
     const events = page.evaluate(
       () =>
         new Promise((resolve) => {
@@ -80,7 +92,14 @@ describe("widget", { timeout: 900_000 }, () => {
     assert.deepEqual(shown, predictions.map(({ label }) => label));
     assert.ok(await page.locator("prompt-lens canvas").isVisible());
     assert.match(await page.getAttribute("prompt-lens canvas", "aria-label"), new RegExp(predictions[0].label));
+    const styles = await page.evaluate(() => {
+      const style = (part) => getComputedStyle(document.querySelector("prompt-lens").shadowRoot.querySelector(`[part=${part}]`));
+      return [style("fill").backgroundColor, style("box").borderRadius, style("name").fontStyle, style("share").fontStyle, style("status").color];
+    });
+    assert.deepEqual(styles, ["rgb(1, 2, 3)", "7px", "italic", "normal", "rgb(4, 5, 6)"]);
     assert.deepEqual(complaints, []);
+    // In its own clothes it is looked at.
+    await page.evaluate(() => document.querySelector("link[rel=stylesheet]").remove());
     await looks(page, "widget", { include: "prompt-lens" });
   });
 
@@ -143,13 +162,29 @@ describe("widget", { timeout: 900_000 }, () => {
     assert.equal(workers(), 0);
     assert.equal(await page.evaluate(() => window.kept.ready.catch(({ code }) => code)), "engine/freed");
 
-    const labels = await page.evaluate(async () => {
-      document.body.append(window.kept);
+    const back = await page.evaluate(async () => {
+      const { kept } = window;
+      const progress = [];
+      document.addEventListener("progress", ({ target, detail }) => progress.push([target === kept, detail.stage, detail.source]));
+      // Without a photo these change no answer yet.
+      kept.setAttribute("tune", "tpt");
+      kept.setAttribute("template", '["a photo of a {}.", "a drawing of a {}."]');
+      document.body.append(kept);
       const photo = await (await fetch("sample.jpg")).blob();
-      const { predictions } = await window.kept.classify(photo);
-      return predictions.length;
+      const { predictions, tuning } = await kept.classify(photo, { views: 4 });
+      const plain = await kept.classify(photo, { tune: "none" });
+      const classes = await (await kept.ready).classes(kept.labels, { templates: ["a photo of a {}.", "a drawing of a {}."] });
+      const { predictions: same } = await classes.classify(photo);
+      const one = await (await kept.ready).classes(kept.labels);
+      const { predictions: other } = await one.classify(photo);
+      return { labels: predictions.length, views: tuning.views, untuned: plain.tuning, plain: plain.predictions, same, other, progress };
     });
-    assert.equal(labels, 2);
+    assert.deepEqual([back.labels, back.views, back.untuned], [2, 4, null]);
+    assert.deepEqual(back.plain, back.same);
+    assert.notDeepEqual(back.plain, back.other);
+    assert.ok(back.progress.every(([own]) => own));
+    const stages = new Set(back.progress.map(([, stage]) => stage));
+    for (const stage of ["engine", "weights", "self-test"]) assert.ok(stages.has(stage), `${[...stages]}`);
     await page.evaluate(() => window.kept.remove());
   });
 
@@ -229,6 +264,10 @@ describe("widget", { timeout: 900_000 }, () => {
     const code = await page.evaluate(() => document.querySelector("prompt-lens").classify(new Blob(["words"])).catch((error) => error.code));
     assert.equal(code, "image/unknown-format");
     assert.match(await page.locator("prompt-lens .error").textContent(), /image\/unknown-format/);
+    const sentence = await page.locator("prompt-lens .error").textContent();
+    await page.evaluate(() => document.querySelector("prompt-lens").setAttribute("lang", "zh"));
+    assert.equal(await page.locator("prompt-lens .error").textContent(), "这张照片无法使用，请换一张。 (image/unknown-format)");
+    assert.ok(sentence.startsWith(await page.locator("prompt-lens .error").getAttribute("title")), sentence);
   });
 
   test("the camera is on while it is used and off afterwards", async () => {

@@ -82,7 +82,7 @@ export default {
   "card-of.mini-use": "To try things out. Not for decisions about people, safety, health or money.",
   "card-of.mini-leaves": "Nothing.",
   "card-of.hub-what": "A CLIP of {parameters} weights for images of {side} pixels: {layers} image layers with patches of {patch}, {words} text layers.",
-  "card-of.hub-hash": "Told by the hub before the download and checked after it; from then on only that very file is taken.",
+  "card-of.hub-hash": "Told by the hub before the download and checked after it; until you delete it, only that very file is taken.",
   "card-of.hub-use":
     "General photos with English words. It has learned from the web and repeats what it saw there, prejudice included. Not for decisions about people, safety, health or money.",
   "card-of.hub-leaves": "The download asks the hub for these files. Photos and words are not sent.",
@@ -347,6 +347,9 @@ export default {
   "camera.shoot": "Take the photo",
   "camera.file": "camera.jpg",
   "camera.failed": "The camera cannot be used: {reason}. Choose a photo instead.",
+  "camera.denied": "it was not allowed",
+  "camera.missing": "there is none",
+  "camera.busy": "another program uses it",
 
   "presets.title": "A ready list",
   "presets.animals": "Animals",
@@ -400,6 +403,9 @@ export default {
 
   "permalink.copy": "Copy a link to these settings",
   "permalink.copied": "A link to these settings is in the clipboard. It holds no photo.",
+  "permalink.without-model": "The model is not in it: it came from files of this computer.",
+  "permalink.without-prompt": "The learned prompt is not in it: save it as a file and send it along.",
+  "permalink.without-words": "Your own list of other words is not in it.",
   "permalink.shown": "In the address bar",
   "permalink.shown-aloud": "The browser does not let this page use the clipboard. The link is in the address bar.",
 

@@ -8,6 +8,9 @@ const shoot = document.getElementById("camera-shoot");
 const close = document.getElementById("camera-close");
 const problem = document.getElementById("camera-error");
 
+/** Why there is no picture, by the name of the browser's error, whose own sentence is in its own language. */
+const REASONS = { NotAllowedError: "camera.denied", NotFoundError: "camera.missing", NotReadableError: "camera.busy" };
+
 /** @type {MediaStream | null} */
 let stream = null;
 
@@ -29,7 +32,7 @@ export function onCamera(receive) {
       shoot.disabled = false;
       shoot.focus();
     } catch (error) {
-      problem.textContent = t("camera.failed", { reason: error.message });
+      problem.textContent = t("camera.failed", { reason: REASONS[error.name] ? t(REASONS[error.name]) : error.message });
       problem.hidden = false;
     }
   });

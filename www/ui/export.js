@@ -2,10 +2,17 @@
 
 /**
  * @typedef {{file: string, result?: import("../pkg/index.js").Result, error?: {code: string, message: string}}} Entry
- * @typedef {{labels: string[], template: string, tune: object, ood: object, info: import("../pkg/index.js").Info}} Settings
+ * @typedef {object} Settings
+ * @property {string[]} labels
+ * @property {string} template
+ * @property {{recipe: string, sha256: string | null} | null} prompt a learned one that answers in the template's place
+ * @property {object} tune
+ * @property {object} ood
+ * @property {{struck: string[], added: string[]}} edits of the words for none of the labels
+ * @property {import("../pkg/index.js").Info} info
  */
 
-function settingsOf({ labels, template, tune, ood, info }) {
+function settingsOf({ labels, template, prompt, tune, ood, edits, info }) {
   return {
     promptlens: info.version,
     model: info.model,
@@ -15,8 +22,10 @@ function settingsOf({ labels, template, tune, ood, info }) {
     adapter: [info.device.vendor, info.device.architecture].filter(Boolean).join("/"),
     labels,
     template,
+    prompt,
     ...tune,
     ...ood,
+    ...edits,
   };
 }
 
@@ -114,6 +123,7 @@ function probabilities({ result }, labels) {
 
 function cell(value) {
   if (value === undefined || value === null) return "";
+  if (typeof value === "object") return cell(JSON.stringify(value));
   if (typeof value !== "string") return String(value);
   // A spreadsheet would run a text that begins like a formula.
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;

@@ -1,6 +1,7 @@
 /** Hundreds of photos as tiles, of which only those in sight exist. */
 import { wholePercent } from "./format.js";
 import { say, t } from "./i18n.js";
+import { problemText } from "./problem.js";
 
 /** Height of a row, and the least width of a tile, in CSS pixels. */
 const ROW = 168;
@@ -115,7 +116,7 @@ function paint(card, tile) {
   tile.classList.toggle("out", out);
   label.textContent = card.error ? t("grid.failed") : (best?.label ?? "…");
   share.textContent = best && !card.error ? wholePercent(best.probability) : "";
-  const words = { name: card.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: card.error?.message ?? "" };
+  const words = { name: card.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: () => (card.error ? problemText(card.error) : "") };
   const verdict = () => t("verdict.out");
   if (card.error) say(button, "grid.problem", words, "aria-label");
   else if (best && card.done) say(button, out ? "card.answer-verdict" : "card.answer", { ...words, verdict }, "aria-label");

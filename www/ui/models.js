@@ -26,12 +26,33 @@ const BUILT_IN = new URL("./models/mini/", document.baseURI).href;
 let current = "";
 /** @type {AbortController | null} */
 let loading = null;
-/** @type {(model: any, how: object) => Promise<import("../pkg/index.js").Info>} */
+/**
+ * @typedef {{model: any, address: string | null, quantization?: string}} Choice `model` as
+ *   `PromptLens.load` takes it, and `address` as a link holds it, where it has one
+ */
+/** @type {(choice: Choice, how: object) => Promise<import("../pkg/index.js").Info>} */
 let load;
 
+/** Stands for the address of files that the reader chose. */
+const FILES = "files:";
+
 /** A model's address as `stored()` gives it. */
-const addressOf = (model) => (model.startsWith("hf:") ? model : new URL(model.endsWith("/") ? model : `${model}/`, document.baseURI).href);
+function addressOf(model) {
+  if (typeof model !== "string") return FILES;
+  return model.startsWith("hf:") ? model : new URL(model.endsWith("/") ? model : `${model}/`, document.baseURI).href;
+}
+
+/** An address for links: what lies beside the page is named from there, so that the page can move. */
+function linkOf(address) {
+  const here = new URL("./", document.baseURI).href;
+  if (address === FILES) return null;
+  return address.startsWith(here) ? `./${address.slice(here.length)}` : address;
+}
+
 const hubName = ({ sources: [{ repository }] }) => `hf:${repository}`;
+
+/** What `PromptLens.load` takes for a model: the entry of the table where it has that address. */
+export const modelAt = (model) => PromptLens.models.table.find((entry) => hubName(entry) === model) ?? model;
 
 /** Everything that can be chosen: the built-in model, the table, and what else is kept. */
 function entries(stored) {
@@ -115,7 +136,8 @@ function leftover(unfinished) {
 async function discard(kept, name) {
   showProblem(problem, null);
   try {
-    for (const { id } of kept) await PromptLens.models.delete(id);
+    // What the hub said of a model goes with it, or it would tell for ever what was loaded here.
+    for (const { id } of kept) await PromptLens.models.delete(id, { forget: true });
     announce(t("models.deleted", { name }));
   } catch (error) {
     showProblem(problem, error);
@@ -157,7 +179,8 @@ async function choose(model, address, name) {
   bar.removeAttribute("value");
   try {
     const quantization = address === BUILT_IN || formSelect.value === "stored" ? undefined : formSelect.value;
-    const info = await load(model, { quantization, signal: mine.signal, onProgress: (event) => loading === mine && progress(event) });
+    const onProgress = (event) => loading === mine && progress(event);
+    const info = await load({ model, address: linkOf(address), quantization }, { signal: mine.signal, onProgress });
     current = address;
     show(info);
     announce(t("models.ready", { name }));
@@ -201,7 +224,7 @@ export function showModel(model, info) {
 }
 
 /**
- * @param {(model: any, how: {quantization?: string, signal: AbortSignal, onProgress: (event: any) => void}) => Promise<any>} loader
+ * @param {(choice: Choice, how: {signal: AbortSignal, onProgress: (event: any) => void}) => Promise<any>} loader
  *   loads a model and makes it the one that answers; resolves with its info
  */
 export function onModel(loader) {
@@ -214,12 +237,12 @@ export function onModel(loader) {
     const own = address.value.trim();
     if (!own) return;
     const place = addressOf(own);
-    void choose(place, place, own);
+    void choose(modelAt(place), place, own);
   });
   chooser.addEventListener("change", () => {
     const files = [...chooser.files];
     chooser.value = "";
-    if (files.length > 0) void choose(files, "files:", files[0].webkitRelativePath.split("/")[0]);
+    if (files.length > 0) void choose(files, FILES, files[0].webkitRelativePath.split("/")[0]);
   });
   drawer.addEventListener("dragover", (event) => event.preventDefault());
   drawer.addEventListener("drop", async (event) => {
@@ -228,6 +251,6 @@ export function onModel(loader) {
     event.preventDefault();
     event.stopPropagation();
     const files = await filesOf(dropped);
-    void choose(files, "files:", dropped.name);
+    void choose(files, FILES, dropped.name);
   });
 }

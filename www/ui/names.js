@@ -2,7 +2,7 @@ import { announce } from "./announce.js";
 import { integer } from "./format.js";
 import { say, t } from "./i18n.js";
 import { namesFromFile, PRESETS } from "./presets.js";
-import { showProblem } from "./problem.js";
+import { problemText, showProblem } from "./problem.js";
 
 const chips = document.getElementById("chips");
 const chipTemplate = document.getElementById("chip-template");
@@ -55,7 +55,7 @@ export function showNamesError(error) {
   showProblem(document.getElementById("template-error"), aboutTemplate ? error : null);
   template.setAttribute("aria-invalid", String(Boolean(aboutTemplate)));
   for (const field of [input, area]) field.setAttribute("aria-invalid", String(Boolean(error && !aboutTemplate)));
-  if (error) announce(error.message);
+  if (error) announce(problemText(error));
 }
 
 function render() {

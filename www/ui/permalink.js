@@ -54,11 +54,12 @@ export function restore(search) {
  * @param {{ood: string | false}} settings.ood
  * @param {{struck: string[], added: string[]}} settings.edits
  * @param {string} settings.order
- * @param {string} settings.model
+ * @param {string | File[]} settings.model files have no address, and are left out
+ * @param {string} [settings.quantization]
  * @param {string} settings.device
  * @param {string} settings.language
  */
-export function addressOf({ labels, template: sentence, tune: how, ood, edits, order, model, device, language }) {
+export function addressOf({ labels, template: sentence, tune: how, ood, edits, order, model, quantization, device, language }) {
   const url = new URL(location.pathname, location.href);
   const query = url.searchParams;
   query.set("labels", joined(labels));
@@ -67,7 +68,8 @@ export function addressOf({ labels, template: sentence, tune: how, ood, edits, o
   query.set("ood", ood.ood || "none");
   for (const name of EDITS) if (edits[name].length > 0) query.set(name, joined(edits[name]));
   if (order !== "newest") query.set("sort", order);
-  query.set("model", model);
+  if (typeof model === "string") query.set("model", model);
+  if (typeof model === "string" && quantization) query.set("quantization", quantization);
   query.set("device", device);
   query.set("lang", language);
   return url.href;
@@ -76,18 +78,26 @@ export function addressOf({ labels, template: sentence, tune: how, ood, edits, o
 /** Names with commas between; one may hold a comma itself. */
 const joined = (names) => (names.some((name) => name.includes(",") || name.startsWith("[")) ? JSON.stringify(names) : names.join(","));
 
+/** What decides the answers and lies in no address, in sentences. */
+function lacking({ model, prompt, ood }) {
+  const all = { model: typeof model !== "string", prompt: prompt !== null, words: ood.negatives !== undefined };
+  return Object.keys(all).filter((what) => all[what]).map((what) => t(`permalink.without-${what}`));
+}
+
 /** Copies the address that `collect` gives settings for, and shows it in the browser's own bar. */
 export function onPermalink(collect) {
   button.addEventListener("click", async () => {
-    const address = addressOf(collect());
+    const settings = collect();
+    const address = addressOf(settings);
+    const tell = (key) => announce([t(key), ...lacking(settings)].join(" "));
     history.replaceState(null, "", address);
     try {
       await navigator.clipboard.writeText(address);
       say(button, "results.copied");
-      announce(t("permalink.copied"));
+      tell("permalink.copied");
     } catch {
       say(button, "permalink.shown");
-      announce(t("permalink.shown-aloud"));
+      tell("permalink.shown-aloud");
     }
     setTimeout(() => say(button, "permalink.copy"), 2000);
   });

@@ -1,4 +1,10 @@
-import { known, plain, say } from "./i18n.js";
+import { known, plain, say, t } from "./i18n.js";
+
+/** An error's sentence, for places that show no code. */
+export function problemText({ code, message }) {
+  const key = `error.${code}`;
+  return known(key) ? t(key) : message;
+}
 
 /**
  * Shows an error's sentence and code in `element`, whose first two children take them, or hides it

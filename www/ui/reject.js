@@ -1,5 +1,6 @@
 /** The Reject drawer: which score, its threshold, and the scores seen so far. */
 import { announce } from "./announce.js";
+import { staleText } from "./engine.js";
 import { percent, score } from "./format.js";
 import { drawHistogram, extent } from "./histogram.js";
 import { onLanguage, plain, say, t } from "./i18n.js";
@@ -143,7 +144,7 @@ function render() {
   chooser.disabled = !ready;
   note.hidden = off || calibration === null || stale !== null;
   staleNote.hidden = off || stale === null;
-  staleNote.textContent = stale ?? "";
+  staleNote.textContent = stale === null ? "" : staleText(stale);
 
   drawHistogram(figure, off ? [] : seen, threshold);
   const values = seen.map(({ value }) => value);

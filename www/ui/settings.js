@@ -1,8 +1,11 @@
+/** How weights can be held; the engine refuses anything else, and a link that says so changes nothing. */
+const FORMS = ["q8", "q4", "mixed", "f16", "none"];
+
 /**
- * The settings in the page's address: `?device=auto|webgpu|cpu&model=<folder>&labels=a,b`.
+ * The settings in the page's address: `?device=auto|webgpu|cpu&model=<address>&quantization=q8&labels=a,b`.
  *
  * @param {string} search
- * @returns {{device: string, model: string, labels: string[] | null}}
+ * @returns {{device: string, model: string | File[], quantization: string | undefined, labels: string[] | null}}
  */
 export function readSettings(search) {
   const query = new URLSearchParams(search);
@@ -10,6 +13,7 @@ export function readSettings(search) {
   return {
     device: query.get("device") ?? "auto",
     model: query.get("model") ?? "./models/mini/",
+    quantization: FORMS.find((form) => form === query.get("quantization")),
     labels: labels === null ? null : list(labels),
   };
 }

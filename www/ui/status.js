@@ -1,4 +1,5 @@
 import { announce } from "./announce.js";
+import { reasonText } from "./engine.js";
 import { megabytes } from "./format.js";
 import { known, onLanguage, plain, say, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
@@ -68,7 +69,7 @@ function describe() {
   const notes = [t("status.model", { model, quantization: quantization === "none" ? t("status.float") : quantization })];
   if (selfTest?.passed) notes.push(t("status.passed"));
   if (device.fallback) notes.push(t("status.software"));
-  if (device.kind === "cpu") notes.push(t("status.cpu", { reason: device.reason }));
+  if (device.kind === "cpu") notes.push(t("status.cpu", { reason: reasonText(device.reason) }));
   plain(detail, notes.join(" · "));
 }
 

@@ -3,9 +3,9 @@ import { Prompt } from "../pkg/index.js";
 import { announce } from "./announce.js";
 import { Curve } from "./curve.js";
 import { percent, wholePercent } from "./format.js";
-import { onLanguage, plain, say, t } from "./i18n.js";
+import { known, onLanguage, plain, say, t } from "./i18n.js";
 import { examples, hasPhotos, onLesson, otherPhotos, showClasses, showLesson } from "./lesson.js";
-import { showProblem } from "./problem.js";
+import { problemText, showProblem } from "./problem.js";
 import { stageText } from "./stages.js";
 
 const byId = (id) => document.getElementById(`teach-${id}`);
@@ -23,6 +23,8 @@ const MOST_COMPARED = 24;
 let recipes = [];
 /** The newest prompt. @type {Prompt | null} */
 let prompt = null;
+/** SHA-256 of its file. @type {string | null} */
+let fingerprint = null;
 let inUse = false;
 /** The learning or sorting that is going on. @type {AbortController | null} */
 let job = null;
@@ -34,6 +36,16 @@ let describe = () => {};
 
 /** The prompt that answers; none where the sentence around the names does. */
 export const getPrompt = () => (inUse ? (prompt ?? undefined) : undefined);
+
+/** What an export says of it; null where none is in use. */
+export const promptInUse = () => (inUse ? { recipe: prompt.recipe, sha256: fingerprint } : null);
+
+/** SHA-256 in hexadecimal; null where the browser has none, as on a page without HTTPS. */
+async function sha256Of(blob) {
+  if (!globalThis.crypto?.subtle) return null;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
 const unscored = () => inUse && score !== "lapt" && recipes.some(({ name, others }) => others && name === prompt.recipe);
@@ -105,7 +117,7 @@ export function onTeach(page) {
       say(stage, "teach.comparing");
       const compared = await page.compare(page.files().slice(0, MOST_COMPARED), made, { signal });
       const unread = made.report.failures.filter(({ index }) => index >= own.length).length;
-      show(made, compared, others.length - unread);
+      await show(made, compared, others.length - unread);
       announce(report.textContent);
       return made;
     }, "teach.stopped");
@@ -148,11 +160,11 @@ export function onTeach(page) {
     showProblem(problem, null);
     try {
       const read = await Prompt.from(file);
-      const known = new Set(page.names());
-      const fresh = read.labels.filter((label) => !known.has(label));
+      const there = new Set(page.names());
+      const fresh = read.labels.filter((label) => !there.has(label));
       const compared = await page.compare(page.files().slice(0, MOST_COMPARED), read, {});
       if (fresh.length > 0) page.addNames(fresh);
-      show(read, compared);
+      await show(read, compared);
       announce(report.textContent);
     } catch (error) {
       page.report(error, (shown) => showProblem(problem, shown));
@@ -165,7 +177,8 @@ export function onTeach(page) {
     announce(t("teach.scored"));
   });
 
-  const show = (made, compared, others = 0) => {
+  const show = async (made, compared, others = 0) => {
+    fingerprint = await sha256Of(made.toBlob());
     prompt = made;
     if (inUse) page.changed();
     describe = () => {
@@ -179,9 +192,9 @@ export function onTeach(page) {
 }
 
 /** Offers what the engine of `model`, by its hash, can do. A prompt of another model stops answering. */
-export function showRecipes(known, model) {
+export function showRecipes(offered, model) {
   if (inUse && prompt.modelSha256 !== model) inUse = false;
-  recipes = known.filter(({ needs }) => needs !== "descriptions");
+  recipes = offered.filter(({ needs }) => needs !== "descriptions");
   const was = recipe.value;
   recipe.replaceChildren(...recipes.map(({ name }) => new Option(name, name)));
   recipe.value = recipes.some(({ name }) => name === was) ? was : "coop";
@@ -240,7 +253,7 @@ function row({ name, before, after, error }) {
   if (error) {
     const cell = document.createElement("td");
     cell.colSpan = 2;
-    cell.textContent = error.message;
+    cell.textContent = problemText(error);
     line.append(cell);
   } else {
     line.toggleAttribute("data-changed", before.label !== after.label);
@@ -248,9 +261,21 @@ function row({ name, before, after, error }) {
   return line;
 }
 
+/** The engine describes its recipes in English; a language may have a sentence of its own. */
+function describeRecipe(chosen) {
+  const key = `recipe.${chosen?.name}`;
+  if (known(key)) {
+    say(summary, key);
+    summary.removeAttribute("lang");
+  } else {
+    plain(summary, chosen?.summary);
+    summary.lang = "en";
+  }
+}
+
 function render() {
   const chosenRecipe = recipes.find(({ name }) => name === recipe.value);
-  plain(summary, chosenRecipe?.summary);
+  describeRecipe(chosenRecipe);
   plain(paper, chosenRecipe?.paper);
   epochsField.hidden = !chosenRecipe?.parameters.some(({ name }) => name === "epochs");
   showLesson(chosenRecipe?.others ?? false);

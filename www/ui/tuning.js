@@ -1,6 +1,7 @@
 /** What tuning did to one photo: a sentence, and the views that it went by. */
 import { apart, isolate } from "./format.js";
 import { say, t } from "./i18n.js";
+import { problemText } from "./problem.js";
 
 const viewTemplate = document.getElementById("view-template");
 
@@ -61,7 +62,7 @@ export function tuningReport(result, method) {
   if (variantFailures.length === 0) return [sentence, list];
   const bad = document.createElement("p");
   bad.className = "note";
-  say(bad, "tuned.variants-bad", { count: variantFailures.length, message: variantFailures[0].message });
+  say(bad, "tuned.variants-bad", { count: variantFailures.length, message: () => problemText(variantFailures[0]) });
   return [sentence, bad, list];
 }
 

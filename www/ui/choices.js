@@ -1,0 +1,24 @@
+/** Everything that decides an answer but the photos, as the page's controls have it: for links and exports. */
+import { getOrder } from "./gallery.js";
+import { language } from "./i18n.js";
+import { getNames, getTemplate } from "./names.js";
+import { edits } from "./negatives.js";
+import { getScore } from "./reject.js";
+import { promptInUse } from "./teach.js";
+import { getTune } from "./tune.js";
+import { getBorrowing } from "./variants.js";
+
+const choices = () => ({
+  labels: getNames(),
+  template: getTemplate(),
+  prompt: promptInUse(),
+  tune: { ...getTune(), ...getBorrowing() },
+  ood: getScore(),
+  edits: edits(),
+});
+
+/** @param {import("../pkg/index.js").Info} info what answered */
+export const forExport = (info) => ({ ...choices(), info });
+
+/** @param {{model: string | File[], quantization?: string, device: string}} settings */
+export const forLink = ({ model, quantization, device }) => ({ ...choices(), order: getOrder(), model, quantization, device, language: language() });

@@ -8,6 +8,7 @@ mod fixtures;
 mod image;
 mod kernels;
 mod learn;
+mod limits;
 mod ood;
 mod prefix;
 mod rejection;

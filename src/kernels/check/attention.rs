@@ -43,7 +43,7 @@ const SHAPES: &[Shape] = &[
     shape([2, 5, 3, 1, 2]),
 ];
 
-const DRAWS: usize = 16;
+const DRAWS: usize = 20;
 /// Multiply-adds of the scores of one draw.
 const WORK: usize = 24 << 20;
 /// Around the tiles of queries and of staged keys, and the lengths of CLIP's towers.

@@ -6,7 +6,7 @@ use crate::image::views::Crop;
 use crate::image::{Preprocess, Rect, Rgb8};
 use crate::kernels::photo::Photo;
 
-/// Photo, then the crop's left, top, width and height: enlarged, reduced, thin, whole, in a corner.
+/// Photo, then the crop's left, top, width and height: enlarged, reduced, thin, whole, in a corner, long.
 const CROPS: &[([u32; 2], [u32; 4])] = &[
     ([97, 61], [3, 5, 20, 31]),
     ([97, 61], [0, 0, 97, 61]),
@@ -14,6 +14,8 @@ const CROPS: &[([u32; 2], [u32; 4])] = &[
     ([70, 1000], [69, 0, 1, 1000]),
     ([5, 5], [4, 4, 1, 1]),
     ([64, 64], [0, 0, 32, 32]),
+    // One invocation for each value of its narrowed rows: more workgroups than one dimension of a dispatch has.
+    ([1, 131_105], [0, 0, 1, 131_105]),
 ];
 
 const DRAWS: usize = 8;

@@ -34,8 +34,10 @@ const INSECURE = 'Object.defineProperty(self, "isSecureContext", { value: false 
 const REFUSED = 'GPU.prototype.requestAdapter = () => Promise.reject(new Error("busy"));';
 const NO_TIMESTAMPS = `const { has } = GPUSupportedFeatures.prototype;
 GPUSupportedFeatures.prototype.has = function (name) { return name !== "timestamp-query" && has.call(this, name); };`;
-/** Passes the software adapter off as a real one. */
-const REAL = 'Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });';
+/** Passes the software adapter off as a real one when it is first asked: by the probe, and not by what chooses kernels. */
+const REAL = `let asked = false;
+Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => asked || !(asked = true) });
+`;
 /** Every product comes out wrong, as on an adapter whose compiler is. */
 const WRONG = `const { createShaderModule } = GPUDevice.prototype;
 GPUDevice.prototype.createShaderModule = function (shader) {

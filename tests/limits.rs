@@ -201,7 +201,11 @@ fn images_fill_more_than_one_dimension_of_workgroups() {
     let each = ROWS * 3;
     let all = values(batch * each, 1);
     let some = [0, 1, 32_767, 32_768, 65_535, 65_536, batch - 1];
-    in_tilings(|_| {
+    in_tilings(|tiling| {
+        // The other one would leave the right values where this one finds its memory.
+        if tiling == Tiling::Registers {
+            return;
+        }
         let qkv = floats(all.clone(), [batch, ROWS, 3], &device);
         let found = host(attention(qkv, None, 1, true));
         for image in some {

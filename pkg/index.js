@@ -119,8 +119,8 @@ export class PromptLens {
    * @param {import("./index.js").CheckOptions} [options]
    * @returns {Promise<import("./index.js").KernelCheck[]>}
    */
-  async checkKernels({ kernel, signal, onProgress } = {}) {
-    return this.#engine.call("checkKernels", { kernel }, { signal, onProgress });
+  async checkKernels({ kernel, seed, signal, onProgress } = {}) {
+    return this.#engine.call("checkKernels", { kernel, seed }, { signal, onProgress });
   }
 
   /**

@@ -56,7 +56,7 @@ const operations = {
   unpack: async ({ archive, name }) => Engine.unpack(name, await bytesOf(archive, MAX_ARCHIVE_BYTES)),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),
-  checkKernels: ({ kernel }, { signal, progress }) => engine.checkKernels(kernel, progress, signal),
+  checkKernels: ({ kernel, seed }, { signal, progress }) => engine.checkKernels(kernel, seed, progress, signal),
   freeClasses: ({ classes }) => engine.freeClasses(classes),
 };
 

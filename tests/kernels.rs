@@ -1,17 +1,24 @@
 //! Every kernel against ordinary Burn operations, on the software Vulkan device.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
-use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Tensor};
 use promptlens::clip::config::Activation;
 use promptlens::device::{Choice, open};
-use promptlens::kernels::check::{KERNELS, check, tensor};
+use promptlens::kernels::check::{KERNELS, SEED, check, tensor};
 use promptlens::kernels::{Linear, floats, plain};
 use promptlens::weights::HostTensor;
 
-/// The tiling belongs to the process, so checks that force it take turns.
-static ONE: Mutex<()> = Mutex::new(());
+/// The tiling belongs to the process, so tests that force it take turns.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// The seed of the drawn shapes: `PROMPTLENS_SEED`, else the usual one.
+fn seed() -> u32 {
+    std::env::var("PROMPTLENS_SEED").map_or(SEED, |text| text.parse().expect("a number"))
+}
 
 fn gpu() -> Device {
     pollster::block_on(open(Choice::WebGpu, None))
@@ -19,16 +26,17 @@ fn gpu() -> Device {
         .device
 }
 
-fn passes(device: &Device, only: Option<&str>) {
-    let _alone = ONE.lock().unwrap_or_else(|e| e.into_inner());
-    let checked = pollster::block_on(check(device, only, &())).expect("a device that works");
+pub fn passes(device: &Device, only: Option<&str>) {
+    let _alone = alone();
+    let seed = seed();
+    let checked = pollster::block_on(check(device, only, seed, &())).expect("a device that works");
     let failed: Vec<_> = checked.iter().filter(|case| !case.passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     // Both tilings of every case.
     let cases: usize = KERNELS
         .iter()
         .filter(|kernel| only.is_none_or(|only| only == kernel.name))
-        .map(|kernel| (kernel.cases)().len())
+        .map(|kernel| (kernel.cases)(seed).len())
         .sum();
     assert_eq!(checked.len(), 2 * cases);
 }
@@ -51,54 +59,6 @@ fn attention_matches_forward_and_backward() {
 #[test]
 fn crops_match_bit_for_bit() {
     passes(&gpu(), Some("photo"));
-}
-
-/// The least that WebGPU promises, asked of a device of our own: a binding or a workgroup beyond it
-/// fails here and not first on somebody's phone.
-#[test]
-fn every_kernel_keeps_within_the_least_limits_of_webgpu() {
-    let setup = pollster::block_on(async {
-        let instance = wgpu::Instance::default();
-        let adapter = instance
-            .request_adapter(&wgpu::RequestAdapterOptions::default())
-            .await
-            .expect("a Vulkan adapter");
-        let had = adapter.limits();
-        let least = wgpu::Limits {
-            max_storage_buffers_per_shader_stage: 8,
-            max_storage_buffer_binding_size: 128 << 20,
-            max_compute_workgroups_per_dimension: 65_535,
-            max_compute_invocations_per_workgroup: 256,
-            max_compute_workgroup_size_x: 256,
-            max_compute_workgroup_size_y: 256,
-            max_compute_workgroup_size_z: 64,
-            max_compute_workgroup_storage_size: 16_384,
-            ..had
-        };
-        let (device, queue) = adapter
-            .request_device(&wgpu::DeviceDescriptor {
-                required_features: adapter
-                    .features()
-                    .difference(wgpu::Features::all_experimental_mask()),
-                required_limits: least,
-                ..Default::default()
-            })
-            .await
-            .expect("a device with the least limits");
-        let backend = adapter.get_info().backend;
-        WgpuSetup {
-            instance,
-            adapter,
-            device,
-            queue,
-            backend,
-        }
-    });
-    let device = Device::wgpu_options()
-        .setup(setup)
-        .init()
-        .expect("a Burn device on it");
-    passes(&device, None);
 }
 
 #[test]

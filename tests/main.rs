@@ -1,5 +1,6 @@
 //! Every native test in one binary, so that Burn is linked once.
 
+mod chunks;
 mod cli;
 mod common;
 mod cpu_nodes;
@@ -8,6 +9,7 @@ mod fixtures;
 mod image;
 mod kernels;
 mod learn;
+mod limits;
 mod ood;
 mod prefix;
 mod rejection;

@@ -65,10 +65,14 @@ fn full(
     (host(features.inner()), host(gradient))
 }
 
+/// The shared-prefix form on `choice` against the full-length form on the CPU.
 fn check(model: &str, choice: Choice, classes: usize) {
     let Some(dir) = shared(model) else { return };
-    let model =
-        pollster::block_on(Classifier::open(&dir, choice, Some(Quantisation::None))).unwrap();
+    let open = |choice| {
+        let whole = Some(Quantisation::None);
+        pollster::block_on(Classifier::open(&dir, choice, whole)).unwrap()
+    };
+    let (model, reference) = (open(choice), open(Choice::Cpu));
     let tower = &model.clip.text;
     let (w, d, vocabulary) = (
         tower.config.width,
@@ -108,7 +112,7 @@ fn check(model: &str, choice: Choice, classes: usize) {
             suffixes: suffixes.to_vec(),
             truncated: 0,
         };
-        let (features, part) = full(tower, sot, &some, &context, c);
+        let (features, part) = full(&reference.clip.text, sot, &some, &context, c);
         expected.extend(features);
         slope
             .iter_mut()
@@ -119,7 +123,7 @@ fn check(model: &str, choice: Choice, classes: usize) {
         relative_error(&features, &expected),
         relative_error(&gradient, &slope),
     );
-    println!("{classes} classes: features {f:.1e}, gradient {g:.1e}");
+    println!("{choice:?}, {classes} classes: features {f:.1e}, gradient {g:.1e}");
     assert!(f <= 1e-5, "{classes} classes: features {f:.2e}");
     assert!(g <= 1e-5, "{classes} classes: gradient {g:.2e}");
 }
@@ -139,6 +143,15 @@ fn one_ten_and_a_thousand_classes_match_on_a_trained_model() {
 }
 
 #[test]
-fn ten_classes_match_on_the_gpu() {
-    check("fixtures/tiny-rand", Choice::WebGpu, 10);
+fn one_ten_and_a_thousand_classes_of_a_random_model_match_on_the_gpu() {
+    for classes in [1, 10, 1000] {
+        check("fixtures/tiny-rand", Choice::WebGpu, classes);
+    }
+}
+
+#[test]
+fn one_ten_and_a_thousand_classes_of_a_trained_model_match_on_the_gpu() {
+    for classes in [1, 10, 1000] {
+        check("models/mini-0", Choice::WebGpu, classes);
+    }
 }

@@ -14,9 +14,7 @@ const ROWS_PER_PASS: usize = 1024;
 impl Classifier {
     /// How many images go through the image tower at a time.
     pub(super) fn images_per_pass(&self) -> usize {
-        let vision = &self.clip.vision.config;
-        let tokens = (vision.image_size / vision.patch_size).pow(2) + 1;
-        (ROWS_PER_PASS / tokens).max(1)
+        self.clip.vision.images_within(ROWS_PER_PASS)
     }
 
     /// L2-normalised features [N, d] of every view of `maker`. Random crops are cut where the model

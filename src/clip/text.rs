@@ -8,6 +8,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::block::Block;
 use super::config::TextConfig;
+use crate::kernels::launch::rows_that_bind;
 use crate::kernels::{LayerNorm, Linear, attention, floats};
 use crate::weights::HostTensor;
 
@@ -90,14 +91,26 @@ impl TextTower {
         )
     }
 
+    /// Rows that each of several prompts takes behind `start` others, where the longest has `longest`
+    /// tokens there: a causal tower stops at the last EOT.
+    pub fn padded(&self, longest: usize, start: usize) -> usize {
+        if self.config.causal {
+            longest.max(1)
+        } else {
+            self.config.context_length - start
+        }
+    }
+
+    /// Rows that one pass may hold.
+    pub fn rows_per_pass(&self) -> usize {
+        rows_that_bind(self.config.mlp.max(3 * self.config.width), MAX_ROWS)
+    }
+
     /// Embedded suffixes padded to the longest, [K, S, W], and the row of each one's EOT.
     fn suffixes(&self, suffixes: &[&[u32]], start: usize) -> (Tensor<3>, Vec<usize>) {
         let w = self.config.width;
-        let longest = if self.config.causal {
-            suffixes.iter().map(|s| s.len()).max().unwrap_or(1)
-        } else {
-            self.config.context_length - start
-        };
+        let longest = suffixes.iter().map(|s| s.len()).max().unwrap_or(1);
+        let longest = self.padded(longest, start);
         let mut values = Vec::with_capacity(suffixes.len() * longest * w);
         for suffix in suffixes {
             let mut ids = suffix.to_vec();
@@ -175,7 +188,7 @@ impl TextTower {
     ) -> (Tensor<2>, Rows) {
         let start = prefix.as_ref().map_or(0, |p| p.dims()[0]);
         let longest = suffixes.iter().map(|s| s.len()).max().unwrap_or(1);
-        let per_chunk = (MAX_ROWS / longest).max(1);
+        let per_chunk = (self.rows_per_pass() / self.padded(longest, start)).max(1);
         let mut processed = 0;
         let chunks: Vec<Tensor<2>> = suffixes
             .chunks(per_chunk)
@@ -204,7 +217,7 @@ impl TextTower {
     pub fn encode_full_length(&self, prefix: Tensor<2>, suffixes: &[&[u32]]) -> (Tensor<2>, Rows) {
         let [start, w] = prefix.dims();
         let own = self.config.context_length - start;
-        let per_chunk = (MAX_ROWS / self.config.context_length).max(1);
+        let per_chunk = (self.rows_per_pass() / self.config.context_length).max(1);
         let chunks = suffixes.chunks(per_chunk).map(|chunk| {
             let mut values = Vec::with_capacity(chunk.len() * own * w);
             for suffix in chunk {

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::block::Block;
 use super::config::VisionConfig;
+use crate::kernels::launch::rows_that_bind;
 use crate::kernels::photo::patchify;
 use crate::kernels::{LayerNorm, Linear, floats};
 
@@ -34,6 +35,20 @@ impl VisionTower {
     /// Values of one preprocessed image: 3 S S.
     pub fn pixels_per_image(&self) -> usize {
         3 * self.config.image_size * self.config.image_size
+    }
+
+    /// Images whose token rows are at most `rows` and that every adapter can bind; one at least.
+    pub fn images_within(&self, rows: usize) -> usize {
+        let VisionConfig {
+            image_size,
+            patch_size,
+            width,
+            mlp,
+            ..
+        } = self.config;
+        let tokens = (image_size / patch_size).pow(2) + 1;
+        let widest = mlp.max(3 * width).max(3 * patch_size.pow(2));
+        (rows_that_bind(widest, rows) / tokens).max(1)
     }
 
     /// `pixels` [B, 3, S, S] as patches [B N, 3 p p].
@@ -90,9 +105,17 @@ impl VisionTower {
         self.projection.forward(self.post.forward(rows), None, None)
     }
 
-    /// Features before normalisation: pixels [B, 3, S, S] -> [B, d].
+    /// Features before normalisation: pixels [B, 3, S, S] -> [B, d], chunked over images.
     pub fn encode(&self, pixels: &[f32]) -> Tensor<2> {
-        self.encode_patches(self.cut(pixels))
+        let most = self.images_within(usize::MAX) * self.pixels_per_image();
+        if pixels.len() <= most {
+            return self.encode_patches(self.cut(pixels));
+        }
+        let chunks = pixels.chunks(most);
+        Tensor::cat(
+            chunks.map(|p| self.encode_patches(self.cut(p))).collect(),
+            0,
+        )
     }
 
     /// Features before normalisation: patches [B N, 3 p p] -> [B, d].

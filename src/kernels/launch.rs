@@ -11,6 +11,14 @@ use cubecl::server::{KernelArguments, MetadataBindingInfo};
 
 use super::source::{Constants, expand};
 
+/// Bytes of one buffer that every WebGPU adapter binds.
+pub const BINDING_BYTES: usize = 128 << 20;
+
+/// Rows of at most `columns` f32 values, `most` or as many as every adapter binds, but one at least.
+pub fn rows_that_bind(columns: usize, most: usize) -> usize {
+    (BINDING_BYTES / 4 / columns.max(1)).clamp(1, most)
+}
+
 static DISPATCHES: AtomicU64 = AtomicU64::new(0);
 static TILING: AtomicU8 = AtomicU8::new(0);
 

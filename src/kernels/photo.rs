@@ -4,7 +4,7 @@
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::{Device, Tensor};
 
-use super::launch::{Kernel, contiguous, empty, launch, spread};
+use super::launch::{BINDING_BYTES, Kernel, contiguous, empty, launch, spread};
 use super::source::Constants;
 use super::{floats, from_primitive, is_gpu, primitive, words};
 use crate::error::Result;
@@ -13,8 +13,8 @@ use crate::image::{Preprocess, Rgb8, Taps, to_chw};
 
 const WORKGROUP: usize = 64;
 
-/// The largest photo that fits the 128 MiB which every adapter can bind.
-const MAX_PIXELS: usize = (128 << 20) / 4;
+/// The largest photo that every adapter can bind.
+const MAX_PIXELS: usize = BINDING_BYTES / 4;
 
 /// A photo to cut crops from.
 pub struct Photo<'a> {

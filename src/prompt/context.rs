@@ -128,7 +128,8 @@ impl<'a> Pass<'a> {
         let longest = if full_length {
             tower.config.context_length
         } else {
-            names.suffixes.iter().map(Vec::len).max().unwrap_or(1)
+            let longest = names.suffixes.iter().map(Vec::len).max().unwrap_or(1);
+            tower.padded(longest, 1 + context.len() / tower.config.width)
         };
         let per_row = SAVED_PER_COLUMN * tower.config.width * tower.config.layers * 4;
         let per_chunk = (TAPE_BYTES / per_row / longest).max(1);

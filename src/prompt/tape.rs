@@ -21,9 +21,6 @@ const TAPE_BYTES: usize = 192 << 20;
 /// Kept f32 values per token row, layer and column.
 const KEPT_PER_COLUMN: usize = 17;
 
-/// Token rows of one pass.
-const MAX_ROWS: usize = 4096;
-
 /// Class names between vectors, ready for any contexts.
 pub struct Prompts<'a> {
     tower: &'a TextTower,
@@ -150,7 +147,8 @@ impl<'a> Prompts<'a> {
     }
 
     fn longest(&self) -> usize {
-        self.prompts.iter().map(Vec::len).max().unwrap_or(1)
+        let longest = self.prompts.iter().map(Vec::len).max().unwrap_or(1);
+        self.tower.padded(longest, 0)
     }
 
     /// Bytes kept for one prompt.
@@ -172,7 +170,7 @@ impl<'a> Prompts<'a> {
     }
 
     fn pieces(&self) -> Vec<Piece> {
-        let room = (TAPE_BYTES / self.bytes()).min(MAX_ROWS / self.longest());
+        let room = (TAPE_BYTES / self.bytes()).min(self.tower.rows_per_pass() / self.longest());
         let all = 0..self.prompts.len();
         let passes: Vec<(Option<usize>, Range<usize>)> = match &self.assigned {
             None => (0..self.passes().0)
@@ -235,11 +233,7 @@ impl<'a> Prompts<'a> {
     fn gathered(&self, leaf: &Tensor<2>, piece: &Piece) -> Tensor<2> {
         let (tower, w) = (self.tower, self.tower.config.width);
         let prompts = &self.prompts[piece.classes.clone()];
-        let longest = if tower.config.causal {
-            prompts.iter().map(Vec::len).max().unwrap_or(1)
-        } else {
-            tower.config.context_length
-        };
+        let longest = tower.padded(prompts.iter().map(Vec::len).max().unwrap_or(1), 0);
         // The row behind the last context is zero: tokens add nothing of it.
         let nothing = leaf.dims()[0];
         let count = prompts.len() * longest;

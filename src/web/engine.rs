@@ -22,7 +22,8 @@ use crate::clock::now;
 use crate::device::self_test::Outcome;
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
 use crate::error::{Error, Kind, Result};
-use crate::kernels::{self, launch::dispatches};
+use crate::kernels::check::{SEED, check as check_kernels};
+use crate::kernels::launch::dispatches;
 use crate::weights::{Keep, Quantisation};
 
 #[derive(Default, Deserialize)]
@@ -246,12 +247,13 @@ impl Engine {
         Ok(info)
     }
 
-    /// Compares every kernel, or the one called `only`, with the CPU on this adapter:
-    /// `[{name, tiling, error, limit, passed}]`.
+    /// Compares every kernel, or the one called `only`, with the CPU on this adapter, on shapes of
+    /// which some are drawn from `seed`: `[{name, tiling, error, limit, passed}]`.
     #[wasm_bindgen(js_name = checkKernels)]
     pub fn check_kernels(
         &self,
         only: Option<String>,
+        seed: Option<u32>,
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
     ) -> Promise {
@@ -259,7 +261,8 @@ impl Engine {
         promise(async move {
             let callback = on_progress;
             let watch = Listener { callback, signal };
-            to_js(&kernels::check::check(&device, only.as_deref(), &watch).await?)
+            let seed = seed.unwrap_or(SEED);
+            to_js(&check_kernels(&device, only.as_deref(), seed, &watch).await?)
         })
     }
 

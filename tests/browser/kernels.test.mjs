@@ -1,4 +1,5 @@
-// Every kernel in Chromium's WebGPU beside the same operation on the CPU, each tiling forced.
+// Every kernel in Chromium's WebGPU beside the same operation on the CPU, each tiling forced. PROMPTLENS_SEED
+// draws other shapes.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
@@ -21,18 +22,23 @@ describe("kernels", { timeout: 900_000 }, () => {
     await site?.close();
   });
 
+  const seed = process.env.PROMPTLENS_SEED ? Number(process.env.PROMPTLENS_SEED) : undefined;
   const check = (kernel) =>
-    page.evaluate(async (kernel) => {
-      const events = [];
-      const cases = await window.lens.checkKernels({ kernel, onProgress: (event) => events.push(event) });
-      return { cases, events };
-    }, kernel);
+    page.evaluate(
+      async ([kernel, seed]) => {
+        const events = [];
+        const cases = await window.lens.checkKernels({ kernel, seed, onProgress: (event) => events.push(event) });
+        return { cases, events };
+      },
+      [kernel, seed],
+    );
 
   for (const kernel of ["linear", "layer_norm", "attention", "photo"]) {
     test(`${kernel} agrees with the CPU in both tilings`, async () => {
       const { cases, events } = await check(kernel);
       assert.deepEqual(cases.filter(({ passed }) => !passed), []);
-      assert.ok(cases.length >= 12, `${cases.length} cases`);
+      const drawn = cases.filter(({ name }) => name.includes(`of seed ${seed ?? 17}:`));
+      assert.ok(drawn.length >= 16, `${drawn.length} of ${cases.length} cases were drawn`);
       for (const tiling of ["registers", "workgroup"]) {
         assert.equal(cases.filter((each) => each.tiling === tiling).length, cases.length / 2);
       }

@@ -2,23 +2,86 @@
 
 use burn::tensor::Tensor;
 
+use super::draw::Draw;
 use super::{Case, gradient, tensor};
 use crate::kernels::{is_gpu, plain};
 
+#[derive(Clone, Copy)]
+struct Shape {
+    batch: usize,
+    rows: usize,
+    heads: usize,
+    head: usize,
+    prefix: usize,
+}
+
+const fn shape([batch, rows, heads, head, prefix]: [usize; 5]) -> Shape {
+    Shape {
+        batch,
+        rows,
+        heads,
+        head,
+        prefix,
+    }
+}
+
 /// Batch, rows, heads, head dimension, prefix rows.
-const SHAPES: &[[usize; 5]] = &[
-    [1, 1, 1, 16, 0],
-    [1, 50, 3, 64, 0],
-    [2, 17, 2, 32, 3],
-    [64, 5, 2, 16, 5],
-    [1, 600, 1, 16, 0],
-    [3, 7, 2, 128, 1],
-    [2, 33, 1, 128, 20],
-    [2, 9, 3, 15, 4],
-    [1, 40, 1, 15, 0],
-    [1, 65, 12, 64, 0],
-    [64, 3, 1, 80, 2],
+const SHAPES: &[Shape] = &[
+    shape([1, 1, 1, 16, 0]),
+    shape([1, 50, 3, 64, 0]),
+    shape([2, 17, 2, 32, 3]),
+    shape([64, 5, 2, 16, 5]),
+    shape([1, 600, 1, 16, 0]),
+    shape([3, 7, 2, 128, 1]),
+    shape([2, 33, 1, 128, 20]),
+    shape([2, 9, 3, 15, 4]),
+    shape([1, 40, 1, 15, 0]),
+    shape([1, 65, 12, 64, 0]),
+    shape([64, 3, 1, 80, 2]),
+    shape([1, 600, 2, 32, 0]),
+    // The narrowest head that a config may ask for.
+    shape([2, 5, 3, 1, 2]),
 ];
+
+/// Kernels take longer to compile in a browser than to run, so that its draws are of the heads above.
+const BROWSER: bool = cfg!(target_arch = "wasm32");
+
+const DRAWS: usize = if BROWSER { 8 } else { 20 };
+/// Multiply-adds of the scores of one draw.
+const WORK: usize = 12 << 20;
+/// Around the tiles of queries and of staged keys, and the lengths of CLIP's towers.
+const ROWS: &[usize] = &[
+    1, 2, 16, 17, 31, 32, 33, 50, 63, 64, 65, 77, 197, 257, 577, 600,
+];
+/// Of whole vectors, a few beside those above: each is a set of kernels to compile.
+const HEADS: &[usize] = match BROWSER {
+    true => &[16, 32, 64, 80, 128],
+    false => &[16, 32, 64, 80, 128, 20, 48, 96, 124],
+};
+/// Of single floats, whose unrolled kernels take longest to compile.
+const ODD_HEADS: &[usize] = if BROWSER { &[15] } else { &[15, 17, 33] };
+
+fn drawn(draw: &mut Draw) -> Shape {
+    let odd = draw.chance(0.25);
+    let head = draw.one_of(if odd { ODD_HEADS } else { HEADS });
+    draw.spend(head);
+    let rows = draw.size(ROWS, 600);
+    let prefix = match draw.chance(0.5) {
+        true => draw.size(&[1, 5, 15, 16, 17], 80),
+        false => 0,
+    };
+    // Every row meets every key.
+    draw.spend(rows);
+    let batch = draw.size(&[1, 64], 64);
+    let heads = draw.size(&[1, 12], 12);
+    Shape {
+        batch,
+        rows,
+        heads,
+        head,
+        prefix,
+    }
+}
 
 /// The kernel on a GPU, ordinary operations on the CPU, where the engine has passes of its own.
 fn attention(x: Tensor<3>, prefix: Option<Tensor<2>>, heads: usize, causal: bool) -> Tensor<3> {
@@ -29,42 +92,81 @@ fn attention(x: Tensor<3>, prefix: Option<Tensor<2>>, heads: usize, causal: bool
     run(x, prefix, heads, causal)
 }
 
-pub fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for [b, t, h, d, p] in SHAPES.iter().copied() {
-        for causal in [false, true] {
-            let width = 3 * h * d;
-            let name = format!("batch {b} rows {t} heads {h}x{d} prefix {p} causal {causal}");
-            cases.push(Case::new(
-                format!("attention {name}"),
-                1e-4,
-                move |device| {
-                    let prefix = (p > 0).then(|| tensor([p, width], 2, device));
-                    attention(tensor([b, t, width], 1, device), prefix, h, causal)
-                },
-            ));
-            cases.push(Case::new(
-                format!("attention_backward {name}"),
-                1e-4,
-                move |device| {
-                    gradient(tensor([b, t, width], 1, device), |x| {
-                        let prefix = (p > 0).then(|| tensor([p, width], 2, device));
-                        attention(x, prefix, h, causal)
-                    })
-                },
-            ));
-            if p > 0 {
-                cases.push(Case::new(
-                    format!("attention_backward of the prefix {name}"),
-                    1e-4,
-                    move |device| {
-                        gradient(tensor([p, width], 2, device), |x| {
-                            attention(tensor([b, t, width], 1, device), Some(x), h, causal)
-                        })
-                    },
-                ));
-            }
-        }
+/// The kernels forward and backward on one shape; `drawn` says where that came from.
+fn on(shape: Shape, causal: bool, drawn: &str) -> Vec<Case> {
+    let Shape {
+        batch,
+        rows,
+        heads,
+        head,
+        prefix,
+    } = shape;
+    let width = 3 * heads * head;
+    let name = format!(
+        "{drawn}batch {batch} rows {rows} heads {heads}x{head} prefix {prefix} causal {causal}"
+    );
+    let mut cases = vec![
+        Case::new(format!("attention {name}"), 1e-4, move |device| {
+            let shared = (prefix > 0).then(|| tensor([prefix, width], 2, device));
+            attention(
+                tensor([batch, rows, width], 1, device),
+                shared,
+                heads,
+                causal,
+            )
+        }),
+        Case::new(format!("attention_backward {name}"), 1e-4, move |device| {
+            gradient(tensor([batch, rows, width], 1, device), |x| {
+                let shared = (prefix > 0).then(|| tensor([prefix, width], 2, device));
+                attention(x, shared, heads, causal)
+            })
+        }),
+    ];
+    if prefix > 0 {
+        cases.push(Case::new(
+            format!("attention_backward of the prefix {name}"),
+            1e-4,
+            move |device| {
+                gradient(tensor([prefix, width], 2, device), |shared| {
+                    let x = tensor([batch, rows, width], 1, device);
+                    attention(x, Some(shared), heads, causal)
+                })
+            },
+        ));
     }
     cases
+}
+
+pub fn cases(seed: u32) -> Vec<Case> {
+    let fixed = SHAPES.iter().flat_map(|shape| {
+        let both = [false, true].into_iter();
+        both.flat_map(|causal| on(*shape, causal, ""))
+    });
+    let drawn = Draw::several(seed, DRAWS, WORK).flat_map(|mut draw| {
+        let causal = draw.chance(0.5);
+        let shape = drawn(&mut draw);
+        on(shape, causal, &draw.name)
+    });
+    fixed.chain(drawn).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DRAWS, Draw, Shape, WORK, drawn};
+    use crate::kernels::check::SEED;
+
+    #[test]
+    fn the_draws_reach_the_edges() {
+        let shapes: Vec<Shape> = Draw::several(SEED, DRAWS, WORK)
+            .map(|mut draw| {
+                draw.chance(0.5);
+                drawn(&mut draw)
+            })
+            .collect();
+        let any = |what: fn(&Shape) -> bool| shapes.iter().any(what);
+        assert!(any(|s| s.rows == 1) && any(|s| s.rows > 256 && s.prefix > 0));
+        assert!(any(|s| s.batch == 1) && any(|s| s.batch == 64));
+        assert!(any(|s| s.head > 100) && any(|s| !s.head.is_multiple_of(4)));
+        assert!(any(|s| s.rows >= 32 && s.heads > 1 && s.batch > 1));
+    }
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 
+use super::draw::Draw;
 use super::{Case, gradient, tensor, values};
 use crate::clip::config::Activation;
 use crate::kernels::{Linear, floats};
@@ -18,14 +19,16 @@ const SHAPES: &[[usize; 3]] = &[
     [50, 192, 192],
     [65, 768, 67],
     [64, 32, 64],
+    // Fewer inputs than a vector and than a block of packed weights hold, which are padded.
+    [1, 1, 1],
+    [5, 1, 7],
+    [3, 2, 1],
+    [17, 31, 9],
+    [4, 33, 6],
 ];
 
 /// Rows of the shapes on which every activation is fused too; each is a kernel to compile.
 const WITH_ACTIVATIONS: &[usize] = &[9, 50];
-
-fn layer(n: usize, k: usize, scheme: Option<Scheme>, device: &Device) -> Linear {
-    frozen(n, k, scheme, Some(values(n, 3)), device)
-}
 
 fn frozen(
     n: usize,
@@ -70,42 +73,112 @@ fn dequantised() -> Vec<Case> {
     cases
 }
 
-pub fn cases() -> Vec<Case> {
+/// What is fused with a product.
+#[derive(Clone, Copy, Debug)]
+struct Fused {
+    bias: bool,
+    residual: bool,
+    act: Option<Activation>,
+}
+
+/// The layers of a CLIP: both projections, queries, keys and values, what goes back into the
+/// residual, and both hidden layers.
+const FUSED: &[Fused] = &[
+    fused(false, false, None),
+    fused(true, false, None),
+    fused(true, true, None),
+    fused(true, false, Some(Activation::QuickGelu)),
+    fused(true, false, Some(Activation::Gelu)),
+];
+
+const fn fused(bias: bool, residual: bool, act: Option<Activation>) -> Fused {
+    Fused {
+        bias,
+        residual,
+        act,
+    }
+}
+
+const SCHEMES: &[Option<Scheme>] = &[None, Some(Scheme::Blocks8), Some(Scheme::Blocks4)];
+
+/// The kernels forward and backward on one shape; `drawn` says where that came from.
+fn on([m, k, n]: [usize; 3], scheme: Option<Scheme>, with: Fused, drawn: &str) -> [Case; 2] {
+    let Fused {
+        bias,
+        residual,
+        act,
+    } = with;
+    let layer = move |device: &Device| {
+        let bias = bias.then(|| values(n, 3));
+        frozen(n, k, scheme, bias, device)
+    };
+    let name = format!("{drawn}{m}x{k}x{n} {scheme:?} {act:?} bias {bias}");
+    let limit = if act.is_none() { 1e-5 } else { 1e-4 };
+    [
+        Case::new(
+            format!("linear {name} residual {residual}"),
+            limit,
+            move |device| {
+                let residual = residual.then(|| tensor([m, n], 2, device));
+                layer(device).forward(tensor([m, k], 1, device), act, residual)
+            },
+        ),
+        Case::new(format!("linear_backward {name}"), 1e-4, move |device| {
+            let layer = layer(device);
+            gradient(tensor([m, k], 1, device), |x| layer.forward(x, act, None))
+        }),
+    ]
+}
+
+/// In a browser every tile of rows is a kernel of its own to compile, which takes longer than to run
+/// it, so that its draws fuse what the shapes above do.
+const BROWSER: bool = cfg!(target_arch = "wasm32");
+
+const DRAWS: usize = if BROWSER { 12 } else { 24 };
+/// Multiply-adds of one draw.
+const WORK: usize = 4 << 20;
+/// Around the tiles of rows and outputs and the blocks of inputs.
+const EDGES: &[usize] = &[
+    1, 2, 4, 5, 8, 31, 32, 33, 63, 64, 65, 77, 128, 257, 512, 768,
+];
+
+/// Each dimension has the first choice in turn, and so may be the large one.
+fn drawn(index: usize, draw: &mut Draw) -> [usize; 3] {
+    let mut shape = [0; 3];
+    for turn in 0..3 {
+        shape[(index + turn) % 3] = draw.size(EDGES, 2048);
+    }
+    shape
+}
+
+pub fn cases(seed: u32) -> Vec<Case> {
     let mut cases = dequantised();
     for [m, k, n] in SHAPES.iter().copied() {
-        for scheme in [None, Some(Scheme::Blocks8), Some(Scheme::Blocks4)] {
-            let fused = WITH_ACTIVATIONS.contains(&m);
+        for scheme in SCHEMES.iter().copied() {
             let acts = [None, Some(Activation::QuickGelu), Some(Activation::Gelu)];
-            for act in acts.into_iter().take(if fused { 3 } else { 1 }) {
-                let residual = m % 2 == 1;
-                let name = format!("{m}x{k}x{n} {scheme:?} {act:?}");
-                let limit = if act.is_none() { 1e-5 } else { 1e-4 };
-                cases.push(Case::new(
-                    format!("linear {name} residual {residual}"),
-                    limit,
-                    move |device| {
-                        let residual = residual.then(|| tensor([m, n], 2, device));
-                        let x = tensor([m, k], 1, device);
-                        layer(n, k, scheme, device).forward(x, act, residual)
-                    },
-                ));
-                cases.push(Case::new(
-                    format!("linear_backward {name}"),
-                    1e-4,
-                    move |device| {
-                        let layer = layer(n, k, scheme, device);
-                        gradient(tensor([m, k], 1, device), |x| layer.forward(x, act, None))
-                    },
-                ));
+            let several = if WITH_ACTIVATIONS.contains(&m) { 3 } else { 1 };
+            for act in acts.into_iter().take(several) {
+                let with = fused(true, m % 2 == 1, act);
+                cases.extend(on([m, k, n], scheme, with, ""));
             }
         }
+    }
+    for (index, mut draw) in Draw::several(seed, DRAWS, WORK).enumerate() {
+        let shape = drawn(index, &mut draw);
+        let scheme = draw.one_of(SCHEMES);
+        let with = match BROWSER {
+            true => fused(true, shape[0] % 2 == 1, None),
+            false => draw.one_of(FUSED),
+        };
+        cases.extend(on(shape, scheme, with, &draw.name));
     }
     cases
 }
 
 #[cfg(test)]
 mod tests {
-    use super::SHAPES;
+    use super::{DRAWS, Draw, SHAPES, WORK, drawn};
+    use crate::kernels::check::SEED;
     use crate::kernels::linear_kernel::{BROWSER_ROWS, rows_per_invocation};
 
     #[test]
@@ -113,6 +186,20 @@ mod tests {
         for (tile, _) in BROWSER_ROWS {
             let reaches = |[m, ..]: &[usize; 3]| rows_per_invocation(*m, BROWSER_ROWS) == *tile;
             assert!(SHAPES.iter().any(reaches), "{tile} rows");
+        }
+    }
+
+    #[test]
+    fn the_draws_reach_the_edges() {
+        let shapes: Vec<_> = Draw::several(SEED, DRAWS, WORK)
+            .enumerate()
+            .map(|(index, mut draw)| drawn(index, &mut draw))
+            .collect();
+        for dimension in 0..3 {
+            let sizes = || shapes.iter().map(|shape| shape[dimension]);
+            assert_eq!(sizes().min(), Some(1));
+            assert!(sizes().max() > Some(700));
+            assert!(sizes().any(|size| size > 8 && size % 2 == 1));
         }
     }
 }

@@ -4,8 +4,11 @@
 //! plain operations, on the same generated values. The error is max|difference| / max|reference|.
 //! Products are held to 1e-5; where softmax, LayerNorm or GELU enter, and backward, to 1e-4, since
 //! WGSL's exp and inverseSqrt are not exact and it has no erf. Pixels are integers and must be equal.
+//!
+//! Shapes are a list of edges and, behind it, draws of a seed that their names tell.
 
 mod attention;
+mod draw;
 mod layer_norm;
 mod linear;
 mod photo;
@@ -63,9 +66,12 @@ pub struct Checked {
 pub struct Kernel {
     /// What [`check`] calls it.
     pub name: &'static str,
-    /// The cases, made afresh.
-    pub cases: fn() -> Vec<Case>,
+    /// The cases, made afresh, with the shapes that are drawn from a seed.
+    pub cases: fn(u32) -> Vec<Case>,
 }
+
+/// The seed of the drawn shapes where none is given.
+pub const SEED: u32 = 17;
 
 /// Every kernel.
 pub const KERNELS: &[Kernel] = &[
@@ -88,12 +94,17 @@ pub const KERNELS: &[Kernel] = &[
 ];
 
 /// Runs the cases of every kernel, or of the one called `only`, on `device` with each tiling forced,
-/// and puts the adapter's own tiling back.
+/// and puts the adapter's own tiling back. `seed` decides the drawn shapes.
 ///
 /// # Errors
 /// `options/invalid` for an unknown kernel or a device without kernels, `gpu/lost`, and what `watch`
 /// returns.
-pub async fn check(device: &Device, only: Option<&str>, watch: &dyn Watch) -> Result<Vec<Checked>> {
+pub async fn check(
+    device: &Device,
+    only: Option<&str>,
+    seed: u32,
+    watch: &dyn Watch,
+) -> Result<Vec<Checked>> {
     if !super::is_gpu(device) {
         return Err(Error::new(
             Kind::OptionInvalid,
@@ -104,7 +115,7 @@ pub async fn check(device: &Device, only: Option<&str>, watch: &dyn Watch) -> Re
     let cases: Vec<Case> = KERNELS
         .iter()
         .filter(wanted)
-        .flat_map(|kernel| (kernel.cases)())
+        .flat_map(|kernel| (kernel.cases)(seed))
         .collect();
     if cases.is_empty() {
         let names: Vec<_> = KERNELS.iter().map(|kernel| kernel.name).collect();

@@ -338,6 +338,9 @@ pub struct CheckArgs {
     /// Only linear, layer_norm, attention or photo.
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,
+    /// Of the shapes that are drawn at random; the names of the cases tell it.
+    #[arg(long, default_value_t = promptlens::kernels::check::SEED)]
+    pub seed: u32,
 }
 
 /// The score's own spelling; `none` switches scoring off.

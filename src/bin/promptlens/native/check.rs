@@ -23,7 +23,12 @@ pub fn run(args: &CheckArgs, choice: Choice) -> Result<Answer> {
         Choice::Auto | Choice::WebGpu => Choice::WebGpu,
     };
     let processor = block_on(device::open(choice, None))?;
-    let cases = block_on(check(&processor.device, args.kernel.as_deref(), &()))?;
+    let cases = block_on(check(
+        &processor.device,
+        args.kernel.as_deref(),
+        args.seed,
+        &(),
+    ))?;
     let failed: Vec<_> = cases.iter().filter(|case| !case.passed).collect();
     let text = if failed.is_empty() {
         format!("All {} cases agree with the CPU.\n", cases.len())

@@ -25,6 +25,9 @@ const SHAPES: &[[usize; 3]] = &[
     [3, 2, 1],
     [17, 31, 9],
     [4, 33, 6],
+    // Large matrices, with columns that no wide tile divides.
+    [8, 512, 517],
+    [49, 768, 345],
 ];
 
 /// Rows of the shapes on which every activation is fused too; each is a kernel to compile.
@@ -179,7 +182,7 @@ pub fn cases(seed: u32) -> Vec<Case> {
 mod tests {
     use super::{DRAWS, Draw, SHAPES, WORK, drawn};
     use crate::kernels::check::SEED;
-    use crate::kernels::linear_kernel::{BROWSER_ROWS, rows_per_invocation};
+    use crate::kernels::linear_kernel::{BROWSER_ROWS, LARGE, rows_per_invocation};
 
     #[test]
     fn the_shapes_reach_every_tile_of_a_browser() {
@@ -187,6 +190,8 @@ mod tests {
             let reaches = |[m, ..]: &[usize; 3]| rows_per_invocation(*m, BROWSER_ROWS) == *tile;
             assert!(SHAPES.iter().any(reaches), "{tile} rows");
         }
+        let large = |[_, k, n]: &&[usize; 3]| k * n >= LARGE;
+        assert!(SHAPES.iter().filter(large).count() > 1);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub const EPOCHS: Parameter = Parameter::whole(
     "epochs",
     "0",
     (0, 10_000),
-    "passes over the images; 0 is 20 for one image per class, 40 for up to four, 60 for more (CoOp's own: 50, 100, 200)",
+    "passes over the images; 0 is 25 for one image per class, 50 for up to four, 100 for more: half of CoOp's own",
 );
 /// Learning rate.
 pub const LR: Parameter = Parameter::number(
@@ -178,9 +178,9 @@ pub fn learned(
 /// A descent by AdamW with `epochs`, `lr` and `batch` as set; CoOp's own where `optimiser` is sgd.
 pub fn settings(job: &Job<'_>) -> Settings {
     let epochs = match (job.options.whole("epochs"), job.shots()) {
-        (0, 0 | 1) => 20,
-        (0, 2..=4) => 40,
-        (0, _) => 60,
+        (0, 0 | 1) => 25,
+        (0, 2..=4) => 50,
+        (0, _) => 100,
         (set, _) => set,
     };
     let lr = job.options.number("lr");

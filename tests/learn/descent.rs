@@ -67,13 +67,8 @@ fn no_step_of_adamw_is_long_however_the_gradient_grows() {
             observe: &|_| {},
         };
         let start = vec![1.0; 16];
-        let run = fit(
-            &mut Cliff(1e-3),
-            start.clone(),
-            &examples,
-            &settings,
-            audience,
-        );
+        let mut cliff = Cliff(1e-3);
+        let run = fit(&mut cliff, start.clone(), &examples, &settings, audience);
         let found = pollster::block_on(run).unwrap().parameters;
         distance(&found, &start) / length(start)
     };
@@ -95,6 +90,7 @@ fn what_coop_published_is_sgd_on_its_own_schedule() {
     assert_eq!(one.losses[0], two.losses[0]);
     let moved = |learned: &Learned| distance(&learned.prompt.tensors["context"].data, start);
     let share = moved(&two) / moved(&one);
-    // The second epoch stands at half of the cosine, and momentum adds little of the warm-up.
-    assert!((share - 0.5).abs() < 0.05, "{share}");
+    // The second epoch stands at half of the cosine, and its velocity has 1 + 0.9 gradients.
+    let expected = 0.5 * 1.9 + 1e-5 / 0.002;
+    assert!((share - expected).abs() < 0.01, "{share}");
 }

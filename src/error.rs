@@ -64,8 +64,6 @@ kinds! {
     TemplateInvalid => "prompt/invalid-template",
     /// A prompt file is damaged.
     PromptInvalid => "prompt/invalid",
-    /// A prompt file was taught other classes, and serves no new ones.
-    PromptWrongClasses => "prompt/wrong-classes",
     /// A prompt file was made for another model.
     PromptWrongModel => "prompt/wrong-model",
     /// A calibration file is damaged.

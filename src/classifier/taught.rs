@@ -20,8 +20,8 @@ impl Classifier {
     /// context that the prompt learned for them.
     ///
     /// # Errors
-    /// As [`classes`](Self::classes); `prompt/wrong-model`, `prompt/wrong-classes`,
-    /// `prompt/invalid` where the prompt does not fit.
+    /// As [`classes`](Self::classes); `prompt/wrong-model`, `prompt/invalid` where the prompt does
+    /// not fit.
     pub async fn taught<S: AsRef<str>>(
         &self,
         labels: &[String],

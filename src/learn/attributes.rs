@@ -4,8 +4,9 @@
 use super::examples::Batch;
 use super::job::Job;
 use super::plan::Plan;
+use super::schedule::Schedule;
 use super::text::TextLearner;
-use super::trainer::{Learner, Pending, Step, fit};
+use super::trainer::{Learner, Method, Pending, Step, fit};
 use crate::error::{Error, Kind, Result};
 use crate::learn::examples::Examples;
 use crate::ood::softmax::softmax;
@@ -112,6 +113,9 @@ pub async fn search(job: &Job<'_>, plans: Vec<Plan>, epochs: usize) -> Result<Ve
     };
     let mut settings = first.settings;
     settings.epochs = epochs;
+    // The shares weigh the gradients, which AdamW would take no notice of.
+    settings.method = Method::COOP;
+    settings.schedule = Schedule::coop(settings.schedule.lr);
     let (train, held) = halves(job.images()?)?;
     let picks: Vec<_> = (0..held.len()).map(|i| (i, 0)).collect();
     let mut start = Vec::new();

@@ -1,9 +1,8 @@
 //! Answers from a learned prompt.
 
-use std::collections::BTreeMap;
-
 use super::cache::{Cache, Likeness};
 use super::job::{Model, encode, mean_texts};
+use super::own_contexts::own_or_mean;
 use super::perceptron::Perceptron;
 use super::shapes::{Conditional, Gate};
 use super::terms::first_largest;
@@ -42,9 +41,8 @@ impl Head {
     /// Puts `prompt` to work on `names`, its own or others.
     ///
     /// # Errors
-    /// `prompt/wrong-model`; `prompt/wrong-classes` where it knows one context or one feature per
-    /// class and a name is not among them; `prompt/invalid` for tensors that do not fit the model;
-    /// the device's errors.
+    /// `prompt/wrong-model`; `prompt/invalid` for tensors that do not fit the model; the device's
+    /// errors.
     pub async fn open(prompt: &Prompt, model: &dyn Model, names: &[String]) -> Result<Self> {
         prompt.belongs_to(model.sha256())?;
         let (d, w) = (model.dim(), model.width());
@@ -69,8 +67,8 @@ impl Head {
                 if k != prompt.class_names.len() {
                     return Err(invalid("it lacks the context of a class"));
                 }
-                let assigned = Some(positions(prompt, names)?);
-                let texts = under(prompt, model, names, m, &values.data, assigned).await?;
+                let (contexts, assigned) = own_or_mean(&prompt.class_names, names, &values.data);
+                let texts = under(prompt, model, names, m, &contexts, Some(assigned)).await?;
                 return Ok(Self::Texts(texts));
             }
             let [_, m, _] = extents(values, w)?;
@@ -207,25 +205,6 @@ fn average(texts: &[f64], sets: usize) -> Vec<f64> {
             .for_each(|(o, v)| *o += v / sets as f64);
     }
     out
-}
-
-/// Where each of `names` stands among the prompt's.
-fn positions(prompt: &Prompt, names: &[String]) -> Result<Vec<usize>> {
-    let known: BTreeMap<&str, usize> = prompt
-        .class_names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| (name.as_str(), i))
-        .collect();
-    let find = |name: &String| {
-        known.get(name.as_str()).copied().ok_or_else(|| {
-            let sentence = format!(
-                "The prompt was taught its own classes only and does not know {name:?}; teach it again with that class."
-            );
-            Error::new(Kind::PromptWrongClasses, sentence)
-        })
-    };
-    names.iter().map(find).collect()
 }
 
 /// The stored features of known names, and those of the prompt's templates for others, [K, d].

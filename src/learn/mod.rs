@@ -17,6 +17,7 @@ pub mod model;
 pub mod optimiser;
 pub mod options;
 pub mod others;
+mod own_contexts;
 pub mod perceptron;
 pub mod photos;
 pub mod plan;

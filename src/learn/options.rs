@@ -170,6 +170,11 @@ impl Options {
             .unwrap_or_else(|| panic!("the recipe declares no parameter {name}"))
     }
 
+    /// Whether `name` is a parameter of the recipe and has this value.
+    pub fn is(&self, name: &str, value: &str) -> bool {
+        self.values.get(name).is_some_and(|own| own == value)
+    }
+
     /// The number `name`; panics where it was declared as something else.
     pub fn number(&self, name: &str) -> f64 {
         self.text(name).parse().expect("checked when it was set")

@@ -53,6 +53,14 @@ impl Schedule {
         }
     }
 
+    /// A cosine from `lr` to zero over all steps.
+    pub fn cosine(lr: f64) -> Self {
+        Self {
+            decay: Decay::Cosine,
+            ..Self::constant(lr)
+        }
+    }
+
     /// CoOp's: one epoch at 1e-5, then a cosine over all epochs, stepped between epochs.
     pub fn coop(lr: f64) -> Self {
         Self {

@@ -51,6 +51,12 @@ pub enum Method {
 }
 
 impl Method {
+    /// AdamW as PyTorch's defaults: eps 1e-8, weight decay 0.01.
+    pub const ADAMW: Self = Self::AdamW {
+        eps: 1e-8,
+        weight_decay: 0.01,
+    };
+
     /// SGD as CoOp and its successors use it: momentum 0.9, weight decay 5e-4.
     pub const COOP: Self = Self::Sgd {
         momentum: 0.9,
@@ -131,19 +137,27 @@ pub struct Fit {
     pub rate: f64,
 }
 
-/// The part of their length by which a first full step moves the parameters where the learning rate
-/// is left open.
+/// The part of their length by which a full step moves the parameters where the learning rate is
+/// left open: with AdamW, whose steps are all about as long.
+const STEP: f64 = 0.1;
+
+/// The same of the first step of SGD, which momentum and a growing gradient make longer.
 const FIRST_STEP: f64 = 0.001;
 
-/// The rate where nothing can be read from the first gradient: CoOp's own.
+/// The rate where nothing can be read from the parameters or the first gradient: CoOp's own.
 const USUAL_RATE: f64 = 0.002;
 
 /// A learning rate that suits the model's scale: models differ in the length of their embeddings and
 /// of the gradient by orders of magnitude.
-fn fitting_rate(parameters: &[f32], gradient: &[f32]) -> f64 {
-    let (own, step) = (length(parameters), length(gradient));
-    if own > 0.0 && step > 0.0 {
-        FIRST_STEP * own / step
+fn fitting_rate(method: Method, parameters: &[f32], gradient: &[f32]) -> f64 {
+    let (part, step) = match method {
+        Method::Sgd { .. } => (FIRST_STEP, length(gradient)),
+        // At rate 1 every number moves by about 1, whatever its gradient is.
+        Method::AdamW { .. } => (STEP, (parameters.len() as f64).sqrt()),
+    };
+    let own = length(parameters);
+    if own > 0.0 && length(gradient) > 0.0 {
+        part * own / step
     } else {
         USUAL_RATE
     }
@@ -200,7 +214,7 @@ pub async fn fit(
                 shorten(&mut step.gradient, longest);
             }
             if losses.is_empty() && schedule.lr == 0.0 {
-                schedule.lr = fitting_rate(&parameters, &step.gradient);
+                schedule.lr = fitting_rate(settings.method, &parameters, &step.gradient);
             }
             let lr = schedule.rate(epoch, settings.epochs, number, order.len());
             optimiser.step(&mut parameters, &step.gradient, lr as f32);

@@ -6,7 +6,8 @@ use promptlens::prompt::file::Prompt;
 use super::toy::{Toy, W, images, names, teach};
 
 fn prompt() -> Prompt {
-    teach("coop", &images(3, 2, 1, 1), &[("epochs", "2")]).prompt
+    let set = [("epochs", "2"), ("specific", "no")];
+    teach("coop", &images(3, 2, 1, 1), &set).prompt
 }
 
 #[test]

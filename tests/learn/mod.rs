@@ -1,6 +1,7 @@
 //! Learning prompts.
 
 mod attributes;
+mod descent;
 mod edges;
 mod features;
 mod files;

@@ -6,7 +6,8 @@ use std::path::Path;
 use image::{ImageFormat, Rgb, RgbImage};
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
-use promptlens::image::views::Corruption;
+use promptlens::image::views::{Corruption, CropRange, ViewMaker, ViewPlan};
+use promptlens::image::{Limits, decode};
 use promptlens::learn::photos::{Look, Photos};
 use promptlens::rng::Rng;
 
@@ -53,6 +54,35 @@ fn the_first_view_is_the_photo_and_the_others_are_crops_of_its_own() {
     let other = taken(&model, &[&a, &b], 6, None).finish().unwrap();
     assert_eq!(other.view(0, 0), examples.view(0, 0));
     assert_ne!(other.view(0, 1), examples.view(0, 1));
+}
+
+#[test]
+fn crops_to_learn_from_show_most_of_the_photo() {
+    let model = model();
+    let file = picture(1);
+    let found = taken(&model, &[&file], 5, None).finish().unwrap();
+    let photo = decode(&file, &Limits::default()).unwrap();
+    let seed = Rng::derive(5, 0).bits();
+    let views = |area| {
+        let plan = ViewPlan {
+            range: CropRange {
+                area: (area, 1.0),
+                ..CropRange::default()
+            },
+            ..ViewPlan::tpt(3, false)
+        };
+        let maker = ViewMaker::new(&photo, &model.preprocess, &plan, seed).unwrap();
+        for index in 1..3 {
+            let part = maker.crop(index).unwrap().source;
+            let share = f64::from(part.width * part.height) / f64::from(60 * 40);
+            assert!(share > area - 0.02, "{share}");
+        }
+        let pixels = maker.view(1).unwrap().chw;
+        pollster::block_on(model.embed_pixels(&pixels)).unwrap()
+    };
+    let alike = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+    assert!(alike(&views(0.6), found.view(0, 1)));
+    assert!(!alike(&views(0.08), found.view(0, 1)));
 }
 
 #[test]

@@ -89,26 +89,38 @@ fn transferable_prompts_serve_new_names() {
 }
 
 #[test]
-fn a_context_per_class_knows_its_own_classes_only() {
+fn a_context_per_class_serves_other_names_with_their_mean() {
     let examples = images(4, 3, 1, 9);
     let set = [("specific", "yes"), ("epochs", "3")];
     let learned = teach_with("coop", &names(4), Some(&examples), &set, Extras::default()).unwrap();
-    assert_eq!(
-        learned.prompt.tensors["context"].shape,
-        [4, 4, super::toy::W]
-    );
-    let fewer: Vec<String> = ["class 3", "class 1"].map(str::to_owned).into();
+    let contexts = &learned.prompt.tensors["context"];
+    assert_eq!(contexts.shape, [4, 4, super::toy::W]);
+    let fewer: Vec<String> = ["class 3", "else", "class 1"].map(str::to_owned).into();
     let probe = examples.plain();
     let (old, new) = (
         logits(&learned.prompt, &names(4), &probe),
         logits(&learned.prompt, &fewer, &probe),
     );
-    for (old, new) in old.chunks_exact(4).zip(new.chunks_exact(2)) {
-        assert_eq!([old[3], old[1]], [new[0], new[1]]);
+    // The mean as a context for all classes.
+    let mut common = learned.prompt.clone();
+    let size = contexts.data.len() / 4;
+    let at = |i: usize| {
+        (0..4)
+            .map(|class| contexts.data[class * size + i])
+            .sum::<f32>()
+            / 4.0
+    };
+    common.put("context", &[4, super::toy::W], (0..size).map(at).collect());
+    let mean = logits(&common, &fewer, &probe);
+    for ((old, new), mean) in old
+        .chunks_exact(4)
+        .zip(new.chunks_exact(3))
+        .zip(mean.chunks_exact(3))
+    {
+        assert_eq!([old[3], old[1]], [new[0], new[2]]);
+        assert!((new[1] - mean[1]).abs() < 1e-5, "{} {}", new[1], mean[1]);
+        assert!((new[0] - mean[0]).abs() > 1e-3, "a context of its own");
     }
-    let unknown = ["class 3".to_owned(), "else".to_owned()];
-    let error = pollster::block_on(Head::open(&learned.prompt, &Toy, &unknown)).unwrap_err();
-    assert_eq!(error.code(), "prompt/wrong-classes");
 }
 
 #[test]

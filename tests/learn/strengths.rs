@@ -1,5 +1,6 @@
 //! At strength zero every recipe leaves what it builds on unchanged.
 
+use promptlens::learn::examples::Examples;
 use promptlens::learn::head::Head;
 use promptlens::learn::job::Learned;
 use promptlens::learn::schedule::{Decay, Schedule};
@@ -19,6 +20,12 @@ fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     DESCENT.iter().chain(more).copied().collect()
 }
 
+/// CoOp with one context for all classes, which the others change.
+fn unified(examples: &Examples, more: &[(&str, &str)]) -> Learned {
+    let set = with(&[more, &[("specific", "no")]].concat());
+    teach("coop", examples, &set)
+}
+
 fn context(learned: &Learned) -> &[f32] {
     let tensors = &learned.prompt.tensors;
     let found = tensors.get("context").or_else(|| tensors.get("contexts"));
@@ -28,7 +35,7 @@ fn context(learned: &Learned) -> &[f32] {
 #[test]
 fn variants_of_coop_without_their_strength_are_coop() {
     let examples = images(5, 4, 3, 1);
-    let coop = teach("coop", &examples, &with(&[]));
+    let coop = unified(&examples, &[]);
     assert!(coop.losses.last() < coop.losses.first());
     for (recipe, set) in [
         ("kgcoop", vec![("lambda", "0")]),
@@ -62,12 +69,12 @@ fn variants_of_coop_without_their_strength_are_coop() {
 fn one_expert_without_its_texts_is_coop() {
     // MoCoOp cuts long gradients, so both descend with rates too small for that to matter.
     let examples = images(5, 4, 3, 1);
-    let coop = teach("coop", &examples, &with(&[]));
+    let coop = unified(&examples, &[]);
     let one = [("experts", "1"), ("texts", "0"), ("gate", "0")];
     let found = teach("mocoop", &examples, &with(&one));
     // A gradient longer than 1 is cut to 1, which CoOp does not do.
     let way = |learned: &Learned| {
-        let start = teach("coop", &examples, &with(&[("lr", "1e-8")]));
+        let start = unified(&examples, &[("lr", "1e-8")]);
         let moved: Vec<f32> = context(learned)
             .iter()
             .zip(context(&start))
@@ -84,7 +91,7 @@ fn one_expert_without_its_texts_is_coop() {
 fn strengths_do_change_what_is_learned() {
     let examples = images(5, 4, 3, 1);
     let more = [("epochs", "60")];
-    let coop = teach("coop", &examples, &with(&more));
+    let coop = unified(&examples, &more);
     for recipe in [
         "kgcoop",
         "prograd",

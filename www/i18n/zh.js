@@ -454,7 +454,6 @@ export default {
   "error.labels/too-long": "名称或列表太长，请缩短。",
   "error.prompt/invalid-template": "句子里没有 {}，请在名称的位置写上 {}。",
   "error.prompt/invalid": "提示文件已损坏，请重新制作或获取。",
-  "error.prompt/wrong-classes": "这个提示是为其他名称学习的，请使用它自己的名称。",
   "error.prompt/wrong-model": "这个提示是在其他模型上学习的，请载入那个模型。",
   "error.calibration/too-few": "可用的照片不足 19 张，请再添加一些。",
   "error.calibration/mismatch": "阈值是为其他设置校准的，请重新校准。",

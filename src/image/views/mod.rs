@@ -66,6 +66,8 @@ pub enum ViewKind {
 pub struct ViewPlan<'a> {
     /// Random crops.
     pub crops: usize,
+    /// What they may show.
+    pub range: CropRange,
     /// Whether the crops are AugMixed.
     pub augmix: bool,
     /// Strong views.
@@ -211,7 +213,7 @@ impl<'a> ViewMaker<'a> {
 
     fn draw(&self, rng: &mut Rng) -> Crop {
         let (width, height) = (self.photo.width, self.photo.height);
-        Crop::draw(width, height, &CropRange::default(), rng)
+        Crop::draw(width, height, &self.plan.range, rng)
     }
 
     /// View number `index`, in 0..[`Self::total`]: plain, crops, strong views, variants.

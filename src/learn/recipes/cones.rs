@@ -6,9 +6,8 @@ use crate::learn::job::{Job, Learned, Recipe, mean_texts};
 use crate::learn::options::Parameter;
 use crate::learn::plan::{BATCH, EPOCHS, LR, settings};
 use crate::learn::residual::{ResidualLearner, moved};
-use crate::learn::schedule::{Decay, Pace};
 use crate::learn::text::cross_entropy;
-use crate::learn::trainer::{Method, fit};
+use crate::learn::trainer::fit;
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -31,13 +30,7 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
     let templates = chosen(job.options.text("set"))?;
     let base = mean_texts(&job.texts(&templates).await?, k, d);
     let strength = job.options.number("alpha");
-    let mut descent = settings(job);
-    descent.method = Method::AdamW {
-        eps: 1e-8,
-        weight_decay: 0.01,
-    };
-    descent.schedule.decay = Decay::Cosine;
-    descent.schedule.pace = Pace::Step;
+    let descent = settings(job);
     let mut learner = ResidualLearner {
         base: &base,
         strength,

@@ -19,8 +19,8 @@ pub const RECIPE: Recipe = Recipe {
         LAYOUT,
         Parameter::word(
             "specific",
-            &["no", "yes"],
-            "a context of its own for every class; such a prompt knows no new classes",
+            &["yes", "no"],
+            "a context of its own for every class, and their mean for new ones; or one for all",
         ),
     ],
     shared: DESCENT,

@@ -7,7 +7,6 @@ use crate::learn::cache::CacheLearner;
 use crate::learn::head::keep_cache;
 use crate::learn::job::{Job, Learned, Recipe};
 use crate::learn::plan::{BATCH, EPOCHS, LR, settings};
-use crate::learn::schedule::{Decay, Pace, Schedule, WarmUp};
 use crate::learn::text::cross_entropy;
 use crate::learn::trainer::{Method, fit};
 
@@ -40,12 +39,6 @@ async fn run(job: &Job<'_>) -> Result<Learned> {
     descent.method = Method::AdamW {
         eps: 1e-4,
         weight_decay: 0.01,
-    };
-    descent.schedule = Schedule {
-        lr: job.options.number("lr"),
-        decay: Decay::Cosine,
-        pace: Pace::Step,
-        warm_up: WarmUp::None,
     };
     let keys = cache.keys.iter().map(|v| *v as f32).collect();
     let mut learner = CacheLearner {

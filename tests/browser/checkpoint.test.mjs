@@ -196,8 +196,10 @@ describe("a checkpoint of ViT-B/32's size", { skip: needsShared, timeout: 1_800_
       };
       // On a GPU the weights are there and not in the heap.
       for (const [model, quantization, least] of FORMS) {
-        for (const time of ["first", "second"]) {
-          const answers = time === "second" && SOFTWARE_GPU.includes(model + (quantization ?? ""));
+        // What is kept serves the CPU below as well; a second self-test on the software adapter takes long.
+        const onSoftware = SOFTWARE_GPU.includes(model + (quantization ?? ""));
+        for (const time of onSoftware ? ["first", "second"] : ["first"]) {
+          const answers = time === "second";
           const found = await visit(model, { quantization, device: "webgpu", answers });
           say(`webgpu ${model} ${quantization ?? "as stored"}, ${time} visit`, found);
           assert.ok(found.info.heapBytes.afterLoad <= ON_GPU, `${found.info.heapBytes.afterLoad} bytes`);

@@ -102,6 +102,7 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
         await page.waitForSelector(".heat-problem:not([hidden])");
         assert.equal(await page.textContent(".heat-problem code"), code);
         assert.equal(await page.getAttribute(".card", "data-state"), "done");
+        await looks(page, "state-where-failed");
         await page.click("#retry");
         await page.waitForSelector("#status[data-state=ready]");
         await page.waitForSelector(".card[data-state=done]");

@@ -240,6 +240,7 @@ describe("app", { timeout: 900_000 }, () => {
     assert.equal(await page.textContent("h1"), "promptlens 2");
     await second.waitForSelector("#notice:not([hidden])");
     assert.match(await second.textContent("#notice-text"), /another tab/);
+    await looks(second, "state-updated-elsewhere");
     // The tab that was not asked still answers.
     await second.click("[data-sample=ship]");
     await answered(second, 1);

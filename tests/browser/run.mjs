@@ -1,6 +1,7 @@
 /**
  * Runs the browser tests, two files at a time: each has a browser and a site of its own, and the
- * engine is one thread. What measures how long the page takes to react runs after them, alone.
+ * engine is one thread. Files that mostly wait run beside them, and what measures how long the page
+ * takes to react after them, alone.
  *
  *   node run.mjs [FILE...]
  */
@@ -15,19 +16,22 @@ const given = process.argv.slice(2);
 const files = given.length > 0 ? given : readdirSync(here).filter((name) => name.endsWith(".test.mjs"));
 
 /** The longest first, so that none of them is left over at the end; the others in any order. */
-const LONG = ["checkpoint.test.mjs", "kernels.test.mjs", "hostile.test.mjs", "page.test.mjs", "negatives.test.mjs"];
+const LONG = ["checkpoint.test.mjs", "kernels.test.mjs", "page.test.mjs", "negatives.test.mjs"];
+/** They wait, for servers that stall and for other programs, more than they compute. */
+const WAITING = ["hostile.test.mjs", "models.test.mjs", "npm.test.mjs"];
 /** They look for long tasks, or hold the page to a time. */
 const ALONE = ["teach.test.mjs", "product.test.mjs"];
 
 const rank = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length);
-const together = files.filter((name) => !ALONE.includes(name)).sort((a, b) => rank(a) - rank(b));
+const together = files.filter((name) => ![...ALONE, ...WAITING].includes(name)).sort((a, b) => rank(a) - rank(b));
+const waiting = files.filter((name) => WAITING.includes(name));
 const alone = files.filter((name) => ALONE.includes(name));
 
 /** Milliseconds by file. */
 const took = new Map();
 
-for (const [names, concurrency] of [[together, 2], [alone, 1]]) {
-  if (names.length === 0) continue;
+async function runAll(names, concurrency) {
+  if (names.length === 0) return;
   const events = run({ files: names.map((name) => join(here, name)), concurrency });
   const note = ({ file, nesting, details }) => nesting === 0 && took.set(file, (took.get(file) ?? 0) + details.duration_ms);
   events.on("test:pass", note);
@@ -37,6 +41,9 @@ for (const [names, concurrency] of [[together, 2], [alone, 1]]) {
   });
   await new Promise((done, fail) => events.compose(spec).on("error", fail).on("end", done).pipe(process.stdout, { end: false }));
 }
+
+await Promise.all([runAll(together, 2), runAll(waiting, 1)]);
+await runAll(alone, 1);
 
 console.log("\nseconds by file");
 for (const [file, ms] of [...took].sort((a, b) => b[1] - a[1])) console.log(`${(ms / 1000).toFixed(1).padStart(7)}  ${basename(file)}`);

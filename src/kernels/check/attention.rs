@@ -46,7 +46,7 @@ const SHAPES: &[Shape] = &[
 /// Kernels take longer to compile in a browser than to run, so that its draws are of the heads above.
 const BROWSER: bool = cfg!(target_arch = "wasm32");
 
-const DRAWS: usize = if BROWSER { 8 } else { 20 };
+const DRAWS: usize = if BROWSER { 5 } else { 20 };
 /// Multiply-adds of the scores of one draw.
 const WORK: usize = 12 << 20;
 /// Around the tiles of queries and of staged keys, and the lengths of CLIP's towers.

@@ -137,7 +137,7 @@ fn on([m, k, n]: [usize; 3], scheme: Option<Scheme>, with: Fused, drawn: &str) -
 /// it, so that its draws fuse what the shapes above do.
 const BROWSER: bool = cfg!(target_arch = "wasm32");
 
-const DRAWS: usize = if BROWSER { 12 } else { 24 };
+const DRAWS: usize = if BROWSER { 8 } else { 24 };
 /// Multiply-adds of one draw.
 const WORK: usize = 4 << 20;
 /// Around the tiles of rows and outputs and the blocks of inputs.

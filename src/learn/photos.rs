@@ -24,7 +24,8 @@ pub struct Look {
 
 impl Look {
     /// `views` views of every photo: the plain one and random crops of at least 60 % of its area,
-    /// half of them mirrored. Photo number i has the same crops whatever stands before it. `corruption` is done to it first.
+    /// half of them mirrored. Photo number i has the same crops whatever stands before it.
+    /// `corruption` is done to it first.
     ///
     /// # Errors
     /// `options/invalid` for no view, or more than a photo may have.

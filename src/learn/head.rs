@@ -9,7 +9,7 @@ use super::terms::first_largest;
 use super::unlabelled::predictions;
 use crate::error::{Error, Kind, Result};
 use crate::ood::similarity::dot;
-use crate::prompt::file::{Prompt, Values};
+use crate::prompt::file::{EARLIER_CONTEXTS, Prompt, Values};
 use crate::prompt::layout::Placing;
 use crate::prompt::template::{DEFAULT, Template};
 use crate::prompt::unit::Unit;
@@ -67,9 +67,21 @@ impl Head {
                 if k != prompt.class_names.len() {
                     return Err(invalid("it lacks the context of a class"));
                 }
-                let (contexts, assigned) = own_or_mean(&prompt.class_names, names, &values.data);
-                let texts = under(prompt, model, names, m, &contexts, Some(assigned)).await?;
-                return Ok(Self::Texts(texts));
+                let mut sets = vec![values.data.as_slice()];
+                if let Some(earlier) = prompt.get(EARLIER_CONTEXTS, 3)? {
+                    if !earlier.shape[0].is_multiple_of(k)
+                        || earlier.shape[1..] != values.shape[1..]
+                    {
+                        return Err(invalid("its earlier contexts do not match the last"));
+                    }
+                    sets.extend(earlier.data.chunks_exact(values.data.len().max(1)));
+                }
+                let mut texts = Vec::new();
+                for set in &sets {
+                    let (contexts, assigned) = own_or_mean(&prompt.class_names, names, set);
+                    texts.extend(under(prompt, model, names, m, &contexts, Some(assigned)).await?);
+                }
+                return Ok(Self::Texts(mean_texts(&texts, names.len(), d)));
             }
             let [_, m, _] = extents(values, w)?;
             if let Some(first) = prompt.get("condition.weight1", 2)? {

@@ -1,5 +1,6 @@
 //! From a recipe's declaration to learned contexts.
 
+use super::examples::Examples;
 use super::job::{Job, Learned, Note};
 use super::options::Parameter;
 use super::schedule::Schedule;
@@ -13,6 +14,12 @@ use crate::rng::Rng;
 
 /// The words that contexts start from.
 pub const WORDS: &str = "a photo of a";
+
+/// Images per step in CoOp's own experiments.
+const USUAL_BATCH: usize = 32;
+
+/// The fewest steps in a pass over few images.
+const STEPS_PER_EPOCH: usize = 5;
 
 /// The standard deviation of random vectors.
 pub const SPREAD: f64 = 0.02;
@@ -54,7 +61,12 @@ pub const OPTIMISER: Parameter = Parameter::word(
     "adamw with a cosine over all steps, or sgd with momentum and a warm-up as CoOp published it",
 );
 /// Images per step.
-pub const BATCH: Parameter = Parameter::whole("batch", "32", (1, 4096), "images per step");
+pub const BATCH: Parameter = Parameter::whole(
+    "batch",
+    "0",
+    (0, 4096),
+    "images per step; 0 is 32 as in CoOp, or a fifth of the images where that is less, at least 4; with one image per class always 32",
+);
 
 /// What every relative of CoOp lets people set.
 pub const DESCENT: &[Parameter] = &[VECTORS, INIT, EPOCHS, OPTIMISER, LR, BATCH];
@@ -193,10 +205,21 @@ pub fn settings(job: &Job<'_>) -> Settings {
         method,
         schedule,
         epochs,
-        batch: job.options.whole("batch"),
+        batch: batch(job),
         seed: job.seed,
         clip: None,
         average: None,
+    }
+}
+
+/// Images per step, as set or as [`BATCH`] says. One image per class stays in one step: many steps on
+/// it only learn the photo by heart.
+fn batch(job: &Job<'_>) -> usize {
+    let images = job.examples.map_or(0, Examples::len);
+    match (job.options.whole("batch"), job.shots()) {
+        (0, 0 | 1) => USUAL_BATCH,
+        (0, _) => images.div_ceil(STEPS_PER_EPOCH).clamp(4, USUAL_BATCH),
+        (set, _) => set,
     }
 }
 

@@ -7,6 +7,10 @@ pub enum Decay {
     Constant,
     /// Half a cosine, from the full rate to zero.
     Cosine,
+    /// It stays for the first half; so many half cosines from the full rate to zero, one after the
+    /// other, fill the second. Every one of them ends in a place of its own, and what is learned
+    /// there may speak together (Huang et al. 2017, Snapshot Ensembles).
+    Cycles(usize),
 }
 
 /// When the rate changes.
@@ -61,6 +65,14 @@ impl Schedule {
         }
     }
 
+    /// `lr` over the first half of the steps, then so many cosines from it to zero.
+    pub fn cycles(lr: f64, cycles: usize) -> Self {
+        Self {
+            decay: Decay::Cycles(cycles),
+            ..Self::constant(lr)
+        }
+    }
+
     /// CoOp's: one epoch at 1e-5, then a cosine over all epochs, stepped between epochs.
     pub fn coop(lr: f64) -> Self {
         Self {
@@ -74,10 +86,7 @@ impl Schedule {
     /// The rate of step `step` of `steps` in epoch `epoch` of `epochs`, all from 0. A run of one
     /// unit is not all warm-up: it takes the full rate.
     pub fn rate(&self, epoch: usize, epochs: usize, step: usize, steps: usize) -> f64 {
-        let (at, of) = match self.pace {
-            Pace::Epoch => (epoch, epochs),
-            Pace::Step => (epoch * steps + step, epochs * steps),
-        };
+        let (at, of) = self.place(epoch, epochs, step, steps);
         match self.warm_up {
             WarmUp::Constant(rate, units) if at < units && units < of => return rate.min(self.lr),
             WarmUp::Linear(units) if at < units && units < of => {
@@ -87,12 +96,51 @@ impl Schedule {
         }
         match self.decay {
             Decay::Constant => self.lr,
-            Decay::Cosine => {
-                let share = at as f64 / of.max(1) as f64;
-                0.5 * self.lr * (1.0 + (std::f64::consts::PI * share).cos())
-            }
+            Decay::Cosine => self.lr * fallen(at, of),
+            Decay::Cycles(count) => match cycle(count, at, of) {
+                Some((start, end)) => self.lr * fallen(at - start, end - start),
+                None => self.lr,
+            },
         }
     }
+
+    /// Whether a cycle ends with this step.
+    pub fn closes(&self, epoch: usize, epochs: usize, step: usize, steps: usize) -> bool {
+        let (at, of) = self.place(epoch, epochs, step, steps);
+        let last = self.pace == Pace::Step || step + 1 == steps;
+        match self.decay {
+            Decay::Cycles(count) => {
+                last && cycle(count, at, of).is_some_and(|(_, end)| at + 1 == end)
+            }
+            Decay::Constant | Decay::Cosine => false,
+        }
+    }
+
+    fn place(&self, epoch: usize, epochs: usize, step: usize, steps: usize) -> (usize, usize) {
+        match self.pace {
+            Pace::Epoch => (epoch, epochs),
+            Pace::Step => (epoch * steps + step, epochs * steps),
+        }
+    }
+}
+
+/// How much of the rate half a cosine leaves after `at` of `of` units.
+fn fallen(at: usize, of: usize) -> f64 {
+    let share = at as f64 / of.max(1) as f64;
+    0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+}
+
+/// Where the cycle that unit `at` of `of` lies in starts and ends, `count` of them in the second
+/// half; none in the first. There are fewer where the half has fewer units.
+fn cycle(count: usize, at: usize, of: usize) -> Option<(usize, usize)> {
+    let half = of / 2;
+    let into = at.checked_sub(half)?;
+    let length = of - half;
+    let count = count.clamp(1, length.max(1));
+    // The cycle that starts at length * i / count, rounded down, and is not over yet.
+    let number = ((into + 1) * count - 1) / length.max(1);
+    let border = |i: usize| half + length * i / count;
+    Some((border(number), border(number + 1)))
 }
 
 #[cfg(test)]
@@ -108,6 +156,39 @@ mod tests {
         assert_eq!(schedule.rate(1, 50, 0, 5), schedule.rate(1, 50, 4, 5));
         assert!(schedule.rate(49, 50, 4, 5) < 1e-5);
         assert_eq!(schedule.rate(0, 1, 0, 5), 0.002);
+    }
+
+    #[test]
+    fn cycles_fill_the_second_half_and_each_ends_once() {
+        for (epochs, steps, count) in [(10, 2, 5), (7, 3, 4), (1, 1, 5), (1, 5, 5), (3, 1, 1)] {
+            let schedule = Schedule::cycles(1.0, count);
+            let all = (0..epochs).flat_map(|e| (0..steps).map(move |s| (e, s)));
+            let rates: Vec<f64> = all
+                .clone()
+                .map(|(e, s)| schedule.rate(e, epochs, s, steps))
+                .collect();
+            let ends: Vec<bool> = all
+                .map(|(e, s)| schedule.closes(e, epochs, s, steps))
+                .collect();
+            let (total, half) = (rates.len(), rates.len() / 2);
+            assert!(rates[..half].iter().all(|r| *r == 1.0) && !ends[..half].contains(&true));
+            assert_eq!(
+                ends.iter().filter(|end| **end).count(),
+                count.min(total - half)
+            );
+            assert!(ends[total - 1]);
+            // The rate is full again exactly where a cycle begins, and falls within it.
+            for i in half..total {
+                let begins = i == half || ends[i - 1];
+                assert_eq!(
+                    rates[i] == 1.0,
+                    begins,
+                    "{epochs} {steps} {count}: {rates:?}"
+                );
+                assert!(begins || rates[i] < rates[i - 1]);
+            }
+        }
+        assert!(!Schedule::cosine(1.0).closes(0, 1, 0, 1));
     }
 
     #[test]

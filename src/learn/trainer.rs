@@ -135,6 +135,8 @@ pub struct Fit {
     pub losses: Vec<f64>,
     /// The full learning rate.
     pub rate: f64,
+    /// The parameters at the end of every cycle of the rate; none where it has no cycles.
+    pub snapshots: Vec<Vec<f32>>,
 }
 
 /// The part of their length by which a full step moves the parameters where the learning rate is
@@ -197,6 +199,7 @@ pub async fn fit(
         .map(|(mean, deviation)| gaussian(settings.epochs, mean, deviation));
     let mut averaged = vec![0f64; shares.as_ref().map_or(0, |_| parameters.len())];
     let mut losses = Vec::with_capacity(total);
+    let mut snapshots = Vec::new();
     let mut schedule = settings.schedule;
     for epoch in 0..settings.epochs {
         let order = batches(examples, settings.batch, settings.seed, epoch);
@@ -218,6 +221,9 @@ pub async fn fit(
             }
             let lr = schedule.rate(epoch, settings.epochs, number, order.len());
             optimiser.step(&mut parameters, &step.gradient, lr as f32);
+            if schedule.closes(epoch, settings.epochs, number, order.len()) {
+                snapshots.push(parameters.clone());
+            }
             losses.push(step.loss);
             (audience.observe)(&Progress {
                 done: losses.len(),
@@ -240,6 +246,7 @@ pub async fn fit(
         parameters,
         losses,
         rate: schedule.lr,
+        snapshots,
     })
 }
 

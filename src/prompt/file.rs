@@ -17,6 +17,10 @@ pub const NEGATIVE_CONTEXT: &str = "negative_context";
 /// The metadata with the negative labels of such a prompt, a JSON list of words.
 pub const NEGATIVES: &str = "negatives";
 
+/// The tensor [S K, M, W]: S times a context per class, each as `context` [K, M, W] has them. The
+/// features of a class are the normalised mean over all of them.
+pub const EARLIER_CONTEXTS: &str = "earlier_contexts";
+
 /// `format` of every prompt file.
 pub const FORMAT: &str = "promptlens-prompt";
 

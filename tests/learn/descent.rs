@@ -94,3 +94,16 @@ fn what_coop_published_is_sgd_on_its_own_schedule() {
     let expected = 0.5 * 1.9 + 1e-5 / 0.002;
     assert!((share - expected).abs() < 0.01, "{share}");
 }
+
+#[test]
+fn few_images_still_make_five_steps_in_a_pass() {
+    // Classes, images of each, steps in a pass.
+    let few = [(5, 16, 5), (10, 16, 5), (5, 4, 5), (3, 2, 2), (5, 1, 1)];
+    for (classes, shots, steps) in few.into_iter().chain([(10, 40, 13), (40, 1, 2)]) {
+        let examples = images(classes, shots, 1, 1);
+        let learned = teach("coop", &examples, &[("epochs", "1")]);
+        assert_eq!(learned.losses.len(), steps, "{classes} x {shots}");
+    }
+    let set = [("epochs", "1"), ("batch", "32")];
+    assert_eq!(teach("coop", &images(5, 16, 1, 1), &set).losses.len(), 3);
+}

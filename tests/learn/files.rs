@@ -45,6 +45,14 @@ fn tensors_that_do_not_fit_the_model_are_refused() {
         let error = open(&prompt).unwrap_err();
         assert_eq!(error.code(), "prompt/invalid", "{shape:?}");
     }
+    for shape in [[3, 4, W + 1], [4, 4, W], [3, 1, W]] {
+        let mut several = prompt();
+        several.put("context", &[3, 4, W], vec![0.5; 12 * W]);
+        let earlier = vec![0.5; shape.iter().product()];
+        several.put("earlier_contexts", &shape, earlier);
+        let error = open(&several).unwrap_err();
+        assert_eq!(error.code(), "prompt/invalid", "{shape:?}");
+    }
     let mut gated = prompt();
     gated.put("contexts", &[2, 4, W], vec![0.5; 8 * W]);
     gated.put("gate.weight", &[3, 12], vec![0.5; 36]);

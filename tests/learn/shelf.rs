@@ -8,7 +8,7 @@ use promptlens::learn::others::Others;
 use promptlens::learn::recipes::{RECIPES, find};
 use promptlens::prompt::file::Prompt;
 
-use super::toy::{Extras, Toy, images, names, teach_with, words};
+use super::toy::{D, Extras, Toy, W, images, names, teach_with, words};
 
 /// Small settings, so that every recipe takes a moment only.
 fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
@@ -91,7 +91,7 @@ fn transferable_prompts_serve_new_names() {
 #[test]
 fn a_context_per_class_serves_other_names_with_their_mean() {
     let examples = images(4, 3, 1, 9);
-    let set = [("specific", "yes"), ("epochs", "3")];
+    let set = [("specific", "yes"), ("epochs", "3"), ("snapshots", "1")];
     let learned = teach_with("coop", &names(4), Some(&examples), &set, Extras::default()).unwrap();
     let contexts = &learned.prompt.tensors["context"];
     assert_eq!(contexts.shape, [4, 4, super::toy::W]);
@@ -120,6 +120,56 @@ fn a_context_per_class_serves_other_names_with_their_mean() {
         assert_eq!([old[3], old[1]], [new[0], new[2]]);
         assert!((new[1] - mean[1]).abs() < 1e-5, "{} {}", new[1], mean[1]);
         assert!((new[0] - mean[0]).abs() > 1e-3, "a context of its own");
+    }
+}
+
+#[test]
+fn the_snapshots_of_a_descent_speak_together() {
+    let examples = images(4, 3, 1, 9);
+    let teach = |examples, more: &[(&str, &str)]| {
+        let set = [&[("epochs", "4")], more].concat();
+        teach_with("coop", &names(4), Some(examples), &set, Extras::default()).unwrap()
+    };
+    let learned = teach(&examples, &[("snapshots", "3")]);
+    let mut prompt = Prompt::from_bytes(&learned.prompt.to_bytes().unwrap()).unwrap();
+    let size = 4 * 4 * W;
+    assert_eq!(learned.trained_parameters, 3 * size);
+    let earlier = prompt.tensors["earlier_contexts"].clone();
+    assert_eq!(earlier.shape, [2 * 4, 4, W]);
+    let all = ["class 2", "another", "class 0"].map(str::to_owned);
+    let texts = |prompt: &Prompt| {
+        let head = pollster::block_on(Head::open(prompt, &Toy, &all)).unwrap();
+        pollster::block_on(head.centres(&Toy)).unwrap()
+    };
+    let together = texts(&prompt);
+    prompt.tensors.remove("earlier_contexts");
+    let mut sum = texts(&prompt);
+    let mut alone = sum.clone();
+    for context in earlier.data.chunks_exact(size) {
+        prompt.put("context", &[4, 4, W], context.to_vec());
+        let next = texts(&prompt);
+        let parts = next.iter().zip(&alone).map(|(a, b)| (a - b).abs());
+        assert!(
+            parts.fold(0.0, f64::max) > 1e-4,
+            "every one is a place of its own"
+        );
+        sum.iter_mut().zip(&next).for_each(|(s, t)| *s += t);
+        alone = next;
+    }
+    for (row, mean) in together.chunks_exact(D).zip(sum.chunks_exact(D)) {
+        let length = mean.iter().map(|v| v * v).sum::<f64>().sqrt();
+        for (a, b) in row.iter().zip(mean) {
+            assert!((a - b / length).abs() < 1e-9, "{a} {}", b / length);
+        }
+    }
+    // One image of a class, SGD and one context for all have the end alone.
+    let one = images(4, 1, 1, 9);
+    for learned in [
+        teach(&one, &[]),
+        teach(&examples, &[("optimiser", "sgd")]),
+        teach(&examples, &[("specific", "no")]),
+    ] {
+        assert!(!learned.prompt.tensors.contains_key("earlier_contexts"));
     }
 }
 

@@ -19,7 +19,7 @@ pub const RECIPE: Recipe = Recipe {
         SET,
         EPOCHS.or("50"),
         LR.or("0.001"),
-        BATCH,
+        BATCH.or("32"),
     ],
     run: |job| Box::pin(run(job)),
     ..super::tip_adapter::RECIPE

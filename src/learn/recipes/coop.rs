@@ -3,7 +3,9 @@
 use crate::error::Result;
 use crate::learn::job::{Cost, Job, Learned, Needs, Recipe};
 use crate::learn::options::Parameter;
-use crate::learn::plan::{Copies, DESCENT, LAYOUT, Plan};
+use crate::learn::plan::{Copies, DESCENT, LAYOUT, Plan, learned};
+use crate::learn::schedule::Schedule;
+use crate::prompt::file::{EARLIER_CONTEXTS, MAX_BYTES};
 use crate::prompt::layout::Layout;
 
 /// The recipe.
@@ -22,6 +24,12 @@ pub const RECIPE: Recipe = Recipe {
             &["yes", "no"],
             "a context of its own for every class, and their mean for new ones; or one for all",
         ),
+        Parameter::whole(
+            "snapshots",
+            "5",
+            (1, 50),
+            "with a context per class, several images of it and adamw: so many places where the descent comes to rest speak together (Huang et al. 2017, Snapshot Ensembles); 1 is the last alone",
+        ),
     ],
     shared: DESCENT,
     run: |job| Box::pin(run(job)),
@@ -30,10 +38,30 @@ pub const RECIPE: Recipe = Recipe {
 async fn run(job: &Job<'_>) -> Result<Learned> {
     let mut plan = Plan::coop(job)?;
     plan.placing.layout = Layout::parse(job.options.text("layout"))?;
-    if job.options.text("specific") == "yes" {
-        plan.copies = Copies::PerClass;
-        plan.placing.assigned = Some((0..job.names.len()).collect());
-        plan.start = plan.start.repeat(job.names.len());
+    if job.options.text("specific") == "no" {
+        return plan.learn(job).await;
     }
-    plan.learn(job).await
+    let classes = job.names.len();
+    plan.copies = Copies::PerClass;
+    plan.placing.assigned = Some((0..classes).collect());
+    plan.start = plan.start.repeat(classes);
+    // All of them must fit into a prompt file.
+    let most = MAX_BYTES / 2 / (plan.start.len() * size_of::<f32>()).max(1);
+    let snapshots = job.options.whole("snapshots").min(most);
+    if snapshots > 1 && job.shots() > 1 && job.options.is("optimiser", "adamw") {
+        plan.settings.schedule = Schedule::cycles(plan.settings.schedule.lr, snapshots);
+    }
+    let placing = plan.placing.clone();
+    let shape = [classes, placing.rows(), job.model.width()];
+    let found = plan.fit(job).await?;
+    let mut learned = learned(job, &placing, Copies::PerClass, &found.parameters, &found);
+    if let [earlier @ .., _] = found.snapshots.as_slice()
+        && !earlier.is_empty()
+    {
+        let [k, m, w] = shape;
+        let prompt = &mut learned.prompt;
+        prompt.put(EARLIER_CONTEXTS, &[earlier.len() * k, m, w], earlier.concat());
+        learned.trained_parameters *= found.snapshots.len();
+    }
+    Ok(learned)
 }

@@ -47,7 +47,7 @@ pub const RECIPE: Recipe = Recipe {
         EPOCHS.or("10"),
         LR.or("0.01"),
     ],
-    shared: &[VECTORS, crate::learn::plan::INIT, BATCH],
+    shared: &[VECTORS, crate::learn::plan::INIT, BATCH.or("32")],
     run: |job| Box::pin(run(job)),
 };
 

@@ -34,9 +34,12 @@ const EPOCHS = ["atprompt.epochs=60", "prograd.epochs=50", "pre.epochs=30", "pro
 /** CoOp as its relatives build on it and as it is compared from base to new: one context for all classes. */
 const ONE = { recipe: "coop", name: "coop, one context", rest: ["--set", "coop.specific=no"] };
 
-function compare(set, condition, recipes, rest) {
+/** CoOp again on so many draws: what it gains differs by more from draw to draw than from zero-shot. */
+const MANY = 16;
+
+function compare(set, condition, recipes, rest, shots = "1,4,16", seeds = 3) {
   const args = ["compare", "--json", "--model", join(root, "www/models/mini"), "--data", join(data, `${set}.tar.gz`)];
-  args.push("--shots", "1,4,16", "--seeds", "3", "--recipes", recipes, ...rest);
+  args.push("--shots", shots, "--seeds", String(seeds), "--recipes", recipes, ...rest);
   if (condition !== "clean") args.push("--corrupt", condition);
   const { status, stdout } = spawnSync(program, args, { stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
   if (status !== 0) throw new Error(`compare ended with ${status}: ${stdout}`);
@@ -52,21 +55,25 @@ function measure(set, condition) {
   return found;
 }
 
-mkdirSync(results, { recursive: true });
-const runs = [];
-for (const set of SETS) {
-  for (const condition of CONDITIONS) {
-    const file = join(results, `${set}-${condition.replace(":", "")}.json`);
-    if (!existsSync(file)) {
-      const started = Date.now();
-      const found = measure(set, condition);
-      console.error(`${set}, ${condition}: ${((Date.now() - started) / 1000).toFixed(0)} s`);
-      // The address of the data set is this machine's affair.
-      writeFileSync(file, `${JSON.stringify({ ...found, data: `${set}.tar.gz`, model: "www/models/mini" })}\n`);
-    }
-    runs.push({ set, condition, ...JSON.parse(readFileSync(file, "utf8")) });
+/** What `take` measures, kept in a file of the results. */
+function kept(set, condition, more, take) {
+  const file = join(results, `${set}-${condition.replace(":", "")}${more}.json`);
+  if (!existsSync(file)) {
+    const started = Date.now();
+    const found = take();
+    console.error(`${set}, ${condition}${more}: ${((Date.now() - started) / 1000).toFixed(0)} s`);
+    // The address of the data set is this machine's affair.
+    writeFileSync(file, `${JSON.stringify({ ...found, data: `${set}.tar.gz`, model: "www/models/mini" })}\n`);
   }
+  return { set, condition, ...JSON.parse(readFileSync(file, "utf8")) };
 }
+
+mkdirSync(results, { recursive: true });
+const places = SETS.flatMap((set) => CONDITIONS.map((condition) => [set, condition]));
+const runs = places.map(([set, condition]) => kept(set, condition, "", () => measure(set, condition)));
+const many = places.map(([set, condition]) =>
+  kept(set, condition, "-many", () => compare(set, condition, ONE.recipe, [], "16", MANY)),
+);
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const points = (share) => (100 * share).toFixed(1);
@@ -105,6 +112,18 @@ for (const shots of [1, 4, 16]) {
   const means = (own) => Object.fromEntries(["base", "new", "harmonic"].map((key) => [key, mean(own.map(({ scores }) => scores[key]))]));
   console.log(table("base / new / H", shots, ({ zero_shot: z }) => three(z), (own) => three(means(own))));
 }
+console.log(`\n### CoOp on ${MANY} draws\n`);
+console.log("Points over zero-shot with 16 images per class, mean and its standard error:\n");
+const gains = (key) =>
+  many.map(({ outcomes, zero_shot: zero }) => {
+    const own = outcomes.map(({ scores }) => 100 * (scores[key] - zero[key]));
+    const centre = mean(own);
+    const spread = Math.sqrt(own.reduce((sum, gain) => sum + (gain - centre) ** 2, 0) / (own.length - 1));
+    return `${centre.toFixed(2)} ± ${(spread / Math.sqrt(own.length)).toFixed(2)}`;
+  });
+const head = ["", ...places.map((place) => place.join(", "))];
+const rows = ["all", "base", "new"].map((key) => line([`${key} names`, ...gains(key)]));
+console.log([line(head), ruler(head), ...rows].join("\n"));
 console.log("\n### What it costs\n");
 console.log("Trained parameters and seconds for all names, 16 images per class, means over draws and conditions:\n");
 const cost = ["recipe", ...SETS.map((set) => `${set}: parameters`), ...SETS.map((set) => `${set}: seconds`)];

@@ -86,7 +86,8 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     assert.ok(events[0].at < 1000, `${events[0].at} ms`);
     assert.ok(found.longest < 50, `a task of ${found.longest} ms`);
     assert.equal(report.images, 160);
-    assert.equal(report.trainedParameters, 10 * 4 * 192);
+    // Five snapshots of a context per class.
+    assert.equal(report.trainedParameters, 5 * 10 * 4 * 192);
     assert.equal(report.losses.length, 100);
     const steps = events.filter(({ stage, loss }) => stage === "train" && loss !== undefined);
     assert.deepEqual(steps.map(({ loss }) => loss), report.losses);

@@ -18,7 +18,10 @@ pub const WORDS: &str = "a photo of a";
 /// Images per step in CoOp's own experiments.
 const USUAL_BATCH: usize = 32;
 
-/// The fewest steps in a pass over few images.
+/// Images per step in a pass over very few.
+const SMALLEST_BATCH: usize = 4;
+
+/// The fewest steps in a pass over few images, where each has [`SMALLEST_BATCH`] of them.
 const STEPS_PER_EPOCH: usize = 5;
 
 /// The standard deviation of random vectors.
@@ -218,7 +221,9 @@ fn batch(job: &Job<'_>) -> usize {
     let images = job.examples.map_or(0, Examples::len);
     match (job.options.whole("batch"), job.shots()) {
         (0, 0 | 1) => USUAL_BATCH,
-        (0, _) => images.div_ceil(STEPS_PER_EPOCH).clamp(4, USUAL_BATCH),
+        (0, _) => images
+            .div_ceil(STEPS_PER_EPOCH)
+            .clamp(SMALLEST_BATCH, USUAL_BATCH),
         (set, _) => set,
     }
 }

@@ -10,9 +10,10 @@ use promptlens::learn::options::Options;
 use promptlens::learn::others::Others;
 use promptlens::learn::recipes::{RECIPES, find};
 use promptlens::learn::trainer::{Audience, Progress};
+use promptlens::prompt::file::{MAX_BYTES, Prompt};
 use promptlens::watch::{Step, Watch};
 
-use super::toy::{D, Extras, Toy, images, names, teach_with, words};
+use super::toy::{D, Extras, Toy, W, images, names, teach_with, words};
 
 fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
     let known = find(recipe).unwrap().parameters();
@@ -182,4 +183,28 @@ fn a_rate_that_blows_up_is_an_error_and_no_result() {
         Ok(learned) => assert!(learned.losses.iter().all(|l| l.is_finite())),
         Err(error) => assert_eq!(error.code(), "engine/not-finite"),
     }
+}
+
+#[test]
+fn snapshots_of_many_long_contexts_stay_within_a_prompt_file() {
+    let (classes, vectors) = (1400, 64);
+    let asked = 50;
+    let size = classes * vectors * W * size_of::<f32>();
+    assert!(asked * size > MAX_BYTES / 2, "the limit is reached");
+    let examples = images(classes, 2, 1, 1);
+    let set = [
+        ("vectors", "64"),
+        ("snapshots", "50"),
+        ("batch", "64"),
+        ("epochs", "3"),
+    ];
+    let all = names(classes);
+    let learned = teach_with("coop", &all, Some(&examples), &set, Extras::default()).unwrap();
+    // Every context is the last or an earlier one, and they fill the half that is theirs.
+    let sets = learned.prompt.tensors["earlier_contexts"].shape[0] / classes + 1;
+    assert_eq!(sets, MAX_BYTES / 2 / size);
+    assert!(sets < asked);
+    let bytes = learned.prompt.to_bytes().unwrap();
+    assert!(bytes.len() <= MAX_BYTES);
+    assert_eq!(Prompt::from_bytes(&bytes).unwrap(), learned.prompt);
 }

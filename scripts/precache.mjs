@@ -10,9 +10,9 @@ import { pathToFileURL } from "node:url";
 const PLACE = "const FILES = {};";
 
 /** Files that are kept when they are first used: never a part of installing. */
-const LATER = [/^models\//, /\.wasm$/];
-/** Files that a visit does not need, and those of models, which the engine keeps in its own store. */
-const NEVER = [/^sw\.js$/, /^models\/(?!.*\/labels\.json$)/, /\.d\.ts$/, /\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
+const LATER = [/^models\/.*\.json$/, /\.wasm$/];
+/** Files that a visit does not need, and those of models, which the engine keeps in its own store; what tells about a model stays. */
+const NEVER = [/^sw\.js$/, /^models\/(?!.*\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
 
 /** Path -> [SHA-256, "shell" | "later"] of everything under `folder` that the site keeps. */
 export async function siteFiles(folder) {

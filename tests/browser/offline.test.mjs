@@ -36,11 +36,11 @@ const answered = (page, count) => page.waitForFunction((n) => document.querySele
 test("the build lists every file that a visit needs, and no weights to install", async () => {
   const files = await siteFiles(DIST);
   const shell = Object.keys(files).filter((path) => files[path][1] === "shell");
-  for (const path of ["index.html", "app.js", "i18n/zh.js", "pkg/worker.js", "pkg/promptlens.js", "manifest.webmanifest", "icons/192.png", "samples/ship.jpg"]) {
+  for (const path of ["index.html", "app.js", "i18n/zh.js", "pkg/worker.js", "pkg/promptlens.js", "manifest.webmanifest", "icons/192.png", "samples/ship.jpg", "models/mini/README.md"]) {
     assert.ok(shell.includes(path), path);
   }
-  assert.deepEqual(shell.filter((path) => /safetensors|\.wasm$|^models\//.test(path)), []);
-  assert.deepEqual(Object.keys(files).filter((path) => path.startsWith("models/")), ["models/mini/labels.json"]);
+  assert.deepEqual(shell.filter((path) => /safetensors|\.wasm$|^models\/.*\.json$/.test(path)), []);
+  assert.deepEqual(Object.keys(files).filter((path) => path.startsWith("models/")), ["models/mini/README.md", "models/mini/labels.json"]);
   assert.equal(files["pkg/promptlens_bg.wasm"][1], "later");
   assert.ok(!("sw.js" in files));
 });
@@ -116,7 +116,7 @@ describe("offline", { timeout: 900_000 }, () => {
       return { files: (await cache.keys()).map(({ url }) => new URL(url).pathname), models: await PromptLens.models.stored() };
     });
     assert.ok(kept.files.includes("/app/pkg/promptlens_bg.wasm"), "the engine was not kept");
-    assert.deepEqual(kept.files.filter((path) => path.startsWith("/app/models/")), ["/app/models/mini/labels.json"]);
+    assert.deepEqual(kept.files.filter((path) => path.startsWith("/app/models/")).sort(), ["/app/models/mini/README.md", "/app/models/mini/labels.json"]);
     assert.deepEqual(kept.models.map(({ name, complete }) => [name, complete]), [["mini", true]]);
     const online = await classify();
 
@@ -144,6 +144,16 @@ describe("offline", { timeout: 900_000 }, () => {
       await answered(page, 1);
       return page.locator(".bar-value").allTextContents();
     }
+  });
+
+  test("without a network the page still tells about its model, beside the photos", async () => {
+    const cards = await page.locator(".card").count();
+    assert.ok(cards > 0);
+    const [about] = await Promise.all([page.waitForEvent("popup"), page.click("footer a[data-part=model]")]);
+    await about.waitForLoadState();
+    assert.match(await about.textContent("body"), /promptlens-mini: the built-in model/);
+    await about.close();
+    assert.equal(await page.locator(".card").count(), cards);
   });
 
   test("without a network a prompt is learned, answers, and leaves as a file", async () => {

@@ -11,10 +11,17 @@ const PLACE = "const FILES = {};";
 
 /** Files that are kept when they are first used: never a part of installing. */
 const LATER = [/^models\/.*\.json$/, /\.wasm$/];
+/** Files to read, which some hosts turn into something else: kept where they come as they are. */
+const DOCUMENTS = [/\.md$/];
 /** Files that a visit does not need, and those of models, which the engine keeps in its own store; what tells about a model stays. */
 const NEVER = [/^sw\.js$/, /^models\/(?!.*\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
 
-/** Path -> [SHA-256, "shell" | "later"] of everything under `folder` that the site keeps. */
+const kind = (path) => {
+  const is = (patterns) => patterns.some((pattern) => pattern.test(path));
+  return is(LATER) ? "later" : is(DOCUMENTS) ? "document" : "shell";
+};
+
+/** Path -> [SHA-256, "shell" | "document" | "later"] of everything under `folder` that the site keeps. */
 export async function siteFiles(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
@@ -25,7 +32,7 @@ export async function siteFiles(folder) {
   const files = {};
   for (const path of paths) {
     const hash = createHash("sha256").update(await readFile(join(folder, path))).digest("hex");
-    files[path] = [hash, LATER.some((pattern) => pattern.test(path)) ? "later" : "shell"];
+    files[path] = [hash, kind(path)];
   }
   return files;
 }

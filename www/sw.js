@@ -4,7 +4,7 @@
  *
  * Every file is kept under the hash of its content, so a new version fetches only what has changed,
  * and the files of one version always belong together. `FILES` is filled in by
- * scripts/precache.mjs: path -> [SHA-256, "shell" | "later"].
+ * scripts/precache.mjs: path -> [SHA-256, "shell" | "document" | "later"].
  */
 /* global clients */
 const FILES = {};
@@ -36,8 +36,10 @@ self.addEventListener("fetch", (event) => {
 
 async function install() {
   const cache = await caches.open(CACHE);
-  const shell = Object.keys(FILES).filter((path) => FILES[path][1] === "shell");
-  await Promise.all(shell.map((path) => keep(cache, path)));
+  const all = (kind) => Object.keys(FILES).filter((path) => FILES[path][1] === kind).map((path) => keep(cache, path));
+  await Promise.all(all("shell"));
+  // A host that has no document to show does not keep the app from being installed.
+  await Promise.allSettled(all("document"));
   // The first version has no page to disturb; a later one waits until the reader wants it.
   if (!self.registration.active) await self.skipWaiting();
 }

@@ -36,11 +36,12 @@ const answered = (page, count) => page.waitForFunction((n) => document.querySele
 test("the build lists every file that a visit needs, and no weights to install", async () => {
   const files = await siteFiles(DIST);
   const shell = Object.keys(files).filter((path) => files[path][1] === "shell");
-  for (const path of ["index.html", "app.js", "i18n/zh.js", "pkg/worker.js", "pkg/promptlens.js", "manifest.webmanifest", "icons/192.png", "samples/ship.jpg", "models/mini/README.md"]) {
+  for (const path of ["index.html", "app.js", "i18n/zh.js", "pkg/worker.js", "pkg/promptlens.js", "manifest.webmanifest", "icons/192.png", "samples/ship.jpg"]) {
     assert.ok(shell.includes(path), path);
   }
-  assert.deepEqual(shell.filter((path) => /safetensors|\.wasm$|^models\/.*\.json$/.test(path)), []);
+  assert.deepEqual(shell.filter((path) => /safetensors|\.wasm$|^models\//.test(path)), []);
   assert.deepEqual(Object.keys(files).filter((path) => path.startsWith("models/")), ["models/mini/README.md", "models/mini/labels.json"]);
+  assert.equal(files["models/mini/README.md"][1], "document");
   assert.equal(files["pkg/promptlens_bg.wasm"][1], "later");
   assert.ok(!("sw.js" in files));
 });
@@ -264,6 +265,23 @@ describe("app", { timeout: 900_000 }, () => {
     const network = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ transferSize }) => transferSize > 0).map(({ name }) => name));
     assert.deepEqual(network, [], `${fetched.length} requests for the weights`);
     await second.close();
+  });
+
+  test("a host that turns documents into something else still has an app to install", async () => {
+    const other = await openApp();
+    try {
+      await writeFile(join(other.folder, "models/mini/README.md"), "<!doctype html><title>Rendered</title>");
+      await page.goto(`${other.url}${ASKED}`);
+      const kept = await page.evaluate(async () => {
+        await navigator.serviceWorker.ready;
+        const cache = await caches.open("promptlens-files");
+        return (await cache.keys()).map(({ url }) => new URL(url).pathname);
+      });
+      assert.ok(kept.some((path) => path.endsWith("/app.js")));
+      assert.deepEqual(kept.filter((path) => path.endsWith(".md")), []);
+    } finally {
+      await other.close();
+    }
   });
 
   test("a file of another version is never kept", async () => {

@@ -9,16 +9,17 @@ import { pathToFileURL } from "node:url";
 
 const PLACE = "const FILES = {};";
 
-/** Files that are kept when they are first used: never a part of installing. */
-const LATER = [/^models\/.*\.json$/, /\.wasm$/];
 /** Files to read, which some hosts turn into something else: kept where they come as they are. */
 const DOCUMENTS = [/\.md$/];
+/** Files that are kept when they are first used: never a part of installing. */
+const LATER = [/^models\//, /\.wasm$/];
 /** Files that a visit does not need, and those of models, which the engine keeps in its own store; what tells about a model stays. */
 const NEVER = [/^sw\.js$/, /^models\/(?!.*\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
 
+/** When a file is kept: the first list that it is in decides. */
 const kind = (path) => {
   const is = (patterns) => patterns.some((pattern) => pattern.test(path));
-  return is(LATER) ? "later" : is(DOCUMENTS) ? "document" : "shell";
+  return is(DOCUMENTS) ? "document" : is(LATER) ? "later" : "shell";
 };
 
 /** Path -> [SHA-256, "shell" | "document" | "later"] of everything under `folder` that the site keeps. */
@@ -49,5 +50,5 @@ export async function precache(folder) {
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const files = await precache(process.argv[2] ?? process.env.TRUNK_STAGING_DIR ?? "dist");
   const count = (kind) => Object.values(files).filter(([, when]) => when === kind).length;
-  console.log(`service worker: ${count("shell")} files of the shell, ${count("later")} kept when first used`);
+  console.log(`service worker: ${count("shell")} files of the shell, ${count("document")} documents, ${count("later")} kept when first used`);
 }

@@ -1,5 +1,6 @@
 /*
- * Keeps the site on this device: the shell when it is installed, the engine when it is first used.
+ * Keeps the site on this device: the shell, and documents where the host has them, when it is
+ * installed; the engine when it is first used.
  * Nothing else is touched: models are kept by the engine, in a store of its own.
  *
  * Every file is kept under the hash of its content, so a new version fetches only what has changed,
@@ -36,10 +37,10 @@ self.addEventListener("fetch", (event) => {
 
 async function install() {
   const cache = await caches.open(CACHE);
-  const all = (kind) => Object.keys(FILES).filter((path) => FILES[path][1] === kind).map((path) => keep(cache, path));
-  await Promise.all(all("shell"));
+  const keepAll = (kind) => Object.keys(FILES).filter((path) => FILES[path][1] === kind).map((path) => keep(cache, path));
+  await Promise.all(keepAll("shell"));
   // A host that has no document to show does not keep the app from being installed.
-  await Promise.allSettled(all("document"));
+  await Promise.allSettled(keepAll("document"));
   // The first version has no page to disturb; a later one waits until the reader wants it.
   if (!self.registration.active) await self.skipWaiting();
 }
@@ -78,7 +79,7 @@ async function serve(path, request) {
   if (kept && !part) return kept;
   const response = await fetch(request);
   // What fails here costs the next visit a download and nothing else.
-  if (FILES[path][1] === "later" && response.status === 200 && !part) put(cache, path, response.clone()).catch(() => {});
+  if (FILES[path][1] !== "shell" && response.status === 200 && !part) put(cache, path, response.clone()).catch(() => {});
   return response;
 }
 

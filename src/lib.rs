@@ -3,6 +3,9 @@
 //!
 //! Data flows one way: bytes, pixels, features, logits, verdict.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod bench;
+pub mod checkpoint;
 pub mod classifier;
 pub mod clip;
 pub mod clock;
@@ -11,22 +14,19 @@ pub mod device;
 pub mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod evaluate;
-pub mod explain;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod fewshot;
+pub mod heatmap;
 pub mod image;
 pub mod kernels;
-pub mod learn;
 pub mod ood;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod pretrain;
+pub mod progress;
 pub mod prompt;
+pub mod prompt_learning;
 pub mod rng;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod teach;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod timings;
 pub mod tokenize;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod train;
-pub mod tune;
-pub mod watch;
+pub mod tpt;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
-pub mod weights;

@@ -9,15 +9,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use pollster::block_on;
+use promptlens::checkpoint::{Directory, Quantisation};
 use promptlens::classifier::{Classifier, ClassifyOptions, Loading, Method};
 use promptlens::clip::read;
 use promptlens::clip::text::TextTower;
 use promptlens::device::{Processor, cpu};
 use promptlens::error::Result;
 use promptlens::kernels::check::values;
+use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context::{Names, Pass};
-use promptlens::watch::{Step, Watch};
-use promptlens::weights::{Directory, Quantisation};
 
 use crate::common::{relative_error, shared};
 use crate::limits::limited;
@@ -119,8 +119,8 @@ fn classes_of_a_tower_that_sees_everything_run_in_chunks() {
 #[derive(Default)]
 struct Passes(Cell<usize>);
 
-impl Watch for Passes {
-    fn step(&self, stage: &'static str, done: usize, total: usize) -> Step<'_> {
+impl Progress for Passes {
+    fn step(&self, stage: &'static str, done: usize, total: usize) -> LocalBoxFuture<'_, ()> {
         if stage == "views" && done < total {
             self.0.set(self.0.get() + 1);
         }

@@ -4,6 +4,7 @@
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Tensor};
 use pollster::block_on;
+use promptlens::checkpoint::HostTensor;
 use promptlens::clip::config::Activation;
 use promptlens::clip::read;
 use promptlens::error::Kind;
@@ -13,7 +14,6 @@ use promptlens::kernels::check::{tensor, values};
 use promptlens::kernels::launch::{BINDING_BYTES, Tiling, set_tiling, tiling};
 use promptlens::kernels::photo::Photo;
 use promptlens::kernels::{LayerNorm, Linear, attention, floats, plain};
-use promptlens::weights::HostTensor;
 
 use crate::common::relative_error;
 use crate::kernels::{alone, passes};

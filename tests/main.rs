@@ -1,21 +1,21 @@
 //! Every native test in one binary, so that Burn is linked once.
 
+mod checkpoint;
 mod chunks;
 mod cli;
 mod common;
 mod cpu_nodes;
-mod explain;
 mod fixtures;
+mod heatmap;
 mod image;
 mod kernels;
-mod learn;
 mod limits;
 mod ood;
 mod prefix;
+mod pretrain;
+mod prompt_learning;
 mod rejection;
 mod tokenize;
 mod towers;
-mod train;
-mod tune;
+mod tpt;
 mod views;
-mod weights;

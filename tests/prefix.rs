@@ -1,13 +1,13 @@
 //! The shared-prefix text tower against the full-length form: features and context gradients.
 
 use burn::tensor::{Int, Tensor, TensorData};
+use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::Classifier;
 use promptlens::clip::read;
 use promptlens::clip::text::TextTower;
 use promptlens::device::Choice;
 use promptlens::kernels::floats;
 use promptlens::prompt::context::{Names, Pass};
-use promptlens::weights::Quantisation;
 
 use crate::common::{relative_error, shared};
 use promptlens::kernels::check::values;

@@ -4,17 +4,17 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use pollster::block_on;
+use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::{Classes, Classifier, ClassifyOptions, Method, Ood, OodOptions, Seen};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::negatives::{ExcludedBecause, MiningOptions, PartOfSpeech, Vocabulary};
-use promptlens::ood::similarity::Rows;
+use promptlens::ood::similarity::MatrixView;
 use promptlens::ood::threshold::Calibration;
+use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context::{Names, Pass};
 use promptlens::prompt::template::DEFAULT;
-use promptlens::watch::{Step, Watch};
-use promptlens::weights::Quantisation;
 
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::{load, metadata};
@@ -162,10 +162,10 @@ fn both_lapt_contexts_get_their_gradient() {
         .collect();
     let loss = cross_entropy(
         Samples {
-            features: Rows::new(&stored["image_features"].values, d).unwrap(),
+            features: MatrixView::new(&stored["image_features"].values, d).unwrap(),
             labels: &labels,
         },
-        Rows::new(&texts, d).unwrap(),
+        MatrixView::new(&texts, d).unwrap(),
         f64::from(model.clip.logit_scale),
     )
     .unwrap();
@@ -437,8 +437,8 @@ struct Impatient {
     left: Cell<usize>,
 }
 
-impl Watch for Impatient {
-    fn step(&self, _: &'static str, _: usize, _: usize) -> Step<'_> {
+impl Progress for Impatient {
+    fn step(&self, _: &'static str, _: usize, _: usize) -> LocalBoxFuture<'_, ()> {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         let outcome: Result<()> = if left == 0 {
@@ -459,10 +459,10 @@ fn mining_can_be_cancelled_and_repeated() {
     let options = scored("neglabel");
     let photo = &photos()[0];
     for steps in [0, 5, 30] {
-        let watch = Impatient {
+        let progress = Impatient {
             left: Cell::new(steps),
         };
-        let error = block_on(model.classify(&classes, photo, &options, &watch)).unwrap_err();
+        let error = block_on(model.classify(&classes, photo, &options, &progress)).unwrap_err();
         assert_eq!(error.kind(), Kind::Cancelled);
         assert!(classes.negatives().is_none());
     }

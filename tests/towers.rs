@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::Classifier;
 use promptlens::clip::read;
 use promptlens::device::Choice;
-use promptlens::weights::Quantisation;
 
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::load;

@@ -4,16 +4,16 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
+use super::extra_images::ExtraImages;
 use super::negatives::{LearnedNegatives, Negatives};
-use super::pictures::Pictures;
 use super::rejection::{Ood, OodOptions};
-use crate::clip::text::Rows;
+use crate::clip::text::TokenCounts;
 use crate::error::{Error, Kind, Result};
-use crate::explain::{Explain, Heatmap};
-use crate::learn::head::Head;
+use crate::heatmap::{Heatmap, HeatmapMethod};
 use crate::ood::threshold::class_list_sha256;
 use crate::prompt::context::Names;
 use crate::prompt::template::Template;
+use crate::prompt_learning::head::Head;
 
 /// Class names with their text features: made once, used for every image.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Classes {
     /// L2-normalised text features [K, d].
     pub features: Vec<f32>,
     /// How many token rows it took.
-    pub rows: Rows,
+    pub rows: TokenCounts,
     /// Names whose prompt was cut to the context length.
     pub truncated: usize,
     /// Where tuning starts: the embedded words in front of the name or a learned context, [M, W];
@@ -118,13 +118,13 @@ pub struct ClassifyOptions {
     pub augmix: bool,
     /// Pictures made from this very photo; DiffTPT-lite takes them instead of its strong views, on
     /// top of `views`.
-    pub variants: Option<Arc<Pictures>>,
+    pub variants: Option<Arc<ExtraImages>>,
     /// Other photos of the user, whose style the strong views of [`Method::DiffTptLite`] borrow.
-    pub gallery: Option<Arc<Pictures>>,
+    pub gallery: Option<Arc<ExtraImages>>,
     /// The score for "none of these"; none switches it off.
     pub ood: Option<OodOptions>,
     /// Whether and how maps of the names over the image are made.
-    pub heatmap: Option<Explain>,
+    pub heatmap: Option<HeatmapMethod>,
 }
 
 impl Default for ClassifyOptions {

@@ -3,7 +3,7 @@
 use super::{Classes, Classifier, ClassifyOptions, OodOptions};
 use crate::error::{Error, Kind, Result};
 use crate::ood::threshold::{Calibration, CalibrationKey};
-use crate::watch::Watch;
+use crate::progress::Progress;
 
 /// A fitted threshold and what it was fitted on.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl<'a> Calibrator<'a> {
         model: &'a Classifier,
         classes: &'a Classes,
         options: &ClassifyOptions,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Self> {
         if options.variants.is_some() || options.gallery.is_some() {
             return Err(Error::new(
@@ -49,7 +49,9 @@ impl<'a> Calibrator<'a> {
             calibration: None,
             ..options.ood.clone().unwrap_or_default()
         };
-        let key = model.calibration_key(classes, options, &ood, watch).await?;
+        let key = model
+            .calibration_key(classes, options, &ood, progress)
+            .await?;
         Ok(Self {
             model,
             classes,
@@ -67,10 +69,10 @@ impl<'a> Calibrator<'a> {
     ///
     /// # Errors
     /// Those of [`Classifier::classify`] that do not lie in the image.
-    pub async fn add(&mut self, bytes: &[u8], watch: &dyn Watch) -> Result<()> {
+    pub async fn add(&mut self, bytes: &[u8], progress: &dyn Progress) -> Result<()> {
         let found = self
             .model
-            .classify(self.classes, bytes, &self.options, watch)
+            .classify(self.classes, bytes, &self.options, progress)
             .await;
         match found.map(|answer| answer.ood) {
             Ok(Some(ood)) => self.put(Ok(ood.value)),
@@ -119,14 +121,16 @@ impl Classifier {
         classes: &Classes,
         images: &[B],
         options: &ClassifyOptions,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Calibrated> {
-        let mut calibrator = Calibrator::new(self, classes, options, watch).await?;
+        let mut calibrator = Calibrator::new(self, classes, options, progress).await?;
         for (done, image) in images.iter().enumerate() {
-            watch.step("calibrate", done, images.len()).await?;
-            calibrator.add(image.as_ref(), watch).await?;
+            progress.step("calibrate", done, images.len()).await?;
+            calibrator.add(image.as_ref(), progress).await?;
         }
-        watch.step("calibrate", images.len(), images.len()).await?;
+        progress
+            .step("calibrate", images.len(), images.len())
+            .await?;
         calibrator.finish()
     }
 }

@@ -5,25 +5,25 @@ use std::rc::Rc;
 
 use super::Classifier;
 use super::negatives::Candidates;
+use crate::checkpoint::{
+    Keep, LoadReport, LoadTimes, Loader, Manifest, ModelFiles, ModelFolder, Quantisation, Weights,
+};
 use crate::clip::Builder;
 use crate::device::Processor;
 use crate::device::self_test::{self, KnownAnswer};
 use crate::error::{Error, Kind, Result};
 use crate::tokenize::ClipTokenizer;
-use crate::weights::{
-    Artifact, Folder, Keep, Loader, Manifest, Quantisation, Report, Spent, Weights,
-};
 
 /// A model whose small files have been read and checked. Its weights come next.
 pub struct Loading {
-    artifact: Artifact,
+    artifact: ModelFiles,
     builder: Builder,
     tokenizer: ClipTokenizer,
     known: Option<KnownAnswer>,
     processor: Processor,
     quantisation: Option<Quantisation>,
-    report: Option<Report>,
-    spent: Rc<Cell<Spent>>,
+    report: Option<LoadReport>,
+    spent: Rc<Cell<LoadTimes>>,
 }
 
 impl Loading {
@@ -33,12 +33,12 @@ impl Loading {
     /// # Errors
     /// `config/...`, `tokenizer/...`, `weights/invalid`, and those of the folder.
     pub async fn start(
-        folder: &impl Folder,
+        folder: &impl ModelFolder,
         only: Option<&str>,
         quantisation: Option<Quantisation>,
         processor: Processor,
     ) -> Result<Self> {
-        let artifact = Artifact::read(folder, only).await?;
+        let artifact = ModelFiles::read(folder, only).await?;
         let text = &artifact.config.text;
         let tokenizer =
             ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
@@ -68,12 +68,12 @@ impl Loading {
     }
 
     /// What the small files say.
-    pub fn artifact(&self) -> &Artifact {
+    pub fn artifact(&self) -> &ModelFiles {
         &self.artifact
     }
 
     /// What the weights were, once they have been read.
-    pub fn report(&self) -> Option<&Report> {
+    pub fn report(&self) -> Option<&LoadReport> {
         self.report.as_ref()
     }
 
@@ -89,7 +89,7 @@ impl Loading {
     /// `weights/...`, and those of the folder and of `keep`.
     pub async fn weights(
         &mut self,
-        folder: &impl Folder,
+        folder: &impl ModelFolder,
         keep: Option<&mut Keep<'_>>,
     ) -> Result<Option<Manifest>> {
         let Self {

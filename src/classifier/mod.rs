@@ -2,12 +2,12 @@
 
 mod answer;
 mod calibrate;
-mod explain;
+mod extra_images;
+mod heatmap;
 mod loading;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod negatives;
-mod pictures;
 mod rejection;
 mod taught;
 mod tuning;
@@ -18,11 +18,11 @@ pub use answer::{
     VariantFailure,
 };
 pub use calibrate::{Calibrated, Calibrator};
+pub use extra_images::ExtraImages;
 pub use loading::Loading;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{check, convert};
 pub use negatives::Negatives;
-pub use pictures::Pictures;
 pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
 pub use tuning::{MAX_STEPS, TuneSettings};
 
@@ -30,10 +30,13 @@ use std::sync::OnceLock;
 
 use burn::tensor::Tensor;
 
-use explain::Answering;
+use heatmap::Answering;
 use negatives::Candidates;
 
-use crate::clip::text::Rows;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::checkpoint::Quantisation;
+use crate::checkpoint::{LoadReport, LoadTimes};
+use crate::clip::text::TokenCounts;
 use crate::clip::{Clip, normalise_rows, read};
 use crate::clock::now;
 use crate::device::DeviceInfo;
@@ -41,18 +44,15 @@ use crate::device::self_test::Outcome;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Choice, Probe};
 use crate::error::{Error, Kind, Result};
-use crate::explain::Explain;
+use crate::heatmap::HeatmapMethod;
 use crate::image::views::Crop;
 use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
 use crate::kernels::photo::Photo;
 use crate::ood::threshold::ordered_list_sha256;
+use crate::progress::Progress;
 use crate::prompt::context::{Names, from_words};
 use crate::prompt::template::Template;
 use crate::tokenize::{ClipTokenizer, validate};
-use crate::watch::Watch;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::weights::Quantisation;
-use crate::weights::{Report, Spent};
 
 /// Where tuning starts for a template that begins with the class name.
 const DEFAULT_CONTEXT: &str = "a photo of a";
@@ -69,11 +69,11 @@ pub struct Classifier {
     /// Where it runs.
     pub processor: DeviceInfo,
     /// What was loaded.
-    pub report: Report,
+    pub report: LoadReport,
     /// What the known answer showed; none where the model has no stored one.
     pub self_test: Option<Outcome>,
     /// Where the time of loading went.
-    pub spent: Spent,
+    pub spent: LoadTimes,
     /// The vocabulary of negative labels, encoded once.
     candidates: Candidates,
 }
@@ -172,7 +172,10 @@ impl Classifier {
     ///
     /// # Errors
     /// `labels/too-long`, `engine/not-finite`, `gpu/lost`.
-    pub async fn embed_texts<S: AsRef<str>>(&self, texts: &[S]) -> Result<(Vec<f32>, Rows, usize)> {
+    pub async fn embed_texts<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+    ) -> Result<(Vec<f32>, TokenCounts, usize)> {
         let tokens = texts
             .iter()
             .map(|text| self.tokenizer.encode(text.as_ref()))
@@ -180,7 +183,7 @@ impl Classifier {
         let truncated = tokens.iter().filter(|t| t.truncated).count();
         let ids: Vec<Vec<u32>> = tokens.into_iter().map(|t| t.ids).collect();
         if ids.is_empty() {
-            return Ok((Vec::new(), Rows::default(), 0));
+            return Ok((Vec::new(), TokenCounts::default(), 0));
         }
         let (features, rows) = self.clip.text.encode(&ids);
         let mut features = read(features).await?;
@@ -235,7 +238,7 @@ impl Classifier {
         &self,
         names: &[S],
         templates: &[Template],
-    ) -> Result<(Vec<f32>, Rows, usize)> {
+    ) -> Result<(Vec<f32>, TokenCounts, usize)> {
         let texts: Vec<String> = templates
             .iter()
             .flat_map(|template| names.iter().map(|name| template.fill(name.as_ref())))
@@ -265,14 +268,14 @@ impl Classifier {
     /// Classifies one image file.
     ///
     /// # Errors
-    /// The `image/` codes, `options/invalid`, `engine/not-finite`, `gpu/lost`, and what `watch`
+    /// The `image/` codes, `options/invalid`, `engine/not-finite`, `gpu/lost`, and what `progress`
     /// returns.
     pub async fn classify(
         &self,
         classes: &Classes,
         bytes: &[u8],
         options: &ClassifyOptions,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Classification> {
         let start = now();
         let image = decode(bytes, &Limits::default())?;
@@ -282,13 +285,13 @@ impl Classifier {
             ..Timings::default()
         };
         let wanted = match &options.ood {
-            Some(ood) => Some(self.rejection(classes, options, ood, watch).await?),
+            Some(ood) => Some(self.rejection(classes, options, ood, progress).await?),
             None => None,
         };
-        let patches = options.heatmap == Some(Explain::Patches)
+        let patches = options.heatmap == Some(HeatmapMethod::Patches)
             || wanted.as_ref().is_some_and(Rejection::needs_patches);
         let answered = self
-            .answer(classes, &image, options, patches, &mut timings, watch)
+            .answer(classes, &image, options, patches, &mut timings, progress)
             .await?;
         let texts = answered.texts.as_deref().unwrap_or(&classes.features);
         let seen = Seen {
@@ -305,7 +308,7 @@ impl Classifier {
                     texts,
                     predictions: &answered.predictions,
                 };
-                Some(self.heatmap(method, classes, &answering, watch).await?)
+                Some(self.heatmap(method, classes, &answering, progress).await?)
             }
             None => None,
         };
@@ -328,7 +331,7 @@ impl Classifier {
         options: &ClassifyOptions,
         patches: bool,
         timings: &mut Timings,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Answered> {
         let pictures = options.variants.is_some() || options.gallery.is_some();
         if pictures && options.tune != Method::DiffTptLite {
@@ -344,17 +347,19 @@ impl Classifier {
             let view = self.plain_view(image)?;
             let made = now();
             timings.preprocess = made - start;
-            watch.step("encode", 0, 1).await?;
+            progress.step("encode", 0, 1).await?;
             if patches {
                 (feature, local) = self.embed_patches(&view).await?;
             } else {
                 feature = self.embed_pixels(&view).await?;
             }
             timings.encode = now() - made;
-            watch.step("encode", 1, 1).await?;
+            progress.step("encode", 1, 1).await?;
         }
         if tuning {
-            let tuned = self.tuned(classes, image, options, timings, watch).await?;
+            let tuned = self
+                .tuned(classes, image, options, timings, progress)
+                .await?;
             return Ok(Answered {
                 patches: local,
                 ..tuned

@@ -5,10 +5,10 @@ use std::path::Path;
 use pollster::block_on;
 
 use super::{Classifier, Loading};
+use crate::checkpoint::{Converted, Directory, Format, ModelFiles, Quantisation, convert_dir};
 use crate::device::{Choice, Processor, self_test};
 use crate::error::{Error, Kind, Result};
 use crate::tokenize::ClipTokenizer;
-use crate::weights::{Artifact, Converted, Directory, Format, Quantisation, convert_dir};
 
 /// The text of the known answer.
 const TEXT: &str = "a photo of a cat.";
@@ -32,8 +32,8 @@ pub async fn open(
 ///
 /// # Errors
 /// `config/...`, `tokenizer/...`, `weights/invalid` for a damaged manifest.
-pub fn check(dir: &Path) -> Result<Artifact> {
-    let artifact = block_on(Artifact::read(&Directory::open(dir)?, None))?;
+pub fn check(dir: &Path) -> Result<ModelFiles> {
+    let artifact = block_on(ModelFiles::read(&Directory::open(dir)?, None))?;
     let text = &artifact.config.text;
     ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
     Ok(artifact)

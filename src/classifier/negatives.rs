@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
-use crate::learn::job::Model;
 use crate::ood::negatives::{
     ADJECTIVE_TEMPLATE, Excluded, Excluder, MiningOptions, PartOfSpeech, Synonyms, Vocabulary,
     mine, similarities,
 };
-use crate::ood::similarity::Rows;
+use crate::ood::similarity::MatrixView;
 use crate::ood::threshold::ordered_list_sha256;
+use crate::progress::Progress;
 use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES, Prompt};
-use crate::prompt::layout::Placing;
+use crate::prompt::layout::PromptLayout;
 use crate::prompt::template::Template;
-use crate::prompt::unit::Unit;
-use crate::watch::Watch;
+use crate::prompt::unit::UnitRows;
+use crate::prompt_learning::job::Model;
 
 /// Texts that are encoded, or compared with the classes, between two steps of the watch.
 const CHUNK: usize = 256;
@@ -76,7 +76,7 @@ impl LearnedNegatives {
 
 /// A vocabulary with its text features.
 #[derive(Debug)]
-struct Encoded {
+struct VocabularyCache {
     vocabulary: Vocabulary,
     /// What the nouns stand in.
     templates: Vec<Template>,
@@ -89,7 +89,7 @@ struct Encoded {
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     own: Mutex<Option<Vocabulary>>,
-    encoded: Mutex<Option<Arc<Encoded>>>,
+    encoded: Mutex<Option<Arc<VocabularyCache>>>,
 }
 
 impl Classifier {
@@ -106,27 +106,29 @@ impl Classifier {
     ///
     /// # Errors
     /// `negatives/empty` where no word is left, `options/invalid` for a share outside (0, 1],
-    /// `negatives/invalid`, `engine/not-finite`, `gpu/lost`, and what `watch` returns.
+    /// `negatives/invalid`, `engine/not-finite`, `gpu/lost`, and what `progress` returns.
     pub async fn negatives(
         &self,
         classes: &Classes,
         options: &MiningOptions<'_>,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Arc<Negatives>> {
-        let encoded = self.candidates(&classes.templates, watch).await?;
+        let encoded = self.candidates(&classes.templates, progress).await?;
         let candidates = encoded.vocabulary.candidates();
         let d = self.clip.config.projection_dim;
-        let texts = Rows::new(classes.features.as_slice(), d)?;
+        let texts = MatrixView::new(classes.features.as_slice(), d)?;
         let mut similar = Vec::with_capacity(candidates.len());
         for part in encoded.features.chunks(CHUNK * d) {
             let done = similar.len();
-            watch.step("mining", done, candidates.len()).await?;
-            similar.extend(similarities(Rows::new(part, d)?, texts)?);
+            progress.step("mining", done, candidates.len()).await?;
+            similar.extend(similarities(MatrixView::new(part, d)?, texts)?);
         }
         let mined = mine(candidates, &similar, &classes.labels, options)?;
         if classes.learned_negatives.is_some() {
             let labels: Vec<String> = mined.negatives.into_iter().map(|n| n.word).collect();
-            let features = self.in_chunks("negatives", &labels, classes, watch).await?;
+            let features = self
+                .encode_negatives("negatives", &labels, classes, progress)
+                .await?;
             return Ok(Negatives::new(labels, features, mined.excluded, classes));
         }
         let added: Vec<&str> = mined
@@ -135,7 +137,9 @@ impl Classifier {
             .filter(|n| n.candidate.is_none())
             .map(|n| n.word.as_str())
             .collect();
-        let others = self.in_chunks("negatives", &added, classes, watch).await?;
+        let others = self
+            .encode_negatives("negatives", &added, classes, progress)
+            .await?;
         let mut others = others.chunks_exact(d);
         let mut features = Vec::with_capacity(mined.negatives.len() * d);
         for negative in &mined.negatives {
@@ -155,12 +159,12 @@ impl Classifier {
     ///
     /// # Errors
     /// `negatives/empty` where no word is left, `negatives/invalid` for more than 50,000 words,
-    /// `labels/too-long`, `engine/not-finite`, `gpu/lost`, and what `watch` returns.
+    /// `labels/too-long`, `engine/not-finite`, `gpu/lost`, and what `progress` returns.
     pub async fn given_negatives(
         &self,
         classes: &Classes,
         words: &[String],
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Arc<Negatives>> {
         if words.len() > MAX_GIVEN {
             return Err(Error::new(
@@ -189,7 +193,9 @@ impl Classifier {
                 "No negative label is left: give words that name none of the classes.",
             ));
         }
-        let features = self.in_chunks("negatives", &labels, classes, watch).await?;
+        let features = self
+            .encode_negatives("negatives", &labels, classes, progress)
+            .await?;
         Ok(Negatives::new(labels, features, excluded, classes))
     }
 
@@ -198,18 +204,18 @@ impl Classifier {
     pub(super) async fn negatives_of(
         &self,
         classes: &Classes,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Arc<Negatives>> {
         if let Some(found) = classes.negatives.get() {
             return Ok(found.clone());
         }
         let words = classes.learned_negatives.as_ref().map(|l| &l.words[..]);
         let found = match self
-            .given_negatives(classes, words.unwrap_or(&[]), watch)
+            .given_negatives(classes, words.unwrap_or(&[]), progress)
             .await
         {
             Err(error) if error.kind() == Kind::NegativesEmpty => {
-                self.negatives(classes, &MiningOptions::default(), watch)
+                self.negatives(classes, &MiningOptions::default(), progress)
                     .await?
             }
             found => found?,
@@ -219,25 +225,25 @@ impl Classifier {
 
     /// Features of `names` where negative labels of `classes` stand, [N, d], with a step of the watch
     /// before each chunk.
-    async fn in_chunks<S: AsRef<str>>(
+    async fn encode_negatives<S: AsRef<str>>(
         &self,
         stage: &'static str,
         names: &[S],
         classes: &Classes,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Vec<f32>> {
         let d = self.clip.config.projection_dim;
         let mut features = Vec::with_capacity(names.len() * d);
         for (number, part) in names.chunks(CHUNK).enumerate() {
-            watch.step(stage, number * CHUNK, names.len()).await?;
+            progress.step(stage, number * CHUNK, names.len()).await?;
             match &classes.learned_negatives {
                 None => features.extend(self.ensemble(part, &classes.templates).await?.0),
                 Some(learned) => {
                     let context = &learned.context;
                     let part: Vec<String> = part.iter().map(|n| n.as_ref().to_owned()).collect();
-                    let placing = Placing::end(context.len() / self.clip.text.config.width);
-                    let mut side = self.text_side(&part, &placing)?;
-                    features.extend(Unit::new(&side.forward(context).await?, d).rounded());
+                    let layout = PromptLayout::end(context.len() / self.clip.text.config.width);
+                    let mut side = self.text_side(&part, &layout)?;
+                    features.extend(UnitRows::new(&side.forward(context).await?, d).rounded());
                 }
             }
         }
@@ -245,7 +251,11 @@ impl Classifier {
     }
 
     /// The vocabulary with its features for nouns in `templates`.
-    async fn candidates(&self, templates: &[Template], watch: &dyn Watch) -> Result<Arc<Encoded>> {
+    async fn candidates(
+        &self,
+        templates: &[Template],
+        progress: &dyn Progress,
+    ) -> Result<Arc<VocabularyCache>> {
         let ready = lock(&self.candidates.encoded).clone();
         if let Some(ready) = ready.filter(|ready| ready.templates == templates) {
             return Ok(ready);
@@ -267,12 +277,12 @@ impl Classifier {
             };
             for part in run.chunks(CHUNK) {
                 let done = features.len() / d;
-                watch.step("vocabulary", done, all.len()).await?;
+                progress.step("vocabulary", done, all.len()).await?;
                 let words: Vec<&str> = part.iter().map(|c| c.word.as_str()).collect();
                 features.extend(self.ensemble(&words, templates).await?.0);
             }
         }
-        let encoded = Arc::new(Encoded {
+        let encoded = Arc::new(VocabularyCache {
             vocabulary,
             templates: templates.to_vec(),
             features,

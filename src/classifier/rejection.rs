@@ -10,9 +10,9 @@ use super::{Classes, Classifier, ClassifyOptions, tuning};
 use crate::error::{Error, Kind, Result};
 use crate::ood::negatives::nearest;
 use crate::ood::score::{Score, ScoreInput, ScoreParameters, by_name, check_parameters};
-use crate::ood::similarity::{Rows, cosines};
+use crate::ood::similarity::{MatrixView, cosines};
 use crate::ood::threshold::{Calibration, CalibrationKey};
-use crate::watch::Watch;
+use crate::progress::Progress;
 
 /// The score where none is named: it needs neither negative labels nor patches.
 pub const DEFAULT_SCORE: &str = "mcm";
@@ -118,15 +118,15 @@ impl Rejection {
     /// `engine/internal` where the widths differ.
     pub fn judge(&self, seen: Seen<'_>) -> Result<Ood> {
         let d = seen.feature.len();
-        let image = Rows::new(seen.feature, d)?;
-        let texts = Rows::new(seen.texts, d)?;
+        let image = MatrixView::new(seen.feature, d)?;
+        let texts = MatrixView::new(seen.texts, d)?;
         let classes = cosines(image, texts)?;
         let negatives = match &self.negatives {
-            Some(negatives) => cosines(image, Rows::new(negatives.features.as_slice(), d)?)?,
+            Some(negatives) => cosines(image, MatrixView::new(negatives.features.as_slice(), d)?)?,
             None => Vec::new(),
         };
         let patches = if self.needs_patches() {
-            cosines(Rows::new(seen.patches, d)?, texts)?
+            cosines(MatrixView::new(seen.patches, d)?, texts)?
         } else {
             Vec::new()
         };
@@ -168,10 +168,10 @@ impl Classifier {
         classes: &Classes,
         options: &ClassifyOptions,
         ood: &OodOptions,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Rejection> {
         let (score, parameters) = self.score(ood)?;
-        let negatives = self.read_by(score, classes, watch).await?;
+        let negatives = self.required_negatives(score, classes, progress).await?;
         if let Some(calibration) = &ood.calibration {
             calibration.matches(&self.key(
                 classes,
@@ -199,10 +199,10 @@ impl Classifier {
         classes: &Classes,
         options: &ClassifyOptions,
         ood: &OodOptions,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<CalibrationKey> {
         let (score, parameters) = self.score(ood)?;
-        let negatives = self.read_by(score, classes, watch).await?;
+        let negatives = self.required_negatives(score, classes, progress).await?;
         self.key(classes, options, score, parameters, negatives.as_deref())
     }
 
@@ -219,15 +219,15 @@ impl Classifier {
             parameters.local_weight = weight;
         }
         check_parameters(&parameters)?;
-        Ok((score, score.relevant(&parameters)))
+        Ok((score, score.canonical(&parameters)))
     }
 
     /// The negative labels that `score` reads, if any.
-    async fn read_by(
+    async fn required_negatives(
         &self,
         score: &dyn Score,
         classes: &Classes,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Option<Arc<Negatives>>> {
         let needs = score.needs();
         if needs.learned_contexts && classes.learned_negatives.is_none() {
@@ -243,7 +243,7 @@ impl Classifier {
         if !needs.negatives {
             return Ok(None);
         }
-        self.negatives_of(classes, watch).await.map(Some)
+        self.negatives_of(classes, progress).await.map(Some)
     }
 
     fn key(

@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use super::negatives::LearnedNegatives;
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
-use crate::learn::head::Head;
-use crate::learn::job::Model;
 use crate::prompt::context::Names;
 use crate::prompt::file::Prompt;
-use crate::prompt::unit::Unit;
+use crate::prompt::unit::UnitRows;
+use crate::prompt_learning::head::Head;
+use crate::prompt_learning::job::Model;
 
 impl Classifier {
     /// The class list `labels` under `prompt`, which need not know all of them. Scores for "none of
@@ -32,7 +32,7 @@ impl Classifier {
         let mut classes = self.classes(labels, templates).await?;
         let head = Head::open(prompt, self, labels).await?;
         let centres = head.centres(self).await?;
-        classes.features = Unit::new(&centres, self.dim()).rounded();
+        classes.features = UnitRows::new(&centres, self.dim()).rounded();
         classes.context = match prompt.tunable() {
             Some(context) => context.to_vec(),
             None => Vec::new(),

@@ -11,9 +11,9 @@ use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 use crate::image::Rgb8;
 use crate::image::views::{MAX_VIEWS, ViewMaker, ViewPlan};
+use crate::progress::Progress;
 use crate::prompt::context::Names;
-use crate::tune::{Config, Text, Tuned, tune};
-use crate::watch::Watch;
+use crate::tpt::{Config, Text, Tuned, tune};
 
 /// Views where none are asked for, as TPT and DiffTPT.
 const DEFAULT_VIEWS: usize = 64;
@@ -138,14 +138,14 @@ impl Classifier {
     /// # Errors
     /// `options/invalid` for features or a context of another shape or with a value that is no
     /// number, and for more views than there may be; `prompt/invalid` for a context that leaves no
-    /// room for a name; `gpu/lost`, and what `watch` returns.
+    /// room for a name; `gpu/lost`, and what `progress` returns.
     pub async fn tune_features(
         &self,
         classes: &Classes,
         features: &[f32],
         context: Option<&[f32]>,
         options: &ClassifyOptions,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Tuned> {
         classes.check_tunable()?;
         let (d, w) = (self.clip.config.projection_dim, self.clip.text.config.width);
@@ -177,7 +177,7 @@ impl Classifier {
         };
         let names = other.as_ref().unwrap_or(&classes.names);
         let context = context.unwrap_or(&classes.context);
-        tune(self.text(), names, context, &features, &config, watch).await
+        tune(self.text(), names, context, &features, &config, progress).await
     }
 
     /// Makes views, tunes the context on them and answers for the plain one.
@@ -187,7 +187,7 @@ impl Classifier {
         image: &Rgb8,
         options: &ClassifyOptions,
         timings: &mut Timings,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Answered> {
         classes.check_tunable()?;
         let views = options.views.unwrap_or(DEFAULT_VIEWS);
@@ -201,7 +201,7 @@ impl Classifier {
             (Method::Tpt | Method::None, _) => ViewPlan::tpt(views, options.augmix),
         };
         let maker = ViewMaker::new(image, &self.preprocess, &plan, options.seed)?;
-        let mut features = self.view_features(&maker, timings, watch).await?;
+        let mut features = self.view_features(&maker, timings, progress).await?;
 
         let start = now();
         let tuned = tune(
@@ -210,7 +210,7 @@ impl Classifier {
             &classes.context,
             &features,
             &config,
-            watch,
+            progress,
         )
         .await?;
         timings.tune = now() - start;

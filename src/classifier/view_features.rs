@@ -6,7 +6,7 @@ use crate::clock::now;
 use crate::error::Result;
 use crate::image::views::{Crop, ViewMaker};
 use crate::kernels::photo::Photo;
-use crate::watch::Watch;
+use crate::progress::Progress;
 
 /// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
 const ROWS_PER_PASS: usize = 1024;
@@ -23,7 +23,7 @@ impl Classifier {
         &self,
         maker: &ViewMaker<'_>,
         timings: &mut Timings,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> Result<Vec<f32>> {
         let (total, per_pass) = (maker.total(), self.images_per_pass());
         let photo = Photo::new(maker.photo(), &self.clip.vision.device);
@@ -31,7 +31,7 @@ impl Classifier {
         let mut features = Vec::new();
         let mut first = 0;
         while first < total {
-            watch.step("views", first, total).await?;
+            progress.step("views", first, total).await?;
             // One pass holds views of one kind.
             let kind = crop(first).is_some();
             let end = (first..total.min(first + per_pass))
@@ -54,7 +54,7 @@ impl Classifier {
             }
             first = end;
         }
-        watch.step("views", total, total).await?;
+        progress.step("views", total, total).await?;
         Ok(features)
     }
 }

@@ -8,9 +8,9 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::block::Block;
 use super::config::TextConfig;
+use crate::checkpoint::HostTensor;
 use crate::kernels::launch::rows_that_bind;
 use crate::kernels::{LayerNorm, Linear, attention, floats};
-use crate::weights::HostTensor;
 
 /// Suffix rows that one pass holds at most; more classes run in chunks.
 const MAX_ROWS: usize = 4096;
@@ -61,7 +61,7 @@ pub struct TextTower {
 
 /// What a pass over prompts processed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rows {
+pub struct TokenCounts {
     /// Token rows that ran through the blocks.
     pub processed: usize,
     /// Token rows of the full-length form.
@@ -159,7 +159,7 @@ impl TextTower {
     /// Features before normalisation of token sequences (SOT and EOT included), [K, d].
     ///
     /// The longest beginning that all sequences share runs once.
-    pub fn encode(&self, sequences: &[Vec<u32>]) -> (Tensor<2>, Rows) {
+    pub fn encode(&self, sequences: &[Vec<u32>]) -> (Tensor<2>, TokenCounts) {
         let common = if self.config.causal {
             common_prefix(sequences)
         } else {
@@ -185,7 +185,7 @@ impl TextTower {
         &self,
         prefix: Option<Tensor<2>>,
         suffixes: &[&[u32]],
-    ) -> (Tensor<2>, Rows) {
+    ) -> (Tensor<2>, TokenCounts) {
         let start = prefix.as_ref().map_or(0, |p| p.dims()[0]);
         let longest = suffixes.iter().map(|s| s.len()).max().unwrap_or(1);
         let per_chunk = (self.rows_per_pass() / self.padded(longest, start)).max(1);
@@ -205,7 +205,7 @@ impl TextTower {
         };
         (
             features,
-            Rows {
+            TokenCounts {
                 processed,
                 full: suffixes.len() * self.config.context_length,
             },
@@ -214,7 +214,11 @@ impl TextTower {
 
     /// The same in the form that other implementations run: every prompt has its own copy of the
     /// prefix, and padding up to the context length. For comparison; the features are the same.
-    pub fn encode_full_length(&self, prefix: Tensor<2>, suffixes: &[&[u32]]) -> (Tensor<2>, Rows) {
+    pub fn encode_full_length(
+        &self,
+        prefix: Tensor<2>,
+        suffixes: &[&[u32]],
+    ) -> (Tensor<2>, TokenCounts) {
         let [start, w] = prefix.dims();
         let own = self.config.context_length - start;
         let per_chunk = (self.rows_per_pass() / self.config.context_length).max(1);
@@ -232,7 +236,7 @@ impl TextTower {
         });
         let features = Tensor::cat(chunks.collect(), 0);
         let full = suffixes.len() * self.config.context_length;
-        let rows = Rows {
+        let rows = TokenCounts {
             processed: full,
             full,
         };

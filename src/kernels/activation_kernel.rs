@@ -6,7 +6,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::launch::{Kernel, contiguous, empty, launch, spread};
+use super::launch::{Kernel, contiguous, dispatch_grid, empty, launch};
 use super::source::Constants;
 use crate::clip::config::Activation;
 
@@ -38,7 +38,7 @@ fn run(x: &CubeTensor, dy: Option<&CubeTensor>, act: Activation) -> CubeTensor {
             constants,
             workgroup: [WORKGROUP as u32, 1, 1],
         },
-        spread(count, WORKGROUP),
+        dispatch_grid(count, WORKGROUP),
         &buffers,
         &[count.into()],
     );

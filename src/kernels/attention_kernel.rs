@@ -6,7 +6,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::launch::{Kernel, Param, Tiling, contiguous, empty, launch, spread, tiling};
+use super::launch::{Kernel, Param, Tiling, contiguous, dispatch_grid, empty, launch, tiling};
 use super::source::Constants;
 
 const WORKGROUP: usize = 64;
@@ -97,7 +97,12 @@ fn run(
         constants,
         workgroup: [WORKGROUP as u32, 1, 1],
     };
-    launch(kernel, spread(items, WORKGROUP), buffers, &g.params());
+    launch(
+        kernel,
+        dispatch_grid(items, WORKGROUP),
+        buffers,
+        &g.params(),
+    );
 }
 
 /// out [B, T, W] and lse [B, H, T].

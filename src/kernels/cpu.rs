@@ -72,7 +72,7 @@ pub fn quick_gelu(x: Tensor<2>) -> Tensor<2> {
 }
 
 /// Queries, keys or values of qkv [B, T, 3 W] as [B, heads, T, head], without a copy.
-fn part(qkv: &Values, heads: usize, part: usize) -> Values {
+fn split_qkv(qkv: &Values, heads: usize, part: usize) -> Values {
     let shape = qkv.layout().shape();
     let (batch, rows, head) = (shape[0], shape[1], shape[2] / (3 * heads));
     qkv.reshape(Shape::from([batch, rows, 3 * heads, head]))
@@ -80,12 +80,12 @@ fn part(qkv: &Values, heads: usize, part: usize) -> Values {
         .narrow(1, part * heads, heads)
 }
 
-fn turned(x: Values) -> Values {
+fn transposed(x: Values) -> Values {
     Flex::float_swap_dims(x, 2, 3)
 }
 
 /// [B, heads, T, head] as [B, T, W].
-fn joined(x: &Values) -> Values {
+fn merge_heads(x: &Values) -> Values {
     let shape = x.layout().shape();
     let (batch, heads, rows, head) = (shape[0], shape[1], shape[2], shape[3]);
     x.permute(&[0, 2, 1, 3])
@@ -96,16 +96,16 @@ fn joined(x: &Values) -> Values {
 /// The probabilities [B, heads, T, T] and what they mix, [B, T, W].
 fn attend(qkv: &Values, heads: usize, causal: bool) -> (Values, Values) {
     let (q, k, v) = (
-        part(qkv, heads, 0),
-        part(qkv, heads, 1),
-        part(qkv, heads, 2),
+        split_qkv(qkv, heads, 0),
+        split_qkv(qkv, heads, 1),
+        split_qkv(qkv, heads, 2),
     );
     let (keys, head) = (k.layout().shape()[2], k.layout().shape()[3]);
-    let mut mixed = Flex::float_matmul(q, turned(k));
+    let mut mixed = Flex::float_matmul(q, transposed(k));
     let scale = 1.0 / (head as f32).sqrt();
     rows::softmax(mixed.storage_mut::<f32>(), keys, scale, causal);
     let out = Flex::float_matmul(mixed.clone(), v);
-    (mixed, joined(&out))
+    (mixed, merge_heads(&out))
 }
 
 #[derive(Debug)]
@@ -121,21 +121,21 @@ impl Backward<Flex, 1> for AttentionBackward {
         let Some(parent) = parent else { return };
         let (qkv, mixed, heads) = ops.state;
         let (q, k, v) = (
-            part(&qkv, heads, 0),
-            part(&qkv, heads, 1),
-            part(&qkv, heads, 2),
+            split_qkv(&qkv, heads, 0),
+            split_qkv(&qkv, heads, 1),
+            split_qkv(&qkv, heads, 2),
         );
         let shape = q.layout().shape().clone();
         let (batch, count, head) = (shape[0], shape[2], shape[3]);
         let dy = dy
             .reshape(Shape::from([batch, count, heads, head]))
             .permute(&[0, 2, 1, 3]);
-        let dv = Flex::float_matmul(turned(mixed.clone()), dy.clone());
-        let mut scores = Flex::float_matmul(dy, turned(v));
+        let dv = Flex::float_matmul(transposed(mixed.clone()), dy.clone());
+        let mut scores = Flex::float_matmul(dy, transposed(v));
         let scale = 1.0 / (head as f32).sqrt();
         rows::softmax_backward(slice(&mixed), scores.storage_mut::<f32>(), count, scale);
         let dq = Flex::float_matmul(scores.clone(), k);
-        let dk = Flex::float_matmul(turned(scores), q);
+        let dk = Flex::float_matmul(transposed(scores), q);
         let mut out = vec![0f32; batch * count * 3 * heads * head];
         for (at, gradient) in [dq, dk, dv].iter().enumerate() {
             for (i, row) in slice(gradient).chunks_exact(head).enumerate() {

@@ -160,7 +160,7 @@ pub fn contiguous(tensor: CubeTensor) -> CubeTensor {
 
 /// Workgroups to cover `items` with `each` per group, split over two dimensions where one is not
 /// enough. The shader computes its index as `group.x + group.y * groups.x`.
-pub fn spread(items: usize, each: usize) -> [u32; 3] {
+pub fn dispatch_grid(items: usize, each: usize) -> [u32; 3] {
     let groups = items.div_ceil(each).max(1);
     let x = groups.min(32_768);
     [x as u32, groups.div_ceil(x) as u32, 1]

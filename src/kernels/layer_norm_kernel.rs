@@ -6,7 +6,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::launch::{Kernel, Tiling, contiguous, empty, launch, spread, tiling};
+use super::launch::{Kernel, Tiling, contiguous, dispatch_grid, empty, launch, tiling};
 use super::source::Constants;
 
 /// Rows per workgroup where one invocation owns a row.
@@ -53,7 +53,7 @@ fn run(x: &CubeTensor, norm: &Norm, dy: Option<&CubeTensor>) -> CubeTensor {
             constants,
             workgroup: [workgroup as u32, 1, 1],
         },
-        spread(rows, per_group),
+        dispatch_grid(rows, per_group),
         &[x, &norm.gamma, &y, dy.unwrap_or(&norm.beta)],
         &[rows.into(), width.into(), norm.eps.into()],
     );

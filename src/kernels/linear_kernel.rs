@@ -8,7 +8,7 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Autodiff, FloatDType, TensorMetadata};
 
 use super::activation_kernel as activation;
-use super::launch::{Kernel, Param, Tiling, contiguous, empty, launch, spread, tiling};
+use super::launch::{Kernel, Param, Tiling, contiguous, dispatch_grid, empty, launch, tiling};
 use super::source::Constants;
 use crate::clip::config::Activation;
 
@@ -154,7 +154,7 @@ fn forward(
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
             },
-            spread(m.div_ceil(rows) * layer.n.div_ceil(cols), WORKGROUP),
+            dispatch_grid(m.div_ceil(rows) * layer.n.div_ceil(cols), WORKGROUP),
         ),
         Tiling::Workgroup => (
             Kernel {
@@ -163,7 +163,7 @@ fn forward(
                 constants,
                 workgroup: [16, 16, 1],
             },
-            spread(m.div_ceil(TILE) * layer.n.div_ceil(TILE), 1),
+            dispatch_grid(m.div_ceil(TILE) * layer.n.div_ceil(TILE), 1),
         ),
     };
     launch(kernel, groups, &buffers, &layer.params(m));
@@ -195,7 +195,7 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
             },
-            spread(
+            dispatch_grid(
                 m.div_ceil(BACKWARD_ROWS) * k4.div_ceil(BACKWARD_COLS),
                 WORKGROUP,
             ),
@@ -207,7 +207,7 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
                 constants,
                 workgroup: [16, 16, 1],
             },
-            spread(m.div_ceil(TILE) * k4.div_ceil(TILE / 4), 1),
+            dispatch_grid(m.div_ceil(TILE) * k4.div_ceil(TILE / 4), 1),
         ),
     };
     launch(kernel, groups, &buffers, &layer.params(m));

@@ -27,10 +27,10 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Autodiff, DispatchDevice};
 use burn::tensor::{DType, Device, Float, Int, Tensor, TensorData};
 
+use crate::checkpoint::HostTensor;
+use crate::checkpoint::Packed;
 use crate::clip::config::Activation;
 use crate::error::{Error, Kind, Result};
-use crate::weights::HostTensor;
-use crate::weights::Packed;
 
 /// Whether this crate's kernels run on `device`.
 pub fn is_gpu(device: &Device) -> bool {

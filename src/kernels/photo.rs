@@ -4,7 +4,7 @@
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::{Device, Tensor};
 
-use super::launch::{BINDING_BYTES, Kernel, contiguous, empty, launch, spread};
+use super::launch::{BINDING_BYTES, Kernel, contiguous, dispatch_grid, empty, launch};
 use super::source::Constants;
 use super::{floats, from_primitive, is_gpu, primitive, words};
 use crate::error::Result;
@@ -131,7 +131,7 @@ fn run(
         workgroup: [WORKGROUP as u32, 1, 1],
     };
     let params: Vec<_> = params.iter().map(|value| (*value).into()).collect();
-    launch(kernel, spread(items, WORKGROUP), buffers, &params);
+    launch(kernel, dispatch_grid(items, WORKGROUP), buffers, &params);
 }
 
 /// (start, first weight, weights) of every output position, starts counted from `first`, then all

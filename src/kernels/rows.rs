@@ -61,7 +61,7 @@ fn exp(x: f32) -> f32 {
 
 /// Adds `bias` to every row.
 pub fn add_bias(rows: &mut [f32], bias: &[f32]) {
-    wide(|| {
+    with_simd(|| {
         for row in rows.chunks_exact_mut(bias.len()) {
             row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
         }
@@ -71,7 +71,7 @@ pub fn add_bias(rows: &mut [f32], bias: &[f32]) {
 /// The sum of all rows of `width` values.
 pub fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
     let mut total = vec![0f32; width];
-    wide(|| {
+    with_simd(|| {
         for row in rows.chunks_exact(width) {
             total.iter_mut().zip(row).for_each(|(t, v)| *t += v);
         }
@@ -81,13 +81,13 @@ pub fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
 
 /// `x sigmoid(1.702 x)`, elementwise, in place.
 pub fn quick_gelu(x: &mut [f32]) {
-    wide(|| x.iter_mut().for_each(|v| *v /= 1.0 + exp(-1.702 * *v)));
+    with_simd(|| x.iter_mut().for_each(|v| *v /= 1.0 + exp(-1.702 * *v)));
 }
 
 /// `dy` times the derivative of [`quick_gelu`] at `x`.
 pub fn quick_gelu_backward(x: &[f32], dy: &[f32]) -> Vec<f32> {
     let mut dx = vec![0f32; x.len()];
-    wide(|| {
+    with_simd(|| {
         for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
             let gate = 1.0 / (1.0 + exp(-1.702 * x));
             *dx = dy * gate * (1.0 + 1.702 * x * (1.0 - gate));
@@ -108,7 +108,7 @@ pub fn layer_norm(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32) -> (Vec<f32>
     let width = gamma.len();
     let mut y = vec![0f32; x.len()];
     let mut moments = Vec::with_capacity(x.len() / width);
-    wide(|| {
+    with_simd(|| {
         for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             let mean = sum(width, |i| x[i]) / width as f32;
             let variance = sum(width, |i| (x[i] - mean) * (x[i] - mean)) / width as f32;
@@ -133,7 +133,7 @@ pub fn layer_norm_backward(
     let mut dx = vec![0f32; x.len()];
     let (mut dgamma, mut dbeta) = (vec![0f32; width], vec![0f32; width]);
     let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
-    wide(|| {
+    with_simd(|| {
         for (((x, dy), dx), m) in rows.zip(dx.chunks_exact_mut(width)).zip(moments) {
             let at = |i: usize| (x[i] - m.mean) * m.scale;
             let mean = sum(width, |i| dy[i] * gamma[i]) / width as f32;
@@ -153,7 +153,7 @@ pub fn layer_norm_backward(
 /// Softmax of `scale` times every row of `keys` scores, in place. With `causal`, row i of every
 /// square of `keys` rows sees the places 0..=i, and the others become 0.
 pub fn softmax(scores: &mut [f32], keys: usize, scale: f32, causal: bool) {
-    wide(|| {
+    with_simd(|| {
         for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
             let seen = if causal { i % keys + 1 } else { keys };
             let (row, hidden) = row.split_at_mut(seen);
@@ -168,7 +168,7 @@ pub fn softmax(scores: &mut [f32], keys: usize, scale: f32, causal: bool) {
 
 /// Turns the gradient in the probabilities into the one in the scores of [`softmax`], in place.
 pub fn softmax_backward(probabilities: &[f32], gradient: &mut [f32], keys: usize, scale: f32) {
-    wide(|| {
+    with_simd(|| {
         let rows = probabilities.chunks_exact(keys);
         for (p, g) in rows.zip(gradient.chunks_exact_mut(keys)) {
             let mean = sum(keys, |i| p[i] * g[i]);

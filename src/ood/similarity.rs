@@ -29,12 +29,12 @@ where
 
 /// Rows of equal width in one row-major slice.
 #[derive(Debug, Clone, Copy)]
-pub struct Rows<'a, T> {
+pub struct MatrixView<'a, T> {
     data: &'a [T],
     width: usize,
 }
 
-impl<'a, T: Copy + Into<f64>> Rows<'a, T> {
+impl<'a, T: Copy + Into<f64>> MatrixView<'a, T> {
     /// `data` is `[rows, width]`, row-major.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl<'a, T: Copy + Into<f64>> Rows<'a, T> {
 ///
 /// # Errors
 /// `engine/internal` where the widths differ.
-pub fn cosines<A, B>(queries: Rows<'_, A>, rows: Rows<'_, B>) -> Result<Vec<f64>>
+pub fn cosines<A, B>(queries: MatrixView<'_, A>, rows: MatrixView<'_, B>) -> Result<Vec<f64>>
 where
     A: Copy + Into<f64>,
     B: Copy + Into<f64>,

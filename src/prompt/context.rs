@@ -8,7 +8,7 @@
 use burn::tensor::Tensor;
 
 use crate::clip::read;
-use crate::clip::text::{Rows, TextTower};
+use crate::clip::text::{TextTower, TokenCounts};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::floats;
 use crate::tokenize::ClipTokenizer;
@@ -88,7 +88,7 @@ pub struct Pass<'a> {
     full_length: bool,
     tape: Option<(Tensor<2>, Tensor<2>)>,
     /// What was processed.
-    pub rows: Rows,
+    pub rows: TokenCounts,
 }
 
 impl<'a> Pass<'a> {
@@ -141,7 +141,7 @@ impl<'a> Pass<'a> {
             per_chunk,
             full_length,
             tape: None,
-            rows: Rows::default(),
+            rows: TokenCounts::default(),
         };
         let all: Vec<&[u32]> = names.suffixes.iter().map(Vec::as_slice).collect();
         let features = if all.len() <= per_chunk {
@@ -185,7 +185,7 @@ impl<'a> Pass<'a> {
         Ok(total)
     }
 
-    fn encode(&self, context: Tensor<2>, names: &[&[u32]]) -> (Tensor<2>, Rows) {
+    fn encode(&self, context: Tensor<2>, names: &[&[u32]]) -> (Tensor<2>, TokenCounts) {
         let prefix = self.prefix(context);
         if self.full_length {
             self.tower.encode_full_length(prefix, names)

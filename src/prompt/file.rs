@@ -6,7 +6,7 @@ use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
-use super::layout::{Layout, Placing};
+use super::layout::{NamePosition, PromptLayout};
 use crate::error::{Error, Kind, Result};
 use crate::tokenize::validate;
 
@@ -60,7 +60,7 @@ pub struct Prompt {
     /// The recipe that made it.
     pub recipe: String,
     /// Where the vectors stand.
-    pub layout: Layout,
+    pub layout: NamePosition,
     /// The classes it was taught.
     pub class_names: Vec<String>,
     /// SHA-256 of the source weights of its model, whatever their quantisation.
@@ -135,7 +135,7 @@ impl Prompt {
         let context = self.tensors.get("context")?;
         let others = usize::from(self.tensors.contains_key(NEGATIVE_CONTEXT));
         let alone = self.tensors.len() == 1 + others && context.shape.len() == 2;
-        let plain = self.layout == Layout::End && !self.extra.contains_key("attributes");
+        let plain = self.layout == NamePosition::End && !self.extra.contains_key("attributes");
         (alone && plain).then_some(context.data.as_slice())
     }
 
@@ -143,28 +143,28 @@ impl Prompt {
     ///
     /// # Errors
     /// `prompt/invalid` for attributes that cannot be read.
-    pub fn placing(&self, rows: usize) -> Result<Placing> {
-        let mut placing = Placing {
+    pub fn layout(&self, rows: usize) -> Result<PromptLayout> {
+        let mut layout = PromptLayout {
             layout: self.layout,
             vectors: rows,
-            ..Placing::default()
+            ..PromptLayout::default()
         };
         let Some(attributes) = self.extra.get("attributes") else {
-            return Ok(placing);
+            return Ok(layout);
         };
-        placing.attributes =
+        layout.attributes =
             serde_json::from_str(attributes).map_err(|_| invalid("its attributes are no list"))?;
         let per = self.extra.get("per_attribute").map(|n| n.parse());
-        placing.per_attribute = match per {
+        layout.per_attribute = match per {
             Some(Ok(per)) => per,
             _ => return Err(invalid("it does not say how long its attributes are")),
         };
-        let before = placing
+        let before = layout
             .per_attribute
-            .checked_mul(placing.attributes.len())
+            .checked_mul(layout.attributes.len())
             .and_then(|before| rows.checked_sub(before));
-        placing.vectors = before.ok_or_else(|| invalid("its context is too short"))?;
-        Ok(placing)
+        layout.vectors = before.ok_or_else(|| invalid("its context is too short"))?;
+        Ok(layout)
     }
 
     /// The file. Equal prompts give equal bytes.
@@ -281,7 +281,7 @@ impl Prompt {
         }
         Ok(Self {
             recipe: recipe?,
-            layout: Layout::parse(&layout?)?,
+            layout: NamePosition::parse(&layout?)?,
             class_names,
             model_sha256: model?,
             logit_scale,

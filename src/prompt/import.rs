@@ -7,9 +7,9 @@ use half::{bf16, f16};
 use pytorch_reader::{DType, PytorchReader, Tensor};
 
 use super::file::{MAX_BYTES, Prompt, Values};
-use super::layout::Layout;
+use super::layout::NamePosition;
 use crate::error::{Error, Kind, Result};
-use crate::learn::job::Model;
+use crate::prompt_learning::job::Model;
 
 /// The context's name in the prompt learner's state.
 const CONTEXT: &str = "ctx";
@@ -32,7 +32,7 @@ pub fn coop_checkpoint(
     path: &Path,
     model: &dyn Model,
     names: &[String],
-    layout: Layout,
+    layout: NamePosition,
 ) -> Result<(Prompt, String)> {
     std::fs::File::open(path)
         .map_err(|error| Error::new(Kind::Io, format!("{}: {error}.", path.display())))?;

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 
 /// The order of context vectors and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Layout {
+pub enum NamePosition {
     /// `[v_1 .. v_M][name][.]`
     #[default]
     End,
@@ -17,7 +17,7 @@ pub enum Layout {
     Front,
 }
 
-impl Layout {
+impl NamePosition {
     /// Every layout's name: where the class name stands.
     pub const NAMES: &[&str] = &["end", "middle", "front"];
 
@@ -45,7 +45,7 @@ impl Layout {
 
 /// One place of a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slot {
+pub enum PromptToken {
     /// A token of the vocabulary.
     Token(u32),
     /// A vector of the context, counted from 0.
@@ -54,9 +54,9 @@ pub enum Slot {
 
 /// How a prompt is put together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Placing {
+pub struct PromptLayout {
     /// Where the name stands.
-    pub layout: Layout,
+    pub layout: NamePosition,
     /// Vectors around the name.
     pub vectors: usize,
     /// Attribute words that stand before all that, each behind vectors of its own.
@@ -81,7 +81,7 @@ pub fn runs(assigned: &[usize]) -> impl Iterator<Item = (usize, Range<usize>)> +
     })
 }
 
-impl Placing {
+impl PromptLayout {
     /// M vectors in front of the name, shared by all classes.
     pub fn end(vectors: usize) -> Self {
         Self {
@@ -99,7 +99,7 @@ impl Placing {
     /// behind.
     pub fn shares_prefix(&self) -> bool {
         let long = |assigned: &Vec<usize>| runs(assigned).count() * SHORTEST_RUN <= assigned.len();
-        self.layout == Layout::End
+        self.layout == NamePosition::End
             && self.attributes.is_empty()
             && self.assigned.as_ref().is_none_or(long)
     }
@@ -117,21 +117,21 @@ impl Placing {
         name: &[u32],
         stop: &[u32],
         limit: usize,
-    ) -> Result<(Vec<Slot>, bool)> {
-        let mut slots = vec![Slot::Token(ends.0)];
+    ) -> Result<(Vec<PromptToken>, bool)> {
+        let mut slots = vec![PromptToken::Token(ends.0)];
         let mut next = 0;
-        let mut vectors = |slots: &mut Vec<Slot>, count: usize| {
-            slots.extend((next..next + count).map(Slot::Vector));
+        let mut vectors = |slots: &mut Vec<PromptToken>, count: usize| {
+            slots.extend((next..next + count).map(PromptToken::Vector));
             next += count;
         };
         for words in attributes {
             vectors(&mut slots, self.per_attribute);
-            slots.extend(words.iter().map(|id| Slot::Token(*id)));
+            slots.extend(words.iter().map(|id| PromptToken::Token(*id)));
         }
         let before = match self.layout {
-            Layout::End => self.vectors,
-            Layout::Middle => self.vectors / 2,
-            Layout::Front => 0,
+            NamePosition::End => self.vectors,
+            NamePosition::Middle => self.vectors / 2,
+            NamePosition::Front => 0,
         };
         let taken = slots.len() + self.vectors + 1;
         let room = limit.saturating_sub(taken);
@@ -148,46 +148,50 @@ impl Placing {
             (name, stop)
         };
         vectors(&mut slots, before);
-        slots.extend(name.iter().map(|id| Slot::Token(*id)));
+        slots.extend(name.iter().map(|id| PromptToken::Token(*id)));
         vectors(&mut slots, self.vectors - before);
-        slots.extend(stop.iter().map(|id| Slot::Token(*id)));
-        slots.push(Slot::Token(ends.1));
+        slots.extend(stop.iter().map(|id| PromptToken::Token(*id)));
+        slots.push(PromptToken::Token(ends.1));
         Ok((slots, cut))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Slot::{Token as T, Vector as V};
+    use super::PromptToken::{Token as T, Vector as V};
     use super::*;
 
-    fn slots(placing: &Placing, attributes: &[Vec<u32>], limit: usize) -> (Vec<Slot>, bool) {
-        placing
+    fn slots(
+        layout: &PromptLayout,
+        attributes: &[Vec<u32>],
+        limit: usize,
+    ) -> (Vec<PromptToken>, bool) {
+        layout
             .slots((1, 2), attributes, &[10, 11], &[9], limit)
             .unwrap()
     }
 
     #[test]
     fn the_three_layouts_place_name_and_vectors() {
-        let mut placing = Placing::end(3);
+        let mut layout = PromptLayout::end(3);
         let end = vec![T(1), V(0), V(1), V(2), T(10), T(11), T(9), T(2)];
-        assert_eq!(slots(&placing, &[], 77), (end, false));
-        placing.layout = Layout::Middle;
+        assert_eq!(slots(&layout, &[], 77), (end, false));
+        layout.layout = NamePosition::Middle;
         let middle = vec![T(1), V(0), T(10), T(11), V(1), V(2), T(9), T(2)];
-        assert_eq!(slots(&placing, &[], 77), (middle, false));
-        placing.layout = Layout::Front;
+        assert_eq!(slots(&layout, &[], 77), (middle, false));
+        layout.layout = NamePosition::Front;
         let front = vec![T(1), T(10), T(11), V(0), V(1), V(2), T(9), T(2)];
-        assert_eq!(slots(&placing, &[], 77), (front, false));
+        assert_eq!(slots(&layout, &[], 77), (front, false));
     }
 
     #[test]
     fn attributes_stand_behind_vectors_of_their_own() {
-        let placing = Placing {
+        let layout = PromptLayout {
             attributes: vec!["color".into(), "playfulness".into()],
             per_attribute: 2,
-            ..Placing::end(1)
+            ..PromptLayout::end(1)
         };
-        assert_eq!(placing.rows(), 5);
+        assert_eq!(layout.rows(), 5);
         let expected = vec![
             T(1),
             V(0),
@@ -204,19 +208,19 @@ mod tests {
             T(2),
         ];
         assert_eq!(
-            slots(&placing, &[vec![20], vec![21, 22]], 77),
+            slots(&layout, &[vec![20], vec![21, 22]], 77),
             (expected, false)
         );
     }
 
     #[test]
     fn a_name_that_does_not_fit_is_cut() {
-        let placing = Placing::end(3);
+        let layout = PromptLayout::end(3);
         let cut = vec![T(1), V(0), V(1), V(2), T(10), T(11), T(2)];
-        assert_eq!(slots(&placing, &[], 7), (cut, true));
+        assert_eq!(slots(&layout, &[], 7), (cut, true));
         let shorter = vec![T(1), V(0), V(1), V(2), T(10), T(2)];
-        assert_eq!(slots(&placing, &[], 6), (shorter, true));
-        let none = placing.slots((1, 2), &[], &[10], &[9], 5);
+        assert_eq!(slots(&layout, &[], 6), (shorter, true));
+        let none = layout.slots((1, 2), &[], &[10], &[9], 5);
         assert_eq!(none.unwrap_err().kind(), Kind::PromptInvalid);
     }
 }

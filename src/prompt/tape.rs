@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
-use super::layout::{Placing, Slot, runs};
+use super::layout::{PromptLayout, PromptToken, runs};
 use crate::clip::read;
 use crate::clip::text::TextTower;
 use crate::error::{Error, Kind, Result};
@@ -25,7 +25,7 @@ const KEPT_PER_COLUMN: usize = 17;
 pub struct Prompts<'a> {
     tower: &'a TextTower,
     sot: u32,
-    prompts: Vec<Vec<Slot>>,
+    prompts: Vec<Vec<PromptToken>>,
     assigned: Option<Vec<usize>>,
     /// Vectors of one context.
     rows: usize,
@@ -38,7 +38,7 @@ pub struct Prompts<'a> {
 
 /// Classes that run together, behind this context where they share one.
 #[derive(Debug, Clone)]
-struct Piece {
+struct Chunk {
     context: Option<usize>,
     classes: Range<usize>,
 }
@@ -52,13 +52,13 @@ impl<'a> Prompts<'a> {
         tower: &'a TextTower,
         tokenizer: &ClipTokenizer,
         names: &[String],
-        placing: &Placing,
+        layout: &PromptLayout,
     ) -> Result<Self> {
         let inner = |text: &str| {
             let ids = tokenizer.encode(text)?.ids;
             Ok(ids[1..ids.len() - 1].to_vec())
         };
-        let attributes = placing
+        let attributes = layout
             .attributes
             .iter()
             .map(|word| inner(word))
@@ -72,7 +72,7 @@ impl<'a> Prompts<'a> {
             let length = inner(&name)?.len();
             let whole = inner(&format!("{name}."))?;
             let (name, stop) = whole.split_at(length.min(whole.len()));
-            let (slots, cut) = placing.slots(ends, &attributes, name, stop, limit)?;
+            let (slots, cut) = layout.slots(ends, &attributes, name, stop, limit)?;
             truncated += usize::from(cut || stop.is_empty());
             prompts.push(slots);
         }
@@ -80,9 +80,9 @@ impl<'a> Prompts<'a> {
             tower,
             sot: ends.0,
             prompts,
-            assigned: placing.assigned.clone(),
-            rows: placing.rows(),
-            shares_prefix: placing.shares_prefix() && tower.config.causal,
+            assigned: layout.assigned.clone(),
+            rows: layout.rows(),
+            shares_prefix: layout.shares_prefix() && tower.config.causal,
             contexts: Vec::new(),
             tape: None,
             truncated,
@@ -106,19 +106,19 @@ impl<'a> Prompts<'a> {
         }
         self.contexts = contexts.to_vec();
         self.tape = None;
-        let pieces = self.pieces();
+        let chunks = self.chunks();
         let leaf = self.leaf();
         if self.fits() {
             let leaf = leaf.autodiff().require_grad();
-            let features: Vec<_> = pieces.iter().map(|p| self.encode(&leaf, p)).collect();
+            let features: Vec<_> = chunks.iter().map(|p| self.encode(&leaf, p)).collect();
             let features = Tensor::cat(features, 0);
             let values = read(features.clone().inner()).await?;
             self.tape = Some((leaf, features));
             return Ok(values);
         }
         let mut values = Vec::new();
-        for piece in &pieces {
-            values.extend(read(self.encode(&leaf, piece)).await?);
+        for chunk in &chunks {
+            values.extend(read(self.encode(&leaf, chunk)).await?);
         }
         Ok(values)
     }
@@ -135,11 +135,11 @@ impl<'a> Prompts<'a> {
         let d = gradient.len() / prompts.max(1);
         let mut total = vec![0f32; self.contexts.len()];
         let mut rest = gradient;
-        for piece in self.pieces() {
-            let (own, after) = rest.split_at((piece.classes.len() * d).min(rest.len()));
+        for chunk in self.chunks() {
+            let (own, after) = rest.split_at((chunk.classes.len() * d).min(rest.len()));
             rest = after;
             let leaf = self.leaf().autodiff().require_grad();
-            let features = self.encode(&leaf, &piece);
+            let features = self.encode(&leaf, &chunk);
             let part = pull(leaf, features, own).await?;
             total.iter_mut().zip(part).for_each(|(sum, g)| *sum += g);
         }
@@ -169,7 +169,7 @@ impl<'a> Prompts<'a> {
         prompts.saturating_mul(self.bytes()) <= TAPE_BYTES
     }
 
-    fn pieces(&self) -> Vec<Piece> {
+    fn chunks(&self) -> Vec<Chunk> {
         let room = (TAPE_BYTES / self.bytes()).min(self.tower.rows_per_pass() / self.longest());
         let all = 0..self.prompts.len();
         let passes: Vec<(Option<usize>, Range<usize>)> = match &self.assigned {
@@ -181,16 +181,16 @@ impl<'a> Prompts<'a> {
             }
             Some(_) => vec![(None, all)],
         };
-        let mut pieces = Vec::new();
+        let mut chunks = Vec::new();
         for (context, classes) in passes {
             for start in classes.clone().step_by(room.max(1)) {
-                pieces.push(Piece {
+                chunks.push(Chunk {
                     context,
                     classes: start..classes.end.min(start + room.max(1)),
                 });
             }
         }
-        pieces
+        chunks
     }
 
     /// All contexts, [C * M, W].
@@ -200,15 +200,22 @@ impl<'a> Prompts<'a> {
         floats(self.contexts.clone(), [rows, w], &self.tower.device)
     }
 
-    fn encode(&self, leaf: &Tensor<2>, piece: &Piece) -> Tensor<2> {
-        match piece.context {
-            Some(context) if self.shares_prefix => self.behind(leaf, context, &piece.classes),
-            _ => self.gathered(leaf, piece),
+    fn encode(&self, leaf: &Tensor<2>, chunk: &Chunk) -> Tensor<2> {
+        match chunk.context {
+            Some(context) if self.shares_prefix => {
+                self.encode_shared_prefix(leaf, context, &chunk.classes)
+            }
+            _ => self.encode_whole(leaf, chunk),
         }
     }
 
     /// Names behind one shared beginning.
-    fn behind(&self, leaf: &Tensor<2>, context: usize, classes: &Range<usize>) -> Tensor<2> {
+    fn encode_shared_prefix(
+        &self,
+        leaf: &Tensor<2>,
+        context: usize,
+        classes: &Range<usize>,
+    ) -> Tensor<2> {
         let (tower, w) = (self.tower, self.tower.config.width);
         let vectors = leaf.clone().narrow(0, context * self.rows, self.rows);
         let start = floats(tower.embed(&[self.sot], 0), [1, w], &tower.device);
@@ -217,10 +224,10 @@ impl<'a> Prompts<'a> {
         let suffixes: Vec<Vec<u32>> = self.prompts[classes.clone()]
             .iter()
             .map(|slots| {
-                let behind = slots[1 + self.rows..].iter();
-                let ids = behind.filter_map(|slot| match slot {
-                    Slot::Token(id) => Some(*id),
-                    Slot::Vector(_) => None,
+                let encode_shared_prefix = slots[1 + self.rows..].iter();
+                let ids = encode_shared_prefix.filter_map(|slot| match slot {
+                    PromptToken::Token(id) => Some(*id),
+                    PromptToken::Vector(_) => None,
                 });
                 ids.collect()
             })
@@ -230,17 +237,17 @@ impl<'a> Prompts<'a> {
     }
 
     /// Whole prompts, row by row.
-    fn gathered(&self, leaf: &Tensor<2>, piece: &Piece) -> Tensor<2> {
+    fn encode_whole(&self, leaf: &Tensor<2>, chunk: &Chunk) -> Tensor<2> {
         let (tower, w) = (self.tower, self.tower.config.width);
-        let prompts = &self.prompts[piece.classes.clone()];
+        let prompts = &self.prompts[chunk.classes.clone()];
         let longest = tower.padded(prompts.iter().map(Vec::len).max().unwrap_or(1), 0);
         // The row behind the last context is zero: tokens add nothing of it.
         let nothing = leaf.dims()[0];
         let count = prompts.len() * longest;
         let mut constant = vec![0f32; count * w];
         let mut chosen = vec![nothing as i32; count];
-        for (k, (class, slots)) in piece.classes.clone().zip(prompts).enumerate() {
-            let context = piece.context.unwrap_or_else(|| match &self.assigned {
+        for (k, (class, slots)) in chunk.classes.clone().zip(prompts).enumerate() {
+            let context = chunk.context.unwrap_or_else(|| match &self.assigned {
                 Some(assigned) => assigned[class],
                 None => 0,
             });
@@ -248,8 +255,8 @@ impl<'a> Prompts<'a> {
                 let at = k * longest + place;
                 let row = &mut constant[at * w..(at + 1) * w];
                 match slots.get(place) {
-                    Some(Slot::Vector(v)) => chosen[at] = (context * self.rows + v) as i32,
-                    Some(Slot::Token(id)) => tower.tokens.row(*id, row),
+                    Some(PromptToken::Vector(v)) => chosen[at] = (context * self.rows + v) as i32,
+                    Some(PromptToken::Token(id)) => tower.tokens.row(*id, row),
                     // Rows behind the end are seen by towers that are not causal only.
                     None => tower.tokens.row(0, row),
                 }

@@ -2,14 +2,14 @@
 
 /// Unit rows with the lengths that they had.
 #[derive(Debug, Clone)]
-pub struct Unit {
+pub struct UnitRows {
     /// Rows of length one, [R, d].
     pub values: Vec<f64>,
     lengths: Vec<f64>,
     d: usize,
 }
 
-impl Unit {
+impl UnitRows {
     /// Scales rows of `d` columns. A row of zeros stays one.
     pub fn new<T: Copy + Into<f64>>(features: &[T], d: usize) -> Self {
         let mut values: Vec<f64> = features.iter().map(|v| (*v).into()).collect();
@@ -32,7 +32,7 @@ impl Unit {
 
     /// The gradient with respect to the rows before scaling from that with respect to the unit rows
     /// [R, d]: (g - t (t . g)) / |r|.
-    pub fn pull_back(&self, gradient: &[f64]) -> Vec<f64> {
+    pub fn backward(&self, gradient: &[f64]) -> Vec<f64> {
         let rows = self.values.chunks_exact(self.d).zip(&self.lengths);
         gradient
             .chunks_exact(self.d)

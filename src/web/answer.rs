@@ -7,7 +7,7 @@ use crate::classifier::{
     Prediction, Timings, Tuning, VariantFailure,
 };
 use crate::error::{Error, Result};
-use crate::explain::{Explain, Heatmap, Map};
+use crate::heatmap::{Heatmap, HeatmapMethod, Map};
 use crate::ood::metrics::Interval;
 use crate::ood::negatives::{Excluded, MiningOptions, SHARE};
 use crate::prompt::template::DEFAULT;
@@ -69,8 +69,8 @@ impl AnswerOptions {
             Some(Scoring::Wanted(true)) | None => Some(OodOptions::default()),
         };
         let heatmap = match &self.heatmap {
-            Some(Scoring::Wanted(true)) => Some(Explain::Patches),
-            Some(Scoring::Named(name)) => Some(Explain::parse(name)?),
+            Some(Scoring::Wanted(true)) => Some(HeatmapMethod::Patches),
+            Some(Scoring::Named(name)) => Some(HeatmapMethod::parse(name)?),
             Some(Scoring::Wanted(false)) | None => None,
         };
         Ok(ClassifyOptions {

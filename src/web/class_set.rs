@@ -14,12 +14,12 @@ use super::answer::{
 };
 use super::convert::{from_js, to_js, to_js_error};
 use super::engine::{Engine, Inner, promise};
-use super::listener::{Listener, check};
-use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions, Pictures};
+use super::listener::{JsProgress, check};
+use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions, ExtraImages};
 use crate::error::{Error, Kind, Result};
 use crate::image::Limits;
 use crate::ood::threshold::Calibration;
-use crate::watch::Watch;
+use crate::progress::Progress;
 
 /// A class list with what was fitted to it.
 pub struct ClassSet {
@@ -49,7 +49,7 @@ impl ClassSet {
         &self,
         model: &Classifier,
         words: Option<Vec<String>>,
-        listener: &Listener,
+        listener: &JsProgress,
     ) -> Result<Rc<Classes>> {
         let own = self.classes.borrow().clone();
         let Some(words) = words else { return Ok(own) };
@@ -71,7 +71,7 @@ impl ClassSet {
         model: &Classifier,
         classes: &Classes,
         options: &mut ClassifyOptions,
-        listener: &Listener,
+        listener: &JsProgress,
     ) -> Result<Option<String>> {
         let Some(ood) = &options.ood else {
             return Ok(None);
@@ -173,7 +173,7 @@ impl Engine {
             let mut given: AnswerOptions = from_js(options)?;
             let words = given.negatives.take();
             let mut options = given.classify()?;
-            let listener = Listener {
+            let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };
@@ -208,7 +208,7 @@ impl Engine {
             let mut given: AnswerOptions = from_js(options)?;
             let words = given.negatives.take();
             let options = given.classify()?;
-            let listener = Listener {
+            let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };
@@ -216,7 +216,7 @@ impl Engine {
             let classes = set.classes(model, words, &listener).await?;
             let mut calibrator = Calibrator::new(model, &classes, &options, &listener).await?;
             // Progress counts images; within one only the signal matters.
-            let within = Listener {
+            let within = JsProgress {
                 callback: None,
                 signal: listener.signal.clone(),
             };
@@ -264,7 +264,7 @@ impl Engine {
             check(signal.as_ref())?;
             let set = inner.set(classes)?;
             let options: NegativesOptions = from_js(options)?;
-            let listener = Listener {
+            let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };
@@ -292,9 +292,9 @@ async fn taken(
     model: &Classifier,
     pictures: &JsValue,
     name: &str,
-    listener: &Listener,
-) -> Result<Option<Arc<Pictures>>> {
-    let mut made = Pictures::new();
+    listener: &JsProgress,
+) -> Result<Option<Arc<ExtraImages>>> {
+    let mut made = ExtraImages::new();
     let files = Reflect::get(pictures, &name.into()).unwrap_or_default();
     if let Ok(files) = files.dyn_into::<Array>() {
         for file in files.iter().filter_map(|file| file.dyn_into::<Blob>().ok()) {

@@ -13,8 +13,9 @@ use web_sys::AbortSignal;
 
 use super::class_set::ClassSet;
 use super::convert::{from_js, to_js, to_js_error};
-use super::listener::{Listener, check, progress};
+use super::listener::{JsProgress, check, progress};
 use super::source::{Source, WebFolder};
+use crate::checkpoint::{Keep, Quantisation};
 use crate::classifier::{Classifier, Loading};
 use crate::clip::config::TensorSpec;
 use crate::clip::read;
@@ -24,7 +25,6 @@ use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::check::{SEED, check as check_kernels};
 use crate::kernels::launch::dispatches;
-use crate::weights::{Keep, Quantisation};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -260,9 +260,9 @@ impl Engine {
         let device = self.0.classifier.clip.text.device.clone();
         promise(async move {
             let callback = on_progress;
-            let watch = Listener { callback, signal };
+            let progress = JsProgress { callback, signal };
             let seed = seed.unwrap_or(SEED);
-            to_js(&check_kernels(&device, only.as_deref(), seed, &watch).await?)
+            to_js(&check_kernels(&device, only.as_deref(), seed, &progress).await?)
         })
     }
 

@@ -8,13 +8,13 @@ use web_sys::{AbortSignal, Blob};
 use super::class_set::bytes_of;
 use super::convert::{from_js, to_js, to_js_error};
 use super::engine::{Engine, promise};
-use super::listener::{Listener, check};
+use super::listener::{JsProgress, check};
 use super::train::{Failure, negatives};
 use crate::dataset::{self, Limits};
 use crate::error::{Error, Kind, Result};
-use crate::learn::gather::gather;
-use crate::learn::photos::{Look, Photos};
-use crate::watch::Watch;
+use crate::progress::Progress;
+use crate::prompt_learning::gather::gather;
+use crate::prompt_learning::photos::{ExampleBuilder, ViewEncoder};
 
 /// The most bytes that an archive may unpack to in the memory of a page.
 const UNPACKED_BYTES: u64 = 512 << 20;
@@ -75,13 +75,13 @@ impl Engine {
                     "Keep at least 1 per class.",
                 ));
             }
-            let listener = Listener {
+            let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };
             let model = &inner.classifier;
             let words = negatives(&inner, &classes, given.negatives, &listener).await?;
-            let mut photos = Photos::new(1, Look::new(1, 0, None)?);
+            let mut photos = ExampleBuilder::new(1, ViewEncoder::new(1, 0, None)?);
             let mut places = Vec::new();
             for (done, image) in images.iter().enumerate() {
                 listener.step("gather", done, images.len()).await?;

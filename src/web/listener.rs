@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 use web_sys::AbortSignal;
 
 use crate::error::{Error, Kind, Result};
-use crate::watch::{Step, Watch};
+use crate::progress::{LocalBoxFuture, Progress};
 
 /// Refuses once the caller has aborted.
 ///
@@ -44,14 +44,14 @@ pub fn progress(
 }
 
 /// Watches work for a caller.
-pub struct Listener {
+pub struct JsProgress {
     /// Called with progress.
     pub callback: Option<Function>,
     /// Ends the work.
     pub signal: Option<AbortSignal>,
 }
 
-impl Listener {
+impl JsProgress {
     /// Lets messages in, and refuses once the caller has aborted.
     ///
     /// # Errors
@@ -63,8 +63,8 @@ impl Listener {
     }
 }
 
-impl Watch for Listener {
-    fn step(&self, stage: &'static str, done: usize, total: usize) -> Step<'_> {
+impl Progress for JsProgress {
+    fn step(&self, stage: &'static str, done: usize, total: usize) -> LocalBoxFuture<'_, ()> {
         Box::pin(async move {
             progress(
                 self.callback.as_ref(),

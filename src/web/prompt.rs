@@ -10,14 +10,14 @@ use super::convert::{from_js, to_js};
 use super::engine::{Engine, promise};
 use super::listener::check;
 use crate::error::{Error, Kind};
-use crate::learn::examples::{Batch, Examples};
-use crate::learn::job::Model;
-use crate::learn::schedule::Schedule;
-use crate::learn::shapes::Plain;
-use crate::learn::text::{TextLearner, cross_entropy};
-use crate::learn::trainer::{Audience, Learner, Method, Settings, fit};
 use crate::prompt::file::Prompt;
-use crate::prompt::layout::Placing;
+use crate::prompt::layout::PromptLayout;
+use crate::prompt_learning::examples::{Batch, Examples};
+use crate::prompt_learning::job::Model;
+use crate::prompt_learning::parametrizations::Plain;
+use crate::prompt_learning::schedule::Schedule;
+use crate::prompt_learning::text::{TextLearner, cross_entropy};
+use crate::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -89,7 +89,7 @@ impl Engine {
             let features = features.to_vec();
             let examples = Examples::new(features, labels, 1, model.dim(), names.len())?;
             let mut learner = TextLearner {
-                side: model.text_side(&names, &Placing::end(vectors))?,
+                side: model.text_side(&names, &PromptLayout::end(vectors))?,
                 shape: Box::new(Plain),
                 terms: cross_entropy(),
                 guide: None,
@@ -113,11 +113,11 @@ impl Engine {
                 clip: None,
                 average: None,
             };
-            let audience = Audience {
-                watch: &(),
+            let observer = Observer {
+                progress: &(),
                 observe: &|_| {},
             };
-            let found = fit(&mut learner, start, &examples, &settings, audience).await?;
+            let found = fit(&mut learner, start, &examples, &settings, observer).await?;
             to_js(&Descended {
                 losses: found.losses,
                 first_gradient: first.gradient,

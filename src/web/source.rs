@@ -7,9 +7,9 @@ use std::rc::Rc;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use crate::checkpoint::{Header, Limits, ModelFolder, PackedFile, SafetensorsStream, WeightSink};
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
-use crate::weights::{Feed, Folder, Header, Limits, PackedFile, SafetensorsStream};
 
 #[wasm_bindgen]
 extern "C" {
@@ -149,7 +149,7 @@ impl<'a> WebFolder<'a> {
     }
 }
 
-impl Folder for WebFolder<'_> {
+impl ModelFolder for WebFolder<'_> {
     async fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
         Ok(bytes(&timed(&self.waited, self.source.small(name)).await?))
     }
@@ -177,7 +177,7 @@ impl Folder for WebFolder<'_> {
         Ok(stream.header().cloned())
     }
 
-    async fn weights(&self, name: &str, feed: &mut Feed<'_>) -> Result<bool> {
+    async fn weights(&self, name: &str, feed: &mut WeightSink<'_>) -> Result<bool> {
         if !name.ends_with(".safetensors") {
             return self.refuse(name).await;
         }

@@ -11,21 +11,21 @@ use web_sys::{AbortSignal, Blob};
 use super::class_set::bytes_of;
 use super::convert::{from_js, to_js, to_js_error};
 use super::engine::{Engine, Inner, promise};
-use super::listener::{Listener, check};
+use super::listener::{JsProgress, check};
 use crate::classifier::Classes;
 use crate::clock::now;
 use crate::error::{Error, Result};
-use crate::learn::descriptions::Descriptions;
-use crate::learn::examples::Examples;
-use crate::learn::job::{Cost, Job, Learned, Note, Recipe};
-use crate::learn::options::Options;
-use crate::learn::others::Others;
-use crate::learn::photos::{DEFAULT_CROPS, Look, Photos};
-use crate::learn::recipes::{RECIPES, find};
-use crate::learn::trainer::{Audience, Progress};
-use crate::learn::validate::{Held, Way, validate};
 use crate::ood::negatives::MiningOptions;
-use crate::watch::{Step, Watch};
+use crate::progress::{LocalBoxFuture, Progress};
+use crate::prompt_learning::descriptions::Descriptions;
+use crate::prompt_learning::examples::Examples;
+use crate::prompt_learning::job::{Cost, Note, Recipe, TrainedPrompt, TrainingJob};
+use crate::prompt_learning::options::Options;
+use crate::prompt_learning::others::OutlierData;
+use crate::prompt_learning::photos::{DEFAULT_CROPS, ExampleBuilder, ViewEncoder};
+use crate::prompt_learning::recipes::{RECIPES, find};
+use crate::prompt_learning::trainer::{Observer, TrainingProgress};
+use crate::prompt_learning::validate::{HeldOutAccuracy, Validation, validate};
 
 /// Milliseconds between two moments at which messages are let in. A browser lets a timer wait at
 /// least 4 ms, so doing it after every step would cost more than many steps take.
@@ -76,24 +76,24 @@ struct TrainAnswer {
 }
 
 /// Passes on what happens, and lets the caller's messages in now and then.
-struct Pacer {
-    listener: Listener,
+struct ThrottledProgress {
+    listener: JsProgress,
     last: Cell<f64>,
     /// Whether only the signal matters.
     quiet: bool,
 }
 
-impl Pacer {
+impl ThrottledProgress {
     fn new(callback: Option<Function>, signal: Option<AbortSignal>) -> Self {
         Self {
             quiet: callback.is_none(),
-            listener: Listener { callback, signal },
+            listener: JsProgress { callback, signal },
             last: Cell::new(0.0),
         }
     }
 
     /// Tells of a step with its loss and accuracy.
-    fn observe(&self, progress: &Progress) {
+    fn observe(&self, progress: &TrainingProgress) {
         let Some(callback) = &self.listener.callback else {
             return;
         };
@@ -113,8 +113,8 @@ impl Pacer {
     }
 }
 
-impl Watch for Pacer {
-    fn step(&self, stage: &'static str, done: usize, total: usize) -> Step<'_> {
+impl Progress for ThrottledProgress {
+    fn step(&self, stage: &'static str, done: usize, total: usize) -> LocalBoxFuture<'_, ()> {
         let told = stage == "train" || self.quiet;
         if now() - self.last.get() < PAUSE && (told || done > 0 && done < total) {
             return Box::pin(std::future::ready(check(self.listener.signal.as_ref())));
@@ -132,7 +132,7 @@ const NONE: u32 = u32::MAX;
 
 /// Photos of one kind as features.
 struct Taking {
-    photos: Photos,
+    photos: ExampleBuilder,
     /// Where each of them stands among all.
     places: Vec<usize>,
 }
@@ -140,7 +140,7 @@ struct Taking {
 impl Taking {
     fn new(classes: usize, crops: usize, seed: u64) -> Result<Self> {
         Ok(Self {
-            photos: Photos::new(classes, Look::new(crops, seed, None)?),
+            photos: ExampleBuilder::new(classes, ViewEncoder::new(crops, seed, None)?),
             places: Vec::new(),
         })
     }
@@ -172,7 +172,7 @@ pub(super) async fn negatives(
     inner: &Inner,
     classes: &Classes,
     given: Option<Vec<String>>,
-    watch: &dyn Watch,
+    progress: &dyn Progress,
 ) -> Result<Vec<String>> {
     if let Some(given) = given {
         return Ok(given);
@@ -181,7 +181,10 @@ pub(super) async fn negatives(
         return Ok(own.labels.clone());
     }
     let options = MiningOptions::default();
-    let mined = inner.classifier.negatives(classes, &options, watch).await?;
+    let mined = inner
+        .classifier
+        .negatives(classes, &options, progress)
+        .await?;
     Ok(mined.labels.clone())
 }
 
@@ -218,12 +221,12 @@ impl Engine {
             let recipe = find(given.recipe.as_deref().unwrap_or(DEFAULT_RECIPE))?;
             let set: Vec<_> = given.set.iter().collect();
             let options = Options::new(&recipe.parameters(), &set)?;
-            let way = Way::parse(given.validation.as_deref().unwrap_or("none"))?;
+            let way = Validation::parse(given.validation.as_deref().unwrap_or("none"))?;
             let text = given.descriptions.as_deref();
             let descriptions = text.map(|text| Descriptions::from_json(text.as_bytes()));
             let descriptions = descriptions.transpose()?;
-            let within = Pacer::new(None, signal.clone());
-            let pacer = Pacer::new(on_progress, signal);
+            let within = ThrottledProgress::new(None, signal.clone());
+            let pacer = ThrottledProgress::new(on_progress, signal);
             let seed = given.seed.unwrap_or(0);
             let crops = crops(&given, recipe);
             let names = &classes.labels;
@@ -250,22 +253,22 @@ impl Engine {
                 words = negatives(&inner, &classes, given.negatives.take(), &pacer).await?;
             }
 
-            let observe = |progress: &Progress| pacer.observe(progress);
-            let job = Job {
+            let observe = |progress: &TrainingProgress| pacer.observe(progress);
+            let job = TrainingJob {
                 recipe,
                 model: &inner.classifier,
                 names,
                 examples: examples.as_ref(),
                 unlabelled: &[],
                 descriptions: descriptions.as_ref(),
-                others: Others {
+                others: OutlierData {
                     negatives: &words,
                     images: other_examples.as_ref(),
                 },
                 options: &options,
                 seed,
-                audience: Audience {
-                    watch: &pacer,
+                observer: Observer {
+                    progress: &pacer,
                     observe: &observe,
                 },
             };
@@ -284,8 +287,8 @@ impl Engine {
 
 fn answer(
     recipe: &Recipe,
-    learned: Learned,
-    held: Option<Held>,
+    learned: TrainedPrompt,
+    held: Option<HeldOutAccuracy>,
     failures: Vec<(usize, Error)>,
     images: usize,
     seconds: f64,

@@ -8,10 +8,10 @@ use web_sys::AbortSignal;
 use super::answer::AnswerOptions;
 use super::convert::{from_js, to_js};
 use super::engine::{Engine, promise};
-use super::listener::{Listener, check};
+use super::listener::{JsProgress, check};
 use crate::classifier::{Classes, Prediction, rank};
 use crate::error::Result;
-use crate::tune::Tuned;
+use crate::tpt::Tuned;
 
 /// What can be told in plain numbers.
 #[derive(Serialize)]
@@ -71,7 +71,7 @@ impl Engine {
             check(signal.as_ref())?;
             let set = inner.set(classes)?;
             let options = from_js::<AnswerOptions>(options)?.classify()?;
-            let listener = Listener {
+            let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };

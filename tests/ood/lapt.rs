@@ -2,13 +2,13 @@
 
 use super::fixture::{Fixture, Uniform, worst};
 use promptlens::ood::lapt::{
-    Loss, Mix, Samples, collect, cross_distribution, cross_entropy, cross_modal, default_threshold,
-    partners,
+    Mix, MixedLoss, Samples, collect, cross_distribution, cross_entropy, cross_modal,
+    default_threshold, partners,
 };
-use promptlens::ood::similarity::Rows;
+use promptlens::ood::similarity::MatrixView;
 
-fn rows(data: &[f64]) -> Rows<'_, f64> {
-    Rows::new(data, 512).unwrap()
+fn rows(data: &[f64]) -> MatrixView<'_, f64> {
+    MatrixView::new(data, 512).unwrap()
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn stored_losses_and_gradient() {
     let narrow = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<_>>();
     let (features, text) = (narrow(&features), narrow(&text));
     let samples = Samples {
-        features: Rows::new(&features, 512).unwrap(),
+        features: MatrixView::new(&features, 512).unwrap(),
         labels: &labels,
     };
-    let l = cross_entropy(samples, Rows::new(&text, 512).unwrap(), 100.0).unwrap();
+    let l = cross_entropy(samples, MatrixView::new(&text, 512).unwrap(), 100.0).unwrap();
     assert!((l.value - stored[0]).abs() < 1e-5);
 }
 
@@ -114,8 +114,8 @@ impl Toy {
         }
     }
 
-    fn losses(&self, texts: &[f64], lambda: &[f64]) -> [Loss; 3] {
-        let r = |v| Rows::new(v, WIDTH).unwrap();
+    fn losses(&self, texts: &[f64], lambda: &[f64]) -> [MixedLoss; 3] {
+        let r = |v| MatrixView::new(v, WIDTH).unwrap();
         let samples = Samples {
             features: r(&self.features),
             labels: &self.labels,
@@ -197,10 +197,10 @@ fn gradients_of_classes_and_negatives_are_separate() {
 #[test]
 fn unusable_batches_are_refused() {
     let f = [1.0, 0.0, 0.0, 1.0];
-    let r = Rows::new(&f, 2).unwrap();
+    let r = MatrixView::new(&f, 2).unwrap();
     let code = |features: &[f64], labels: &[usize], with: &[usize], lambda: &[f64]| {
         let samples = Samples {
-            features: Rows::new(features, 2).unwrap(),
+            features: MatrixView::new(features, 2).unwrap(),
             labels,
         };
         cross_distribution(samples, Mix { with, lambda }, r, 10.0)
@@ -231,7 +231,7 @@ fn unusable_batches_are_refused() {
     );
     let wide = [1.0, 0.0, 0.0];
     let samples = Samples {
-        features: Rows::new(&wide, 3).unwrap(),
+        features: MatrixView::new(&wide, 3).unwrap(),
         labels: &[0],
     };
     assert_eq!(

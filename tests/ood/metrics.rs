@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, Uniform};
 use promptlens::ood::metrics::{OodMetrics, intervals};
-use promptlens::ood::similarity::Rows;
+use promptlens::ood::similarity::MatrixView;
 
 #[test]
 fn stored_metrics() {
@@ -166,7 +166,7 @@ fn unusable_scores_are_refused() {
         intervals(&[1.0], &[1.0], 0, 0).unwrap_err().code(),
         "options/invalid"
     );
-    assert!(Rows::new(&[0.0; 3], 2).is_err() && Rows::new(&[0.0; 3], 0).is_err());
+    assert!(MatrixView::new(&[0.0; 3], 2).is_err() && MatrixView::new(&[0.0; 3], 0).is_err());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use promptlens::ood::negatives::{
     Candidate, ExcludedBecause, Excluder, MAX_WORDS, MiningOptions, PartOfSpeech, Synonyms,
     Vocabulary, ascending, mine, nearest, quantile, similarities,
 };
-use promptlens::ood::similarity::Rows;
+use promptlens::ood::similarity::MatrixView;
 use std::collections::BTreeSet;
 
 fn nouns(words: &[&str]) -> Vec<Candidate> {
@@ -29,8 +29,8 @@ fn stored_quantiles_and_order() {
     };
     let (classes, candidates) = (f.numbers("id_text"), f.numbers("candidate_text"));
     let q = similarities(
-        Rows::new(&candidates, 512).unwrap(),
-        Rows::new(&classes, 512).unwrap(),
+        MatrixView::new(&candidates, 512).unwrap(),
+        MatrixView::new(&classes, 512).unwrap(),
     );
     let (q, stored) = (q.unwrap(), f.numbers("candidate_quantile95"));
     // The stored ones are rounded to f32 along the way.
@@ -284,7 +284,10 @@ fn unusable_requests_are_refused() {
     let no_class = mine(&words, &[0.1, 0.2], &none, &MiningOptions::default());
     assert_eq!(no_class.unwrap_err().code(), "labels/empty");
     let two = [1.0, 0.0];
-    let wide = similarities(Rows::new(&two, 2).unwrap(), Rows::new(&two, 1).unwrap());
+    let wide = similarities(
+        MatrixView::new(&two, 2).unwrap(),
+        MatrixView::new(&two, 1).unwrap(),
+    );
     assert_eq!(wide.unwrap_err().code(), "engine/internal");
 }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, Uniform, worst};
 use promptlens::ood::score::{Needs, REGISTRY, Score, ScoreInput, ScoreParameters, by_name};
-use promptlens::ood::similarity::{Rows, cosines};
+use promptlens::ood::similarity::{MatrixView, cosines};
 
 const NO_SHUFFLE: ScoreParameters = ScoreParameters {
     tau: 0.01,
@@ -53,9 +53,9 @@ fn stored_scores() {
         .collect();
     for side in ["id", "ood"] {
         let images = f.numbers(&format!("{side}_features"));
-        let images = Rows::new(&images, 512).unwrap();
-        let to_classes = cosines(images, Rows::new(&classes, 512).unwrap()).unwrap();
-        let to_negatives = cosines(images, Rows::new(&negatives, 512).unwrap()).unwrap();
+        let images = MatrixView::new(&images, 512).unwrap();
+        let to_classes = cosines(images, MatrixView::new(&classes, 512).unwrap()).unwrap();
+        let to_negatives = cosines(images, MatrixView::new(&negatives, 512).unwrap()).unwrap();
         let tau_1 = ScoreParameters {
             tau: 1.0,
             ..NO_SHUFFLE
@@ -105,12 +105,12 @@ fn stored_gl_mcm_from_patch_features() {
             .collect()
     };
     let texts = unit(expected.numbers("text_embeds"));
-    let texts = Rows::new(&texts, 512).unwrap();
+    let texts = MatrixView::new(&texts, 512).unwrap();
     let k = texts.len();
     let images = unit(expected.numbers("image_embeds"));
-    let classes = cosines(Rows::new(&images, 512).unwrap(), texts).unwrap();
+    let classes = cosines(MatrixView::new(&images, 512).unwrap(), texts).unwrap();
     let patches = f.numbers("patch_features");
-    let patches = cosines(Rows::new(&patches, 512).unwrap(), texts).unwrap();
+    let patches = cosines(MatrixView::new(&patches, 512).unwrap(), texts).unwrap();
     let tau = f.text("tau").parse().unwrap();
     let local_weight = f.text("lam").parse().unwrap();
     let parameters = ScoreParameters {
@@ -335,7 +335,7 @@ fn defaults_follow_the_model() {
         shuffle_seed: Some(5),
     };
     let max_logit = by_name("max-logit").unwrap();
-    assert_eq!(max_logit.relevant(&odd), max_logit.defaults(100.0));
+    assert_eq!(max_logit.canonical(&odd), max_logit.defaults(100.0));
 }
 
 fn all(input: &ScoreInput<'_>, parameters: &ScoreParameters) -> Vec<(&'static str, f64)> {

@@ -4,9 +4,9 @@ use burn::tensor::Device;
 
 use super::draw::Draw;
 use super::{Case, gradient, tensor, values};
+use crate::checkpoint::{HostTensor, Packed, Scheme};
 use crate::clip::config::Activation;
 use crate::kernels::{Linear, floats};
-use crate::weights::{HostTensor, Packed, Scheme};
 
 /// Rows, inputs, outputs: one of each, odd ones, and ones that no tile divides.
 const SHAPES: &[[usize; 3]] = &[

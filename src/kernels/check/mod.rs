@@ -20,7 +20,7 @@ use super::floats;
 use super::launch::{Tiling, set_tiling, tiling};
 use crate::clip::read;
 use crate::error::{Error, Kind, Result};
-use crate::watch::Watch;
+use crate::progress::Progress;
 
 /// One kernel on one shape.
 pub struct Case {
@@ -97,13 +97,13 @@ pub const KERNELS: &[Kernel] = &[
 /// and puts the adapter's own tiling back. `seed` decides the drawn shapes.
 ///
 /// # Errors
-/// `options/invalid` for an unknown kernel or a device without kernels, `gpu/lost`, and what `watch`
+/// `options/invalid` for an unknown kernel or a device without kernels, `gpu/lost`, and what `progress`
 /// returns.
 pub async fn check(
     device: &Device,
     only: Option<&str>,
     seed: u32,
-    watch: &dyn Watch,
+    progress: &dyn Progress,
 ) -> Result<Vec<Checked>> {
     if !super::is_gpu(device) {
         return Err(Error::new(
@@ -126,7 +126,7 @@ pub async fn check(
     }
     let own = tiling();
     let mut checked = Vec::new();
-    let outcome = run(device, &cases, &mut checked, watch).await;
+    let outcome = run(device, &cases, &mut checked, progress).await;
     set_tiling(own);
     outcome.map(|()| checked)
 }
@@ -135,7 +135,7 @@ async fn run(
     device: &Device,
     cases: &[Case],
     checked: &mut Vec<Checked>,
-    watch: &dyn Watch,
+    progress: &dyn Progress,
 ) -> Result<()> {
     let cpu = Device::flex();
     let total = 2 * cases.len();
@@ -145,7 +145,7 @@ async fn run(
             (Tiling::Registers, "registers"),
             (Tiling::Workgroup, "workgroup"),
         ] {
-            watch.step("kernels", checked.len(), total).await?;
+            progress.step("kernels", checked.len(), total).await?;
             set_tiling(tiling);
             let error = match read((case.run)(device)).await {
                 Ok(found) => Some(relative_error(&found, &expected)),

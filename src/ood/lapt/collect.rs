@@ -70,7 +70,7 @@ pub fn collect(
         joint.extend_from_slice(cosines);
         joint.extend(negative_cosines.get(image).into_iter().flatten());
         let p = softmax(&joint, tau);
-        let label = first_largest(&p[..classes]);
+        let label = argmax(&p[..classes]);
         if p[label] > threshold {
             by_class[label].push(Labelled {
                 image,
@@ -78,7 +78,7 @@ pub fn collect(
                 confidence: p[label],
             });
         } else if negatives > 0 {
-            let label = classes + first_largest(&p[classes..]);
+            let label = classes + argmax(&p[classes..]);
             collected.other.push(Labelled {
                 image,
                 label,
@@ -101,7 +101,7 @@ pub fn collect(
 }
 
 /// The index of the first of the largest of a non-empty slice.
-fn first_largest(values: &[f64]) -> usize {
+fn argmax(values: &[f64]) -> usize {
     let mut best = 0;
     for (index, value) in values.iter().enumerate() {
         if *value > values[best] {

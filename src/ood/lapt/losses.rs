@@ -5,20 +5,20 @@
 //! features T is s / B · Σ_b (p_b − q_b)^t f̃_b. T is taken as given: whoever normalised it carries
 //! the gradient through the normalisation.
 
-use super::super::similarity::{Rows, dot, same_width};
+use super::super::similarity::{MatrixView, dot, same_width};
 use super::super::softmax::{check_finite, log_sum_exp};
 use crate::error::{Error, Kind, Result};
 
 /// A mean loss and its gradient.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loss {
+pub struct MixedLoss {
     /// Mean over the samples, in nats.
     pub value: f64,
     /// d value / d text features, `[texts, width]` row-major.
     pub text_gradient: Vec<f64>,
 }
 
-impl Loss {
+impl MixedLoss {
     /// The sum of two losses on the same texts; panics where these differ in number.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
@@ -40,7 +40,7 @@ impl Loss {
 #[derive(Debug, Clone, Copy)]
 pub struct Samples<'a, T> {
     /// `[B, width]`.
-    pub features: Rows<'a, T>,
+    pub features: MatrixView<'a, T>,
     /// `[B]`.
     pub labels: &'a [usize],
 }
@@ -60,9 +60,9 @@ pub struct Mix<'a> {
 /// `engine/internal` where the shapes do not agree, `engine/not-finite` for NaN or infinity.
 pub fn cross_entropy<F, T>(
     samples: Samples<'_, F>,
-    texts: Rows<'_, T>,
+    texts: MatrixView<'_, T>,
     logit_scale: f64,
-) -> Result<Loss>
+) -> Result<MixedLoss>
 where
     F: Copy + Into<f64>,
     T: Copy + Into<f64>,
@@ -83,11 +83,11 @@ where
 /// As [`cross_entropy`]; `engine/not-finite` also where a mixture is zero.
 pub fn cross_modal<F, H, T>(
     samples: Samples<'_, F>,
-    hard_texts: Rows<'_, H>,
+    hard_texts: MatrixView<'_, H>,
     mix: Mix<'_>,
-    texts: Rows<'_, T>,
+    texts: MatrixView<'_, T>,
     logit_scale: f64,
-) -> Result<Loss>
+) -> Result<MixedLoss>
 where
     F: Copy + Into<f64>,
     H: Copy + Into<f64>,
@@ -115,9 +115,9 @@ where
 pub fn cross_distribution<F, T>(
     samples: Samples<'_, F>,
     mix: Mix<'_>,
-    texts: Rows<'_, T>,
+    texts: MatrixView<'_, T>,
     logit_scale: f64,
-) -> Result<Loss>
+) -> Result<MixedLoss>
 where
     F: Copy + Into<f64>,
     T: Copy + Into<f64>,
@@ -161,15 +161,15 @@ where
 
 /// Sums over samples.
 struct Sum<'a, T> {
-    texts: Rows<'a, T>,
+    texts: MatrixView<'a, T>,
     scale: f64,
     logits: Vec<f64>,
-    loss: Loss,
+    loss: MixedLoss,
 }
 
 impl<'a, T: Copy + Into<f64>> Sum<'a, T> {
-    fn new(texts: Rows<'a, T>, scale: f64) -> Self {
-        let loss = Loss {
+    fn new(texts: MatrixView<'a, T>, scale: f64) -> Self {
+        let loss = MixedLoss {
             value: 0.0,
             text_gradient: vec![0.0; texts.len() * texts.width()],
         };
@@ -208,7 +208,7 @@ impl<'a, T: Copy + Into<f64>> Sum<'a, T> {
         Ok(())
     }
 
-    fn mean(mut self, samples: usize) -> Loss {
+    fn mean(mut self, samples: usize) -> MixedLoss {
         let n = samples as f64;
         self.loss.value /= n;
         for g in &mut self.loss.text_gradient {
@@ -220,7 +220,7 @@ impl<'a, T: Copy + Into<f64>> Sum<'a, T> {
 
 fn check<F, T>(
     samples: Samples<'_, F>,
-    texts: Rows<'_, T>,
+    texts: MatrixView<'_, T>,
     mix: Option<(Mix<'_>, usize)>,
 ) -> Result<()>
 where

@@ -11,7 +11,7 @@ mod losses;
 mod partners;
 
 pub use collect::{Collected, Labelled, MAX_IMAGES, collect, default_threshold};
-pub use losses::{Loss, Mix, Samples, cross_distribution, cross_entropy, cross_modal};
+pub use losses::{Mix, MixedLoss, Samples, cross_distribution, cross_entropy, cross_modal};
 pub use partners::partners;
 
 /// α of λ ~ Beta(α, α) in cross-modal mixing.

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::similarity::{Rows, dot, same_width};
+use super::similarity::{MatrixView, dot, same_width};
 use super::softmax::check_finite;
 use crate::error::{Error, Kind, Result};
 
@@ -86,7 +86,10 @@ pub struct Mined {
 /// # Errors
 /// `labels/empty` without classes, `engine/not-finite` for NaN or infinity, `engine/internal` where
 /// the widths differ.
-pub fn similarities<A, B>(candidates: Rows<'_, A>, classes: Rows<'_, B>) -> Result<Vec<f64>>
+pub fn similarities<A, B>(
+    candidates: MatrixView<'_, A>,
+    classes: MatrixView<'_, B>,
+) -> Result<Vec<f64>>
 where
     A: Copy + Into<f64>,
     B: Copy + Into<f64>,

@@ -62,7 +62,7 @@ pub struct ScoreParameters {
 
 impl ScoreParameters {
     /// The value that a parameter has in a score that does not read it.
-    const NEUTRAL: Self = Self {
+    const UNUSED: Self = Self {
         tau: 1.0,
         local_weight: 0.0,
         groups: 1,
@@ -112,7 +112,7 @@ pub trait Score: Sync {
 
     /// Its defaults for a model with this `logit_scale`; parameters it does not read are neutral.
     fn defaults(&self, logit_scale: f64) -> ScoreParameters {
-        self.relevant(&ScoreParameters {
+        self.canonical(&ScoreParameters {
             tau: self.default_tau(logit_scale),
             local_weight: DEFAULT_LOCAL_WEIGHT,
             groups: DEFAULT_GROUPS,
@@ -122,8 +122,8 @@ pub trait Score: Sync {
 
     /// `parameters` with everything that this score does not read set to a neutral value, so that
     /// two settings are equal exactly when they give the same score.
-    fn relevant(&self, parameters: &ScoreParameters) -> ScoreParameters {
-        let mut kept = ScoreParameters::NEUTRAL;
+    fn canonical(&self, parameters: &ScoreParameters) -> ScoreParameters {
+        let mut kept = ScoreParameters::UNUSED;
         for parameter in self.parameters() {
             match parameter {
                 Parameter::Tau => kept.tau = parameters.tau,
@@ -142,7 +142,12 @@ pub trait Score: Sync {
     /// `options/invalid` for a parameter outside its range or for missing patch cosines,
     /// `engine/not-finite` for NaN or infinite cosines.
     fn score(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> Result<f64> {
-        check(self.name(), self.needs(), input, &self.relevant(parameters))?;
+        check(
+            self.name(),
+            self.needs(),
+            input,
+            &self.canonical(parameters),
+        )?;
         let value = self.formula(input, parameters);
         check_finite(
             &[value],

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use promptlens::checkpoint::{Format, Quantisation};
 use promptlens::classifier::DEFAULT_SCORE;
 use promptlens::device::Choice;
 use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
-use promptlens::weights::{Format, Quantisation};
 
 use super::bench::Bench;
 use super::pretrain_args::Pretrain;

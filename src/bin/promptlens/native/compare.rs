@@ -3,11 +3,11 @@
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
-use promptlens::learn::job::{Needs, Recipe};
-use promptlens::learn::options::Options;
-use promptlens::learn::photos::DEFAULT_CROPS;
-use promptlens::learn::recipes::{RECIPES, find};
-use promptlens::teach::{Comparison, Contest, Entry};
+use promptlens::fewshot::{Benchmark, Comparison, Entry};
+use promptlens::prompt_learning::job::{Needs, Recipe};
+use promptlens::prompt_learning::options::Options;
+use promptlens::prompt_learning::photos::DEFAULT_CROPS;
+use promptlens::prompt_learning::recipes::{RECIPES, find};
 use serde::Serialize;
 
 use super::args::CompareArgs;
@@ -65,7 +65,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
     }
     let data = DataSet::open(&args.data, &Limits::default())?;
     let model = open(&args.model, device)?;
-    let contest = Contest {
+    let contest = Benchmark {
         entries: &entries,
         shots: &args.shots,
         seeds: args.seeds,
@@ -150,7 +150,7 @@ fn text(comparison: &Comparison) -> String {
         .outcomes
         .chunk_by(|a, b| a.recipe == b.recipe && a.shots == b.shots)
     {
-        let mean = |value: fn(&promptlens::teach::Outcome) -> f64| {
+        let mean = |value: fn(&promptlens::fewshot::Outcome) -> f64| {
             group.iter().map(value).sum::<f64>() / group.len() as f64
         };
         let values = [

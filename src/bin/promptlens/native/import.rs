@@ -3,7 +3,7 @@
 use promptlens::device::Choice;
 use promptlens::error::Result;
 use promptlens::prompt::import::coop_checkpoint;
-use promptlens::prompt::layout::Layout;
+use promptlens::prompt::layout::NamePosition;
 use serde::Serialize;
 
 use super::args::ImportArgs;
@@ -20,7 +20,7 @@ struct Document {
 
 pub fn run(args: &ImportArgs, device: Choice) -> Result<Answer> {
     let names = labels(&args.labels)?;
-    let layout = Layout::parse(&args.layout)?;
+    let layout = NamePosition::parse(&args.layout)?;
     let model = open(&args.model, device)?;
     let (prompt, tensor) = coop_checkpoint(&args.checkpoint, &model, &names, layout)?;
     // A context that does not fit the model or leaves no room for a name must not get into a file.

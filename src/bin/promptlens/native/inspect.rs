@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pollster::block_on;
+use promptlens::checkpoint::{
+    Directory, Header, Loader, Manifest, Shapes, Source, Stored, Weights, digest, read_header,
+};
 use promptlens::classifier::check;
 use promptlens::clip::config::ClipConfig;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::prompt::file::FORMAT;
-use promptlens::weights::{
-    Directory, Header, Loader, Manifest, Shapes, Source, Stored, Weights, digest, read_header,
-};
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use pollster::block_on;
+use promptlens::checkpoint::read_file;
 use promptlens::classifier::{Classes, Classifier};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::prompt::file::{MAX_BYTES, Prompt};
 use promptlens::tokenize::parse_labels;
-use promptlens::weights::read_file;
 
 use super::args::{ModelArgs, PromptArgs};
 

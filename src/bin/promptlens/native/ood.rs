@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pollster::block_on;
+use promptlens::checkpoint::read_file;
 use promptlens::classifier::{Classes, Classifier, ClassifyOptions, OodOptions, Rejection};
 use promptlens::error::{Error, Kind, Result};
 use promptlens::ood::threshold::Calibration;
-use promptlens::weights::read_file;
 
 use super::args::{ScoreArgs, VerdictArgs};
 

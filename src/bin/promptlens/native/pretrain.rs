@@ -5,18 +5,18 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
+use promptlens::checkpoint::{digest, read_file};
 use promptlens::clock::now;
 use promptlens::device::{self, Choice};
 use promptlens::error::{Error, Kind, Result};
-use promptlens::train::captions::{Captions, TEMPLATES, WORDS};
-use promptlens::train::checkpoint::About;
-use promptlens::train::held_out::HeldOut;
-use promptlens::train::model::{Start, TRAINING_FILE, Training, check_out, export};
-use promptlens::train::pack::{Packing, pack};
-use promptlens::train::photos::Photos;
-use promptlens::train::run::{Progress, Run};
-use promptlens::train::teacher::Teacher;
-use promptlens::weights::{digest, read_file};
+use promptlens::pretrain::captions::{Captions, TEMPLATES, WORDS};
+use promptlens::pretrain::checkpoint::About;
+use promptlens::pretrain::held_out::HeldOut;
+use promptlens::pretrain::model::{Start, TRAINING_FILE, Training, check_out, export};
+use promptlens::pretrain::pack::{Packing, pack};
+use promptlens::pretrain::photos::Photos;
+use promptlens::pretrain::run::{Run, RunProgress};
+use promptlens::pretrain::teacher::Teacher;
 use serde::Serialize;
 
 use super::model::labels;
@@ -278,7 +278,7 @@ impl Bar {
         }
     }
 
-    fn show(&mut self, p: &Progress) {
+    fn show(&mut self, p: &RunProgress) {
         let due = p.step == p.steps || p.validation.is_some() || now() - self.last >= LINE_EVERY;
         if !self.terminal && !due {
             return;

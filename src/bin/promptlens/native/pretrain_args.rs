@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use promptlens::train::augment::Augmentation;
-use promptlens::train::settings::Settings;
-use promptlens::weights::Quantisation;
+use promptlens::checkpoint::Quantisation;
+use promptlens::pretrain::augment::Augmentation;
+use promptlens::pretrain::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub enum Pretrain {

@@ -1,7 +1,7 @@
 //! `promptlens recipes`.
 
 use promptlens::error::Result;
-use promptlens::learn::recipes::RECIPES;
+use promptlens::prompt_learning::recipes::RECIPES;
 
 use super::output::{Answer, table};
 

@@ -4,24 +4,24 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
+use promptlens::checkpoint::read_file;
 use promptlens::classifier::Classifier;
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::evaluate::{Failure, class_names};
-use promptlens::learn::descriptions::{Descriptions, MAX_BYTES};
-use promptlens::learn::examples::Examples;
-use promptlens::learn::job::{Cost, Note, Recipe};
-use promptlens::learn::options::Options;
-use promptlens::learn::others::Others;
-use promptlens::learn::photos::DEFAULT_CROPS;
-use promptlens::learn::recipes::find;
-use promptlens::learn::trainer::Progress;
-use promptlens::learn::validate::Held;
+use promptlens::fewshot::{self, Lesson, Source, Taught, chosen, examples, has_test};
 use promptlens::ood::negatives::MiningOptions;
 use promptlens::prompt::template::DEFAULT;
-use promptlens::teach::{self, Lesson, Source, Taught, chosen, examples, has_test};
-use promptlens::weights::read_file;
+use promptlens::prompt_learning::descriptions::{Descriptions, MAX_BYTES};
+use promptlens::prompt_learning::examples::Examples;
+use promptlens::prompt_learning::job::{Cost, Note, Recipe};
+use promptlens::prompt_learning::options::Options;
+use promptlens::prompt_learning::others::OutlierData;
+use promptlens::prompt_learning::photos::DEFAULT_CROPS;
+use promptlens::prompt_learning::recipes::find;
+use promptlens::prompt_learning::trainer::TrainingProgress;
+use promptlens::prompt_learning::validate::HeldOutAccuracy;
 use serde::Serialize;
 
 use super::args::TrainArgs;
@@ -108,7 +108,7 @@ pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
         options: &options,
         names: &names,
         descriptions: descriptions.as_ref(),
-        others: Others {
+        others: OutlierData {
             negatives: &negatives,
             images: pictures.others.as_ref(),
         },
@@ -165,7 +165,7 @@ fn pictures(
         Some(per_class) => {
             let tell = |done, of| tell("looking through", done, of);
             let words = (names, negatives);
-            let found = teach::collected(model, data, words, per_class, &source, &tell)?;
+            let found = fewshot::collected(model, data, words, per_class, &source, &tell)?;
             Pictures {
                 train: found.own,
                 others: found.others,
@@ -188,7 +188,7 @@ fn pictures(
     };
     if let (true, Some(path)) = (recipe.others, &args.ood_data) {
         let others = DataSet::open_any(path, &Limits::default())?;
-        let items = teach::others(&others, names, &source)?;
+        let items = fewshot::others(&others, names, &source)?;
         let read = examples(model, &others, &items, 1, &source, &|done, of| {
             tell("learning from others", done, of);
         })?;
@@ -215,7 +215,7 @@ fn pictures(
 }
 
 /// A line on stderr for every tenth of the way.
-fn tell(progress: &Progress, shown: &Cell<usize>) {
+fn tell(progress: &TrainingProgress, shown: &Cell<usize>) {
     let tenth = progress.done * 10 / progress.total.max(1);
     if tenth > shown.get() || progress.done == 1 {
         shown.set(tenth);
@@ -273,7 +273,7 @@ fn answer(
     Ok(answer)
 }
 
-fn text(document: &Document<'_>, measured: Option<&Held>) -> String {
+fn text(document: &Document<'_>, measured: Option<&HeldOutAccuracy>) -> String {
     let line = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
         line("recipe", document.recipe.to_owned()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 use promptlens::classifier::{
-    Classifier, ClassifyOptions, MAX_STEPS, Method, Pictures, Prediction, Tuning,
+    Classifier, ClassifyOptions, ExtraImages, MAX_STEPS, Method, Prediction, Tuning,
 };
 use promptlens::dataset::read_image;
 use promptlens::error::{Error, Kind, Result};
@@ -104,20 +104,20 @@ pub fn variants(
     dir: &Path,
     photo: &Path,
     only: bool,
-) -> Result<Option<Arc<Pictures>>> {
+) -> Result<Option<Arc<ExtraImages>>> {
     let own = dir.join(photo.file_stem().unwrap_or_default());
     let folder = if own.is_dir() || !only { &own } else { dir };
     pictures(model, folder)
 }
 
 /// The pictures in `folder`, in the order of their names.
-pub fn pictures(model: &Classifier, folder: &Path) -> Result<Option<Arc<Pictures>>> {
+pub fn pictures(model: &Classifier, folder: &Path) -> Result<Option<Arc<ExtraImages>>> {
     let files = files(folder)?;
     if files.is_empty() {
         let sentence = format!("There are no pictures in {}.", folder.display());
         return Err(Error::new(Kind::DataEmpty, sentence));
     }
-    let mut pictures = Pictures::new();
+    let mut pictures = ExtraImages::new();
     for file in &files {
         pictures.add(model, read_image(file))?;
     }

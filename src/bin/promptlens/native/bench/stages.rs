@@ -4,9 +4,9 @@ use std::fs::read_to_string;
 
 use clap::Args;
 use pollster::block_on;
+use promptlens::bench::stages::{Measured, Plan, measure};
 use promptlens::device::Choice;
 use promptlens::error::Result;
-use promptlens::timings::stages::{Measured, Plan, measure};
 use serde::Serialize;
 
 use super::super::args::{ModelArgs, at_least_one};

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pollster::block_on;
+use promptlens::bench::tune_step::{Measured, Plan, measure};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::{Error, Kind, Result};
-use promptlens::timings::tune_step::{Measured, Plan, measure};
 use serde::Serialize;
 
 use super::super::args::{ModelArgs, at_least_one};

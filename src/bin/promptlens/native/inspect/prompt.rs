@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use promptlens::error::Result;
-use promptlens::learn::recipes::find;
+use promptlens::prompt_learning::recipes::find;
 use serde::Serialize;
 
 use super::super::model::prompt_file;
 use super::super::output::{Answer, table};
-use promptlens::weights::digest;
+use promptlens::checkpoint::digest;
 
 #[derive(Serialize)]
 struct Document {

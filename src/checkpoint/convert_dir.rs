@@ -1,0 +1,171 @@
+//! A model directory to a packed or quantised one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::BufWriter;
+use std::path::Path;
+
+use pollster::block_on;
+
+use super::artifact::ModelFiles;
+use super::load::Loader;
+use super::manifest::MANIFEST_FILE;
+use super::native::{Directory, WEIGHTS_FILE, failed};
+use super::quantise::Quantisation;
+use super::quantised_file::write_model;
+use crate::error::{Error, Kind, Result};
+
+/// What a conversion writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A manifest and chunks.
+    Pack,
+    /// A Hugging Face directory with one `model.safetensors`.
+    Safetensors,
+}
+
+impl Format {
+    /// `pack` or `safetensors`.
+    ///
+    /// # Errors
+    /// `options/invalid` for any other name.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "pack" => Ok(Self::Pack),
+            "safetensors" => Ok(Self::Safetensors),
+            _ => Err(Error::new(
+                Kind::OptionInvalid,
+                "The format is not known; use pack or safetensors.",
+            )),
+        }
+    }
+}
+
+/// What a conversion did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Converted {
+    /// Tensors of the model.
+    pub tensors: usize,
+    /// Bytes of the weights that were read.
+    pub bytes_in: u64,
+    /// Bytes of the weights that were written.
+    pub bytes_out: u64,
+    /// SHA-256 of the source weights, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Writes the model in `from` to the directory `to`, its matrices stored as `quantisation`.
+///
+/// A pack is complete once its manifest is there, which is written last; `model.safetensors` appears
+/// only once it is complete.
+///
+/// # Errors
+/// `config/...`, `tokenizer/...`, `weights/...` for what is wrong with `from`; `options/invalid` for
+/// a form that the format cannot hold; `io/failed` if `to` is `from` or cannot be written.
+pub fn convert_dir(
+    from: &Path,
+    quantisation: Quantisation,
+    format: Format,
+    to: &Path,
+) -> Result<Converted> {
+    if format == Format::Safetensors && quantisation == Quantisation::F16 {
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            "f16 is written to packs only; use --format pack.",
+        ));
+    }
+    let folder = Directory::open(from)?;
+    let artifact = block_on(ModelFiles::read(&folder, None))?;
+    fs::create_dir_all(to).map_err(|error| failed(to, &error))?;
+    let same = fs::canonicalize(from).ok() == fs::canonicalize(to).ok();
+    if same {
+        return Err(Error::new(
+            Kind::Io,
+            format!("{} cannot be converted onto itself.", from.display()),
+        ));
+    }
+    clear(to)?;
+    match format {
+        Format::Pack => pack(&folder, &artifact, quantisation, to),
+        Format::Safetensors => one_file(&folder, &artifact, quantisation, to),
+    }
+}
+
+/// Removes what an earlier conversion wrote, so that no half of it is taken for this one's.
+fn clear(to: &Path) -> Result<()> {
+    for entry in fs::read_dir(to).map_err(|error| failed(to, &error))? {
+        let path = entry.map_err(|error| failed(to, &error))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let stale = name.is_some_and(|name| {
+            let chunk = name.starts_with("weights-") && name.ends_with(".bin");
+            chunk || [MANIFEST_FILE, WEIGHTS_FILE, "config.json"].contains(&name.as_ref())
+        });
+        if stale {
+            fs::remove_file(&path).map_err(|error| failed(&path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn write(to: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    let path = to.join(name);
+    fs::write(&path, bytes).map_err(|error| failed(&path, &error))
+}
+
+fn pack(
+    folder: &Directory,
+    artifact: &ModelFiles,
+    quantisation: Quantisation,
+    to: &Path,
+) -> Result<Converted> {
+    let mut keep = |name: &str, bytes: Vec<u8>| write(to, name, &bytes);
+    let loader = Loader::new(&artifact.config, Some(quantisation));
+    let ignore = &mut |_: &str, _| Ok(());
+    let packing = artifact.pack(folder, loader, Some(quantisation), &mut keep, ignore);
+    let (report, manifest) = block_on(packing)?;
+    let bytes_out = manifest.chunks.iter().map(|chunk| chunk.bytes).sum();
+    write(to, "tokenizer.json", &artifact.tokenizer)?;
+    write(to, MANIFEST_FILE, &manifest.to_json()?)?;
+    Ok(Converted {
+        tensors: report.tensors,
+        bytes_in: report.bytes,
+        bytes_out,
+        sha256: report.model_sha256,
+    })
+}
+
+fn one_file(
+    folder: &Directory,
+    artifact: &ModelFiles,
+    quantisation: Quantisation,
+    to: &Path,
+) -> Result<Converted> {
+    let mut tensors = BTreeMap::new();
+    let loader = Loader::new(&artifact.config, Some(quantisation));
+    let report = block_on(artifact.load(folder, loader, &mut |name, tensor| {
+        tensors.insert(name.to_owned(), tensor);
+        Ok(())
+    }))?;
+    let pretty = |value| serde_json::to_vec_pretty(&value).unwrap_or_default();
+    write(to, "config.json", &pretty(artifact.config.to_json()))?;
+    write(to, "tokenizer.json", &artifact.tokenizer)?;
+    let preprocessor = pretty(artifact.preprocess.to_json());
+    write(to, "preprocessor_config.json", &preprocessor)?;
+    let unfinished = to.join("model.safetensors.part");
+    let file = fs::File::create(&unfinished).map_err(|error| failed(&unfinished, &error))?;
+    let bytes_out = write_model(
+        &artifact.config,
+        quantisation,
+        &report.model_sha256,
+        &tensors,
+        &mut BufWriter::new(file),
+    )?;
+    let finished = to.join(WEIGHTS_FILE);
+    fs::rename(&unfinished, &finished).map_err(|error| failed(&finished, &error))?;
+    Ok(Converted {
+        tensors: report.tensors,
+        bytes_in: report.bytes,
+        bytes_out,
+        sha256: report.model_sha256,
+    })
+}

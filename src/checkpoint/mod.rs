@@ -1,0 +1,42 @@
+//! Bytes to tensors: finds out what a checkpoint is, reads it as a stream, quantises, and hands over
+//! one tensor at a time, so that neither a file nor its floats are ever whole in memory. The same
+//! stream can be written as a packed model on the way.
+
+mod artifact;
+mod convert;
+mod fill;
+mod header;
+mod host;
+mod load;
+mod manifest;
+mod names;
+mod pack;
+mod plan;
+mod quantise;
+mod quantised_file;
+mod reader;
+mod shapes;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod convert_dir;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(not(target_arch = "wasm32"))]
+mod torch;
+
+pub use artifact::{ModelFiles, ModelFolder, WeightSink, Weights};
+#[cfg(not(target_arch = "wasm32"))]
+pub use convert_dir::{Converted, Format, convert_dir};
+#[cfg(not(target_arch = "wasm32"))]
+pub use fill::TensorBuilder;
+pub use header::{Entry, Header};
+pub use host::HostTensor;
+pub use load::{LoadReport, LoadTimes, Loader, Sink};
+pub use manifest::{MANIFEST_FILE, Manifest, PackedFile, PackedTensor, Source, Storage};
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{Directory, WEIGHTS_FILE, digest, load_file, read_file, read_header, stream_file};
+pub use pack::{CHUNK_BYTES, Keep, PackWriter};
+pub use quantise::{BLOCK, Packed, Quantisation, Scheme, padded};
+pub use quantised_file::{Stored, write_model};
+pub use reader::{Limits, Piece, Receive, SafetensorsStream};
+pub use shapes::{Shapes, TowerShapes};

@@ -1,0 +1,127 @@
+//! PyTorch's own files (`.bin`, `.pt`), by the pytorch-reader crate.
+//!
+//! Read are state dictionaries and whole pickled modules in every container that `torch.save` has
+//! written. Not read are TorchScript archives, OpenAI's own downloads among them: their pickle
+//! holds compiled objects in place of a module's tables, which the crate refuses.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
+use safetensors::Dtype;
+
+use super::artifact::WeightSink;
+use super::header::{Entry, Header, shown};
+use super::native::{digest, failed};
+use crate::error::{Error, Kind, Result};
+
+/// Parts of a training checkpoint that are not the model.
+const TRAINING: &[&str] = &["optimizer.", "scaler.", "lr_scheduler.", "scheduler."];
+
+/// Whether a file of this name is PyTorch's.
+pub fn is_torch(name: &str) -> bool {
+    name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth")
+}
+
+/// Gives the tensors in the file at `path` to `feed`, by name.
+///
+/// # Errors
+/// `weights/unsupported-format` for a TorchScript archive, `weights/invalid` for a file that is
+/// damaged or not PyTorch's, `io/failed`, and those of the feed.
+pub fn read(path: &Path, feed: &mut WeightSink<'_>) -> Result<()> {
+    let reader = PytorchReader::new(path).map_err(|error| refused(path, &error))?;
+    let tensors: BTreeMap<String, Tensor> = reader
+        .into_tensors()
+        .into_iter()
+        .filter(|(name, _)| !TRAINING.iter().any(|part| name.starts_with(part)))
+        .collect();
+    let (_, sha256) = digest(path)?;
+    feed.begin(header(&tensors), Some(sha256))?;
+    for tensor in tensors.values().filter(|tensor| tensor.byte_len() > 0) {
+        let bytes = tensor.read().map_err(|error| {
+            if disagrees(&error) {
+                damaged(path, &error.to_string())
+            } else {
+                failed(path, &error)
+            }
+        })?;
+        feed.push(&bytes)?;
+    }
+    Ok(())
+}
+
+fn header(tensors: &BTreeMap<String, Tensor>) -> Header {
+    let entries: Vec<Entry> = tensors
+        .iter()
+        .map(|(name, tensor)| Entry {
+            name: name.clone(),
+            dtype: dtype(tensor.dtype()),
+            shape: tensor.shape().to_vec(),
+            bytes: tensor.byte_len() as u64,
+        })
+        .collect();
+    Header {
+        data_bytes: entries.iter().map(|entry| entry.bytes).sum(),
+        entries,
+        metadata: BTreeMap::new(),
+    }
+}
+
+fn dtype(dtype: DType) -> Dtype {
+    match dtype {
+        DType::F64 => Dtype::F64,
+        DType::F32 => Dtype::F32,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        DType::I64 => Dtype::I64,
+        DType::I32 => Dtype::I32,
+        DType::I16 => Dtype::I16,
+        DType::I8 => Dtype::I8,
+        DType::U64 => Dtype::U64,
+        DType::U32 => Dtype::U32,
+        DType::U16 => Dtype::U16,
+        DType::U8 => Dtype::U8,
+        DType::Bool => Dtype::BOOL,
+    }
+}
+
+fn refused(path: &Path, error: &PytorchError) -> Error {
+    let text = error.to_string();
+    if text.contains("__torch__") {
+        return Error::new(
+            Kind::WeightsUnsupportedFormat,
+            format!(
+                "{} is a TorchScript archive, which cannot be read; in Python, save its state dictionary: torch.save(torch.jit.load(path).state_dict(), \"model.pt\").",
+                path.display()
+            ),
+        );
+    }
+    match error {
+        PytorchError::Io(error) if !disagrees(error) => failed(path, error),
+        _ => damaged(path, &text),
+    }
+}
+
+/// Whether it is the file that is wrong, and not the system that cannot read it.
+fn disagrees(error: &std::io::Error) -> bool {
+    // An offset from the file itself may be one that no system can seek to.
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidData
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::InvalidInput
+            | ErrorKind::Other
+    )
+}
+
+fn damaged(path: &Path, why: &str) -> Error {
+    Error::new(
+        Kind::WeightsInvalid,
+        format!(
+            "{} cannot be read as a PyTorch checkpoint ({}); download or copy it again.",
+            path.display(),
+            shown(why)
+        ),
+    )
+}

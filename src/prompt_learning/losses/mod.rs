@@ -1,0 +1,208 @@
+//! Loss terms in closed form on unit features, with f64 throughout.
+//!
+//! Texts come in sets, one per context: T [C, K, d]. The logits of image b are
+//! z_bk = s Σ_c w_bc f_b · t^c_k with weights w [B, C]: 1 / C where contexts are averaged, a gate's
+//! shares, or a one where image b owns context c.
+
+mod absolute;
+mod anchor;
+mod distil;
+mod diversity;
+mod entropy;
+mod hard_texts;
+mod mixing;
+
+pub use absolute::Absolute;
+pub use anchor::Anchor;
+pub use distil::Distil;
+pub use diversity::Diversity;
+pub use entropy::CrossEntropy;
+pub use hard_texts::HardTexts;
+pub use mixing::{CrossDistribution, CrossModal};
+
+use super::examples::Batch;
+use crate::error::{Error, Kind, Result};
+use crate::ood::similarity::dot;
+use crate::ood::softmax::log_sum_exp;
+
+/// A batch seen by text features.
+#[derive(Debug)]
+pub struct LossInput<'a> {
+    /// Unit text features [C, K, d].
+    pub texts: &'a [f64],
+    /// K.
+    pub classes: usize,
+    /// C.
+    pub sets: usize,
+    /// The images.
+    pub batch: &'a Batch,
+    /// s.
+    pub scale: f64,
+    /// w [B, C].
+    pub weights: Vec<f64>,
+    /// z [B, K].
+    pub logits: Vec<f64>,
+    cosines: Vec<f64>,
+}
+
+impl<'a> LossInput<'a> {
+    /// Computes the logits; without `weights` the sets are averaged.
+    ///
+    /// # Errors
+    /// `engine/internal` where the shapes disagree.
+    pub fn new(
+        texts: &'a [f64],
+        classes: usize,
+        batch: &'a Batch,
+        scale: f64,
+        weights: Option<Vec<f64>>,
+    ) -> Result<Self> {
+        let d = batch.dim;
+        let sets = texts.len() / (classes * d).max(1);
+        let weights = weights.unwrap_or_else(|| vec![1.0 / sets as f64; batch.len() * sets]);
+        let fits = sets > 0
+            && texts.len() == sets * classes * d
+            && weights.len() == batch.len() * sets
+            && batch.labels.iter().all(|y| *y < classes);
+        if !fits {
+            return Err(Error::new(
+                Kind::Internal,
+                "A batch does not fit the text features it is compared with.",
+            ));
+        }
+        let mut cosines = vec![0.0; batch.len() * sets * classes];
+        let mut logits = vec![0.0; batch.len() * classes];
+        for (b, image) in batch.rows().enumerate() {
+            let z = &mut logits[b * classes..(b + 1) * classes];
+            for c in 0..sets {
+                let weight = weights[b * sets + c];
+                if weight == 0.0 {
+                    continue;
+                }
+                let at = (b * sets + c) * classes;
+                let rows = texts[c * classes * d..].chunks_exact(d);
+                for ((z, cosine), text) in
+                    z.iter_mut().zip(&mut cosines[at..at + classes]).zip(rows)
+                {
+                    *cosine = dot(image, text);
+                    *z += scale * weight * *cosine;
+                }
+            }
+        }
+        Ok(Self {
+            texts,
+            classes,
+            sets,
+            batch,
+            scale,
+            weights,
+            logits,
+            cosines,
+        })
+    }
+
+    /// Images whose largest logit is the right one; of equal ones the first counts.
+    pub fn hits(&self) -> usize {
+        self.logits
+            .chunks_exact(self.classes)
+            .zip(&self.batch.labels)
+            .filter(|(z, label)| argmax(z) == **label)
+            .count()
+    }
+
+    /// d loss / d T [C, K, d] and d loss / d w [B, C] of a gradient on the logits.
+    fn spread(&self, dz: &[f64], texts: &mut [f64]) -> Vec<f64> {
+        let (k, d) = (self.classes, self.batch.dim);
+        let mut weights = vec![0.0; self.weights.len()];
+        for (b, image) in self.batch.rows().enumerate() {
+            let dz = &dz[b * k..(b + 1) * k];
+            for c in 0..self.sets {
+                let at = b * self.sets + c;
+                let share = self.weights[at];
+                if share == 0.0 {
+                    continue;
+                }
+                weights[at] = self.scale * dot(dz, &self.cosines[at * k..(at + 1) * k]);
+                let rows = texts[c * k * d..].chunks_exact_mut(d);
+                for (row, dz) in rows.zip(dz) {
+                    let factor = self.scale * share * dz;
+                    row.iter_mut()
+                        .zip(image)
+                        .for_each(|(g, f)| *g += factor * f);
+                }
+            }
+        }
+        weights
+    }
+}
+
+/// −ln softmax(z)_label.
+pub fn cross_entropy(z: &[f64], label: usize) -> f64 {
+    log_sum_exp(z, 1.0) - z[label]
+}
+
+/// The index of the first of the largest values.
+pub fn argmax(values: &[f64]) -> usize {
+    let mut best = 0;
+    for (i, v) in values.iter().enumerate() {
+        if *v > values[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+/// Where terms leave their gradients.
+#[derive(Debug)]
+pub struct Gradient {
+    /// d loss / d z [B, K].
+    pub logits: Vec<f64>,
+    /// d loss / d T [C, K, d] by other ways than the logits.
+    pub texts: Vec<f64>,
+}
+
+/// One part of a loss.
+pub trait Loss {
+    /// Adds its gradient and returns its value.
+    fn add(&self, view: &LossInput<'_>, gradient: &mut Gradient) -> f64;
+}
+
+/// A whole loss.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LossGradient {
+    /// Its value.
+    pub value: f64,
+    /// d loss / d T [C, K, d].
+    pub texts: Vec<f64>,
+    /// d loss / d w [B, C].
+    pub weights: Vec<f64>,
+}
+
+/// The sum of `losses` on `view`.
+pub fn total(view: &LossInput<'_>, losses: &[Box<dyn Loss>]) -> LossGradient {
+    let (value, mut gradient) = gather(view, losses);
+    let weights = view.spread(&gradient.logits, &mut gradient.texts);
+    LossGradient {
+        value,
+        texts: gradient.texts,
+        weights,
+    }
+}
+
+/// The value of `losses` and its gradient on the logits [B, K] alone.
+pub fn on_logits(view: &LossInput<'_>, losses: &[Box<dyn Loss>]) -> (f64, Vec<f64>) {
+    let (value, gradient) = gather(view, losses);
+    (value, gradient.logits)
+}
+
+fn gather(view: &LossInput<'_>, losses: &[Box<dyn Loss>]) -> (f64, Gradient) {
+    let mut gradient = Gradient {
+        logits: vec![0.0; view.logits.len()],
+        texts: vec![0.0; view.texts.len()],
+    };
+    let value = losses
+        .iter()
+        .map(|loss_part| loss_part.add(view, &mut gradient))
+        .sum();
+    (value, gradient)
+}

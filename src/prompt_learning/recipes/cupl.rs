@@ -1,0 +1,113 @@
+//! CuPL and any other list of sentences about the classes.
+
+use super::templates::chosen;
+use crate::error::{Error, Kind, Result};
+use crate::prompt_learning::descriptions::Descriptions;
+use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
+use crate::prompt_learning::options::Parameter;
+use crate::prompt::template::Template;
+use crate::prompt::unit::UnitRows;
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "cupl",
+    paper: "Pratt et al. 2023, What does a platypus look like? (ICCV)",
+    summary: "The mean of sentences that describe each class, from a JSON file.",
+    needs: Needs::Descriptions,
+    own: &[Parameter::word(
+        "use",
+        &["descriptions", "both", "templates"],
+        "average the sentences, the 80 templates, or both together",
+    )],
+    run: |job| Box::pin(run(job)),
+    ..super::templates::RECIPE
+};
+
+async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+    let descriptions = job.descriptions.ok_or_else(|| {
+        Error::new(
+            Kind::DataEmpty,
+            "cupl needs descriptions; give a JSON file {\"class name\": [\"sentence\", ...]}.",
+        )
+    })?;
+    let using = job.options.text("use");
+    let templates = chosen(if using == "descriptions" {
+        "default"
+    } else {
+        "clip80"
+    })?;
+    let (k, d) = (job.names.len(), job.model.dim());
+    let texts = match using {
+        "descriptions" => centroids(job, descriptions, &templates).await?,
+        "templates" => mean_texts(&job.texts(&templates).await?, k, d),
+        _ => {
+            let mut sums = sums(job, descriptions).await?.0;
+            for set in job.texts(&templates).await?.chunks_exact(k * d) {
+                sums.iter_mut().zip(set).for_each(|(s, v)| *s += v);
+            }
+            UnitRows::new(&sums, d).values
+        }
+    };
+    let coverage = descriptions.coverage(job.names);
+    let mut cut = 0;
+    for name in job.names {
+        for sentence in descriptions.of(name) {
+            cut += usize::from(job.model.tokens(sentence)?.1);
+        }
+    }
+    Ok(TrainedPrompt {
+        prompt: job.text_prompt(&texts, &templates),
+        losses: Vec::new(),
+        trained_parameters: 0,
+        notes: vec![
+            Note::new(
+                "classes without descriptions",
+                coverage.missing.len() as f64,
+            ),
+            Note::new("descriptions of no class", coverage.unknown.len() as f64),
+            Note::new("descriptions cut to fit", cut as f64),
+        ],
+    })
+}
+
+/// Sums [K, d] of the unit features of every class's sentences, and how many there were.
+async fn sums(job: &TrainingJob<'_>, descriptions: &Descriptions) -> Result<(Vec<f64>, Vec<usize>)> {
+    let d = job.model.dim();
+    let mut sums = vec![0f64; job.names.len() * d];
+    let mut counts = Vec::with_capacity(job.names.len());
+    for (k, name) in job.names.iter().enumerate() {
+        let progress = job.observer.progress;
+        progress.step("texts", k, job.names.len()).await?;
+        let sentences = descriptions.of(name);
+        counts.push(sentences.len());
+        if sentences.is_empty() {
+            continue;
+        }
+        let features = job.model.features(sentences).await?;
+        for row in UnitRows::new(&features, d).values.chunks_exact(d) {
+            let sum = &mut sums[k * d..(k + 1) * d];
+            sum.iter_mut().zip(row).for_each(|(s, v)| *s += v);
+        }
+    }
+    Ok((sums, counts))
+}
+
+/// The normalised mean of every class's sentences, of `templates` where it has none, [K, d].
+///
+/// # Errors
+/// `labels/too-long` and the device's errors.
+pub async fn centroids(
+    job: &TrainingJob<'_>,
+    descriptions: &Descriptions,
+    templates: &[Template],
+) -> Result<Vec<f64>> {
+    let d = job.model.dim();
+    let (mut sums, counts) = sums(job, descriptions).await?;
+    if counts.contains(&0) {
+        let plain = mean_texts(&job.texts(templates).await?, job.names.len(), d);
+        for (k, _) in counts.iter().enumerate().filter(|(_, n)| **n == 0) {
+            sums[k * d..(k + 1) * d].copy_from_slice(&plain[k * d..(k + 1) * d]);
+        }
+    }
+    Ok(UnitRows::new(&sums, d).values)
+}

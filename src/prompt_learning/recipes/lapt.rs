@@ -1,0 +1,258 @@
+//! LAPT: one context for the class names and one for negative labels, so that images of neither
+//! kind are told apart.
+//!
+//! Where a kind has no images, its texts stand in for them, as in the authors' code.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Kind, Result};
+use crate::prompt_learning::examples::Examples;
+use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note, Recipe, encode, mean_texts};
+use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, ContextRecipe, VECTORS};
+use crate::prompt_learning::schedule::{Decay, Pace, Schedule, WarmUp};
+use crate::prompt_learning::losses::{CrossDistribution, CrossModal, argmax};
+use crate::prompt_learning::trainer::Method;
+use crate::ood::negatives::{Excluder, Synonyms};
+use crate::ood::similarity::dot;
+use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES};
+use crate::prompt::template::{CLIP7, Template};
+use crate::prompt::unit::UnitRows;
+use crate::rng::Rng;
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "lapt",
+    paper: "Zhang et al. 2024, LAPT: Label-driven Automated Prompt Tuning for OOD Detection with Vision-Language Models (ECCV)",
+    summary: "Learns what is none of the classes: one context for their names, one for other words.",
+    kind: Cost::Text,
+    needs: Needs::Nothing,
+    transfers: true,
+    others: true,
+    own: &[
+        Parameter::whole(
+            "negatives",
+            "50",
+            (1, 10_000),
+            "negative labels to train with, the best first; the prompt is used with all of them",
+        ),
+        Parameter::number("cm", "1", (0.0, 100.0), "weight of images mixed with texts"),
+        Parameter::number(
+            "cd",
+            "1",
+            (0.0, 100.0),
+            "weight of class images mixed with other images",
+        ),
+        EPOCHS.or("10"),
+        LR.or("0.01"),
+    ],
+    shared: &[VECTORS, crate::prompt_learning::plan::INIT, BATCH.or("32")],
+    run: |job| Box::pin(run(job)),
+};
+
+/// The most texts of one kind that stand in for images where there are none at all.
+const MOST_TEXTS: usize = 2000;
+
+async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+    let (k, d) = (job.names.len(), job.model.dim());
+    let (all, left_out) = usable(job)?;
+    let trained = &all[..all.len().min(job.options.whole("negatives"))];
+    let joint = [job.names, trained].concat();
+    let mut hard = Vec::new();
+    for (done, template) in Template::parse_all(CLIP7)?.iter().enumerate() {
+        job.observer.progress.step("texts", done, CLIP7.len()).await?;
+        hard.extend(encode(job.model, template, &joint).await?);
+    }
+    let hard = UnitRows::new(&hard, d).values;
+    let lesson = Lesson::new(job, &hard, joint.len())?;
+    let inner = TrainingJob {
+        names: &joint,
+        examples: Some(&lesson.examples),
+        ..*job
+    };
+
+    let mut plan = ContextRecipe::coop(&inner)?;
+    plan.start = plan.start.repeat(2);
+    plan.layout.assigned = Some((0..joint.len()).map(|i| usize::from(i >= k)).collect());
+    plan.settings.epochs = job.options.whole("epochs").max(1);
+    plan.settings.method = Method::Sgd {
+        momentum: 0.9,
+        weight_decay: 1e-5,
+        nesterov: true,
+    };
+    plan.settings.schedule = Schedule {
+        lr: job.options.number("lr"),
+        decay: Decay::Cosine,
+        pace: Pace::Step,
+        warm_up: WarmUp::None,
+    };
+    let draws = |stream: u64| RefCell::new(Rng::derive(job.seed, u64::MAX - stream));
+    let (cm, cd) = (job.options.number("cm"), job.options.number("cd"));
+    if cm > 0.0 {
+        plan.losses.push(Box::new(CrossModal {
+            strength: cm,
+            texts: hard,
+            rng: draws(1),
+        }));
+    }
+    if cd > 0.0 {
+        plan.losses.push(Box::new(CrossDistribution {
+            strength: cd,
+            classes: k,
+            rng: draws(2),
+        }));
+    }
+    let layout = plan.layout.clone();
+    let fit = plan.fit(&inner).await?;
+
+    let (own, negative) = fit.parameters.split_at(fit.parameters.len() / 2);
+    let shape = [layout.rows(), job.model.width()];
+    let mut prompt = job.prompt();
+    prompt.put("context", &shape, own.to_vec());
+    prompt.put(NEGATIVE_CONTEXT, &shape, negative.to_vec());
+    prompt.extra.insert(
+        NEGATIVES.to_owned(),
+        serde_json::Value::from(all.clone()).to_string(),
+    );
+    let taught = lesson.taught_with.to_owned();
+    prompt.extra.insert("taught_with".to_owned(), taught);
+    let mut notes = lesson.notes;
+    notes.push(Note::new("negative labels", all.len() as f64));
+    notes.push(Note::new("negative labels trained with", trained.len() as f64));
+    if left_out > 0 {
+        notes.push(Note::new("negative labels left out", left_out as f64));
+    }
+    Ok(TrainedPrompt {
+        prompt,
+        losses: fit.losses,
+        trained_parameters: fit.parameters.len(),
+        notes,
+    })
+}
+
+/// The negative labels that name no class and no other negative, and how many did.
+fn usable(job: &TrainingJob<'_>) -> Result<(Vec<String>, usize)> {
+    let excluder = Excluder::new(job.names, &[], Synonyms::bundled());
+    let mut seen = BTreeSet::new();
+    let given = job.others.negatives;
+    let all: Vec<String> = given
+        .iter()
+        .filter(|word| excluder.reject_added(word, &mut seen).is_none())
+        .map(|word| word.trim().to_owned())
+        .collect();
+    if all.is_empty() {
+        return Err(Error::new(
+            Kind::NegativesEmpty,
+            "LAPT learns from words for what is none of the classes; give at least one that names none of them.",
+        ));
+    }
+    let left_out = given.len() - all.len();
+    Ok((all, left_out))
+}
+
+/// Samples of both kinds; labels count through the classes and then the negatives.
+struct Lesson {
+    examples: Examples,
+    taught_with: &'static str,
+    notes: Vec<Note>,
+}
+
+impl Lesson {
+    /// From the job's images and `hard` texts [P, K + N, d].
+    fn new(job: &TrainingJob<'_>, hard: &[f64], joint: usize) -> Result<Self> {
+        let (k, d) = (job.names.len(), job.model.dim());
+        let texts = mean_texts(hard, joint, d);
+        let (own, other) = (job.examples, job.others.images);
+        let views = own.or(other).map_or(1, Examples::views);
+        if own.or(other).is_some_and(|e| e.dim() != d)
+            || other.is_some_and(|e| e.views() != views || e.dim() != d)
+        {
+            return Err(Error::new(
+                Kind::Internal,
+                "Images of the classes and others need the same crops and the same model.",
+            ));
+        }
+        let mut lesson = Samples {
+            features: Vec::new(),
+            labels: Vec::new(),
+            views,
+        };
+        if let Some(own) = own {
+            lesson.images(own, |i| own.labels()[i]);
+        }
+        let classes = lesson.labels.len();
+        if let Some(other) = other {
+            let negatives = &texts[k * d..];
+            lesson.images(other, |i| k + nearest(other.view(i, 0), negatives, d));
+        }
+        let others = lesson.labels.len() - classes;
+        let sets = hard.len() / (joint * d);
+        let without = (sets * k).max(joint - k).min(MOST_TEXTS);
+        let mut stand_in = |from: usize, until: usize, images: usize| {
+            let count = if images > 0 { images } else { without };
+            for number in 0..count {
+                let label = from + number % (until - from);
+                lesson.text(hard, d, joint, label, number / (until - from));
+            }
+            count
+        };
+        let mut notes = vec![
+            Note::new("images of the classes", classes as f64),
+            Note::new("other images", others as f64),
+        ];
+        let mut texts_used = 0;
+        if classes == 0 {
+            texts_used += stand_in(0, k, others);
+        }
+        if others == 0 {
+            texts_used += stand_in(k, joint, classes);
+        }
+        notes.push(Note::new("texts in place of images", texts_used as f64));
+        let taught_with = match (classes > 0, others > 0) {
+            (true, true) => "images of the classes and other images",
+            (true, false) => "images of the classes, and texts in place of other images",
+            (false, true) => "other images, and texts in place of images of the classes",
+            (false, false) => "texts only",
+        };
+        Ok(Self {
+            examples: Examples::new(lesson.features, lesson.labels, views, d, joint)?,
+            taught_with,
+            notes,
+        })
+    }
+}
+
+struct Samples {
+    features: Vec<f32>,
+    labels: Vec<usize>,
+    views: usize,
+}
+
+impl Samples {
+    fn images(&mut self, examples: &Examples, label: impl Fn(usize) -> usize) {
+        for i in 0..examples.len() {
+            for view in 0..self.views {
+                self.features.extend_from_slice(examples.view(i, view));
+            }
+            self.labels.push(label(i));
+        }
+    }
+
+    /// One stand-in for an image of `label`: its views are texts in templates from number `first` on.
+    fn text(&mut self, hard: &[f64], d: usize, joint: usize, label: usize, first: usize) {
+        let sets = hard.len() / (joint * d);
+        for view in 0..self.views {
+            let row = ((first + view) % sets * joint + label) * d;
+            let text = hard[row..row + d].iter().map(|v| *v as f32);
+            self.features.extend(text);
+        }
+        self.labels.push(label);
+    }
+}
+
+/// The place of the text [N, d] nearest to an image.
+fn nearest(image: &[f32], texts: &[f64], d: usize) -> usize {
+    let cosines: Vec<f64> = texts.chunks_exact(d).map(|t| dot(image, t)).collect();
+    argmax(&cosines)
+}

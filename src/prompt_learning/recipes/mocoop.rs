@@ -1,0 +1,124 @@
+//! MoCoOp: several contexts, of which a gate picks two for every image.
+
+use super::templates::chosen;
+use crate::error::Result;
+use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
+use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::plan::{ContextSharing, EPOCHS, ContextRecipe, learned, noise};
+use crate::prompt_learning::parametrizations::{Gate, Mixture};
+use crate::prompt_learning::losses::HardTexts;
+use crate::ood::similarity::dot;
+use crate::ood::softmax::softmax;
+use crate::rng::Rng;
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "mocoop",
+    paper: "Du et al. 2024, Mixture of Prompt Learning for Vision Language Models",
+    summary: "A gate picks two of several contexts per image; each stays near a group of templates.",
+    own: &[
+        Parameter::whole("experts", "3", (1, 7), "how many contexts"),
+        Parameter::number(
+            "texts",
+            "5",
+            (0.0, 1e4),
+            "strength of the pull of each context to its group of templates",
+        ),
+        Parameter::number(
+            "gate",
+            "1",
+            (0.0, 1e4),
+            "strength of the gate's own cross-entropy",
+        ),
+        EPOCHS.or("25"),
+    ],
+    run: |job| Box::pin(run(job)),
+    ..super::coop::RECIPE
+};
+
+/// Added to the scores of a class's two nearest groups in the gate's targets.
+const PREFERENCE: f64 = 10.0;
+
+async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+    let (k, d) = (job.names.len(), job.model.dim());
+    let experts = job.options.whole("experts");
+    let templates = chosen("clip7")?;
+    let mut hard = Vec::new();
+    for group in 0..experts {
+        let own: Vec<_> = templates.iter().skip(group).step_by(experts).collect();
+        let own: Vec<_> = own.into_iter().cloned().collect();
+        hard.extend(mean_texts(&job.texts(&own).await?, k, d));
+    }
+    let mut plan = ContextRecipe::coop(job)?;
+    let mut rng = Rng::derive(job.seed, u64::MAX - 1);
+    let mut start = plan.start.repeat(experts);
+    if experts > 1 {
+        let spread = noise(start.len(), crate::prompt_learning::plan::SPREAD, &mut rng);
+        start.iter_mut().zip(spread).for_each(|(v, n)| *v += n);
+    }
+    let gate = Gate { dim: d, experts };
+    let limit = 1.0 / (d as f64).sqrt();
+    let contexts = start.len();
+    start.extend((0..gate.count()).map(|_| rng.uniform(-limit, limit) as f32));
+    plan.start = start;
+    plan.copies = ContextSharing::Several(experts);
+    plan.settings.clip = Some(1.0);
+    plan.parametrization = Box::new(Mixture {
+        contexts,
+        gate,
+        strength: job.options.number("gate"),
+        targets: targets(job, &hard, experts)?,
+    });
+    plan.losses.push(Box::new(HardTexts {
+        strength: job.options.number("texts"),
+        fixed: hard,
+    }));
+    let (layout, copies) = (plan.layout.clone(), plan.copies);
+    let fit = plan.fit(job).await?;
+    let (found, parameters) = fit.parameters.split_at(contexts);
+    let mut done = learned(job, &layout, copies, found, &fit);
+    let (weights, biases) = parameters.split_at(experts * d);
+    done.prompt
+        .put("gate.weight", &[experts, d], weights.to_vec());
+    done.prompt.put("gate.bias", &[experts], biases.to_vec());
+    Ok(done)
+}
+
+/// What the gate should say to images of each class, [K, G]: the softmax over groups of s times the
+/// cosine of the class's mean image (the mean of its texts where it has none) with its text in the
+/// group, the two best preferred.
+fn targets(job: &TrainingJob<'_>, hard: &[f64], experts: usize) -> Result<Vec<f64>> {
+    let (k, d) = (job.names.len(), job.model.dim());
+    let mut prototypes = vec![0f64; k * d];
+    let images = job.images()?;
+    for (i, label) in images.labels().iter().enumerate() {
+        let row = &mut prototypes[label * d..(label + 1) * d];
+        row.iter_mut()
+            .zip(images.view(i, 0))
+            .for_each(|(p, f)| *p += f64::from(*f));
+    }
+    for (class, row) in prototypes.chunks_exact_mut(d).enumerate() {
+        if row.iter().all(|v| *v == 0.0) {
+            for text in hard.chunks_exact(k * d) {
+                let text = &text[class * d..(class + 1) * d];
+                row.iter_mut().zip(text).for_each(|(p, t)| *p += t);
+            }
+        }
+    }
+    let prototypes = crate::prompt::unit::UnitRows::new(&prototypes, d).values;
+    let s = f64::from(job.model.logit_scale());
+    let mut out = Vec::with_capacity(k * experts);
+    for (class, image) in prototypes.chunks_exact(d).enumerate() {
+        let mut scores: Vec<f64> = (0..experts)
+            .map(|g| s * dot(image, &hard[(g * k + class) * d..][..d]))
+            .collect();
+        let mut order: Vec<usize> = (0..experts).collect();
+        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+        order
+            .into_iter()
+            .take(2)
+            .for_each(|g| scores[g] += PREFERENCE);
+        out.extend(softmax(&scores, 1.0));
+    }
+    Ok(out)
+}

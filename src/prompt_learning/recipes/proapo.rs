@@ -1,0 +1,119 @@
+//! ProAPO: search for the sentences that fit the images.
+
+use super::templates::{accuracy, chosen};
+use crate::error::Result;
+use crate::prompt_learning::bound::{DELTA, kl_inverse};
+use crate::prompt_learning::examples::Batch;
+use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Note, Recipe};
+use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::search::Search;
+use crate::prompt_learning::trainer::TrainingProgress;
+use crate::prompt::template::DEFAULT;
+use crate::prompt::unit::UnitRows;
+use crate::rng::Rng;
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "proapo",
+    paper: "Qu et al. 2025, ProAPO: Progressively Automatic Prompt Optimization (CVPR)",
+    summary: "Breeds the set of templates and descriptions that tells the images apart best.",
+    own: &[Parameter::whole(
+        "rounds",
+        "8",
+        (0, 100),
+        "generations; 0 keeps the one default template",
+    )],
+    run: |job| Box::pin(run(job)),
+    ..super::tip_adapter::RECIPE
+};
+
+async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+    let (k, d) = (job.names.len(), job.model.dim());
+    let images = job.images()?;
+    let templates = chosen("clip80")?;
+    let mut sentences = job.texts(&templates).await?;
+    let plain = templates
+        .iter()
+        .position(|t| t.to_string() == DEFAULT[0])
+        .unwrap_or(0);
+    let depth = job.names.iter().map(|name| described(job, name).len());
+    for j in 0..depth.max().unwrap_or(0) {
+        for (class, name) in job.names.iter().enumerate() {
+            match described(job, name).get(j) {
+                Some(text) => {
+                    let features = job.model.features(std::slice::from_ref(text)).await?;
+                    sentences.extend(UnitRows::new(&features, d).values);
+                }
+                None => {
+                    let at = (plain * k + class) * d;
+                    sentences.extend_from_within(at..at + d);
+                }
+            }
+        }
+    }
+    let picks: Vec<_> = (0..images.len()).map(|i| (i, 0)).collect();
+    let batch = Batch::gather(images, &picks);
+    let search = Search {
+        sentences: &sentences,
+        images: &batch,
+        classes: k,
+        scale: f64::from(job.model.logit_scale()),
+    };
+    let rounds = job.options.whole("rounds");
+    let mut best = vec![plain];
+    let mut notes = vec![Note::new("fitness before", search.fitness(&best)?)];
+    let mut rng = Rng::derive(job.seed, u64::MAX);
+    let mut population = Vec::new();
+    for round in 0..rounds {
+        job.observer.progress.step("search", round, rounds).await?;
+        if round == 0 {
+            population = search.start(&best)?;
+        }
+        population = search.round(population, &mut rng)?;
+        best.clone_from(&population[0].set);
+        let fitness = population[0].fitness;
+        notes.push(Note::new(
+            format!("fitness after round {}", round + 1),
+            fitness,
+        ));
+        (job.observer.observe)(&TrainingProgress {
+            done: round + 1,
+            total: rounds,
+            loss: -fitness,
+            accuracy: accuracy(&search.texts(&best), d, &images.plain(), images.labels()),
+        });
+    }
+    let texts = search.texts(&best);
+    let error = 1.0 - accuracy(&texts, d, &images.plain(), images.labels());
+    // The prior: every size up to all sentences is as likely as any other, and so is every set of
+    // one size.
+    let prior = (search.count() as f64).ln() + ln_choose(search.count(), best.len());
+    let bound = kl_inverse(error, prior, images.len(), DELTA)?;
+    notes.push(Note::new("training error", error));
+    notes.push(Note::new("PAC-Bayes bound on the error (95 %)", bound));
+    let mut kept: Vec<_> = best
+        .iter()
+        .filter_map(|p| templates.get(*p))
+        .cloned()
+        .collect();
+    if kept.is_empty() {
+        kept = chosen("default")?;
+    }
+    Ok(TrainedPrompt {
+        prompt: job.text_prompt(&texts, &kept),
+        losses: Vec::new(),
+        trained_parameters: 0,
+        notes,
+    })
+}
+
+fn described<'a>(job: &TrainingJob<'a>, name: &str) -> &'a [String] {
+    job.descriptions.map_or(&[], |all| all.of(name))
+}
+
+/// ln of the number of sets of `m` out of `n`.
+fn ln_choose(n: usize, m: usize) -> f64 {
+    (0..m)
+        .map(|i| ((n - i) as f64).ln() - ((i + 1) as f64).ln())
+        .sum()
+}

@@ -1,0 +1,69 @@
+//! TFUP: a cache from images that nobody labelled.
+
+use super::templates::{SET, chosen};
+use crate::error::{Error, Kind, Result};
+use crate::prompt_learning::cache::{Cache, Likeness};
+use crate::prompt_learning::head::keep_cache;
+use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
+use crate::prompt_learning::unlabelled::{per_class, predictions, select};
+
+/// The recipe.
+pub const RECIPE: Recipe = Recipe {
+    name: "tfup",
+    paper: "Long et al. 2024, Training-Free Unsupervised Prompt for Vision-Language Models",
+    summary: "Tip-Adapter without labels: remembers the surest and most typical images per class.",
+    needs: Needs::Unlabelled,
+    own: &[
+        super::tip_adapter::ALPHA.or("0.3"),
+        super::tip_adapter::BETA,
+        SET,
+    ],
+    run: |job| Box::pin(run(job)),
+    ..super::tip_adapter::RECIPE
+};
+
+async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+    let (k, d) = (job.names.len(), job.model.dim());
+    let plain = job.examples.map(|e| e.plain()).unwrap_or_default();
+    let images = if job.unlabelled.is_empty() {
+        &plain
+    } else {
+        job.unlabelled
+    };
+    if images.is_empty() {
+        return Err(Error::new(
+            Kind::DataEmpty,
+            "tfup needs images of the kind to be told apart; labels are not needed.",
+        ));
+    }
+    let templates = chosen(job.options.text("set"))?;
+    let texts = mean_texts(&job.texts(&templates).await?, k, d);
+    let images: Vec<f64> = images.iter().map(|v| f64::from(*v)).collect();
+    let count = images.len() / d;
+    let all: Vec<f64> = images
+        .chunks_exact(d)
+        .flat_map(|image| predictions(image, &texts))
+        .collect();
+    let mut cache = Cache {
+        keys: Vec::new(),
+        classes: Vec::new(),
+        alpha: job.options.number("alpha"),
+        beta: job.options.number("beta"),
+        likeness: Likeness::Predictions(Vec::new()),
+    };
+    let chosen = select(&all, k, per_class(count, k));
+    for (class, members) in chosen.into_iter().enumerate() {
+        for i in members {
+            cache.keys.extend(&images[i * d..(i + 1) * d]);
+            cache.classes.push(class);
+        }
+    }
+    let mut prompt = job.text_prompt(&texts, &templates);
+    keep_cache(&mut prompt, &cache, d);
+    Ok(TrainedPrompt {
+        prompt,
+        losses: Vec::new(),
+        trained_parameters: 0,
+        notes: vec![Note::new("images kept", cache.classes.len() as f64)],
+    })
+}

@@ -1,0 +1,254 @@
+//! The one loop behind every recipe that descends a gradient.
+
+use super::examples::{Batch, Examples, batches};
+use super::optimiser::{AdamW, Optimiser, Sgd};
+use super::schedule::Schedule;
+use crate::error::{Error, Kind, Result};
+use crate::progress::{LocalBoxFuture, Progress};
+
+/// What a batch says about the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The loss.
+    pub loss: f64,
+    /// Images of the batch whose largest logit was the right one.
+    pub hits: usize,
+    /// d loss / d parameters.
+    pub gradient: Vec<f32>,
+}
+
+/// Something with parameters and a loss.
+pub trait Learner {
+    /// The loss of `parameters` on `batch` and its gradient.
+    fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step>;
+}
+
+/// Which optimiser.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Method {
+    /// SGD with momentum and coupled weight decay.
+    Sgd {
+        /// Share of the last velocity.
+        momentum: f32,
+        /// Weight decay.
+        weight_decay: f32,
+        /// Whether to look ahead.
+        nesterov: bool,
+    },
+    /// AdamW.
+    AdamW {
+        /// Added to the root of the second moment.
+        eps: f32,
+        /// Weight decay.
+        weight_decay: f32,
+    },
+}
+
+impl Method {
+    /// AdamW as PyTorch's defaults: eps 1e-8, weight decay 0.01.
+    pub const ADAMW: Self = Self::AdamW {
+        eps: 1e-8,
+        weight_decay: 0.01,
+    };
+
+    /// SGD as CoOp and its successors use it: momentum 0.9, weight decay 5e-4.
+    pub const COOP: Self = Self::Sgd {
+        momentum: 0.9,
+        weight_decay: 5e-4,
+        nesterov: false,
+    };
+
+    fn start(self, count: usize) -> Box<dyn Optimiser> {
+        match self {
+            Self::Sgd {
+                momentum,
+                weight_decay,
+                nesterov,
+            } => {
+                let mut sgd = Sgd::new(momentum, weight_decay);
+                sgd.nesterov = nesterov;
+                Box::new(sgd)
+            }
+            Self::AdamW { eps, weight_decay } => {
+                let mut adam = AdamW::new(count, weight_decay);
+                adam.eps = eps;
+                Box::new(adam)
+            }
+        }
+    }
+}
+
+/// How to descend.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// The optimiser.
+    pub method: Method,
+    /// Its rate.
+    pub schedule: Schedule,
+    /// Passes over the examples.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// Decides the order of the images and their crops.
+    pub seed: u64,
+    /// The longest gradient; a longer one is scaled down to it.
+    pub clip: Option<f64>,
+    /// Mean and standard deviation in epochs of the Gaussian that weighs the parameters of every
+    /// epoch in the result (PromptSRC); the last epoch's where it is left out.
+    pub average: Option<(f64, f64)>,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrainingProgress {
+    /// Steps done.
+    pub done: usize,
+    /// All steps.
+    pub total: usize,
+    /// The last step's loss.
+    pub loss: f64,
+    /// Share of the last step's images that were right.
+    pub accuracy: f64,
+}
+
+/// Who looks on while it learns.
+#[derive(Clone, Copy)]
+pub struct Observer<'a> {
+    /// Is asked between steps whether to go on.
+    pub progress: &'a dyn Progress,
+    /// Is told the loss after every step.
+    pub observe: &'a dyn Fn(&TrainingProgress),
+}
+
+/// What was learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitResult {
+    /// The parameters.
+    pub parameters: Vec<f32>,
+    /// The loss of every step, before it.
+    pub losses: Vec<f64>,
+    /// The full learning rate.
+    pub rate: f64,
+    /// The parameters at the end of every cycle of the rate; none where it has no cycles.
+    pub snapshots: Vec<Vec<f32>>,
+}
+
+/// The part of their length by which a full step moves the parameters where the learning rate is
+/// left open: with AdamW, whose steps are all about as long.
+const STEP: f64 = 0.1;
+
+/// The same of the first step of SGD, which momentum and a growing gradient make longer.
+const FIRST_STEP: f64 = 0.001;
+
+/// The rate where nothing can be read from the parameters or the first gradient: CoOp's own.
+const USUAL_RATE: f64 = 0.002;
+
+/// A learning rate that suits the model's scale: models differ in the length of their embeddings and
+/// of the gradient by orders of magnitude.
+fn fitting_rate(method: Method, parameters: &[f32], gradient: &[f32]) -> f64 {
+    let (part, step) = match method {
+        Method::Sgd { .. } => (FIRST_STEP, length(gradient)),
+        // At rate 1 every number moves by about 1, whatever its gradient is.
+        Method::AdamW { .. } => (STEP, (parameters.len() as f64).sqrt()),
+    };
+    let own = length(parameters);
+    if own > 0.0 && length(gradient) > 0.0 {
+        part * own / step
+    } else {
+        USUAL_RATE
+    }
+}
+
+fn length(values: &[f32]) -> f64 {
+    let squares = values.iter().map(|v| f64::from(*v).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+/// Weights of epochs 1..=`epochs` under a Gaussian, summing to 1.
+pub fn gaussian(epochs: usize, mean: f64, deviation: f64) -> Vec<f64> {
+    let exponent = |e: usize| -0.5 * ((e as f64 - mean) / deviation).powi(2);
+    let top = (1..=epochs).map(exponent).fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = (1..=epochs).map(|e| (exponent(e) - top).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|w| w / sum).collect()
+}
+
+/// Teaches `learner` from `parameters` on.
+///
+/// # Errors
+/// `engine/not-finite` where the loss or its gradient is no number, what the watch returns, and
+/// the learner's own errors.
+pub async fn fit(
+    learner: &mut dyn Learner,
+    mut parameters: Vec<f32>,
+    examples: &Examples,
+    settings: &Settings,
+    observer: Observer<'_>,
+) -> Result<FitResult> {
+    let mut optimiser = settings.method.start(parameters.len());
+    let per_epoch = examples.len().div_ceil(settings.batch.max(1));
+    let total = per_epoch * settings.epochs;
+    let shares = settings
+        .average
+        .map(|(mean, deviation)| gaussian(settings.epochs, mean, deviation));
+    let mut averaged = vec![0f64; shares.as_ref().map_or(0, |_| parameters.len())];
+    let mut losses = Vec::with_capacity(total);
+    let mut snapshots = Vec::new();
+    let mut schedule = settings.schedule;
+    for epoch in 0..settings.epochs {
+        let order = batches(examples, settings.batch, settings.seed, epoch);
+        for (number, picks) in order.iter().enumerate() {
+            observer.progress.step("train", losses.len(), total).await?;
+            let batch = Batch::gather(examples, picks);
+            let mut step = learner.step(&parameters, &batch).await?;
+            if !step.loss.is_finite() || step.gradient.iter().any(|g| !g.is_finite()) {
+                return Err(Error::new(
+                    Kind::NotFinite,
+                    "The loss is no longer a number; choose a lower learning rate (lr).",
+                ));
+            }
+            if let Some(longest) = settings.clip {
+                shorten(&mut step.gradient, longest);
+            }
+            if losses.is_empty() && schedule.lr == 0.0 {
+                schedule.lr = fitting_rate(settings.method, &parameters, &step.gradient);
+            }
+            let lr = schedule.rate(epoch, settings.epochs, number, order.len());
+            optimiser.step(&mut parameters, &step.gradient, lr as f32);
+            if schedule.closes(epoch, settings.epochs, number, order.len()) {
+                snapshots.push(parameters.clone());
+            }
+            losses.push(step.loss);
+            (observer.observe)(&TrainingProgress {
+                done: losses.len(),
+                total,
+                loss: step.loss,
+                accuracy: step.hits as f64 / batch.len() as f64,
+            });
+        }
+        if let Some(shares) = &shares {
+            for (sum, p) in averaged.iter_mut().zip(&parameters) {
+                *sum += shares[epoch] * f64::from(*p);
+            }
+        }
+    }
+    observer.progress.step("train", total, total).await?;
+    if shares.is_some() && settings.epochs > 0 {
+        parameters = averaged.iter().map(|v| *v as f32).collect();
+    }
+    Ok(FitResult {
+        parameters,
+        losses,
+        rate: schedule.lr,
+        snapshots,
+    })
+}
+
+/// Scales `gradient` down to the length `longest` where it is longer.
+fn shorten(gradient: &mut [f32], longest: f64) {
+    let length = length(gradient);
+    if length > longest {
+        let factor = (longest / length) as f32;
+        gradient.iter_mut().for_each(|g| *g *= factor);
+    }
+}

@@ -1,0 +1,236 @@
+//! Tuning the prompt on the very image that is asked about: views, the confident ones kept, a few
+//! gradient steps on the context so that they agree. TPT (Shu et al., 2022) and DiffTPT-lite are two
+//! configurations of this one mechanism.
+
+pub mod entropy;
+pub mod select;
+
+use serde::Serialize;
+
+use crate::clip::text::TextTower;
+use crate::error::{Error, Kind, Result};
+use crate::progress::Progress;
+use crate::prompt::context::{Names, Pass};
+use crate::prompt::unit::UnitRows;
+use crate::prompt_learning::optimiser::{AdamW, Optimiser};
+use entropy::{Marginal, entropies, logits, marginal};
+use select::{Filter, keep};
+
+/// How to tune. The two methods differ only in these values and in how their views are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Gradient steps.
+    pub steps: usize,
+    /// AdamW's learning rate.
+    pub lr: f32,
+    /// Share of the views that the entropy filter keeps.
+    pub rho: f64,
+    /// Share of the other views that the cosine filter keeps before it, and where it measures.
+    pub cosine: Option<(f64, Filter)>,
+    /// Whether prompts run at their full length, as in other implementations. Only to compare with
+    /// them: the answer is the same and takes longer.
+    pub full_length: bool,
+}
+
+impl Config {
+    /// TPT: one step, the 10 % most confident views; 25 % below 32 views, where 10 % is one view.
+    pub fn tpt(views: usize) -> Self {
+        Self {
+            steps: 1,
+            lr: 5e-3,
+            rho: if views < 32 { 0.25 } else { 0.1 },
+            cosine: None,
+            full_length: false,
+        }
+    }
+
+    /// DiffTPT's filters and steps: 80 % by cosine of logits, then 30 % by entropy, four steps.
+    pub fn difftpt_lite() -> Self {
+        Self {
+            steps: 4,
+            lr: 5e-3,
+            rho: 0.3,
+            cosine: Some((0.8, Filter::Logits)),
+            full_length: false,
+        }
+    }
+}
+
+/// What tuning did to one image.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tuned {
+    /// Views made.
+    pub views: usize,
+    /// Token rows of one pass over the prompts.
+    pub token_rows: usize,
+    /// Views that steered the context, in ascending entropy.
+    pub selected: Vec<usize>,
+    /// Views that passed the cosine filter, the plain view first; all where there is none.
+    pub passed: Vec<usize>,
+    /// Entropy in nats of every view's prediction before tuning.
+    pub entropies: Vec<f64>,
+    /// Marginal entropy before every step and after the last.
+    pub losses: Vec<f64>,
+    /// dL/dcontext of every step, [M, W] each.
+    #[serde(skip)]
+    pub gradients: Vec<Vec<f32>>,
+    /// The context before the first step and after every one, [M, W] each.
+    #[serde(skip)]
+    pub contexts: Vec<Vec<f32>>,
+    /// Logits of the plain view before tuning, [K].
+    pub logits_before: Vec<f64>,
+    /// Logits of the plain view with the tuned context, [K].
+    pub logits_after: Vec<f64>,
+    /// L2-normalised text features with the tuned context, [K, d].
+    #[serde(skip)]
+    pub text_features: Vec<f32>,
+    /// Whether something was not finite, so that the untuned answer stands.
+    pub guarded: bool,
+}
+
+impl Tuned {
+    /// Marginal entropy in nats of the selected views before the first step.
+    pub fn entropy_before(&self) -> f64 {
+        self.losses.first().copied().unwrap_or(f64::NAN)
+    }
+
+    /// Marginal entropy in nats of the selected views after the last step.
+    pub fn entropy_after(&self) -> f64 {
+        self.losses.last().copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// The model's side of tuning: its text tower, SOT and temperature.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    /// The text tower.
+    pub tower: &'a TextTower,
+    /// The start token.
+    pub sot: u32,
+    /// `s` of the logits.
+    pub logit_scale: f32,
+}
+
+/// Tunes `context` [M, W] for the views with L2-normalised features `images` [N, d], of which view 0
+/// is the plain one. Nothing is kept between images: context and optimiser start afresh. `progress` is
+/// told between device passes.
+///
+/// # Errors
+/// What `progress` returns, `gpu/lost`. Values that are not finite are no error: the
+/// untuned answer comes back with `guarded`.
+pub async fn tune(
+    text: Text<'_>,
+    names: &Names,
+    context: &[f32],
+    images: &[f32],
+    config: &Config,
+    progress: &dyn Progress,
+) -> Result<Tuned> {
+    let k = names.suffixes.len();
+    let s = f64::from(text.logit_scale);
+    let (features, mut pass) = forward(text, names, context, config).await?;
+    let d = features.len() / k;
+    let mut unit = UnitRows::new(&features, d);
+    let z = logits(images, &unit.values, d, s);
+    let entropy = entropies(&z, k);
+    let (passed, selected) = keep(&z, images, &entropy, k, d, config);
+    let kept: Vec<f32> = selected
+        .iter()
+        .flat_map(|i| &images[i * d..(i + 1) * d])
+        .copied()
+        .collect();
+    let mut tuned = Tuned {
+        views: entropy.len(),
+        token_rows: pass.rows.processed,
+        selected,
+        passed,
+        entropies: entropy,
+        losses: Vec::new(),
+        gradients: Vec::new(),
+        contexts: vec![context.to_vec()],
+        logits_before: z[..k].to_vec(),
+        logits_after: z[..k].to_vec(),
+        text_features: unit.rounded(),
+        guarded: false,
+    };
+    let mut optimiser = AdamW::new(context.len(), 0.01);
+    let mut current = context.to_vec();
+    for done in 0..config.steps {
+        progress.step("tune", 2 * done, 2 * config.steps).await?;
+        let Marginal { loss, gradient } = marginal(&logits(&kept, &unit.values, d, s), k);
+        tuned.losses.push(loss);
+        let gradient = unit.backward(&gather(&gradient, &kept, k, d, s));
+        let gradient: Vec<f32> = gradient.into_iter().map(|g| g as f32).collect();
+        let step = pass.backward(&gradient).await;
+        let Some(step) = finite(step)? else {
+            return Ok(guard(tuned));
+        };
+        optimiser.step(&mut current, &step, config.lr);
+        tuned.gradients.push(step);
+        tuned.contexts.push(current.clone());
+        progress
+            .step("tune", 2 * done + 1, 2 * config.steps)
+            .await?;
+        let Some((features, next)) = finite(forward(text, names, &current, config).await)? else {
+            return Ok(guard(tuned));
+        };
+        unit = UnitRows::new(&features, d);
+        pass = next;
+    }
+    let after = marginal(&logits(&kept, &unit.values, d, s), k).loss;
+    tuned.losses.push(after);
+    tuned.logits_after = logits(&images[..d], &unit.values, d, s);
+    let whole = tuned
+        .losses
+        .iter()
+        .chain(&tuned.logits_after)
+        .all(|v| v.is_finite());
+    if !whole {
+        return Ok(guard(tuned));
+    }
+    tuned.text_features = unit.rounded();
+    Ok(tuned)
+}
+
+async fn forward<'a>(
+    text: Text<'a>,
+    names: &'a Names,
+    context: &[f32],
+    config: &Config,
+) -> Result<(Vec<f32>, Pass<'a>)> {
+    if config.full_length {
+        Pass::forward_full_length(text.tower, text.sot, names, context).await
+    } else {
+        Pass::forward(text.tower, text.sot, names, context).await
+    }
+}
+
+/// The untuned answer.
+fn guard(mut tuned: Tuned) -> Tuned {
+    tuned.guarded = true;
+    tuned.logits_after = tuned.logits_before.clone();
+    tuned
+}
+
+/// `None` where the device computed NaN or infinity; other errors pass.
+fn finite<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == Kind::NotFinite => Ok(None),
+        Err(error) => Err::<_, Error>(error),
+    }
+}
+
+/// dL/dunit features [K, d] from dL/dlogits [N, K] of `images` [N, d]: g_k = s sum_i dz_ik f_i.
+fn gather(dz: &[f64], images: &[f32], k: usize, d: usize, s: f64) -> Vec<f64> {
+    let mut out = vec![0f64; k * d];
+    for (f, dz) in images.chunks_exact(d).zip(dz.chunks_exact(k)) {
+        for (row, dz) in out.chunks_exact_mut(d).zip(dz) {
+            let weight = s * dz;
+            row.iter_mut()
+                .zip(f)
+                .for_each(|(g, f)| *g += weight * f64::from(*f));
+        }
+    }
+    out
+}

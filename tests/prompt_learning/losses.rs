@@ -1,0 +1,374 @@
+//! Every loss term and every shape against finite differences.
+
+use promptlens::ood::similarity::dot;
+use promptlens::prompt::layout::PromptLayout;
+use promptlens::prompt::unit::UnitRows;
+use promptlens::prompt_learning::examples::Batch;
+use promptlens::prompt_learning::job::Model;
+use promptlens::prompt_learning::losses::{
+    Absolute, Anchor, CrossDistribution, CrossEntropy, CrossModal, Distil, Diversity, Gradient,
+    HardTexts, Loss, LossInput, total,
+};
+use promptlens::prompt_learning::lstm::Lstm;
+use promptlens::prompt_learning::parametrizations::{
+    Conditional, Direct, Encoder, Gate, Mixture, Parametrization, Reparametrized,
+};
+use promptlens::prompt_learning::perceptron::Perceptron;
+use promptlens::prompt_learning::text::{TextLearner, cross_entropy, remove_conflict};
+use promptlens::prompt_learning::trainer::Learner;
+use promptlens::rng::Rng;
+
+use super::toy::{D, SCALE, Toy, W, names};
+
+const K: usize = 4;
+
+fn rows(count: usize, seed: u64) -> Vec<f64> {
+    let mut rng = Rng::new(seed);
+    let raw: Vec<f64> = (0..count * D).map(|_| rng.normal()).collect();
+    UnitRows::new(&raw, D).values
+}
+
+fn batch() -> Batch {
+    Batch {
+        images: rows(5, 1),
+        labels: vec![0, 1, 3, 3, 2],
+        dim: D,
+    }
+}
+
+fn weights(sets: usize) -> Vec<f64> {
+    let mut rng = Rng::new(2);
+    (0..5)
+        .flat_map(|_| rng.dirichlet(&vec![1.0; sets]))
+        .collect()
+}
+
+/// The gradients of `loss_part` on the texts and on the weights agree with central differences.
+fn check(what: &str, loss_part: impl Loss + 'static, sets: usize) -> f64 {
+    let losses: [Box<dyn Loss>; 1] = [Box::new(loss_part)];
+    let batch = batch();
+    let (texts, shares) = (rows(sets * K, 3), weights(sets));
+    let at = |texts: &[f64], shares: &[f64]| {
+        let view = LossInput::new(texts, K, &batch, 12.0, Some(shares.to_vec())).unwrap();
+        total(&view, &losses)
+    };
+    let found = at(&texts, &shares);
+    let h = 1e-6;
+    let near = |slope: f64, gradient: f64, at: String| {
+        let error = (slope - gradient).abs();
+        assert!(
+            error <= 1e-6 + 1e-5 * gradient.abs(),
+            "{what} {at}: {slope} {gradient}"
+        );
+    };
+    for i in (0..texts.len()).step_by(7) {
+        let moved = |h: f64| {
+            let mut texts = texts.clone();
+            texts[i] += h;
+            at(&texts, &shares).value
+        };
+        near(
+            (moved(h) - moved(-h)) / (2.0 * h),
+            found.texts[i],
+            format!("text {i}"),
+        );
+    }
+    for i in 0..shares.len() {
+        let moved = |h: f64| {
+            let mut shares = shares.clone();
+            shares[i] += h;
+            at(&texts, &shares).value
+        };
+        near(
+            (moved(h) - moved(-h)) / (2.0 * h),
+            found.weights[i],
+            format!("share {i}"),
+        );
+    }
+    found.value
+}
+
+/// A term that draws the same numbers every time.
+struct Again<F>(F);
+
+impl<T: Loss, F: Fn() -> T> Loss for Again<F> {
+    fn add(&self, view: &LossInput<'_>, gradient: &mut Gradient) -> f64 {
+        (self.0)().add(view, gradient)
+    }
+}
+
+#[test]
+fn mixtures_have_the_gradient_of_their_value() {
+    let modal = |strength| CrossModal {
+        strength,
+        texts: rows(7 * K, 21),
+        rng: Rng::new(4).into(),
+    };
+    let distribution = |strength| CrossDistribution {
+        strength,
+        classes: 2,
+        rng: Rng::new(5).into(),
+    };
+    let values = [
+        check("cross-modal", Again(move || modal(1.0)), 1),
+        check("cross-modal, doubled", Again(move || modal(2.0)), 1),
+        check("cross-distribution", Again(move || distribution(1.0)), 1),
+        check(
+            "cross-distribution, doubled",
+            Again(move || distribution(2.0)),
+            1,
+        ),
+    ];
+    assert!((values[1] - 2.0 * values[0]).abs() < 1e-9 && values[0] > 0.0);
+    assert!((values[3] - 2.0 * values[2]).abs() < 1e-9 && values[2] > 0.0);
+
+    // One kind alone has no partner.
+    let own = CrossDistribution {
+        strength: 1.0,
+        classes: K,
+        rng: Rng::new(5).into(),
+    };
+    let (batch, texts) = (batch(), rows(K, 3));
+    let view = LossInput::new(&texts, K, &batch, 12.0, None).unwrap();
+    let found = total(&view, &[Box::new(own)]);
+    assert_eq!(found.value, 0.0);
+    assert!(found.texts.iter().all(|g| *g == 0.0));
+
+    // Other draws, other mixtures.
+    let drawn: [Box<dyn Loss>; 1] = [Box::new(modal(1.0))];
+    assert_ne!(total(&view, &drawn).value, total(&view, &drawn).value);
+}
+
+#[test]
+fn every_term_has_the_gradient_of_its_value() {
+    for sets in [1, 3] {
+        check("cross-entropy", CrossEntropy, sets);
+        let anchor = |strength| Anchor {
+            strength,
+            fixed: rows(K, 5),
+        };
+        check("anchor", anchor(8.0), sets);
+        assert_eq!(check("no anchor", anchor(0.0), sets), 0.0);
+        let absolute = Absolute {
+            strength: 25.0,
+            fixed: rows(K, 6),
+        };
+        check("absolute", absolute, sets);
+        for temperature in [0.5, 1.0, 3.0] {
+            let distil = Distil {
+                strength: 1.5,
+                fixed: rows(K, 7),
+                temperature,
+                per_class: sets == 3,
+            };
+            check("distil", distil, sets);
+        }
+        check("diversity", Diversity { strength: 2.0 }, sets);
+        let hard = HardTexts {
+            strength: 5.0,
+            fixed: rows(sets * K, 9),
+        };
+        check("hard texts", hard, sets);
+    }
+}
+
+#[test]
+fn values_agree_with_plain_sums() {
+    let texts = rows(2 * K, 3);
+    let fixed = rows(K, 5);
+    let row = |set: usize, k: usize| &texts[(set * K + k) * D..][..D];
+    let mut pairs = 0.0;
+    let mut apart = 0.0;
+    for k in 0..K {
+        pairs += dot(row(0, k), row(1, k)).powi(2) / K as f64;
+        let mean: Vec<f64> = row(0, k)
+            .iter()
+            .zip(row(1, k))
+            .map(|(a, b)| a + b)
+            .collect();
+        let t = &fixed[k * D..(k + 1) * D];
+        apart += (1.0 - dot(&mean, t) / dot(&mean, &mean).sqrt()) / K as f64;
+    }
+    let value = |loss_part: Box<dyn Loss>, texts: &[f64]| {
+        let batch = batch();
+        let view = LossInput::new(texts, K, &batch, 12.0, None).unwrap();
+        total(&view, &[loss_part]).value
+    };
+    let found = value(Box::new(Diversity { strength: 1.0 }), &texts);
+    assert!((found - pairs).abs() < 1e-12, "{found} {pairs}");
+    let anchor = Anchor {
+        strength: 8.0,
+        fixed: fixed.clone(),
+    };
+    let found = value(Box::new(anchor.clone()), &texts);
+    assert!((found - 8.0 * apart).abs() < 1e-12, "{found} {apart}");
+    assert!(value(Box::new(anchor), &fixed).abs() < 1e-12);
+    let absolute = Absolute {
+        strength: 25.0,
+        fixed: fixed.clone(),
+    };
+    assert_eq!(value(Box::new(absolute), &fixed), 0.0);
+}
+
+#[test]
+fn distillation_measures_from_the_teacher() {
+    // One image, two classes: the teacher is sure, the student is not.
+    let batch = Batch {
+        images: vec![1.0, 0.0],
+        labels: vec![0],
+        dim: 2,
+    };
+    let (student, teacher) = ([0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]);
+    let view = LossInput::new(&student, 2, &batch, 2.0, None).unwrap();
+    let distil = Distil {
+        strength: 1.0,
+        fixed: teacher.to_vec(),
+        temperature: 1.0,
+        per_class: true,
+    };
+    let p = 1.0 / (1.0 + (-2f64).exp());
+    let expected = (p * (p / 0.5).ln() + (1.0 - p) * ((1.0 - p) / 0.5).ln()) / 2.0;
+    let found = total(&view, &[Box::new(distil)]).value;
+    assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+}
+
+/// The gradient of a shape's parameters through a text side, against central differences.
+fn check_shape(
+    what: &str,
+    shape: impl Parametrization + Copy + 'static,
+    rows: usize,
+    start: &[f32],
+) {
+    let batch = batch();
+    let mut learner = TextLearner {
+        side: Toy.text_side(&names(K), &PromptLayout::end(rows)).unwrap(),
+        shape: Box::new(shape),
+        losses: cross_entropy(),
+        guide: None,
+        scale: f64::from(SCALE),
+        classes: K,
+    };
+    let mut at = |p: &[f32]| pollster::block_on(learner.step(p, &batch)).unwrap();
+    let found = at(start).gradient;
+    assert_eq!(found.len(), start.len(), "{what}");
+    let top = found.iter().fold(0f32, |m, g| m.max(g.abs()));
+    assert!(top > 0.0, "{what}: no gradient at all");
+    for i in (0..start.len()).step_by((start.len() / 40).max(1)) {
+        let mut moved = |h: f32| {
+            let mut p = start.to_vec();
+            p[i] += h;
+            at(&p).loss
+        };
+        let slope = (moved(2e-3) - moved(-2e-3)) / 4e-3;
+        let error = (slope - f64::from(found[i])).abs();
+        assert!(
+            error <= 5e-3 * f64::from(top),
+            "{what} {i}: {slope} {}",
+            found[i]
+        );
+    }
+}
+
+#[test]
+fn every_shape_has_the_gradient_of_its_loss() {
+    let mut rng = Rng::new(11);
+    let mut noise =
+        |count: usize| -> Vec<f32> { (0..count).map(|_| 0.3 * rng.normal() as f32).collect() };
+    check_shape("plain", Direct, 2, &noise(2 * W));
+    check_shape("several", Direct, 2, &noise(3 * 2 * W));
+    let encoder = Perceptron {
+        input: W,
+        hidden: 5,
+        output: W,
+    };
+    let lstm = Lstm {
+        input: W,
+        hidden: W / 2,
+    };
+    for encoder in [Encoder::Perceptron(encoder), Encoder::Lstm(lstm)] {
+        let encoded = Reparametrized {
+            context: 3 * W,
+            encoder,
+            strength: 0.7,
+        };
+        check_shape("encoded", encoded, 3, &noise(3 * W + encoder.count()));
+    }
+    let network = Perceptron {
+        input: D,
+        hidden: 5,
+        output: W,
+    };
+    let conditional = Conditional {
+        context: 2 * W,
+        network,
+        strength: 0.7,
+    };
+    check_shape(
+        "conditional",
+        conditional,
+        2,
+        &noise(2 * W + network.count()),
+    );
+}
+
+#[test]
+fn a_gate_weighs_two_experts_and_has_a_gradient() {
+    let gate = Gate { dim: D, experts: 3 };
+    let mut rng = Rng::new(12);
+    let parameters: Vec<f32> = (0..gate.count()).map(|_| rng.normal() as f32).collect();
+    let batch = batch();
+    for image in batch.rows() {
+        let shares = gate.shares(&parameters, image);
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert_eq!(shares.iter().filter(|s| **s > 0.0).count(), 2);
+    }
+    let targets: Vec<f64> = (0..K)
+        .flat_map(|_| rng.dirichlet(&[1.0, 1.0, 1.0]))
+        .collect();
+    let contexts = 3 * W;
+    let mut start: Vec<f32> = (0..contexts).map(|_| 0.3 * rng.normal() as f32).collect();
+    start.extend(&parameters);
+    let shape = || Mixture {
+        contexts,
+        gate,
+        strength: 1.3,
+        targets: targets.clone(),
+    };
+    let mut learner = TextLearner {
+        side: Toy.text_side(&names(K), &PromptLayout::end(1)).unwrap(),
+        shape: Box::new(shape()),
+        losses: cross_entropy(),
+        guide: None,
+        scale: f64::from(SCALE),
+        classes: K,
+    };
+    let mut at = |p: &[f32]| pollster::block_on(learner.step(p, &batch)).unwrap();
+    let found = at(&start).gradient;
+    for i in 0..start.len() {
+        let mut moved = |h: f32| {
+            let mut p = start.clone();
+            p[i] += h;
+            at(&p).loss
+        };
+        let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+        let error = (slope - f64::from(found[i])).abs();
+        assert!(error <= 2e-3, "{i}: {slope} {}", found[i]);
+    }
+}
+
+#[test]
+fn projection_takes_out_only_what_opposes() {
+    let h = [2.0f32, 0.0];
+    let mut with = [1.0f32, 3.0];
+    remove_conflict(&mut with, &h, 1.0);
+    assert_eq!(with, [1.0, 3.0]);
+    let mut against = [-1.0f32, 3.0];
+    remove_conflict(&mut against, &h, 1.0);
+    assert_eq!(against, [0.0, 3.0]);
+    let mut half = [-1.0f32, 3.0];
+    remove_conflict(&mut half, &h, 0.5);
+    assert_eq!(half, [-0.5, 3.0]);
+    let mut none = [-1.0f32, 3.0];
+    remove_conflict(&mut none, &h, 0.0);
+    assert_eq!(none, [-1.0, 3.0]);
+}

@@ -1,0 +1,16 @@
+//! Learning prompts.
+
+mod attributes;
+mod descent;
+mod edges;
+mod features;
+mod files;
+mod lapt;
+mod losses;
+mod parity;
+mod photos;
+mod shelf;
+mod shots;
+mod strengths;
+mod toy;
+mod validation;

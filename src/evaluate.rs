@@ -1,4 +1,4 @@
-//! How often is the answer right? Accuracy over a labelled data set, overall and per class.
+//! How often is the answer right? Accuracy over a labeled data set, overall and per class.
 
 mod rejection;
 mod tuning;

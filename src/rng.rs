@@ -1,7 +1,7 @@
 //! A small seeded generator whose state is passed explicitly: same seed, same numbers.
 //!
 //! xoshiro256++ seeded by SplitMix64 (Blackman and Vigna, "Scrambled linear pseudorandom number
-//! generators", 2021), and the few distributions that augmentation and initialisation draw from.
+//! generators", 2021), and the few distributions that augmentation and initialization draw from.
 
 /// The generator. Cloning it repeats its future.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,15 +9,16 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use pollster::block_on;
-use promptlens::checkpoint::{Directory, Quantisation};
+use promptlens::checkpoint::Directory;
 use promptlens::classifier::{Classifier, ClassifyOptions, Loading, Method};
-use promptlens::clip::read;
 use promptlens::clip::text::TextTower;
 use promptlens::device::{Processor, cpu};
 use promptlens::error::Result;
 use promptlens::kernels::check::values;
+use promptlens::kernels::read;
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context::{Names, Pass};
+use promptlens::quant::Quantization;
 
 use crate::common::{relative_error, shared};
 use crate::limits::limited;
@@ -29,7 +30,7 @@ fn open(dir: &Path, device: Device) -> Classifier {
     let info = cpu("a test asked for it").info;
     let processor = Processor { device, info };
     let folder = Directory::open(dir).expect("a model");
-    let whole = Some(Quantisation::None);
+    let whole = Some(Quantization::None);
     block_on(async {
         let mut loading = Loading::start(&folder, None, whole, processor).await?;
         loading.weights(&folder, None).await?;

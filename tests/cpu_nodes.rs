@@ -93,9 +93,9 @@ fn a_trained_norm_has_the_gradients_of_its_formula() {
             &|g| host(beta.grad(g).expect("a gradient")),
         ];
         let own = trained::layer_norm(x.clone(), gamma.clone(), beta.clone(), 1e-5);
-        let centred = x.clone() - x.clone().mean_dim(1);
-        let variance = (centred.clone() * centred.clone()).mean_dim(1);
-        let plain = centred / (variance + 1e-5).sqrt() * gamma.clone().unsqueeze::<2>()
+        let centered = x.clone() - x.clone().mean_dim(1);
+        let variance = (centered.clone() * centered.clone()).mean_dim(1);
+        let plain = centered / (variance + 1e-5).sqrt() * gamma.clone().unsqueeze::<2>()
             + beta.clone().unsqueeze::<2>();
         same(pulled(own, &of), pulled(plain, &of), 1e-4);
     }

@@ -59,7 +59,7 @@ fn photo(model: &Classifier, name: &str) -> Option<Rgb8> {
     Some(promptlens::image::resize_crop(&picture, &model.preprocess).expect("its middle"))
 }
 
-/// `left` and `right`, squares of one size, side by side in the upper half of a grey square.
+/// `left` and `right`, squares of one size, side by side in the upper half of a gray square.
 fn beside(left: &Rgb8, right: &Rgb8) -> Rgb8 {
     let side = left.width;
     let mut out = Rgb8::filled(2 * side, 2 * side, [128; 3]);

@@ -3,11 +3,11 @@
 use std::sync::{Mutex, MutexGuard};
 
 use burn::tensor::{Device, Tensor};
-use promptlens::checkpoint::HostTensor;
-use promptlens::clip::config::Activation;
 use promptlens::device::{Choice, open};
+use promptlens::kernels::Activation;
 use promptlens::kernels::check::{KERNELS, SEED, check, tensor};
 use promptlens::kernels::{Linear, floats, plain};
+use promptlens::quant::HostTensor;
 
 /// The tiling belongs to the process, so tests that force it take turns.
 pub fn alone() -> MutexGuard<'static, ()> {

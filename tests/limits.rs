@@ -4,16 +4,16 @@
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Tensor};
 use pollster::block_on;
-use promptlens::checkpoint::HostTensor;
-use promptlens::clip::config::Activation;
-use promptlens::clip::read;
 use promptlens::error::Kind;
 use promptlens::image::views::Crop;
 use promptlens::image::{Preprocess, Rect, Rgb8};
+use promptlens::kernels::Activation;
 use promptlens::kernels::check::{tensor, values};
 use promptlens::kernels::launch::{BINDING_BYTES, Tiling, set_tiling, tiling};
 use promptlens::kernels::photo::Photo;
+use promptlens::kernels::read;
 use promptlens::kernels::{LayerNorm, Linear, attention, floats, plain};
+use promptlens::quant::HostTensor;
 
 use crate::common::relative_error;
 use crate::kernels::{alone, passes};

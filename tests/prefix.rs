@@ -1,13 +1,13 @@
 //! The shared-prefix text tower against the full-length form: features and context gradients.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::Classifier;
-use promptlens::clip::read;
 use promptlens::clip::text::TextTower;
 use promptlens::device::Choice;
 use promptlens::kernels::floats;
+use promptlens::kernels::read;
 use promptlens::prompt::context::{Names, Pass};
+use promptlens::quant::Quantization;
 
 use crate::common::{relative_error, shared};
 use promptlens::kernels::check::values;
@@ -69,7 +69,7 @@ fn full(
 fn check(model: &str, choice: Choice, classes: usize) {
     let Some(dir) = shared(model) else { return };
     let open = |choice| {
-        let whole = Some(Quantisation::None);
+        let whole = Some(Quantization::None);
         pollster::block_on(Classifier::open(&dir, choice, whole)).unwrap()
     };
     let (model, reference) = (open(choice), open(Choice::Cpu));

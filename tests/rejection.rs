@@ -4,24 +4,24 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use pollster::block_on;
-use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::{Classes, Classifier, ClassifyOptions, Method, Ood, OodOptions, Seen};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
+use promptlens::math::MatrixView;
 use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::negatives::{ExcludedBecause, MiningOptions, PartOfSpeech, Vocabulary};
-use promptlens::ood::similarity::MatrixView;
 use promptlens::ood::threshold::Calibration;
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context::{Names, Pass};
 use promptlens::prompt::template::DEFAULT;
+use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::{load, metadata};
 
 fn mini(choice: Choice) -> Option<Classifier> {
     let dir = shared("models/mini-0")?;
-    Some(block_on(Classifier::open(&dir, choice, Some(Quantisation::None))).expect("mini-0 loads"))
+    Some(block_on(Classifier::open(&dir, choice, Some(Quantization::None))).expect("mini-0 loads"))
 }
 
 fn names(list: &[&str]) -> Vec<String> {
@@ -108,7 +108,7 @@ fn gl_mcm_matches_pytorch_on_gpu() {
 }
 
 /// Features [K, d] of length one, and how a gradient with respect to them reaches the features
-/// before normalisation: (g - t (t . g)) / |r|.
+/// before normalization: (g - t (t . g)) / |r|.
 fn unit(raw: &[f32], d: usize) -> (Vec<f32>, impl Fn(&[f64]) -> Vec<f32>) {
     let lengths: Vec<f64> = raw
         .chunks(d)

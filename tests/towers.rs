@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::Classifier;
-use promptlens::clip::read;
 use promptlens::device::Choice;
+use promptlens::kernels::read;
+use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::load;
 
-fn open(dir: &Path, choice: Choice, quantisation: Option<Quantisation>) -> Classifier {
-    pollster::block_on(Classifier::open(dir, choice, quantisation)).expect("the model loads")
+fn open(dir: &Path, choice: Choice, quantization: Option<Quantization>) -> Classifier {
+    pollster::block_on(Classifier::open(dir, choice, quantization)).expect("the model loads")
 }
 
 fn check(name: &str, choice: Choice, tolerance: f32) {
@@ -75,8 +75,8 @@ fn check(name: &str, choice: Choice, tolerance: f32) {
     close("text_embeds", &text, &expected["text_embeds"].values);
 
     let d = model.clip.config.projection_dim;
-    promptlens::clip::normalise_rows(&mut image, d);
-    promptlens::clip::normalise_rows(&mut text, d);
+    promptlens::clip::normalize_rows(&mut image, d);
+    promptlens::clip::normalize_rows(&mut text, d);
     let logits: Vec<f32> = image
         .chunks(d)
         .flat_map(|f| {
@@ -109,11 +109,11 @@ fn gpu_matches_pytorch_with_gelu() {
 }
 
 /// Feature cosine of mini-0 against PyTorch from the reference's own pixel values.
-fn mini(choice: Choice, quantisation: Quantisation, least: f64) {
+fn mini(choice: Choice, quantization: Quantization, least: f64) {
     let Some(dir) = shared("models/mini-0") else {
         return;
     };
-    let model = open(&dir, choice, Some(quantisation));
+    let model = open(&dir, choice, Some(quantization));
     let expected = load(&shared("fixtures/mini/expected.safetensors").unwrap());
     let found = pollster::block_on(model.embed_pixels(&expected["pixel_values"].values)).unwrap();
     let d = model.clip.config.projection_dim;
@@ -124,15 +124,15 @@ fn mini(choice: Choice, quantisation: Quantisation, least: f64) {
 }
 
 #[test]
-fn quantised_features_stay_close_on_cpu() {
-    mini(Choice::Cpu, Quantisation::None, 0.999_99);
-    mini(Choice::Cpu, Quantisation::Q8, 0.999);
-    mini(Choice::Cpu, Quantisation::Q4, 0.985);
+fn quantized_features_stay_close_on_cpu() {
+    mini(Choice::Cpu, Quantization::None, 0.999_99);
+    mini(Choice::Cpu, Quantization::Q8, 0.999);
+    mini(Choice::Cpu, Quantization::Q4, 0.985);
 }
 
 #[test]
-fn quantised_features_stay_close_on_gpu() {
-    mini(Choice::WebGpu, Quantisation::None, 0.999_99);
-    mini(Choice::WebGpu, Quantisation::Q8, 0.999);
-    mini(Choice::WebGpu, Quantisation::Q4, 0.985);
+fn quantized_features_stay_close_on_gpu() {
+    mini(Choice::WebGpu, Quantization::None, 0.999_99);
+    mini(Choice::WebGpu, Quantization::Q8, 0.999);
+    mini(Choice::WebGpu, Quantization::Q4, 0.985);
 }

@@ -2,11 +2,11 @@
 
 mod edges;
 
-use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::image::Rgb8;
 use promptlens::prompt::context::{Names, from_words};
+use promptlens::quant::Quantization;
 use promptlens::tpt::{Config, Text, Tuned, tune};
 
 use crate::common::{cosine, relative_error, shared};
@@ -15,7 +15,7 @@ use crate::fixtures::{Reference, load, metadata};
 fn mini(choice: Choice) -> Option<Classifier> {
     let dir = shared("models/mini-0")?;
     Some(
-        pollster::block_on(Classifier::open(&dir, choice, Some(Quantisation::None)))
+        pollster::block_on(Classifier::open(&dir, choice, Some(Quantization::None)))
             .expect("mini-0 loads"),
     )
 }

@@ -402,7 +402,7 @@ export class RemoteSource {
     const record = {
       address: this.#address,
       name: this.name,
-      quantization: pack.quantisation,
+      quantization: pack.quantization ?? pack.quantisation,
       source: { sha256: pack.source.sha256, bytes: pack.source.bytes, ...origin },
       versions: this.#repository ? {} : this.#versions,
       bytes: pack.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0),

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::checkpoint::Quantisation;
 use crate::classifier::{Classifier, ClassifyOptions, Method, Timings};
 use crate::clock::now;
 use crate::device::{Choice, DeviceInfo};
 use crate::error::Result;
 use crate::image::Rgb8;
 use crate::image::views::encode_jpeg;
+use crate::quant::Quantization;
 use crate::rng::Rng;
 
 /// What to measure.
@@ -20,7 +20,7 @@ pub struct Plan {
     /// Where to compute.
     pub device: Choice,
     /// How matrices are stored; as in the file where left out.
-    pub quantisation: Option<Quantisation>,
+    pub quantization: Option<Quantization>,
     /// Times that everything but loading is done.
     pub repeats: usize,
     /// Classes of the text stage.
@@ -84,7 +84,7 @@ pub struct Measured {
     pub stages: Vec<Stage>,
 }
 
-/// A photo of smooth colours with noise, as a JPEG file.
+/// A photo of smooth colors with noise, as a JPEG file.
 fn photo(width: u32, height: u32) -> Result<(Rgb8, Vec<u8>)> {
     let mut rng = Rng::new(1);
     let mut image = Rgb8::filled(width, height, [0; 3]);
@@ -103,7 +103,7 @@ fn photo(width: u32, height: u32) -> Result<(Rgb8, Vec<u8>)> {
 /// Those of loading and classifying.
 pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
     let start = now();
-    let model = Classifier::open(dir, plan.device, plan.quantisation).await?;
+    let model = Classifier::open(dir, plan.device, plan.quantization).await?;
     let mut stages = vec![Stage::new("load", &[now() - start])];
     let names: Vec<String> = (0..plan.classes).map(|i| format!("thing {i}")).collect();
     let templates = ["a photo of a {}.".to_owned()];
@@ -159,7 +159,7 @@ pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
     }
     Ok(Measured {
         device: model.processor.clone(),
-        quant: model.report.quantisation.name(),
+        quant: model.report.quantization.name(),
         image_size: model.clip.config.vision.image_size,
         photo: [image.width, image.height],
         classes: plan.classes,

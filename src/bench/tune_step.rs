@@ -63,7 +63,7 @@ pub struct Inputs {
     pub context: Vec<f32>,
     /// Token ids of every class after the context.
     pub suffixes: Vec<Vec<u32>>,
-    /// L2-normalised features of the views, [views, dim].
+    /// L2-normalized features of the views, [views, dim].
     pub features: Vec<f32>,
     /// The views that the entropy filter kept.
     pub kept: Vec<usize>,

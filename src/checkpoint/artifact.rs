@@ -8,16 +8,16 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::header::Header;
-use super::host::HostTensor;
 use super::load::{LoadReport, Loader, Sink, hex};
 use super::manifest::{MANIFEST_FILE, Manifest, PackedFile, Source};
 use super::pack::{Keep, PackWriter, described};
-use super::quantise::Quantisation;
 use crate::clip::config::{ClipConfig, TensorSpec};
 use crate::clip::open_clip;
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 use crate::image::Preprocess;
+use crate::quant::HostTensor;
+use crate::quant::Quantization;
 
 /// The files of a Hugging Face repository that may hold the weights, best first.
 const HUGGING_FACE: &[&str] = &[
@@ -202,7 +202,7 @@ impl ModelFiles {
         }
     }
 
-    /// Streams the weights into `sink`, quantised to `quantisation` or as they are stored.
+    /// Streams the weights into `sink`, quantized to `quantization` or as they are stored.
     ///
     /// # Errors
     /// `weights/...`, and those of the folder and of `sink`.
@@ -241,7 +241,7 @@ impl ModelFiles {
         &self,
         folder: &impl ModelFolder,
         loader: Loader,
-        quantisation: Option<Quantisation>,
+        quantization: Option<Quantization>,
         keep: &mut Keep<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<(LoadReport, Manifest)> {
@@ -251,7 +251,7 @@ impl ModelFiles {
             .into_iter()
             .map(|spec| (spec.name.clone(), spec))
             .collect();
-        let stored = quantisation.unwrap_or(Quantisation::None);
+        let stored = quantization.unwrap_or(Quantization::None);
         let mut writer = PackWriter::default();
         let spent = loader.spent();
         let report = self
@@ -274,7 +274,7 @@ impl ModelFiles {
             origin: None,
         };
         let manifest = Manifest::new(
-            report.quantisation,
+            report.quantization,
             source,
             (self.config.to_json(), self.preprocess.to_json()),
             described("tokenizer.json".to_owned(), &self.tokenizer),

@@ -1,4 +1,4 @@
-//! A model directory to a packed or quantised one.
+//! A model directory to a packed or quantized one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,9 +11,9 @@ use super::artifact::ModelFiles;
 use super::load::Loader;
 use super::manifest::MANIFEST_FILE;
 use super::native::{Directory, WEIGHTS_FILE, failed};
-use super::quantise::Quantisation;
-use super::quantised_file::write_model;
+use super::quantized_file::write_model;
 use crate::error::{Error, Kind, Result};
+use crate::quant::Quantization;
 
 /// What a conversion writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Converted {
     pub sha256: String,
 }
 
-/// Writes the model in `from` to the directory `to`, its matrices stored as `quantisation`.
+/// Writes the model in `from` to the directory `to`, its matrices stored as `quantization`.
 ///
 /// A pack is complete once its manifest is there, which is written last; `model.safetensors` appears
 /// only once it is complete.
@@ -64,11 +64,11 @@ pub struct Converted {
 /// a form that the format cannot hold; `io/failed` if `to` is `from` or cannot be written.
 pub fn convert_dir(
     from: &Path,
-    quantisation: Quantisation,
+    quantization: Quantization,
     format: Format,
     to: &Path,
 ) -> Result<Converted> {
-    if format == Format::Safetensors && quantisation == Quantisation::F16 {
+    if format == Format::Safetensors && quantization == Quantization::F16 {
         return Err(Error::new(
             Kind::OptionInvalid,
             "f16 is written to packs only; use --format pack.",
@@ -86,8 +86,8 @@ pub fn convert_dir(
     }
     clear(to)?;
     match format {
-        Format::Pack => pack(&folder, &artifact, quantisation, to),
-        Format::Safetensors => one_file(&folder, &artifact, quantisation, to),
+        Format::Pack => pack(&folder, &artifact, quantization, to),
+        Format::Safetensors => one_file(&folder, &artifact, quantization, to),
     }
 }
 
@@ -115,13 +115,13 @@ fn write(to: &Path, name: &str, bytes: &[u8]) -> Result<()> {
 fn pack(
     folder: &Directory,
     artifact: &ModelFiles,
-    quantisation: Quantisation,
+    quantization: Quantization,
     to: &Path,
 ) -> Result<Converted> {
     let mut keep = |name: &str, bytes: Vec<u8>| write(to, name, &bytes);
-    let loader = Loader::new(&artifact.config, Some(quantisation));
+    let loader = Loader::new(&artifact.config, Some(quantization));
     let ignore = &mut |_: &str, _| Ok(());
-    let packing = artifact.pack(folder, loader, Some(quantisation), &mut keep, ignore);
+    let packing = artifact.pack(folder, loader, Some(quantization), &mut keep, ignore);
     let (report, manifest) = block_on(packing)?;
     let bytes_out = manifest.chunks.iter().map(|chunk| chunk.bytes).sum();
     write(to, "tokenizer.json", &artifact.tokenizer)?;
@@ -137,11 +137,11 @@ fn pack(
 fn one_file(
     folder: &Directory,
     artifact: &ModelFiles,
-    quantisation: Quantisation,
+    quantization: Quantization,
     to: &Path,
 ) -> Result<Converted> {
     let mut tensors = BTreeMap::new();
-    let loader = Loader::new(&artifact.config, Some(quantisation));
+    let loader = Loader::new(&artifact.config, Some(quantization));
     let report = block_on(artifact.load(folder, loader, &mut |name, tensor| {
         tensors.insert(name.to_owned(), tensor);
         Ok(())
@@ -155,7 +155,7 @@ fn one_file(
     let file = fs::File::create(&unfinished).map_err(|error| failed(&unfinished, &error))?;
     let bytes_out = write_model(
         &artifact.config,
-        quantisation,
+        quantization,
         &report.model_sha256,
         &tensors,
         &mut BufWriter::new(file),

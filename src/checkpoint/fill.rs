@@ -3,14 +3,15 @@
 use half::f16;
 
 use super::header::invalid;
-use super::host::HostTensor;
-use super::quantise::{Packed, Quantisation, Scheme, reserve};
-use crate::clip::config::{Role, TensorSpec};
+use crate::clip::config::TensorSpec;
 use crate::error::Result;
+use crate::quant::HostTensor;
+use crate::quant::Role;
+use crate::quant::{Packed, Quantization, Scheme, reserve};
 
 /// The largest error of a column that 4 bits may cause where the choice is between 4 and 8: root
 /// mean square over the columns of |error| / |column|. Normally distributed weights come to 0.09;
-/// a column 20 times larger than its neighbours makes theirs vanish, which this sees and an error
+/// a column 20 times larger than its neighbors makes theirs vanish, which this sees and an error
 /// summed over the whole matrix does not.
 const MIXED_LIMIT: f64 = 0.12;
 
@@ -37,7 +38,7 @@ struct MixedPrecision {
 /// A tensor on its way.
 pub struct TensorBuilder {
     spec: TensorSpec,
-    target: Option<Quantisation>,
+    target: Option<Quantization>,
     room: usize,
     form: Form,
 }
@@ -48,7 +49,7 @@ impl TensorBuilder {
     ///
     /// # Errors
     /// `engine/out-of-memory`.
-    pub fn new(spec: &TensorSpec, target: Option<Quantisation>, transposed: bool) -> Result<Self> {
+    pub fn new(spec: &TensorSpec, target: Option<Quantization>, transposed: bool) -> Result<Self> {
         let room = spec.elements();
         let schemes = target.map_or(&[][..], |target| target.schemes(spec.role));
         let (rows, cols) = spec.matrix();
@@ -59,7 +60,7 @@ impl TensorBuilder {
         let form = match schemes {
             _ if transposed => Form::Transposed(floats()?),
             [] => {
-                let half = target == Some(Quantisation::F16) && spec.role != Role::Float;
+                let half = target == Some(Quantization::F16) && spec.role != Role::Float;
                 Form::Floats(floats()?, half)
             }
             [scheme] => Form::Rows(Vec::new(), Packed::with_capacity(*scheme, rows, cols)?),
@@ -148,7 +149,7 @@ impl MixedPrecision {
     fn push(&mut self, row: &[f32]) -> Result<()> {
         self.four.push_row(row)?;
         self.eight.push_row(row)?;
-        self.four.dequantise_row(self.four.rows - 1, &mut self.row);
+        self.four.dequantize_row(self.four.rows - 1, &mut self.row);
         for (column, (value, rounded)) in row.iter().zip(&self.row).enumerate() {
             self.error[column] += f64::from(value - rounded).powi(2);
             self.power[column] += f64::from(*value).powi(2);

@@ -1,5 +1,5 @@
 //! A checkpoint stream to model tensors: names and shapes are checked against the configuration
-//! before the first value is read, then each tensor is decoded and quantised row by row as its
+//! before the first value is read, then each tensor is decoded and quantized row by row as its
 //! bytes arrive, and handed on when it is complete.
 
 use std::cell::Cell;
@@ -11,15 +11,15 @@ use sha2::{Digest, Sha256};
 use super::convert::Decoder;
 use super::fill::TensorBuilder;
 use super::header::{Entry, Header};
-use super::host::HostTensor;
 use super::names::{FileLayout, is_weight, meaning};
 use super::plan::{TensorAction, jobs};
-use super::quantise::{Packed, Quantisation, Scheme, reserve};
-use super::quantised_file::{Stored, missing, unpack};
+use super::quantized_file::{Stored, missing, unpack};
 use super::reader::{Limits, Piece, SafetensorsStream};
 use crate::clip::config::{ClipConfig, TensorSpec};
 use crate::clock::now;
 use crate::error::Result;
+use crate::quant::HostTensor;
+use crate::quant::{Packed, Quantization, Scheme, reserve};
 
 /// Receives each tensor by its Hugging Face name.
 pub type Sink<'a> = dyn FnMut(&str, HostTensor) -> Result<()> + 'a;
@@ -38,11 +38,11 @@ pub struct LoadReport {
     pub bytes: u64,
     /// SHA-256 of the file, lower-case hexadecimal.
     pub file_sha256: String,
-    /// SHA-256 of the source weights, whatever the quantisation: of this file, or of the one that
+    /// SHA-256 of the source weights, whatever the quantization: of this file, or of the one that
     /// it was made from.
     pub model_sha256: String,
     /// How the matrices were handed over.
-    pub quantisation: Quantisation,
+    pub quantization: Quantization,
     /// What the files list, one after the other.
     pub header: Header,
 }
@@ -66,7 +66,7 @@ pub struct LoadTimes {
     /// SHA-256.
     pub hash: f64,
     /// From bytes to values and to packed values.
-    pub quantise: f64,
+    pub quantize: f64,
     /// Into a pack, the hash of its chunks included.
     pub pack: f64,
     /// In the sink: to the device.
@@ -74,16 +74,16 @@ pub struct LoadTimes {
 }
 
 impl Loader {
-    /// A loader for the model of `config` that quantises to `quantisation`, or leaves matrices as
+    /// A loader for the model of `config` that quantizes to `quantization`, or leaves matrices as
     /// they are stored where that is `None`.
-    pub fn new(config: &ClipConfig, quantisation: Option<Quantisation>) -> Self {
+    pub fn new(config: &ClipConfig, quantization: Option<Quantization>) -> Self {
         let specs = config.tensors();
         Self {
             stream: SafetensorsStream::new(Limits::default()),
             work: LoaderState {
                 found: vec![false; specs.len()],
                 specs,
-                target: quantisation,
+                target: quantization,
                 stored: None,
                 jobs: Vec::new(),
                 next: 0,
@@ -175,7 +175,7 @@ impl Loader {
         let mut spent = self.spent.get();
         spent.hash += hash;
         spent.sink += sinking;
-        spent.quantise += total - hash - sinking;
+        spent.quantize += total - hash - sinking;
         self.spent.set(spent);
         outcome
     }
@@ -222,8 +222,8 @@ impl Loader {
             many => hex(&Sha256::digest(many.join("\n"))),
         };
         let (stored, origin) = match self.work.stored {
-            Some(stored) => (stored.quantisation, Some(stored.source_sha256)),
-            None => (Quantisation::None, self.source),
+            Some(stored) => (stored.quantization, Some(stored.source_sha256)),
+            None => (Quantization::None, self.source),
         };
         Ok(LoadReport {
             tensors: self.work.specs.len(),
@@ -231,7 +231,7 @@ impl Loader {
             bytes: self.bytes,
             model_sha256: origin.unwrap_or_else(|| file_sha256.clone()),
             file_sha256,
-            quantisation: self.work.target.unwrap_or(stored),
+            quantization: self.work.target.unwrap_or(stored),
             header: self.header,
         })
     }
@@ -256,7 +256,7 @@ struct Values {
 
 struct LoaderState {
     specs: Vec<TensorSpec>,
-    target: Option<Quantisation>,
+    target: Option<Quantization>,
     stored: Option<Stored>,
     /// One per tensor of the model.
     found: Vec<bool>,
@@ -417,7 +417,7 @@ impl LoaderState {
         let mut filling = TensorBuilder::new(spec, self.target, false)?;
         let mut row = vec![0.0; packed.cols];
         for index in 0..packed.rows {
-            packed.dequantise_row(index, &mut row);
+            packed.dequantize_row(index, &mut row);
             filling.push(&row)?;
         }
         filling.finish()

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::header::{Entry, Header};
-use super::quantise::{Packed, Quantisation, Scheme};
-use super::quantised_file::{SCALES, Stored, WORDS};
+use super::quantized_file::{SCALES, Stored, WORDS};
 use crate::error::{Error, Kind, Result};
+use crate::quant::{Packed, Quantization, Scheme};
 
 /// File name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -91,7 +91,8 @@ pub struct Manifest {
     format: String,
     version: u32,
     /// What was asked for when the pack was made; each tensor says how it is stored.
-    pub quantisation: Quantisation,
+    #[serde(alias = "quantisation")]
+    pub quantization: Quantization,
     /// The weights it was made from.
     pub source: Source,
     /// The model, in the form of a Hugging Face `config.json`.
@@ -109,7 +110,7 @@ pub struct Manifest {
 impl Manifest {
     /// A manifest of these parts.
     pub fn new(
-        quantisation: Quantisation,
+        quantization: Quantization,
         source: Source,
         (config, preprocessor): (Value, Value),
         tokenizer: PackedFile,
@@ -118,7 +119,7 @@ impl Manifest {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
-            quantisation,
+            quantization,
             source,
             config,
             preprocessor,
@@ -212,7 +213,7 @@ impl Manifest {
             .try_fold(0u64, |sum, entry| sum.checked_add(entry.bytes))
             .ok_or_else(|| invalid("names tensors that are too large"))?;
         let stored = Stored {
-            quantisation: self.quantisation,
+            quantization: self.quantization,
             source_sha256: self.source.sha256.clone(),
         };
         Ok(Header {

@@ -1,4 +1,4 @@
-//! Bytes to tensors: finds out what a checkpoint is, reads it as a stream, quantises, and hands over
+//! Bytes to tensors: finds out what a checkpoint is, reads it as a stream, quantizes, and hands over
 //! one tensor at a time, so that neither a file nor its floats are ever whole in memory. The same
 //! stream can be written as a packed model on the way.
 
@@ -6,14 +6,12 @@ mod artifact;
 mod convert;
 mod fill;
 mod header;
-mod host;
 mod load;
 mod manifest;
 mod names;
 mod pack;
 mod plan;
-mod quantise;
-mod quantised_file;
+mod quantized_file;
 mod reader;
 mod shapes;
 
@@ -30,13 +28,11 @@ pub use convert_dir::{Converted, Format, convert_dir};
 #[cfg(not(target_arch = "wasm32"))]
 pub use fill::TensorBuilder;
 pub use header::{Entry, Header};
-pub use host::HostTensor;
 pub use load::{LoadReport, LoadTimes, Loader, Sink};
 pub use manifest::{MANIFEST_FILE, Manifest, PackedFile, PackedTensor, Source, Storage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Directory, WEIGHTS_FILE, digest, load_file, read_file, read_header, stream_file};
 pub use pack::{CHUNK_BYTES, Keep, PackWriter};
-pub use quantise::{BLOCK, Packed, Quantisation, Scheme, padded};
-pub use quantised_file::{Stored, write_model};
+pub use quantized_file::{Stored, write_model};
 pub use reader::{Limits, Piece, Receive, SafetensorsStream};
 pub use shapes::{Shapes, TowerShapes};

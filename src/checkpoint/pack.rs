@@ -6,13 +6,14 @@ use std::io::{self, Write};
 use half::f16;
 use sha2::{Digest, Sha256};
 
-use super::host::HostTensor;
 use super::load::hex;
 use super::manifest::{PackedFile, PackedTensor, Storage};
-use super::quantise::Quantisation;
-use super::quantised_file::write_values;
-use crate::clip::config::{Role, TensorSpec};
+use super::quantized_file::write_values;
+use crate::clip::config::TensorSpec;
 use crate::error::{Error, Kind, Result};
+use crate::quant::HostTensor;
+use crate::quant::Quantization;
+use crate::quant::Role;
 
 /// Length of a full chunk.
 pub const CHUNK_BYTES: usize = 4 << 20;
@@ -37,11 +38,11 @@ impl PackWriter {
     pub fn put(
         &mut self,
         spec: &TensorSpec,
-        quantisation: Quantisation,
+        quantization: Quantization,
         tensor: &HostTensor,
         keep: &mut Keep<'_>,
     ) -> Result<()> {
-        let stored = storage(spec, quantisation, tensor);
+        let stored = storage(spec, quantization, tensor);
         let bytes = match stored {
             Storage::F16 => tensor.byte_len() / 2,
             _ => tensor.byte_len(),
@@ -100,13 +101,13 @@ pub fn described(file: String, bytes: &[u8]) -> PackedFile {
     }
 }
 
-fn storage(spec: &TensorSpec, quantisation: Quantisation, tensor: &HostTensor) -> Storage {
+fn storage(spec: &TensorSpec, quantization: Quantization, tensor: &HostTensor) -> Storage {
     match (tensor, spec.role) {
         (HostTensor::Packed { .. }, Role::Embedding) => Storage::Rows8,
         (HostTensor::Packed { packed, .. }, _) if packed.bits == 4 => Storage::Q4,
         (HostTensor::Packed { .. }, _) => Storage::Q8,
         (HostTensor::Float { .. }, Role::Linear | Role::Embedding)
-            if quantisation == Quantisation::F16 =>
+            if quantization == Quantization::F16 =>
         {
             Storage::F16
         }

@@ -7,10 +7,10 @@ use safetensors::Dtype;
 use super::convert::{Decoder, unsupported};
 use super::header::{Entry, Header, invalid, shown};
 use super::names::{FileLayout, meaning};
-use super::quantise::Scheme;
-use super::quantised_file::{SCALES, WORDS, scheme_of};
+use super::quantized_file::{SCALES, WORDS, scheme_of};
 use crate::clip::config::TensorSpec;
 use crate::error::{Error, Kind, Result};
+use crate::quant::Scheme;
 
 /// What to do with one tensor of the file; numbers are places in the list of specs.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::header::Header;
 use super::names::{FileLayout, meaning};
-use super::quantised_file::SHAPES;
+use super::quantized_file::SHAPES;
 
 /// Sizes of a CLIP; `None` where the file does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -20,7 +20,7 @@ use crate::prompt_learning::head::Head;
 pub struct Classes {
     /// The names as given.
     pub labels: Vec<String>,
-    /// L2-normalised text features [K, d].
+    /// L2-normalized text features [K, d].
     pub features: Vec<f32>,
     /// How many token rows it took.
     pub rows: TokenCounts,

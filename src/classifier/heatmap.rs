@@ -10,9 +10,9 @@ use crate::progress::Progress;
 pub(super) struct Answering<'a> {
     /// The photo.
     pub image: &'a Rgb8,
-    /// Its patches, [N, d], L2-normalised; only [`HeatmapMethod::Patches`] reads them.
+    /// Its patches, [N, d], L2-normalized; only [`HeatmapMethod::Patches`] reads them.
     pub patches: &'a [f32],
-    /// The class names as they answered, [K, d], L2-normalised.
+    /// The class names as they answered, [K, d], L2-normalized.
     pub texts: &'a [f32],
     /// The answer.
     pub predictions: &'a [Prediction],
@@ -52,7 +52,7 @@ impl Classifier {
         ))
     }
 
-    /// L2-normalised features [WINDOWS, d] of the windows of a photo.
+    /// L2-normalized features [WINDOWS, d] of the windows of a photo.
     async fn windows(&self, image: &Rgb8, progress: &dyn Progress) -> Result<Vec<f32>> {
         let seen = self.preprocess.seen(image.width, image.height);
         let per_pass = self.images_per_pass();

@@ -6,12 +6,13 @@ use std::rc::Rc;
 use super::Classifier;
 use super::negatives::Candidates;
 use crate::checkpoint::{
-    Keep, LoadReport, LoadTimes, Loader, Manifest, ModelFiles, ModelFolder, Quantisation, Weights,
+    Keep, LoadReport, LoadTimes, Loader, Manifest, ModelFiles, ModelFolder, Weights,
 };
 use crate::clip::Builder;
 use crate::device::Processor;
 use crate::device::self_test::{self, KnownAnswer};
 use crate::error::{Error, Kind, Result};
+use crate::quant::Quantization;
 use crate::tokenize::ClipTokenizer;
 
 /// A model whose small files have been read and checked. Its weights come next.
@@ -21,13 +22,13 @@ pub struct Loading {
     tokenizer: ClipTokenizer,
     known: Option<KnownAnswer>,
     processor: Processor,
-    quantisation: Option<Quantisation>,
+    quantization: Option<Quantization>,
     report: Option<LoadReport>,
     spent: Rc<Cell<LoadTimes>>,
 }
 
 impl Loading {
-    /// Checks the small files in `folder` and prepares for the weights, which become `quantisation`
+    /// Checks the small files in `folder` and prepares for the weights, which become `quantization`
     /// or stay as they are stored. `only` names the weights file where that is known.
     ///
     /// # Errors
@@ -35,7 +36,7 @@ impl Loading {
     pub async fn start(
         folder: &impl ModelFolder,
         only: Option<&str>,
-        quantisation: Option<Quantisation>,
+        quantization: Option<Quantization>,
         processor: Processor,
     ) -> Result<Self> {
         let artifact = ModelFiles::read(folder, only).await?;
@@ -61,7 +62,7 @@ impl Loading {
             tokenizer,
             known,
             processor,
-            quantisation,
+            quantization,
             report: None,
             spent: Rc::default(),
         })
@@ -95,7 +96,7 @@ impl Loading {
         let Self {
             artifact, builder, ..
         } = self;
-        let loader = Loader::new(&artifact.config, self.quantisation);
+        let loader = Loader::new(&artifact.config, self.quantization);
         self.spent = loader.spent();
         let Some(keep) = keep else {
             let mut put = |name: &str, tensor| builder.put(name, tensor);
@@ -106,7 +107,7 @@ impl Loading {
             .pack(
                 folder,
                 loader,
-                self.quantisation,
+                self.quantization,
                 keep,
                 &mut |name, tensor| builder.put(name, tensor),
             )
@@ -125,7 +126,7 @@ impl Loading {
             .ok_or_else(|| Error::new(Kind::Internal, "The weights were not read."))?;
         let clip = self.builder.finish()?;
         let self_test = match &self.known {
-            Some(known) => Some(self_test::run(&clip, known, self.quantisation.is_some()).await?),
+            Some(known) => Some(self_test::run(&clip, known, self.quantization.is_some()).await?),
             None => None,
         };
         Ok(Classifier {

@@ -33,11 +33,9 @@ use burn::tensor::Tensor;
 use heatmap::Answering;
 use negatives::Candidates;
 
-#[cfg(not(target_arch = "wasm32"))]
-use crate::checkpoint::Quantisation;
 use crate::checkpoint::{LoadReport, LoadTimes};
+use crate::clip::Clip;
 use crate::clip::text::TokenCounts;
-use crate::clip::{Clip, normalise_rows, read};
 use crate::clock::now;
 use crate::device::DeviceInfo;
 use crate::device::self_test::Outcome;
@@ -48,10 +46,14 @@ use crate::heatmap::HeatmapMethod;
 use crate::image::views::Crop;
 use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
 use crate::kernels::photo::Photo;
+use crate::kernels::read;
+use crate::math::normalize_rows;
 use crate::ood::threshold::ordered_list_sha256;
 use crate::progress::Progress;
 use crate::prompt::context::{Names, from_words};
 use crate::prompt::template::Template;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::quant::Quantization;
 use crate::tokenize::{ClipTokenizer, validate};
 
 /// Where tuning starts for a template that begins with the class name.
@@ -87,12 +89,12 @@ impl Classifier {
     pub async fn open(
         dir: &std::path::Path,
         choice: Choice,
-        quantisation: Option<Quantisation>,
+        quantization: Option<Quantization>,
     ) -> Result<Self> {
         native::open(
             dir,
             crate::device::open(choice, None::<&Probe>).await?,
-            quantisation,
+            quantization,
         )
         .await
     }
@@ -121,7 +123,7 @@ impl Classifier {
         ))
     }
 
-    /// L2-normalised features [B, d] of preprocessed images [B, 3, S, S].
+    /// L2-normalized features [B, d] of preprocessed images [B, 3, S, S].
     ///
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
@@ -129,7 +131,7 @@ impl Classifier {
         self.unit(self.clip.vision.encode(pixels)).await
     }
 
-    /// L2-normalised features [N, d] of crops of one photo, scaled where the model is.
+    /// L2-normalized features [N, d] of crops of one photo, scaled where the model is.
     ///
     /// # Errors
     /// As [`Self::embed_pixels`].
@@ -141,11 +143,11 @@ impl Classifier {
 
     async fn unit(&self, features: Tensor<2>) -> Result<Vec<f32>> {
         let mut features = read(features).await?;
-        normalise_rows(&mut features, self.clip.config.projection_dim);
+        normalize_rows(&mut features, self.clip.config.projection_dim);
         Ok(features)
     }
 
-    /// L2-normalised features [B, d] of preprocessed images [B, 3, S, S] and of their patches
+    /// L2-normalized features [B, d] of preprocessed images [B, 3, S, S] and of their patches
     /// [B, N, d].
     ///
     /// # Errors
@@ -153,12 +155,12 @@ impl Classifier {
     pub async fn embed_patches(&self, pixels: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
         let (features, patches) = self.clip.vision.encode_with_patches(pixels);
         let (mut features, mut patches) = (read(features).await?, read(patches).await?);
-        normalise_rows(&mut features, self.clip.config.projection_dim);
-        normalise_rows(&mut patches, self.clip.config.projection_dim);
+        normalize_rows(&mut features, self.clip.config.projection_dim);
+        normalize_rows(&mut patches, self.clip.config.projection_dim);
         Ok((features, patches))
     }
 
-    /// L2-normalised features [d] of one image file.
+    /// L2-normalized features [d] of one image file.
     ///
     /// # Errors
     /// The `image/` codes, `engine/not-finite`, `gpu/lost`.
@@ -167,7 +169,7 @@ impl Classifier {
         self.embed_pixels(&pixels).await
     }
 
-    /// L2-normalised features [N, d] of texts, how many token rows they took, and how many texts
+    /// L2-normalized features [N, d] of texts, how many token rows they took, and how many texts
     /// were cut to the context length.
     ///
     /// # Errors
@@ -187,11 +189,11 @@ impl Classifier {
         }
         let (features, rows) = self.clip.text.encode(&ids);
         let mut features = read(features).await?;
-        normalise_rows(&mut features, self.clip.config.projection_dim);
+        normalize_rows(&mut features, self.clip.config.projection_dim);
         Ok((features, rows, truncated))
     }
 
-    /// Text features of class names: the normalised mean over templates of normalised features
+    /// Text features of class names: the normalized mean over templates of normalized features
     /// (CLIP's prompt ensembling).
     ///
     /// # Errors
@@ -233,7 +235,7 @@ impl Classifier {
         })
     }
 
-    /// The normalised mean over `templates` of the normalised features of `names`, [N, d].
+    /// The normalized mean over `templates` of the normalized features of `names`, [N, d].
     async fn ensemble<S: AsRef<str>>(
         &self,
         names: &[S],
@@ -252,11 +254,11 @@ impl Classifier {
                 .zip(template)
                 .for_each(|(sum, v)| *sum += v);
         }
-        normalise_rows(&mut features, d);
+        normalize_rows(&mut features, d);
         Ok((features, rows, truncated))
     }
 
-    /// Cosines of one normalised image feature [d] with every class, [K].
+    /// Cosines of one normalized image feature [d] with every class, [K].
     pub fn cosines(&self, feature: &[f32], classes: &Classes) -> Vec<f32> {
         classes
             .features
@@ -380,9 +382,9 @@ pub(crate) struct Answered {
     /// Most probable first.
     pub predictions: Vec<Prediction>,
     pub tuning: Option<Tuning>,
-    /// L2-normalised feature of the plain view, [d].
+    /// L2-normalized feature of the plain view, [d].
     pub feature: Vec<f32>,
-    /// L2-normalised features of its patches, [N, d]; empty where they were not asked for.
+    /// L2-normalized features of its patches, [N, d]; empty where they were not asked for.
     pub patches: Vec<f32>,
     /// The tuned text features, [K, d]; none where those of the class list hold.
     pub texts: Option<Vec<f32>>,

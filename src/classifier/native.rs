@@ -5,9 +5,10 @@ use std::path::Path;
 use pollster::block_on;
 
 use super::{Classifier, Loading};
-use crate::checkpoint::{Converted, Directory, Format, ModelFiles, Quantisation, convert_dir};
+use crate::checkpoint::{Converted, Directory, Format, ModelFiles, convert_dir};
 use crate::device::{Choice, Processor, self_test};
 use crate::error::{Error, Kind, Result};
+use crate::quant::Quantization;
 use crate::tokenize::ClipTokenizer;
 
 /// The text of the known answer.
@@ -20,10 +21,10 @@ const TEXT: &str = "a photo of a cat.";
 pub async fn open(
     dir: &Path,
     processor: Processor,
-    quantisation: Option<Quantisation>,
+    quantization: Option<Quantization>,
 ) -> Result<Classifier> {
     let folder = Directory::open(dir)?;
-    let mut loading = Loading::start(&folder, None, quantisation, processor).await?;
+    let mut loading = Loading::start(&folder, None, quantization, processor).await?;
     loading.weights(&folder, None).await?;
     loading.finish().await
 }
@@ -45,13 +46,13 @@ pub fn check(dir: &Path) -> Result<ModelFiles> {
 /// Those of [`check`], [`convert_dir`] and of loading what was written.
 pub fn convert(
     from: &Path,
-    quantisation: Quantisation,
+    quantization: Quantization,
     format: Format,
     to: &Path,
 ) -> Result<Converted> {
     // What could not be loaded afterwards is not written.
     check(from)?;
-    let converted = convert_dir(from, quantisation, format, to)?;
+    let converted = convert_dir(from, quantization, format, to)?;
     write_known_answer(to)?;
     Ok(converted)
 }

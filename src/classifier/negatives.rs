@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
+use crate::math::MatrixView;
+use crate::math::UnitRows;
 use crate::ood::negatives::{
     ADJECTIVE_TEMPLATE, Excluded, Excluder, MiningOptions, PartOfSpeech, Synonyms, Vocabulary,
     mine, similarities,
 };
-use crate::ood::similarity::MatrixView;
 use crate::ood::threshold::ordered_list_sha256;
 use crate::progress::Progress;
 use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES, Prompt};
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::template::Template;
-use crate::prompt::unit::UnitRows;
 use crate::prompt_learning::job::Model;
 
 /// Texts that are encoded, or compared with the classes, between two steps of the watch.
@@ -29,7 +29,7 @@ const MAX_GIVEN: usize = 50_000;
 pub struct Negatives {
     /// The labels: mined ones by rising similarity to the classes, then those that were added.
     pub labels: Vec<String>,
-    /// L2-normalised text features, [M, d].
+    /// L2-normalized text features, [M, d].
     pub features: Vec<f32>,
     /// What was left out, and why.
     pub excluded: Vec<Excluded>,
@@ -101,7 +101,7 @@ impl Classifier {
     }
 
     /// Mines negative labels for `classes` (NegLabel, Jiang et al. 2024). Nouns stand in the
-    /// templates of the classes, so that the prompt favours neither side, and adjectives in a
+    /// templates of the classes, so that the prompt favors neither side, and adjectives in a
     /// sentence of their own.
     ///
     /// # Errors

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::negatives::Negatives;
 use super::{Classes, Classifier, ClassifyOptions, tuning};
 use crate::error::{Error, Kind, Result};
+use crate::math::{MatrixView, cosines};
 use crate::ood::negatives::nearest;
 use crate::ood::score::{Score, ScoreInput, ScoreParameters, by_name, check_parameters};
-use crate::ood::similarity::{MatrixView, cosines};
 use crate::ood::threshold::{Calibration, CalibrationKey};
 use crate::progress::Progress;
 
@@ -70,7 +70,7 @@ pub struct Ood {
     pub nearest_negatives: Vec<String>,
 }
 
-/// What is known of one image: L2-normalised features of one model, of width d.
+/// What is known of one image: L2-normalized features of one model, of width d.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
     /// The image, [d].
@@ -256,7 +256,7 @@ impl Classifier {
     ) -> Result<CalibrationKey> {
         Ok(CalibrationKey {
             model_sha256: self.report.model_sha256.clone(),
-            quantization: self.report.quantisation.name().to_owned(),
+            quantization: self.report.quantization.name().to_owned(),
             prompt_sha256: classes.prompt_sha256.clone(),
             classes_sha256: classes.sha256().to_owned(),
             negatives_sha256: negatives.map(|n| n.sha256.clone()),

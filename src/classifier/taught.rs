@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use super::negatives::LearnedNegatives;
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
+use crate::math::UnitRows;
 use crate::prompt::context::Names;
 use crate::prompt::file::Prompt;
-use crate::prompt::unit::UnitRows;
 use crate::prompt_learning::head::Head;
 use crate::prompt_learning::job::Model;
 
@@ -31,8 +31,8 @@ impl Classifier {
         prompt.belongs_to(self.sha256())?;
         let mut classes = self.classes(labels, templates).await?;
         let head = Head::open(prompt, self, labels).await?;
-        let centres = head.centres(self).await?;
-        classes.features = UnitRows::new(&centres, self.dim()).rounded();
+        let centers = head.centers(self).await?;
+        classes.features = UnitRows::new(&centers, self.dim()).rounded();
         classes.context = match prompt.tunable() {
             Some(context) => context.to_vec(),
             None => Vec::new(),
@@ -45,7 +45,7 @@ impl Classifier {
         Ok(classes)
     }
 
-    /// Logits [K] of one normalised image feature [d].
+    /// Logits [K] of one normalized image feature [d].
     ///
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`, where a learned context depends on the image.

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::answer::{ClassifyOptions, KeptView, Method, Timings, Tuning, VariantFailure};
 use super::{Answered, Classes, Classifier, rank};
-use crate::clip::normalise_rows;
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 use crate::image::Rgb8;
 use crate::image::views::{MAX_VIEWS, ViewMaker, ViewPlan};
+use crate::math::normalize_rows;
 use crate::progress::Progress;
 use crate::prompt::context::Names;
 use crate::tpt::{Config, Text, Tuned, tune};
@@ -167,7 +167,7 @@ impl Classifier {
             ));
         }
         let mut features = features.to_vec();
-        normalise_rows(&mut features, d);
+        normalize_rows(&mut features, d);
         let config = config(options, features.len() / d)?;
         let other = match context.map(|context| context.len() / w) {
             Some(m) if m != classes.context.len() / w => {

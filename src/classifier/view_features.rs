@@ -17,7 +17,7 @@ impl Classifier {
         self.clip.vision.images_within(ROWS_PER_PASS)
     }
 
-    /// L2-normalised features [N, d] of every view of `maker`. Random crops are cut where the model
+    /// L2-normalized features [N, d] of every view of `maker`. Random crops are cut where the model
     /// is, all other views here.
     pub(crate) async fn view_features(
         &self,

@@ -13,10 +13,10 @@ use super::block::Block;
 use super::config::{Activation, ClipConfig};
 use super::text::{TextTower, TokenTable};
 use super::vision::VisionTower;
-use crate::checkpoint::HostTensor;
-use crate::checkpoint::Packed;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::{LayerNorm, Linear, floats};
+use crate::quant::HostTensor;
+use crate::quant::Packed;
 
 /// Takes tensors by their Hugging Face names.
 #[derive(Debug)]

@@ -5,25 +5,6 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Kind, Result};
 
-/// The nonlinearity of a tower's MLP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// `x * sigmoid(1.702 x)`, which OpenAI's weights were trained with.
-    QuickGelu,
-    /// Exact GELU, `x * (1 + erf(x / sqrt 2)) / 2`, the default of OpenCLIP.
-    Gelu,
-}
-
-impl Activation {
-    /// The name in a Hugging Face `config.json`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::QuickGelu => "quick_gelu",
-            Self::Gelu => "gelu",
-        }
-    }
-}
-
 /// The image tower.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VisionConfig {
@@ -39,7 +20,7 @@ pub struct VisionConfig {
     pub image_size: usize,
     /// Side of a patch in pixels.
     pub patch_size: usize,
-    /// Added to the variance in layer normalisation.
+    /// Added to the variance in layer normalization.
     pub layer_norm_eps: f32,
     /// The MLP's nonlinearity.
     pub activation: Activation,
@@ -60,7 +41,7 @@ pub struct TextConfig {
     pub context_length: usize,
     /// Rows of the token embedding.
     pub vocab_size: usize,
-    /// Added to the variance in layer normalisation.
+    /// Added to the variance in layer normalization.
     pub layer_norm_eps: f32,
     /// The MLP's nonlinearity.
     pub activation: Activation,
@@ -79,18 +60,6 @@ pub struct ClipConfig {
     pub text: TextConfig,
     /// Columns of the joint space.
     pub projection_dim: usize,
-}
-
-/// How a tensor is used, which decides how it may be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The matrix of a linear layer, one row per output. The patch convolution counts as one with
-    /// `3 * patch * patch` inputs.
-    Linear,
-    /// A table of which single rows are read.
-    Embedding,
-    /// Small and sensitive: kept as 32-bit floats.
-    Float,
 }
 
 /// A tensor that a model must have.

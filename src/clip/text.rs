@@ -8,9 +8,9 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::block::Block;
 use super::config::TextConfig;
-use crate::checkpoint::HostTensor;
 use crate::kernels::launch::rows_that_bind;
 use crate::kernels::{LayerNorm, Linear, attention, floats};
+use crate::quant::HostTensor;
 
 /// Suffix rows that one pass holds at most; more classes run in chunks.
 const MAX_ROWS: usize = 4096;
@@ -35,7 +35,7 @@ impl TokenTable {
             HostTensor::Float { data, .. } => {
                 out.copy_from_slice(&data[id * self.width..(id + 1) * self.width])
             }
-            HostTensor::Packed { packed, .. } => packed.dequantise_row(id, out),
+            HostTensor::Packed { packed, .. } => packed.dequantize_row(id, out),
         }
     }
 }
@@ -126,7 +126,7 @@ impl TextTower {
     }
 
     /// Runs embedded rows `x` [K, S, W] behind the embedded `prefix` [P, W] and returns the features
-    /// before normalisation of row `ends[k]` of each, [K, d].
+    /// before normalization of row `ends[k]` of each, [K, d].
     pub fn run(&self, prefix: Option<Tensor<2>>, mut x: Tensor<3>, ends: &[usize]) -> Tensor<2> {
         let mut shared = prefix.map(|p| p.unsqueeze::<3>());
         let (last, first) = self
@@ -156,7 +156,7 @@ impl TextTower {
         self.projection.forward(self.last.forward(rows), None, None)
     }
 
-    /// Features before normalisation of token sequences (SOT and EOT included), [K, d].
+    /// Features before normalization of token sequences (SOT and EOT included), [K, d].
     ///
     /// The longest beginning that all sequences share runs once.
     pub fn encode(&self, sequences: &[Vec<u32>]) -> (Tensor<2>, TokenCounts) {
@@ -179,7 +179,7 @@ impl TextTower {
         (features, rows)
     }
 
-    /// Features before normalisation of token `suffixes` (EOT last) that stand behind the embedded
+    /// Features before normalization of token `suffixes` (EOT last) that stand behind the embedded
     /// `prefix` [P, W], chunked over classes, [K, d]. Differentiable in the prefix.
     pub fn encode_suffixes(
         &self,

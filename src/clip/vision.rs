@@ -105,7 +105,7 @@ impl VisionTower {
         self.projection.forward(self.post.forward(rows), None, None)
     }
 
-    /// Features before normalisation: pixels [B, 3, S, S] -> [B, d], chunked over images.
+    /// Features before normalization: pixels [B, 3, S, S] -> [B, d], chunked over images.
     pub fn encode(&self, pixels: &[f32]) -> Tensor<2> {
         let most = self.images_within(usize::MAX) * self.pixels_per_image();
         if pixels.len() <= most {
@@ -118,12 +118,12 @@ impl VisionTower {
         )
     }
 
-    /// Features before normalisation: patches [B N, 3 p p] -> [B, d].
+    /// Features before normalization: patches [B N, 3 p p] -> [B, d].
     pub fn encode_patches(&self, patches: Tensor<2>) -> Tensor<2> {
         self.run(self.embed(patches))
     }
 
-    /// Features before normalisation of embedded rows [B, T, W], the class row first -> [B, d]. The
+    /// Features before normalization of embedded rows [B, T, W], the class row first -> [B, d]. The
     /// patches may be fewer than an image has.
     pub fn run(&self, x: Tensor<3>) -> Tensor<2> {
         let (last, first) = self.split();
@@ -133,7 +133,7 @@ impl VisionTower {
     }
 
     /// Features [B, d] and local features of every patch [B, N, d] through the value path of the
-    /// last block, both before normalisation.
+    /// last block, both before normalization.
     pub fn encode_with_patches(&self, pixels: &[f32]) -> (Tensor<2>, Tensor<3>) {
         let (last, first) = self.split();
         let x = first.iter().fold(self.embed(self.cut(pixels)), |x, block| {

@@ -35,7 +35,7 @@ impl Reading<'_> {
     }
 }
 
-/// An image's L2-normalised features.
+/// An image's L2-normalized features.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     /// Of the whole image, [d].

@@ -1,4 +1,4 @@
-//! Labelled images from a directory, a tar or a zip: `<split>/<class>/<file>` or `<class>/<file>`.
+//! Labeled images from a directory, a tar or a zip: `<split>/<class>/<file>` or `<class>/<file>`.
 //!
 //! Nothing is ever unpacked to disk. A first pass over the names builds the index, a second one
 //! hands over the bytes of the chosen images.
@@ -54,7 +54,7 @@ impl Default for Limits {
     }
 }
 
-/// One labelled file.
+/// One labeled file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The split, where the data set has splits.
@@ -71,7 +71,7 @@ pub struct Item {
 pub type Take<'a> = dyn FnMut(&Item, Result<Vec<u8>>) -> Result<()> + 'a;
 
 impl Item {
-    fn unlabelled(name: layout::Name) -> Self {
+    fn unlabeled(name: layout::Name) -> Self {
         Self {
             split: None,
             class: String::new(),
@@ -108,7 +108,7 @@ pub fn unpack(name: &str, bytes: &[u8], limits: &Limits) -> Result<Vec<(String, 
     let source = Source::Bytes(name, bytes);
     let items: Vec<Item> = archive::names(source, limits)?
         .into_iter()
-        .map(Item::unlabelled)
+        .map(Item::unlabeled)
         .collect();
     let all: Vec<&Item> = items.iter().collect();
     let mut found = Vec::with_capacity(items.len());

@@ -75,11 +75,11 @@ impl DataSet {
             archive,
             limits: *limits,
             ignored: 0,
-            items: names.into_iter().map(Item::unlabelled).collect(),
+            items: names.into_iter().map(Item::unlabeled).collect(),
         })
     }
 
-    /// Every labelled file: a folder's by path, an archive's in its own order.
+    /// Every labeled file: a folder's by path, an archive's in its own order.
     pub fn items(&self) -> &[Item] {
         &self.items
     }

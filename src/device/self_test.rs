@@ -6,27 +6,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clip::{Clip, normalise_rows, read};
+use crate::clip::Clip;
 use crate::error::{Error, Kind, Result};
+use crate::kernels::read;
+use crate::math::normalize_rows;
 
 /// File name of the stored answer in a model directory.
 pub const FILE: &str = "self_test.json";
 
-/// Largest |difference| of a normalised feature with the weights as stored: f32 sums in another
+/// Largest |difference| of a normalized feature with the weights as stored: f32 sums in another
 /// order and WGSL's inexact exp stay far below it, stale bytes far above.
 const TOLERANCE: f32 = 2e-3;
 
-/// Smallest cosine where the weights were quantised anew on the way in.
-const REQUANTISED_COSINE: f32 = 0.97;
+/// Smallest cosine where the weights were quantized anew on the way in.
+const REQUANTIZED_COSINE: f32 = 0.97;
 
 /// The stored answer of one model.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KnownAnswer {
     /// Token ids of the text, SOT and EOT included.
     pub ids: Vec<u32>,
-    /// L2-normalised features [d] of [`pattern`].
+    /// L2-normalized features [d] of [`pattern`].
     pub image: Vec<f32>,
-    /// L2-normalised features [d] of the text.
+    /// L2-normalized features [d] of the text.
     pub text: Vec<f32>,
 }
 
@@ -36,7 +38,7 @@ pub struct KnownAnswer {
 pub struct Outcome {
     /// Whether the device may answer.
     pub passed: bool,
-    /// Largest |difference| of a feature; of cosines from 1 where the weights were requantised.
+    /// Largest |difference| of a feature; of cosines from 1 where the weights were requantized.
     pub max_error: f32,
 }
 
@@ -59,8 +61,8 @@ pub async fn answer(clip: &Clip, ids: Vec<u32>) -> Result<KnownAnswer> {
     let d = clip.config.projection_dim;
     let mut image = read(clip.vision.encode(&pattern(clip.config.vision.image_size))).await?;
     let mut text = read(clip.text.encode(std::slice::from_ref(&ids)).0).await?;
-    normalise_rows(&mut image, d);
-    normalise_rows(&mut text, d);
+    normalize_rows(&mut image, d);
+    normalize_rows(&mut text, d);
     Ok(KnownAnswer { ids, image, text })
 }
 
@@ -69,7 +71,7 @@ pub async fn answer(clip: &Clip, ids: Vec<u32>) -> Result<KnownAnswer> {
 /// # Errors
 /// `gpu/self-test-failed` if the answer is not the stored one, `weights/invalid` if the stored one
 /// cannot be this model's, and those of [`read`].
-pub async fn run(clip: &Clip, known: &KnownAnswer, requantised: bool) -> Result<Outcome> {
+pub async fn run(clip: &Clip, known: &KnownAnswer, requantized: bool) -> Result<Outcome> {
     let (d, text) = (clip.config.projection_dim, &clip.config.text);
     let fits = known.image.len() == d
         && known.text.len() == d
@@ -89,15 +91,15 @@ pub async fn run(clip: &Clip, known: &KnownAnswer, requantised: bool) -> Result<
     let max_error = pairs
         .iter()
         .map(|(a, b)| {
-            if requantised {
+            if requantized {
                 cosine_gap(a, b)
             } else {
                 distance(a, b)
             }
         })
         .fold(0f32, f32::max);
-    let limit = if requantised {
-        1.0 - REQUANTISED_COSINE
+    let limit = if requantized {
+        1.0 - REQUANTIZED_COSINE
     } else {
         TOLERANCE
     };

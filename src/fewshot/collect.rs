@@ -1,4 +1,4 @@
-//! Unlabelled files to examples.
+//! Unlabeled files to examples.
 
 use super::photos::{Source, Taken, examples, others};
 use crate::classifier::Classifier;
@@ -10,7 +10,7 @@ use crate::prompt_learning::gather::gather;
 use crate::prompt_learning::job::Note;
 use pollster::block_on;
 
-/// What unlabelled images gave.
+/// What unlabeled images gave.
 #[derive(Debug)]
 pub struct Collected {
     /// Examples of the classes; none where no image was like enough.
@@ -28,7 +28,7 @@ pub struct Collected {
 ///
 /// # Errors
 /// `data/unknown-split`, and those of [`examples`] and [`gather`]; `data/empty` where no image was
-/// labelled.
+/// labeled.
 pub fn collected(
     model: &Classifier,
     data: &DataSet,

@@ -1,4 +1,4 @@
-//! Teaching from labelled files: photos of a data set to features, a recipe on them, and how good the
+//! Teaching from labeled files: photos of a data set to features, a recipe on them, and how good the
 //! result is.
 
 mod collect;
@@ -70,7 +70,7 @@ impl Lesson<'_> {
             model,
             names: self.names,
             examples,
-            unlabelled: &[],
+            unlabeled: &[],
             descriptions: self.descriptions,
             others: self.others,
             options: self.options,

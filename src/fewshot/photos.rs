@@ -1,4 +1,4 @@
-//! Labelled files to the features that recipes learn from.
+//! Labeled files to the features that recipes learn from.
 
 use std::collections::BTreeSet;
 

@@ -107,7 +107,7 @@ impl Run<'_> {
             model: self.model,
             names,
             examples: Some(images),
-            unlabelled: &[],
+            unlabeled: &[],
             descriptions: None,
             others: Default::default(),
             options: self.options,

@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use crate::classifier::Prediction;
 use crate::error::{Error, Kind, Result};
-use crate::ood::similarity::{MatrixView, cosines};
-use crate::ood::softmax::softmax;
+use crate::math::softmax;
+use crate::math::{MatrixView, cosines};
 
 /// Names that get a map: the most probable ones.
 pub const MAPS: usize = 20;
@@ -90,7 +90,7 @@ pub struct Heatmap {
 }
 
 /// How the classes share each place, `[places, K]`: softmax of `scale` times the cosines of
-/// L2-normalised `places` [places, d] with L2-normalised `texts` [K, d].
+/// L2-normalized `places` [places, d] with L2-normalized `texts` [K, d].
 ///
 /// # Errors
 /// `engine/internal` where the widths differ.

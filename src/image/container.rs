@@ -112,16 +112,16 @@ fn png_lacks_end(bytes: &[u8]) -> Option<bool> {
 
 /// Walks to the first image descriptor and through its data blocks up to their terminator.
 fn gif_first_frame_is_whole(bytes: &[u8]) -> Option<bool> {
-    let colour_table = |flags: u8| match flags & 0x80 {
+    let color_table = |flags: u8| match flags & 0x80 {
         0 => 0usize,
         _ => 3usize << ((flags & 7) + 1),
     };
-    let mut at = 13 + colour_table(*bytes.get(10)?);
+    let mut at = 13 + color_table(*bytes.get(10)?);
     loop {
         match *bytes.get(at)? {
             0x21 => at = after_sub_blocks(bytes, at + 2)?,
             0x2c => {
-                let data = at + 10 + colour_table(*bytes.get(at + 9)?) + 1;
+                let data = at + 10 + color_table(*bytes.get(at + 9)?) + 1;
                 after_sub_blocks(bytes, data)?;
                 return Some(true);
             }

@@ -12,7 +12,7 @@ pub(super) struct Decoded {
     pub orientation: Orientation,
 }
 
-/// Drops depth, grey and alpha, then turns the image upright.
+/// Drops depth, gray and alpha, then turns the image upright.
 pub(super) fn to_upright_rgb(decoded: Decoded) -> Result<Rgb8> {
     let width = decoded.pixels.width();
     let height = decoded.pixels.height();
@@ -31,20 +31,20 @@ pub(super) fn to_upright_rgb(decoded: Decoded) -> Result<Rgb8> {
 fn to_rgb(pixels: DynamicImage) -> Result<Vec<u8>> {
     Ok(match pixels {
         DynamicImage::ImageRgb8(image) => image.into_raw(),
-        DynamicImage::ImageLuma8(image) => grey(image.into_raw().into_iter()),
+        DynamicImage::ImageLuma8(image) => gray(image.into_raw().into_iter()),
         DynamicImage::ImageLumaA8(image) => {
             let (pairs, _) = image.as_raw().as_chunks::<2>();
-            grey(pairs.iter().map(|&[v, a]| over_white(v, a)))
+            gray(pairs.iter().map(|&[v, a]| over_white(v, a)))
         }
         DynamicImage::ImageRgba8(image) => {
             let (pixels, _) = image.as_raw().as_chunks::<4>();
             rgba(pixels.iter().copied())
         }
         DynamicImage::ImageRgb16(image) => image.as_raw().iter().map(|&v| high_byte(v)).collect(),
-        DynamicImage::ImageLuma16(image) => grey(image.as_raw().iter().map(|&v| high_byte(v))),
+        DynamicImage::ImageLuma16(image) => gray(image.as_raw().iter().map(|&v| high_byte(v))),
         DynamicImage::ImageLumaA16(image) => {
             let (pairs, _) = image.as_raw().as_chunks::<2>();
-            grey(
+            gray(
                 pairs
                     .iter()
                     .map(|&[v, a]| over_white(high_byte(v), high_byte(a))),
@@ -71,7 +71,7 @@ fn high_byte(v: u16) -> u8 {
     (v >> 8) as u8
 }
 
-fn grey(values: impl ExactSizeIterator<Item = u8>) -> Vec<u8> {
+fn gray(values: impl ExactSizeIterator<Item = u8>) -> Vec<u8> {
     let mut out = Vec::with_capacity(values.len() * 3);
     for v in values {
         out.extend([v; 3]);

@@ -40,7 +40,7 @@ impl Default for Limits {
 /// Errors: [`Kind::ImageEmpty`], [`Kind::ImageUnknownFormat`], [`Kind::ImageTruncated`],
 /// [`Kind::ImageInvalid`].
 pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
-    let format = recognise(bytes)?;
+    let format = recognize(bytes)?;
     declared_dimensions(bytes, format)
 }
 
@@ -52,7 +52,7 @@ pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
 /// * GIF, animated WebP and APNG give their first frame; the part of the canvas which that frame
 ///   does not cover is transparent, hence white.
 /// * JPEG gives the same bytes as libjpeg with its default settings.
-/// * CMYK and YCCK JPEGs are converted without a colour profile; embedded profiles are ignored.
+/// * CMYK and YCCK JPEGs are converted without a color profile; embedded profiles are ignored.
 ///
 /// A file whose pixel data is incomplete is refused with [`Kind::ImageTruncated`]; for JPEG a
 /// missing end marker alone is accepted when every scan is whole.
@@ -70,7 +70,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
             ),
         ));
     }
-    let format = recognise(bytes)?;
+    let format = recognize(bytes)?;
     let (width, height) = declared_dimensions(bytes, format)?;
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         return Err(Error::new(
@@ -104,7 +104,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
         .and_then(convert::to_upright_rgb)
 }
 
-fn recognise(bytes: &[u8]) -> Result<Format> {
+fn recognize(bytes: &[u8]) -> Result<Format> {
     if bytes.is_empty() {
         return Err(Error::new(
             Kind::ImageEmpty,

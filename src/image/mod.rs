@@ -1,6 +1,6 @@
 //! From a file to pixels: sniff, limits, decode, orientation once, Pillow-exact resize and crop.
 //!
-//! The order is fixed. The bytes are recognised by their first bytes alone ([`sniff`]), the
+//! The order is fixed. The bytes are recognized by their first bytes alone ([`sniff`]), the
 //! declared dimensions are checked before anything is allocated ([`dimensions`], [`Limits`]), the
 //! pixels become 8-bit RGB with alpha composited over white ([`decode`]), and then the model's
 //! [`Preprocess`] turns them into its input ([`resize_crop`], [`to_chw`]).
@@ -56,7 +56,7 @@ impl Rgb8 {
         })
     }
 
-    /// An image of one colour. Both sides must be at least 1.
+    /// An image of one color. Both sides must be at least 1.
     pub fn filled(width: u32, height: u32, rgb: [u8; 3]) -> Self {
         let data = rgb.repeat(width as usize * height as usize);
         Self {

@@ -1,9 +1,9 @@
-//! What a model wants to see: size, crop and normalisation, as its preprocessor configuration says.
+//! What a model wants to see: size, crop and normalization, as its preprocessor configuration says.
 
 use super::{Filter, Rect, Rgb8, resize};
 use crate::error::{Error, Kind, Result};
 
-/// How an image is scaled before the centre crop.
+/// How an image is scaled before the center crop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resize {
     /// Not at all.
@@ -26,9 +26,9 @@ pub struct Preprocess {
     pub resize: Resize,
     /// Its kernel.
     pub filter: Filter,
-    /// Columns of the centre crop: the model's input width.
+    /// Columns of the center crop: the model's input width.
     pub crop_width: u32,
-    /// Rows of the centre crop: the model's input height.
+    /// Rows of the center crop: the model's input height.
     pub crop_height: u32,
     /// What each byte is multiplied by.
     pub rescale: f64,
@@ -44,7 +44,7 @@ pub const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 pub const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 impl Preprocess {
-    /// CLIP's own: shorter side to `size` by bicubic, centre crop `size` x `size`, bytes to 0..1,
+    /// CLIP's own: shorter side to `size` by bicubic, center crop `size` x `size`, bytes to 0..1,
     /// CLIP's mean and standard deviation.
     pub fn clip(size: u32) -> Self {
         Self {
@@ -116,7 +116,7 @@ fn part(scaled: u64, crop: u32, length: u32) -> (u32, u32) {
     ((length - seen) / 2, seen)
 }
 
-/// Scales and centre-crops `image` to the model's input size, bit for bit as Pillow and
+/// Scales and center-crops `image` to the model's input size, bit for bit as Pillow and
 /// torchvision do, computing only what the crop shows. Where the scaled image is smaller than the
 /// crop the rest is black, as in torchvision.
 ///
@@ -153,7 +153,7 @@ pub fn resize_crop(image: &Rgb8, p: &Preprocess) -> Result<Rgb8> {
     Ok(canvas)
 }
 
-/// One axis of a centre crop: which part of the scaled image lands where in the crop.
+/// One axis of a center crop: which part of the scaled image lands where in the crop.
 struct Placement {
     from: u32,
     to: u32,

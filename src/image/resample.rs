@@ -134,13 +134,13 @@ impl Taps {
         let mut exact = Vec::new();
         let mut fixed = Vec::new();
         for i in window_start..window_start + window_size {
-            let centre = (f64::from(i) + 0.5) * scale;
+            let center = (f64::from(i) + 0.5) * scale;
             // `as` truncates towards zero and saturates, like the C casts and clamps.
-            let first = (centre - support + 0.5) as u32;
-            let end = ((centre + support + 0.5) as u32).min(source);
+            let first = (center - support + 0.5) as u32;
+            let end = ((center + support + 0.5) as u32).min(source);
             exact.clear();
             exact.extend(
-                (first..end).map(|j| filter.weight((f64::from(j) - centre + 0.5) * inverse)),
+                (first..end).map(|j| filter.weight((f64::from(j) - center + 0.5) * inverse)),
             );
             let sum: f64 = exact.iter().sum();
             fixed.clear();

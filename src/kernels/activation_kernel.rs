@@ -8,7 +8,7 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::launch::{Kernel, contiguous, dispatch_grid, empty, launch};
 use super::source::Constants;
-use crate::clip::config::Activation;
+use crate::kernels::Activation;
 
 const WORKGROUP: usize = 64;
 

@@ -140,7 +140,7 @@ fn pack(params: &[Param]) -> Vec<u64> {
         .collect()
 }
 
-/// An uninitialised f32 tensor beside `like`.
+/// An uninitialized f32 tensor beside `like`.
 pub fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     let shape = shape.into();
     let handle = like.client.empty(shape.num_elements() * 4);

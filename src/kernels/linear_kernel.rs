@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, FloatDType, TensorMetadata};
 use super::activation_kernel as activation;
 use super::launch::{Kernel, Param, Tiling, contiguous, dispatch_grid, empty, launch, tiling};
 use super::source::Constants;
-use crate::clip::config::Activation;
+use crate::kernels::Activation;
 
 /// Rows of x that one invocation may own, with the time per row relative to the last: a larger tile
 /// reads a weight for more rows, a fitting one wastes fewer rows at the edge. Few sizes, because each

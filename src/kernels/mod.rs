@@ -7,6 +7,7 @@
 //! and never in their weights, except the layers of a model in training, which are native only
 //! (`trained`).
 
+mod activation;
 pub mod activation_kernel;
 pub mod attention_kernel;
 pub mod check;
@@ -20,17 +21,19 @@ pub mod rows;
 pub mod source;
 #[cfg(feature = "stock")]
 mod stock;
+mod tensor;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod trained;
 
+pub use activation::Activation;
+pub use tensor::{floats, read};
+
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Autodiff, DispatchDevice};
-use burn::tensor::{DType, Device, Float, Int, Tensor, TensorData};
+use burn::tensor::{Device, Float, Int, Tensor};
 
-use crate::checkpoint::HostTensor;
-use crate::checkpoint::Packed;
-use crate::clip::config::Activation;
 use crate::error::{Error, Kind, Result};
+use crate::quant::{HostTensor, Packed};
 
 /// Whether this crate's kernels run on `device`.
 pub fn is_gpu(device: &Device) -> bool {
@@ -77,11 +80,6 @@ fn send(tensor: &CubeTensor) {
     let _ = tensor.client.flush();
 }
 
-/// Floats [shape] on `device`.
-pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
-}
-
 /// A linear layer `y = x Wᵀ + b`.
 #[derive(Clone, Debug)]
 #[expect(
@@ -110,7 +108,7 @@ pub enum Linear {
 
 impl Linear {
     /// A layer from a matrix [N, K] in host memory, packed or not, and an optional bias [N]. On the
-    /// CPU backend a packed matrix is dequantised, so that it answers with the same weights.
+    /// CPU backend a packed matrix is dequantized, so that it answers with the same weights.
     pub fn new(weight: HostTensor, bias: Option<Vec<f32>>, device: &Device) -> Self {
         let shape = weight.shape().to_vec();
         let (n, k) = (shape[0], shape[1..].iter().product::<usize>());

@@ -48,7 +48,7 @@ impl<'a> Photo<'a> {
         self.uploaded.is_some()
     }
 
-    /// `crops` scaled to `p`'s crop size S x S, which `patch` divides, and normalised:
+    /// `crops` scaled to `p`'s crop size S x S, which `patch` divides, and normalized:
     /// [N (S / patch)^2, 3 patch^2].
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata};
 use burn::tensor::{Float, Shape, Slice, Tensor, TensorData};
 
 use super::rows;
-use crate::clip::config::Activation;
+use crate::kernels::Activation;
 
 type Tracked = Autodiff<Flex>;
 
@@ -113,10 +113,10 @@ pub(super) fn layer_norm_on<B: Backend>(
     eps: f32,
 ) -> FloatTensor<B> {
     let mean = B::float_mean_dim(x.clone(), 1);
-    let centred = B::float_sub(x, mean);
-    let variance = B::float_mean_dim(B::float_mul(centred.clone(), centred.clone()), 1);
+    let centered = B::float_sub(x, mean);
+    let variance = B::float_mean_dim(B::float_mul(centered.clone(), centered.clone()), 1);
     let deviation = B::float_sqrt(B::float_add_scalar(variance, eps.into()));
-    let scaled = B::float_mul(B::float_div(centred, deviation), row::<B>(gamma));
+    let scaled = B::float_mul(B::float_div(centered, deviation), row::<B>(gamma));
     B::float_add(scaled, row::<B>(beta))
 }
 

@@ -5,7 +5,7 @@ use burn::backend::wgpu::CubeBackend;
 use burn::tensor::Tensor;
 
 use super::{from_primitive, is_gpu, plain, primitive};
-use crate::clip::config::Activation;
+use crate::kernels::Activation;
 
 /// Whether Burn's operations for the GPU are to be used for `x`.
 pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {

@@ -9,6 +9,4 @@ pub mod lapt;
 pub mod metrics;
 pub mod negatives;
 pub mod score;
-pub mod similarity;
-pub mod softmax;
 pub mod threshold;

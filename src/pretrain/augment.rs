@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::image::views::{Crop, CropRange, greyscale, jitter, mirror};
+use crate::image::views::{Crop, CropRange, grayscale, jitter, mirror};
 use crate::image::{Preprocess, Rect, Rgb8, resize, to_chw};
 use crate::rng::Rng;
 
@@ -14,9 +14,11 @@ pub struct Augmentation {
     pub area: f64,
     /// Share of photos whose brightness, contrast, saturation (by up to 0.4) and hue (by up to 0.05)
     /// change.
-    pub colour: f64,
+    #[serde(alias = "colour")]
+    pub color: f64,
     /// Share of black and white photos.
-    pub grey: f64,
+    #[serde(alias = "grey")]
+    pub gray: f64,
     /// Share of photos with a random rectangle erased (Zhong et al., 2020).
     pub erase: f64,
     /// Share of photos mixed with another of the batch: half by mixup (Zhang et al., 2018), half by
@@ -28,8 +30,8 @@ impl Default for Augmentation {
     fn default() -> Self {
         Self {
             area: 0.4,
-            colour: 0.5,
-            grey: 0.05,
+            color: 0.5,
+            gray: 0.05,
             erase: 0.25,
             mix: 0.3,
         }
@@ -68,17 +70,17 @@ pub fn view(
     if crop.mirrored {
         mirror(&mut image);
     }
-    if rng.chance(augmentation.colour) {
+    if rng.chance(augmentation.color) {
         image = jitter(&image, 0.4, 0.05, rng);
     }
-    if rng.chance(augmentation.grey) {
-        image = greyscale(&image);
+    if rng.chance(augmentation.gray) {
+        image = grayscale(&image);
     }
     let mut chw = to_chw(&image, p);
     if rng.chance(augmentation.erase) {
         let size = (image.width, image.height);
         let area = rectangle(size, rng.uniform(0.02, 0.25), rng);
-        // Normalised values around zero are the mean colour.
+        // Normalized values around zero are the mean color.
         let fill: [f32; 3] = std::array::from_fn(|_| rng.normal() as f32 * 0.5);
         paint(&mut chw, &area, size, |channel, _| fill[channel]);
     }

@@ -18,7 +18,7 @@ impl Matches {
     /// Target distributions over captions, one for each image, [images, captions], and their number.
     /// `smoothing` of each is spread over all captions.
     pub fn of_images(&self, smoothing: f32) -> (Vec<f32>, usize) {
-        normalised(&self.weights, self.captions, smoothing)
+        normalized(&self.weights, self.captions, smoothing)
     }
 
     /// Target distributions over images, one for each caption, [captions, images], and the number of
@@ -30,11 +30,11 @@ impl Matches {
                 (0..images).map(move |image| self.weights[image * self.captions + caption])
             })
             .collect();
-        normalised(&turned, images, 0.0)
+        normalized(&turned, images, 0.0)
     }
 }
 
-fn normalised(weights: &[f32], width: usize, smoothing: f32) -> (Vec<f32>, usize) {
+fn normalized(weights: &[f32], width: usize, smoothing: f32) -> (Vec<f32>, usize) {
     let mut rows = 0;
     let mut out = Vec::with_capacity(weights.len());
     for row in weights.chunks(width.max(1)) {
@@ -51,7 +51,7 @@ fn normalised(weights: &[f32], width: usize, smoothing: f32) -> (Vec<f32>, usize
 }
 
 /// Rows of length one.
-pub fn normalise(features: Tensor<2>) -> Tensor<2> {
+pub fn normalize(features: Tensor<2>) -> Tensor<2> {
     let norm = (features.clone() * features.clone()).sum_dim(1).sqrt();
     features / norm.clamp_min(1e-12)
 }
@@ -66,7 +66,7 @@ pub fn contrastive(
     smoothing: f32,
 ) -> (Tensor<1>, Tensor<2>) {
     let device = images.device().inner();
-    let logits = normalise(images).matmul(normalise(captions).transpose()) * scale.unsqueeze::<2>();
+    let logits = normalize(images).matmul(normalize(captions).transpose()) * scale.unsqueeze::<2>();
     let [b, c] = logits.dims();
     let (targets, rows) = matches.of_images(smoothing);
     let by_image = cross_entropy(logits.clone(), targets, [b, c], rows, &device);
@@ -90,7 +90,7 @@ fn cross_entropy(
 pub fn distil(features: Tensor<2>, wanted: Vec<f32>) -> Tensor<1> {
     let (device, shape) = (features.device().inner(), features.dims());
     let wanted = floats(wanted, shape, &device);
-    (normalise(features) * wanted).sum() * (-1.0 / shape[0] as f32) + 1.0
+    (normalize(features) * wanted).sum() * (-1.0 / shape[0] as f32) + 1.0
 }
 
 #[cfg(test)]

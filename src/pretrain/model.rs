@@ -12,10 +12,11 @@ use serde::Serialize;
 use super::checkpoint::{About, Point};
 use super::parameters::Layout;
 use super::vocabulary;
-use crate::checkpoint::{Directory, Loader, ModelFiles, Quantisation, WEIGHTS_FILE};
+use crate::checkpoint::{Directory, Loader, ModelFiles, WEIGHTS_FILE};
 use crate::clip::config::ClipConfig;
 use crate::error::{Error, Kind, Result};
 use crate::image::Preprocess;
+use crate::quant::Quantization;
 use crate::tokenize::ClipTokenizer;
 
 /// The names that a model was trained on, one per line.
@@ -39,7 +40,7 @@ pub struct Start {
 
 impl Start {
     /// Reads the model in `dir`; with `fresh`, only its sizes, and weights are random from that seed.
-    /// Quantised weights will do. With `merges`, the tokenizer keeps only so many and the vocabulary
+    /// Quantized weights will do. With `merges`, the tokenizer keeps only so many and the vocabulary
     /// becomes smaller.
     ///
     /// # Errors
@@ -61,7 +62,7 @@ impl Start {
             Some(seed) => (layout.initial(&artifact.config, seed), String::new()),
             None => {
                 let mut tensors = BTreeMap::new();
-                let loader = Loader::new(&stored, Some(Quantisation::None));
+                let loader = Loader::new(&stored, Some(Quantization::None));
                 let mut keep = |name: &str, tensor| {
                     tensors.insert(name.to_owned(), tensor);
                     Ok(())

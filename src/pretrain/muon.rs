@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::parameters::Matrix;
 use crate::kernels::floats;
-use crate::prompt_learning::optimiser::{AdamW, Optimiser};
+use crate::math::optimizer::{AdamW, Optimizer};
 
 const MOMENTUM: f32 = 0.95;
 /// Root mean square of a step at learning rate one.
@@ -27,7 +27,7 @@ pub struct Matrices {
     pub adam: AdamW,
 }
 
-impl Optimiser for Matrices {
+impl Optimizer for Matrices {
     fn step(&mut self, parameters: &mut [f32], gradient: &[f32], lr: f32) {
         self.adam.begin();
         let mut done = 0;

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::checkpoint::HostTensor;
-use crate::clip::config::{ClipConfig, Role};
+use crate::clip::config::ClipConfig;
 use crate::error::{Error, Kind, Result};
+use crate::quant::HostTensor;
+use crate::quant::Role;
 use crate::rng::Rng;
 
 /// The largest `logit_scale` parameter, the logarithm of 100 (Radford et al., 2021).
@@ -172,7 +173,7 @@ impl Layout {
         tensors
     }
 
-    /// Random weights with the deviations of CLIP's own initialisation.
+    /// Random weights with the deviations of CLIP's own initialization.
     pub fn initial(&self, config: &ClipConfig, seed: u64) -> Vec<f32> {
         let mut values = vec![0f32; self.total];
         for (index, leaf) in self.leaves.iter().enumerate() {

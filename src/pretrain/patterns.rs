@@ -2,7 +2,7 @@
 //! pieces.
 //!
 //! A model that only ever saw objects gives every picture to one of them. These pictures are drawn
-//! and labelled by the program, so they stand for "none of the names" without any data set of such
+//! and labeled by the program, so they stand for "none of the names" without any data set of such
 //! photos (outlier exposure, Hendrycks et al., 2019, with synthetic outliers).
 
 use crate::error::Result;
@@ -20,7 +20,7 @@ struct Kind {
 }
 
 enum Draw {
-    /// Values from 0 to 1 over the unit square, to be coloured.
+    /// Values from 0 to 1 over the unit square, to be colored.
     Field(fn(&mut Rng) -> Field),
     /// Made of a photo.
     Photo(fn(&Rgb8, (u32, u32), &mut Rng) -> Result<Rgb8>),
@@ -76,7 +76,7 @@ pub fn word(kind: usize, rng: &mut Rng) -> (&'static str, Vec<usize>) {
     }
 }
 
-/// A picture of this kind and size. Colours, and what some kinds are made of, come from `photo`.
+/// A picture of this kind and size. Colors, and what some kinds are made of, come from `photo`.
 ///
 /// # Errors
 /// Those of [`resize`].
@@ -85,7 +85,7 @@ pub fn draw(kind: usize, photo: &Rgb8, size: (u32, u32), rng: &mut Rng) -> Resul
         Draw::Field(field) => field(rng),
         Draw::Photo(draw) => return draw(photo, size, rng),
     };
-    let palette: [[f64; 3]; 3] = std::array::from_fn(|_| colour(photo, rng));
+    let palette: [[f64; 3]; 3] = std::array::from_fn(|_| color(photo, rng));
     // Light falls from one side, and no two places are quite equal.
     let (tilt_x, tilt_y) = (rng.uniform(-0.4, 0.4), rng.uniform(-0.4, 0.4));
     let rough = rng.uniform(0.0, 0.12);
@@ -112,8 +112,8 @@ pub fn draw(kind: usize, photo: &Rgb8, size: (u32, u32), rng: &mut Rng) -> Resul
     Rgb8::new(size.0, size.1, data)
 }
 
-/// A colour of the photo, or now and then any.
-fn colour(photo: &Rgb8, rng: &mut Rng) -> [f64; 3] {
+/// A color of the photo, or now and then any.
+fn color(photo: &Rgb8, rng: &mut Rng) -> [f64; 3] {
     if rng.chance(0.3) {
         return std::array::from_fn(|_| rng.uniform(0.0, 255.0));
     }

@@ -1,4 +1,4 @@
-//! Labelled photos of the split `train`, decoded, in memory.
+//! Labeled photos of the split `train`, decoded, in memory.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

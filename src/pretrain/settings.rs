@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::augment::Augmentation;
-use crate::checkpoint::Quantisation;
 use crate::error::{Error, Kind, Result};
 use crate::prompt_learning::schedule::{Decay, Pace, Schedule, WarmUp};
+use crate::quant::Quantization;
 
 /// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,8 @@ pub struct Settings {
     /// Given texts of a step.
     pub distil_texts: usize,
     /// In the unmasked steps, weights run as they would be stored (straight-through estimator).
-    pub quantise: Option<Quantisation>,
+    #[serde(alias = "quantise")]
+    pub quantize: Option<Quantization>,
     /// Share of a step's pictures that are drawn patterns instead of photos.
     #[serde(default)]
     pub patterns: f64,
@@ -80,7 +81,7 @@ impl Default for Settings {
             smoothing: 0.05,
             distil: 0.5,
             distil_texts: 16,
-            quantise: None,
+            quantize: None,
             patterns: 0.0,
             augmentation: Augmentation::default(),
         }
@@ -110,8 +111,8 @@ impl Settings {
             ("patterns", share(self.patterns)),
             ("distil", (0.0..=100.0).contains(&self.distil)),
             ("area", a.area > 0.0 && a.area <= 1.0),
-            ("colour", share(a.colour)),
-            ("grey", share(a.grey)),
+            ("color", share(a.color)),
+            ("gray", share(a.gray)),
             ("erase", share(a.erase)),
             ("mix", share(a.mix)),
         ]

@@ -9,12 +9,13 @@ use super::muon::Matrices;
 use super::parameters::{Layout, MAX_LOG_SCALE};
 use super::settings::Settings;
 use super::towers::Towers;
-use crate::checkpoint::{HostTensor, Quantisation, TensorBuilder};
+use crate::checkpoint::TensorBuilder;
 use crate::clip::config::ClipConfig;
-use crate::clip::read;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::floats;
-use crate::prompt_learning::optimiser::{AdamW, Optimiser};
+use crate::kernels::read;
+use crate::math::optimizer::{AdamW, Optimizer};
+use crate::quant::{HostTensor, Quantization};
 
 /// The loss of a batch, its gradient, and how many photos the right name was nearest to.
 #[derive(Debug, Clone, PartialEq)]
@@ -287,9 +288,9 @@ impl State {
         batch: &Batch,
         settings: &Settings,
     ) -> Result<Gradient> {
-        let stored = match settings.quantise {
-            Some(quantisation) if settings.is_unmasked(self.step) => {
-                Some(as_stored(config, layout, &self.values, quantisation)?)
+        let stored = match settings.quantize {
+            Some(quantization) if settings.is_unmasked(self.step) => {
+                Some(as_stored(config, layout, &self.values, quantization)?)
             }
             _ => None,
         };
@@ -322,7 +323,7 @@ impl State {
     }
 }
 
-/// The weights as they are after storing them as `quantisation` and loading them again.
+/// The weights as they are after storing them as `quantization` and loading them again.
 ///
 /// # Errors
 /// `weights/invalid` for a weight that is too large.
@@ -330,14 +331,14 @@ pub fn as_stored(
     config: &ClipConfig,
     layout: &Layout,
     values: &[f32],
-    quantisation: Quantisation,
+    quantization: Quantization,
 ) -> Result<Vec<f32>> {
     let mut tensors = layout.split(values);
     for spec in config.tensors() {
         let tensor = tensors
             .get_mut(&spec.name)
             .ok_or_else(|| Error::new(Kind::Internal, "The layout lacks a matrix."))?;
-        let mut filling = TensorBuilder::new(&spec, Some(quantisation), false)?;
+        let mut filling = TensorBuilder::new(&spec, Some(quantization), false)?;
         if let HostTensor::Float { data, .. } = tensor {
             filling.push(data)?;
             *tensor = filling.finish()?;

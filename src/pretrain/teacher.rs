@@ -6,8 +6,8 @@ use safetensors::SafeTensors;
 
 use super::held_out::HeldOut;
 use crate::checkpoint::read_file;
-use crate::clip::normalise_rows;
 use crate::error::{Error, Kind, Result};
+use crate::math::normalize_rows;
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 512 << 20;
@@ -88,7 +88,7 @@ impl Teacher {
                 format!("{} holds NaN or infinity.", path.display()),
             ));
         }
-        normalise_rows(&mut embeddings, width);
+        normalize_rows(&mut embeddings, width);
         Ok(Self {
             left_out: all.len() - names.len(),
             names,

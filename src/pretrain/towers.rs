@@ -3,11 +3,12 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::parameters::Layout;
-use crate::checkpoint::HostTensor;
 use crate::clip::config::ClipConfig;
-use crate::clip::{Builder, Clip, read};
+use crate::clip::{Builder, Clip};
 use crate::error::{Error, Kind, Result};
+use crate::kernels::read;
 use crate::kernels::{LayerNorm, Linear, floats};
+use crate::quant::HostTensor;
 
 /// Which rows of the image tower run: the class row and `patches` of each image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl Towers {
         })
     }
 
-    /// Features before normalisation of pixels [B, 3, S, S] -> [B, d]; with `kept`, from these
+    /// Features before normalization of pixels [B, 3, S, S] -> [B, d]; with `kept`, from these
     /// patches alone (Li et al., "Scaling Language-Image Pre-training via Masking", 2023).
     pub fn images(&self, pixels: &[f32], kept: Option<&Kept>) -> Tensor<2> {
         let vision = &self.clip.vision;
@@ -129,7 +130,7 @@ impl Towers {
         vision.run(x.reshape([batch, kept.patches + 1, width]))
     }
 
-    /// Features before normalisation of token sequences, SOT and EOT included -> [K, d].
+    /// Features before normalization of token sequences, SOT and EOT included -> [K, d].
     pub fn texts(&self, sequences: &[Vec<u32>]) -> Tensor<2> {
         let tower = &self.clip.text;
         let longest = if tower.config.causal {

@@ -5,10 +5,12 @@ use burn::tensor::Device;
 use super::captions::Captions;
 use super::parameters::Layout;
 use super::photos::Photos;
+use crate::clip::Builder;
 use crate::clip::config::ClipConfig;
-use crate::clip::{Builder, normalise_rows, read};
 use crate::error::Result;
 use crate::image::{Preprocess, resize_crop, to_chw};
+use crate::kernels::read;
+use crate::math::normalize_rows;
 use crate::prompt::template::{DEFAULT, Template};
 
 /// Photos of one pass.
@@ -44,7 +46,7 @@ pub async fn validate(
         .collect::<Result<Vec<_>>>()?;
     let d = config.projection_dim;
     let mut texts = read(clip.text.encode(&sentences).0).await?;
-    normalise_rows(&mut texts, d);
+    normalize_rows(&mut texts, d);
     let mut seen = vec![(0usize, 0usize); captions.names().len()];
     for part in photos.validation.chunks(BATCH) {
         let mut pixels = Vec::with_capacity(part.len() * preprocess.input_len());

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::checkpoint::HostTensor;
 use crate::clip::config::ClipConfig;
 use crate::error::{Error, Kind, Result};
+use crate::quant::HostTensor;
 
 const EMBEDDING: &str = "text_model.embeddings.token_embedding.weight";
 /// The start and the end of a text, which are the last two tokens.

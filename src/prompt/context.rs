@@ -7,16 +7,16 @@
 
 use burn::tensor::Tensor;
 
-use crate::clip::read;
 use crate::clip::text::{TextTower, TokenCounts};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::floats;
+use crate::kernels::read;
 use crate::tokenize::ClipTokenizer;
 
 /// Bytes that one tape may keep.
 const TAPE_BYTES: usize = 96 << 20;
 
-/// Saved f32 values per token row, layer and column: block inputs, normalised rows, queries, keys,
+/// Saved f32 values per token row, layer and column: block inputs, normalized rows, queries, keys,
 /// values, attention output and both sides of the activation.
 const SAVED_PER_COLUMN: usize = 17;
 
@@ -30,7 +30,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Tokenises `labels` to stand behind `context` vectors; underscores become spaces.
+    /// Tokenizes `labels` to stand behind `context` vectors; underscores become spaces.
     ///
     /// # Errors
     /// `labels/too-long` for a name beyond the tokenizer's limit, `prompt/invalid` if the context
@@ -92,7 +92,7 @@ pub struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// Text features before normalisation [K, d] under `context` [M, W].
+    /// Text features before normalization [K, d] under `context` [M, W].
     ///
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.

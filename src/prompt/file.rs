@@ -18,7 +18,7 @@ pub const NEGATIVE_CONTEXT: &str = "negative_context";
 pub const NEGATIVES: &str = "negatives";
 
 /// The tensor [S K, M, W]: S times a context per class, each as `context` [K, M, W] has them. The
-/// features of a class are the normalised mean over all of them.
+/// features of a class are the normalized mean over all of them.
 pub const EARLIER_CONTEXTS: &str = "earlier_contexts";
 
 /// `format` of every prompt file.
@@ -63,7 +63,7 @@ pub struct Prompt {
     pub layout: NamePosition,
     /// The classes it was taught.
     pub class_names: Vec<String>,
-    /// SHA-256 of the source weights of its model, whatever their quantisation.
+    /// SHA-256 of the source weights of its model, whatever their quantization.
     pub model_sha256: String,
     /// s of its model.
     pub logit_scale: f32,

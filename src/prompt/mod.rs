@@ -8,4 +8,3 @@ pub mod import;
 pub mod layout;
 pub mod tape;
 pub mod template;
-pub mod unit;

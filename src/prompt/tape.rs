@@ -9,10 +9,10 @@ use std::ops::Range;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
 use super::layout::{PromptLayout, PromptToken, runs};
-use crate::clip::read;
 use crate::clip::text::TextTower;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::floats;
+use crate::kernels::read;
 use crate::tokenize::ClipTokenizer;
 
 /// Bytes of activations that are kept for the way back.
@@ -44,7 +44,7 @@ struct Chunk {
 }
 
 impl<'a> Prompts<'a> {
-    /// Tokenises `names`; underscores become spaces.
+    /// Tokenizes `names`; underscores become spaces.
     ///
     /// # Errors
     /// `labels/too-long`; `prompt/invalid` where the vectors leave no room for a name.
@@ -89,7 +89,7 @@ impl<'a> Prompts<'a> {
         })
     }
 
-    /// Features before normalisation under `contexts` [C, M, W]: [C, K, d], or [K, d] where every
+    /// Features before normalization under `contexts` [C, M, W]: [C, K, d], or [K, d] where every
     /// name is assigned to a context.
     ///
     /// # Errors

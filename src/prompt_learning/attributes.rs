@@ -8,7 +8,7 @@ use super::schedule::Schedule;
 use super::text::TextLearner;
 use super::trainer::{Learner, Method, Step, fit};
 use crate::error::{Error, Kind, Result};
-use crate::ood::softmax::softmax;
+use crate::math::softmax;
 use crate::progress::LocalBoxFuture;
 use crate::prompt_learning::examples::Examples;
 

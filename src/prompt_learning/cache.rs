@@ -4,7 +4,7 @@ use super::examples::Batch;
 use super::losses::{Loss, LossInput};
 use super::trainer::{Learner, Step};
 use crate::error::Result;
-use crate::ood::similarity::dot;
+use crate::math::dot;
 use crate::progress::LocalBoxFuture;
 
 /// Keys and their classes.
@@ -42,8 +42,8 @@ impl Cache {
         match &self.likeness {
             Likeness::Cosine => cosines.map(fade).collect(),
             Likeness::Predictions(keys) => {
-                let own = super::unlabelled::predictions(image, texts);
-                let alike = super::unlabelled::likeness(&own, keys);
+                let own = super::unlabeled::predictions(image, texts);
+                let alike = super::unlabeled::likeness(&own, keys);
                 cosines.zip(alike).map(|(a, sim)| fade(a * sim)).collect()
             }
         }

@@ -2,8 +2,9 @@
 //! (Tip-Adapter searches on a validation split, which people with a few photos do not have).
 
 use super::cache::Cache;
-use super::losses::{argmax, cross_entropy};
-use crate::ood::similarity::dot;
+use super::losses::cross_entropy;
+use crate::math::argmax;
+use crate::math::dot;
 
 /// Values of each that are tried.
 const STEPS: usize = 20;

@@ -1,4 +1,4 @@
-//! Labelled images as cached features: every image in the same few fixed crops.
+//! Labeled images as cached features: every image in the same few fixed crops.
 
 use crate::error::{Error, Kind, Result};
 use crate::rng::Rng;
@@ -69,7 +69,7 @@ impl Examples {
     ///
     /// # Errors
     /// `engine/internal` where there is not one label for each.
-    pub fn labelled(self, labels: Vec<usize>) -> Result<Self> {
+    pub fn labeled(self, labels: Vec<usize>) -> Result<Self> {
         Self::new(self.features, labels, self.views, self.dim, usize::MAX)
     }
 
@@ -112,7 +112,7 @@ impl Examples {
             .collect()
     }
 
-    /// The normalised mean over all crops of every image, [N, d].
+    /// The normalized mean over all crops of every image, [N, d].
     pub fn means(&self) -> Vec<f32> {
         let mut out = vec![0f32; self.len() * self.dim];
         for (i, row) in out.chunks_exact_mut(self.dim).enumerate() {

@@ -1,14 +1,14 @@
-//! Examples from images that nobody labelled: the class names and negative labels say what they show.
+//! Examples from images that nobody labeled: the class names and negative labels say what they show.
 
 use super::examples::Examples;
 use super::job::{Model, encode};
 use crate::error::Result;
+use crate::math::UnitRows;
+use crate::math::dot;
 use crate::ood::lapt::{collect, default_threshold};
-use crate::ood::similarity::dot;
 use crate::prompt::template::{DEFAULT, Template};
-use crate::prompt::unit::UnitRows;
 
-/// What became of unlabelled images. All numbers are places among them.
+/// What became of unlabeled images. All numbers are places among them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Gathered {
     /// Images that probably show a class, with the class; the most confident first within each.
@@ -65,7 +65,7 @@ impl Gathered {
             [] => Ok(None),
             _ => images.subset(places).map(Some),
         };
-        let own = some(&places)?.map(|own| own.labelled(labels)).transpose()?;
+        let own = some(&places)?.map(|own| own.labeled(labels)).transpose()?;
         Ok((own, some(&self.others)?))
     }
 }

@@ -2,17 +2,17 @@
 
 use super::cache::{Cache, Likeness};
 use super::job::{Model, encode, mean_texts};
-use super::losses::argmax;
 use super::own_contexts::class_contexts_or_mean;
 use super::parametrizations::{Conditional, Gate};
 use super::perceptron::Perceptron;
-use super::unlabelled::predictions;
+use super::unlabeled::predictions;
 use crate::error::{Error, Kind, Result};
-use crate::ood::similarity::dot;
+use crate::math::UnitRows;
+use crate::math::argmax;
+use crate::math::dot;
 use crate::prompt::file::{EARLIER_CONTEXTS, Prompt, Values};
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::template::{DEFAULT, Template};
-use crate::prompt::unit::UnitRows;
 
 /// The most images for which one prompt per image is worth its time.
 pub const MAX_CONDITIONAL_CLASSES: usize = 50;
@@ -144,7 +144,7 @@ impl Head {
     ///
     /// # Errors
     /// The device's, where the context depends on the image.
-    pub async fn centres(&self, model: &dyn Model) -> Result<Vec<f64>> {
+    pub async fn centers(&self, model: &dyn Model) -> Result<Vec<f64>> {
         match self {
             Self::Texts(texts) | Self::Cache(texts, _) => Ok(texts.clone()),
             Self::Gated(texts, gate, _) => Ok(average(texts, gate.experts)),

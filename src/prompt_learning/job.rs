@@ -10,11 +10,11 @@ use super::others::OutlierData;
 use super::text::TextSide;
 use super::trainer::Observer;
 use crate::error::{Error, Kind, Result};
+use crate::math::UnitRows;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::{NamePosition, PromptLayout};
 use crate::prompt::template::Template;
-use crate::prompt::unit::UnitRows;
 use crate::tokenize::validate;
 
 /// What a recipe may ask of a model.
@@ -39,7 +39,7 @@ pub trait Model {
     /// # Errors
     /// `labels/too-long`.
     fn tokens(&self, text: &str) -> Result<(usize, bool)>;
-    /// Features before normalisation [N, d] of texts.
+    /// Features before normalization [N, d] of texts.
     fn features<'a>(&'a self, texts: &'a [String]) -> LocalBoxFuture<'a, Vec<f32>>;
     /// The text tower over `names`.
     ///
@@ -64,7 +64,7 @@ pub struct TrainingJob<'a> {
     /// The images, where there are any.
     pub examples: Option<&'a Examples>,
     /// Unit features [N, d] of images without labels; may be empty.
-    pub unlabelled: &'a [f32],
+    pub unlabeled: &'a [f32],
     /// Sentences about the classes, where there are any.
     pub descriptions: Option<&'a Descriptions>,
     /// What is none of the classes, for recipes that learn it.
@@ -128,7 +128,8 @@ pub enum Needs {
     /// Images in class folders.
     Images,
     /// Images, labels or not.
-    Unlabelled,
+    #[serde(rename = "unlabelled")]
+    Unlabeled,
     /// Sentences about the classes.
     Descriptions,
 }
@@ -201,7 +202,7 @@ impl<'a> TrainingJob<'a> {
         (self.recipe.run)(self).await
     }
 
-    /// The labelled images.
+    /// The labeled images.
     ///
     /// # Errors
     /// `data/empty` where there are none.
@@ -233,7 +234,7 @@ impl<'a> TrainingJob<'a> {
         Ok(UnitRows::new(&raw, self.model.dim()).values)
     }
 
-    /// The same before normalisation.
+    /// The same before normalization.
     ///
     /// # Errors
     /// As [`texts`](Self::texts).
@@ -274,7 +275,7 @@ impl<'a> TrainingJob<'a> {
     }
 }
 
-/// Features before normalisation of `names` in `template`, [K, d].
+/// Features before normalization of `names` in `template`, [K, d].
 ///
 /// # Errors
 /// `labels/too-long` and the device's errors.
@@ -283,7 +284,7 @@ pub async fn encode(model: &dyn Model, template: &Template, names: &[String]) ->
     model.features(&texts).await
 }
 
-/// The normalised mean over P of rows [P, K, d], [K, d].
+/// The normalized mean over P of rows [P, K, d], [K, d].
 pub fn mean_texts<T: Copy + Into<f64>>(rows: &[T], classes: usize, d: usize) -> Vec<f64> {
     let mut sum = vec![0f64; classes * d];
     for set in rows.chunks_exact(classes * d) {

@@ -1,6 +1,6 @@
 //! A bidirectional LSTM of one layer over a few rows, small enough to run on the host.
 
-use crate::ood::similarity::dot;
+use crate::math::dot;
 use crate::rng::Rng;
 
 /// One layer, rows of `input` numbers in, rows of 2 `hidden` out: the states of the way forward, then

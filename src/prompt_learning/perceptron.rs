@@ -1,6 +1,6 @@
 //! Two linear layers with a relu between, small enough to run on the host.
 
-use crate::ood::similarity::dot;
+use crate::math::dot;
 use crate::rng::Rng;
 
 /// y = W2 relu(W1 x + b1) + b2, over one flat list of parameters: W1 [hidden, input], b1, W2

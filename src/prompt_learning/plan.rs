@@ -58,7 +58,7 @@ pub const LR: Parameter = Parameter::number(
     "learning rate; 0 fits it to the model: a full step of adamw moves what is learned by a tenth of its length, the first one of sgd by a thousandth",
 );
 /// How to descend.
-pub const OPTIMISER: Parameter = Parameter::word(
+pub const OPTIMIZER: Parameter = Parameter::word(
     "optimiser",
     &["adamw", "sgd"],
     "adamw with a cosine over all steps, or sgd with momentum and a warm-up as CoOp published it",
@@ -72,7 +72,7 @@ pub const BATCH: Parameter = Parameter::whole(
 );
 
 /// What every relative of CoOp lets people set.
-pub const DESCENT: &[Parameter] = &[VECTORS, INIT, EPOCHS, OPTIMISER, LR, BATCH];
+pub const DESCENT: &[Parameter] = &[VECTORS, INIT, EPOCHS, OPTIMIZER, LR, BATCH];
 
 /// How many contexts there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +192,7 @@ pub fn learned(
     }
 }
 
-/// A descent by AdamW with `epochs`, `lr` and `batch` as set; CoOp's own where `optimiser` is sgd.
+/// A descent by AdamW with `epochs`, `lr` and `batch` as set; CoOp's own where `optimizer` is sgd.
 pub fn settings(job: &TrainingJob<'_>) -> Settings {
     let epochs = match (job.options.whole("epochs"), job.shots()) {
         (0, 0 | 1) => 25,

@@ -4,8 +4,8 @@ use super::examples::Batch;
 use super::losses::{self, Loss, LossInput};
 use super::trainer::{Learner, Step};
 use crate::error::Result;
+use crate::math::UnitRows;
 use crate::progress::LocalBoxFuture;
-use crate::prompt::unit::UnitRows;
 
 /// w_k = norm(t⁰_k + α r_k); r [K, d] are the parameters.
 pub struct ResidualLearner<'a> {

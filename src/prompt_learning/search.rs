@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::examples::Batch;
 use super::losses::{self, CrossEntropy, Loss, LossInput};
 use crate::error::Result;
-use crate::prompt::unit::UnitRows;
+use crate::math::UnitRows;
 use crate::rng::Rng;
 
 /// Children of each kind per round: with a sentence more, one less, one replaced, several changed,
@@ -43,7 +43,7 @@ impl Search<'_> {
         self.sentences.len() / (self.classes * self.images.dim)
     }
 
-    /// The normalised mean of the sentences of `set`, [K, d].
+    /// The normalized mean of the sentences of `set`, [K, d].
     pub fn texts(&self, set: &[usize]) -> Vec<f64> {
         let size = self.classes * self.images.dim;
         let mut sum = vec![0f64; size];

@@ -5,15 +5,15 @@ use super::losses::{self, CrossEntropy, Distil, Loss, LossInput};
 use super::parametrizations::{Expanded, ParamGradient, Parametrization};
 use super::trainer::{Learner, Step};
 use crate::error::Result;
-use crate::ood::similarity::dot;
+use crate::math::UnitRows;
+use crate::math::dot;
 use crate::progress::LocalBoxFuture;
-use crate::prompt::unit::UnitRows;
 
 /// A text tower over a list of class names, differentiable in the contexts.
 ///
 /// The losses never see the tower: it hands out features and takes their gradient back.
 pub trait TextSide {
-    /// Features before normalisation of every name under every one of the contexts [C, M, W], as
+    /// Features before normalization of every name under every one of the contexts [C, M, W], as
     /// [C, K, d]; or [K, d] where each name has a context of its own choice among them.
     fn forward<'a>(&'a mut self, contexts: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
 

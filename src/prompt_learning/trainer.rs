@@ -1,9 +1,9 @@
 //! The one loop behind every recipe that descends a gradient.
 
 use super::examples::{Batch, Examples, batches};
-use super::optimiser::{AdamW, Optimiser, Sgd};
 use super::schedule::Schedule;
 use crate::error::{Error, Kind, Result};
+use crate::math::optimizer::{AdamW, Optimizer, Sgd};
 use crate::progress::{LocalBoxFuture, Progress};
 
 /// What a batch says about the parameters.
@@ -23,7 +23,7 @@ pub trait Learner {
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step>;
 }
 
-/// Which optimiser.
+/// Which optimizer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Method {
     /// SGD with momentum and coupled weight decay.
@@ -58,7 +58,7 @@ impl Method {
         nesterov: false,
     };
 
-    fn start(self, count: usize) -> Box<dyn Optimiser> {
+    fn start(self, count: usize) -> Box<dyn Optimizer> {
         match self {
             Self::Sgd {
                 momentum,
@@ -81,7 +81,7 @@ impl Method {
 /// How to descend.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// The optimiser.
+    /// The optimizer.
     pub method: Method,
     /// Its rate.
     pub schedule: Schedule,
@@ -185,7 +185,7 @@ pub async fn fit(
     settings: &Settings,
     observer: Observer<'_>,
 ) -> Result<FitResult> {
-    let mut optimiser = settings.method.start(parameters.len());
+    let mut optimizer = settings.method.start(parameters.len());
     let per_epoch = examples.len().div_ceil(settings.batch.max(1));
     let total = per_epoch * settings.epochs;
     let shares = settings
@@ -214,7 +214,7 @@ pub async fn fit(
                 schedule.lr = fitting_rate(settings.method, &parameters, &step.gradient);
             }
             let lr = schedule.rate(epoch, settings.epochs, number, order.len());
-            optimiser.step(&mut parameters, &step.gradient, lr as f32);
+            optimizer.step(&mut parameters, &step.gradient, lr as f32);
             if schedule.closes(epoch, settings.epochs, number, order.len()) {
                 snapshots.push(parameters.clone());
             }

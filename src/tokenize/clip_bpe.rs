@@ -1,6 +1,6 @@
 //! CLIP's byte-level BPE, by the tokenizers crate, from the model's own `tokenizer.json`.
 //!
-//! Only the text pipeline is taken from the file: normaliser, pre-tokeniser, vocabulary, merges.
+//! Only the text pipeline is taken from the file: normalizer, pre-tokenizer, vocabulary, merges.
 //! The special tokens are not registered with it, so that a class name that spells one out is
 //! plain text; start and end are set around the ids here.
 

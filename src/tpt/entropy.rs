@@ -1,8 +1,8 @@
 //! Predictions of views, their entropies, and the marginal entropy that tuning lowers.
 
-use crate::ood::similarity::dot;
+use crate::math::dot;
 
-/// `s` times cosines of normalised `images` [N, d] and `texts` [K, d]: [N, K].
+/// `s` times cosines of normalized `images` [N, d] and `texts` [K, d]: [N, K].
 ///
 /// Taken here and not by a kernel: on the features of 64 views this costs less than one dispatch for
 /// ten classes and a small part of encoding one view for a thousand (BENCHMARKS.md).
@@ -62,10 +62,10 @@ pub fn marginal(z: &[f64], k: usize) -> Marginal {
     let gradient = p
         .iter()
         .flat_map(|row| {
-            let centre: f64 = row.iter().zip(&ln).map(|(p, l)| -p * (l + 1.0)).sum();
+            let center: f64 = row.iter().zip(&ln).map(|(p, l)| -p * (l + 1.0)).sum();
             row.iter()
                 .zip(&ln)
-                .map(move |(p, l)| p * (-(l + 1.0) - centre) / n)
+                .map(move |(p, l)| p * (-(l + 1.0) - center) / n)
                 .collect::<Vec<_>>()
         })
         .collect();

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::clip::text::TextTower;
 use crate::error::{Error, Kind, Result};
+use crate::math::UnitRows;
+use crate::math::optimizer::{AdamW, Optimizer};
 use crate::progress::Progress;
 use crate::prompt::context::{Names, Pass};
-use crate::prompt::unit::UnitRows;
-use crate::prompt_learning::optimiser::{AdamW, Optimiser};
 use entropy::{Marginal, entropies, logits, marginal};
 use select::{Filter, keep};
 
@@ -81,7 +81,7 @@ pub struct Tuned {
     pub logits_before: Vec<f64>,
     /// Logits of the plain view with the tuned context, [K].
     pub logits_after: Vec<f64>,
-    /// L2-normalised text features with the tuned context, [K, d].
+    /// L2-normalized text features with the tuned context, [K, d].
     #[serde(skip)]
     pub text_features: Vec<f32>,
     /// Whether something was not finite, so that the untuned answer stands.
@@ -111,8 +111,8 @@ pub struct Text<'a> {
     pub logit_scale: f32,
 }
 
-/// Tunes `context` [M, W] for the views with L2-normalised features `images` [N, d], of which view 0
-/// is the plain one. Nothing is kept between images: context and optimiser start afresh. `progress` is
+/// Tunes `context` [M, W] for the views with L2-normalized features `images` [N, d], of which view 0
+/// is the plain one. Nothing is kept between images: context and optimizer start afresh. `progress` is
 /// told between device passes.
 ///
 /// # Errors
@@ -153,7 +153,7 @@ pub async fn tune(
         text_features: unit.rounded(),
         guarded: false,
     };
-    let mut optimiser = AdamW::new(context.len(), 0.01);
+    let mut optimizer = AdamW::new(context.len(), 0.01);
     let mut current = context.to_vec();
     for done in 0..config.steps {
         progress.step("tune", 2 * done, 2 * config.steps).await?;
@@ -165,7 +165,7 @@ pub async fn tune(
         let Some(step) = finite(step)? else {
             return Ok(guard(tuned));
         };
-        optimiser.step(&mut current, &step, config.lr);
+        optimizer.step(&mut current, &step, config.lr);
         tuned.gradients.push(step);
         tuned.contexts.push(current.clone());
         progress

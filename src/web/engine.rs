@@ -15,16 +15,17 @@ use super::class_set::ClassSet;
 use super::convert::{from_js, to_js, to_js_error};
 use super::listener::{JsProgress, check, progress};
 use super::source::{Source, WebFolder};
-use crate::checkpoint::{Keep, Quantisation};
+use crate::checkpoint::Keep;
 use crate::classifier::{Classifier, Loading};
 use crate::clip::config::TensorSpec;
-use crate::clip::read;
 use crate::clock::now;
 use crate::device::self_test::Outcome;
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::check::{SEED, check as check_kernels};
 use crate::kernels::launch::dispatches;
+use crate::kernels::read;
+use crate::quant::Quantization;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -99,7 +100,8 @@ struct LoadTimes {
     /// Waiting for bytes, from the network or from what is kept.
     source: f64,
     hash: f64,
-    quantise: f64,
+    #[serde(rename = "quantise")]
+    quantize: f64,
     /// To the device.
     upload: f64,
     /// Packing and writing what is kept.
@@ -111,7 +113,7 @@ struct LoadTimes {
 async fn fetch_model(
     source: &Source,
     options: &LoadOptions,
-    quantisation: Option<Quantisation>,
+    quantization: Option<Quantization>,
     processor: Processor,
     callback: Option<&Function>,
     signal: Option<&AbortSignal>,
@@ -120,7 +122,7 @@ async fn fetch_model(
     progress(callback, "configuration", 0, None, "network");
     let folder = WebFolder::new(source);
     let only = folder.only().await?;
-    let mut loading = Loading::start(&folder, only.as_deref(), quantisation, processor).await?;
+    let mut loading = Loading::start(&folder, only.as_deref(), quantization, processor).await?;
     if let Some(expected) = &options.shapes {
         loading.artifact().expect(expected)?;
     }
@@ -149,7 +151,7 @@ async fn fetch_model(
     let times = LoadTimes {
         source: folder.waited(),
         hash: spent.hash,
-        quantise: spent.quantise,
+        quantize: spent.quantize,
         upload: spent.sink,
         keep: spent.pack + folder.kept(),
         self_test: now() - tested,
@@ -177,10 +179,10 @@ impl Engine {
         promise(async move {
             let options: LoadOptions = from_js(options)?;
             let choice = Choice::parse(options.device.as_deref().unwrap_or("auto"))?;
-            let quantisation = options
+            let quantization = options
                 .quantization
                 .as_deref()
-                .map(Quantisation::parse)
+                .map(Quantization::parse)
                 .transpose()?;
             let probe = options.probe.clone().unwrap_or_default();
             let (callback, signal) = (on_progress.as_ref(), signal.as_ref());
@@ -188,7 +190,7 @@ impl Engine {
             let processor = device::open(choice, Some(&probe)).await?;
             let on_gpu = processor.info.kind == "webgpu";
             let load = |processor| {
-                fetch_model(&source, &options, quantisation, processor, callback, signal)
+                fetch_model(&source, &options, quantization, processor, callback, signal)
             };
             let (classifier, times) = match load(processor).await {
                 Err(error)
@@ -226,7 +228,7 @@ impl Engine {
         let info = to_js(&Info {
             model: &self.0.model,
             model_sha256: &report.model_sha256,
-            quantization: report.quantisation.name(),
+            quantization: report.quantization.name(),
             device: processor,
             self_test: *self_test,
             gpu_dispatches: dispatches(),
@@ -266,7 +268,7 @@ impl Engine {
         })
     }
 
-    /// L2-normalised features of an image file.
+    /// L2-normalized features of an image file.
     #[wasm_bindgen(js_name = embedImage)]
     pub fn embed_image(&self, bytes: Vec<u8>) -> Promise {
         let inner = self.0.clone();
@@ -276,7 +278,7 @@ impl Engine {
         })
     }
 
-    /// L2-normalised features of each text.
+    /// L2-normalized features of each text.
     #[wasm_bindgen(js_name = embedText)]
     pub fn embed_text(&self, texts: Vec<String>) -> Promise {
         let inner = self.0.clone();
@@ -291,7 +293,7 @@ impl Engine {
         })
     }
 
-    /// Features before normalisation of preprocessed images [B, 3, S, S], [B, d] row-major.
+    /// Features before normalization of preprocessed images [B, 3, S, S], [B, d] row-major.
     #[wasm_bindgen(js_name = embedPixels)]
     pub fn embed_pixels(&self, pixels: Float32Array) -> Promise {
         let inner = self.0.clone();
@@ -310,7 +312,7 @@ impl Engine {
         })
     }
 
-    /// Features before normalisation of token sequences (SOT and EOT included), [K, d] row-major.
+    /// Features before normalization of token sequences (SOT and EOT included), [K, d] row-major.
     #[wasm_bindgen(js_name = embedTokens)]
     pub fn embed_tokens(&self, sequences: Vec<Uint32Array>) -> Promise {
         let inner = self.0.clone();

@@ -259,7 +259,7 @@ impl Engine {
                 model: &inner.classifier,
                 names,
                 examples: examples.as_ref(),
-                unlabelled: &[],
+                unlabeled: &[],
                 descriptions: descriptions.as_ref(),
                 others: OutlierData {
                     negatives: &words,

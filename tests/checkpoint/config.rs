@@ -1,4 +1,6 @@
-use promptlens::clip::config::{Activation, ClipConfig, Role};
+use promptlens::clip::config::ClipConfig;
+use promptlens::kernels::Activation;
+use promptlens::quant::Role;
 use serde_json::{Value, json};
 
 use super::tiny;

@@ -1,7 +1,7 @@
 //! Damage anywhere in a model's files: a coded error or a right answer, and never a panic.
 
-use promptlens::checkpoint::Quantisation;
 use promptlens::error::Error;
+use promptlens::quant::Quantization;
 use promptlens::tokenize::ClipTokenizer;
 
 use super::folder::{Memory, hugging_face, open_clip};
@@ -25,11 +25,11 @@ fn subjects() -> Vec<(&'static str, Memory)> {
         ("open clip", open_clip()),
         (
             "q8 pack",
-            hugging_face().pack(Some(Quantisation::Q8)).unwrap(),
+            hugging_face().pack(Some(Quantization::Q8)).unwrap(),
         ),
         (
             "mixed pack",
-            open_clip().pack(Some(Quantisation::Mixed)).unwrap(),
+            open_clip().pack(Some(Quantization::Mixed)).unwrap(),
         ),
     ]
 }

@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use promptlens::checkpoint::{
-    Format, HostTensor, Loader, Quantisation, WEIGHTS_FILE, convert_dir, load_file, read_header,
-};
+use promptlens::checkpoint::{Format, Loader, WEIGHTS_FILE, convert_dir, load_file, read_header};
 use promptlens::clip::config::ClipConfig;
 use promptlens::image::Preprocess;
+use promptlens::quant::{HostTensor, Quantization};
 
 use super::folder::PREPROCESSOR;
 use super::tiny::{self, Loaded, code, distance};
 use crate::common;
 
-fn load_dir(dir: &Path, quantisation: Option<Quantisation>) -> (Loaded, String) {
+fn load_dir(dir: &Path, quantization: Option<Quantization>) -> (Loaded, String) {
     let config = ClipConfig::from_json(&std::fs::read(dir.join("config.json")).unwrap()).unwrap();
     let mut loaded = BTreeMap::new();
-    let loader = Loader::new(&config, quantisation);
+    let loader = Loader::new(&config, quantization);
     let report = load_file(&dir.join(WEIGHTS_FILE), loader, &mut |name, tensor| {
         loaded.insert(name.to_owned(), tensor);
         Ok(())
@@ -32,13 +31,13 @@ fn mini_converts_to_every_form() {
     };
     let (reference, sha256) = load_dir(&source, None);
     let dir = tempfile::tempdir().unwrap();
-    for (quantisation, most_bytes, bound) in [
-        (Quantisation::None, 23_700_000, 0.0),
-        (Quantisation::Q8, 6_900_000, 0.02),
-        (Quantisation::Q4, 4_900_000, 0.15),
+    for (quantization, most_bytes, bound) in [
+        (Quantization::None, 23_700_000, 0.0),
+        (Quantization::Q8, 6_900_000, 0.02),
+        (Quantization::Q4, 4_900_000, 0.15),
     ] {
-        let out = dir.path().join(quantisation.name());
-        let done = convert_dir(&source, quantisation, Format::Safetensors, &out).unwrap();
+        let out = dir.path().join(quantization.name());
+        let done = convert_dir(&source, quantization, Format::Safetensors, &out).unwrap();
         assert_eq!(done.tensors, reference.len());
         assert_eq!(done.sha256, sha256);
         assert_eq!(done.bytes_in, 23_374_740);
@@ -48,7 +47,7 @@ fn mini_converts_to_every_form() {
             .unwrap()
             .map(|entry| entry.unwrap().metadata().unwrap().len())
             .sum();
-        println!("mini-0 {}: {total} bytes in all", quantisation.name());
+        println!("mini-0 {}: {total} bytes in all", quantization.name());
         assert!(total < most_bytes);
         let read = |dir: &Path, name: &str| std::fs::read(dir.join(name)).unwrap();
         let tokenizer = "tokenizer.json";
@@ -68,7 +67,7 @@ fn mini_converts_to_every_form() {
                 &reference[&name].clone().into_floats(),
             );
             if packed {
-                println!("{} {error:.5} {name}", quantisation.name());
+                println!("{} {error:.5} {name}", quantization.name());
             } else {
                 assert_eq!(error, 0.0, "{name} is stored whole");
             }
@@ -80,17 +79,17 @@ fn mini_converts_to_every_form() {
 
         // The same conversion gives the same bytes.
         let again = dir.path().join("again");
-        convert_dir(&source, quantisation, Format::Safetensors, &again).unwrap();
+        convert_dir(&source, quantization, Format::Safetensors, &again).unwrap();
         let read = |dir: &Path| std::fs::read(dir.join(WEIGHTS_FILE)).unwrap();
         assert!(
             read(&out) == read(&again),
             "conversion is not deterministic"
         );
     }
-    // From a quantised directory, the hash of the source is handed on.
+    // From a quantized directory, the hash of the source is handed on.
     let q4 = convert_dir(
         &dir.path().join("q8"),
-        Quantisation::Q4,
+        Quantization::Q4,
         Format::Safetensors,
         &dir.path().join("q8-q4"),
     )
@@ -104,7 +103,7 @@ fn a_written_file_is_ordinary_safetensors() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    convert_dir(&source, Quantisation::Q8, Format::Safetensors, dir.path()).unwrap();
+    convert_dir(&source, Quantization::Q8, Format::Safetensors, dir.path()).unwrap();
     let bytes = std::fs::read(dir.path().join(WEIGHTS_FILE)).unwrap();
     let parsed = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let header = read_header(&dir.path().join(WEIGHTS_FILE)).unwrap();
@@ -119,7 +118,7 @@ fn a_written_file_is_ordinary_safetensors() {
         (scales.dtype(), scales.shape()),
         (safetensors::Dtype::F16, &[32, 2][..])
     );
-    assert_eq!(header.metadata["promptlens.quantisation"], "q8");
+    assert_eq!(header.metadata["promptlens.quantization"], "q8");
     let shapes: serde_json::Value =
         serde_json::from_str(&header.metadata["promptlens.shapes"]).unwrap();
     let patch = &shapes["vision_model.embeddings.patch_embedding.weight"];
@@ -134,7 +133,7 @@ fn what_a_directory_lacks_is_named() {
     let convert = || {
         code(convert_dir(
             &model,
-            Quantisation::Q8,
+            Quantization::Q8,
             Format::Safetensors,
             &out,
         ))
@@ -159,7 +158,7 @@ fn what_a_directory_lacks_is_named() {
     std::fs::write(model.join(WEIGHTS_FILE), tiny::file(&tiny::tensors("F32"))).unwrap();
     assert_eq!(convert(), "fine");
     assert_eq!(
-        code(convert_dir(&model, Quantisation::Q8, Format::Pack, &model)),
+        code(convert_dir(&model, Quantization::Q8, Format::Pack, &model)),
         "io/failed"
     );
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use pollster::block_on;
 use promptlens::checkpoint::{
-    Header, HostTensor, Limits, LoadReport, Loader, ModelFiles, ModelFolder, PackedFile,
-    Quantisation, SafetensorsStream, WeightSink,
+    Header, Limits, LoadReport, Loader, ModelFiles, ModelFolder, PackedFile, SafetensorsStream,
+    WeightSink,
 };
 use promptlens::error::{Error, Kind, Result};
+use promptlens::quant::{HostTensor, Quantization};
 
 use super::tiny::{self, Loaded, Raw, values};
 
@@ -43,9 +44,9 @@ impl Memory {
         next
     }
 
-    pub fn load(&self, quantisation: Option<Quantisation>) -> Result<(Loaded, LoadReport)> {
+    pub fn load(&self, quantization: Option<Quantization>) -> Result<(Loaded, LoadReport)> {
         let artifact = block_on(ModelFiles::read(self, None))?;
-        let loader = Loader::new(&artifact.config, quantisation);
+        let loader = Loader::new(&artifact.config, quantization);
         let mut loaded = BTreeMap::new();
         let report = block_on(
             artifact.load(self, loader, &mut |name, tensor: HostTensor| {
@@ -58,16 +59,16 @@ impl Memory {
     }
 
     /// The same model packed.
-    pub fn pack(&self, quantisation: Option<Quantisation>) -> Result<Self> {
+    pub fn pack(&self, quantization: Option<Quantization>) -> Result<Self> {
         let artifact = block_on(ModelFiles::read(self, None))?;
-        let loader = Loader::new(&artifact.config, quantisation);
+        let loader = Loader::new(&artifact.config, quantization);
         let mut packed = Self::default();
         let mut keep = |name: &str, bytes: Vec<u8>| {
             packed.files.insert(name.to_owned(), bytes);
             Ok(())
         };
         let ignore = &mut |_: &str, _| Ok(());
-        let packing = artifact.pack(self, loader, quantisation, &mut keep, ignore);
+        let packing = artifact.pack(self, loader, quantization, &mut keep, ignore);
         let (_, manifest) = block_on(packing)?;
         let manifest = manifest.to_json()?;
         packed.files.insert("manifest.json".to_owned(), manifest);

@@ -1,10 +1,11 @@
 //! What people publish: the same weights by every name and in every layout.
 
 use pollster::block_on;
-use promptlens::checkpoint::{Loader, ModelFiles, Quantisation};
-use promptlens::clip::config::Activation;
+use promptlens::checkpoint::{Loader, ModelFiles};
 use promptlens::error::Result;
 use promptlens::image::{Filter, Resize};
+use promptlens::kernels::Activation;
+use promptlens::quant::Quantization;
 use serde_json::{Value, json};
 
 use super::folder::{Memory, OPEN_CLIP, hugging_face, open_clip, open_clip_tensors};
@@ -12,19 +13,19 @@ use super::tiny::{self, code, file, tensors};
 
 #[test]
 fn names_and_layouts_give_the_same_tensors() {
-    for quantisation in [
+    for quantization in [
         None,
-        Some(Quantisation::Q8),
-        Some(Quantisation::Q4),
-        Some(Quantisation::Mixed),
+        Some(Quantization::Q8),
+        Some(Quantization::Q4),
+        Some(Quantization::Mixed),
     ] {
-        let (reference, _) = hugging_face().load(quantisation).unwrap();
+        let (reference, _) = hugging_face().load(quantization).unwrap();
         for piece in [0, 1, 7, 4099] {
             let folder = Memory {
                 piece,
                 ..open_clip()
             };
-            let (loaded, report) = folder.load(quantisation).unwrap();
+            let (loaded, report) = folder.load(quantization).unwrap();
             assert!(loaded == reference, "OpenCLIP's names, pieces of {piece}");
             assert_eq!(report.ignored, 0);
         }
@@ -108,9 +109,9 @@ fn sharded(count: usize) -> Memory {
 
 #[test]
 fn shards_make_one_model() {
-    let (reference, whole) = hugging_face().load(Some(Quantisation::Q8)).unwrap();
+    let (reference, whole) = hugging_face().load(Some(Quantization::Q8)).unwrap();
     for count in [1, 2, 5] {
-        let (loaded, report) = sharded(count).load(Some(Quantisation::Q8)).unwrap();
+        let (loaded, report) = sharded(count).load(Some(Quantization::Q8)).unwrap();
         assert!(loaded == reference, "{count} shards");
         assert_eq!(report.tensors, whole.tensors);
         let bytes: usize = sharded(count)

@@ -1,4 +1,5 @@
-use promptlens::checkpoint::{Limits, Quantisation, SafetensorsStream, write_model};
+use promptlens::checkpoint::{Limits, SafetensorsStream, write_model};
+use promptlens::quant::Quantization;
 
 use super::tiny::{self, Random, code, file_with, load};
 
@@ -101,11 +102,11 @@ fn headers_that_lie_are_refused() {
 fn files() -> [Vec<u8>; 2] {
     let config = tiny::config();
     let plain = tiny::file(&tiny::tensors("F16"));
-    let (loaded, report) = load(&config, &plain, Some(Quantisation::Q4), usize::MAX).unwrap();
+    let (loaded, report) = load(&config, &plain, Some(Quantization::Q4), usize::MAX).unwrap();
     let mut packed = Vec::new();
     write_model(
         &config,
-        Quantisation::Q4,
+        Quantization::Q4,
         &report.model_sha256,
         &loaded,
         &mut packed,
@@ -149,8 +150,8 @@ fn flipped_bytes_give_a_coded_error_or_a_whole_model() {
                 let end = if round % 2 == 0 { header } else { file.len() };
                 damaged[random.below(end)] = random.bits() as u8;
             }
-            let quantisation = [None, Some(Quantisation::None), Some(Quantisation::Q8)][round % 3];
-            match load(&config, &damaged, quantisation, 1 << 20) {
+            let quantization = [None, Some(Quantization::None), Some(Quantization::Q8)][round % 3];
+            match load(&config, &damaged, quantization, 1 << 20) {
                 Ok((loaded, _)) => {
                     fine += 1;
                     assert_eq!(loaded.len(), config.tensors().len());

@@ -1,6 +1,7 @@
-use promptlens::checkpoint::{HostTensor, Loader, Quantisation, write_model};
-use promptlens::clip::config::Role;
+use promptlens::checkpoint::{Loader, write_model};
 use promptlens::error::{Error, Kind};
+use promptlens::quant::Role;
+use promptlens::quant::{HostTensor, Quantization};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -19,9 +20,9 @@ fn floats(loaded: &Loaded, name: &str) -> Vec<f32> {
 }
 
 /// The file that `write_model` makes of a loaded model.
-fn written(loaded: &Loaded, quantisation: Quantisation, source: &str) -> Vec<u8> {
+fn written(loaded: &Loaded, quantization: Quantization, source: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    let bytes = write_model(&tiny::config(), quantisation, source, loaded, &mut out).unwrap();
+    let bytes = write_model(&tiny::config(), quantization, source, loaded, &mut out).unwrap();
     assert_eq!(bytes, out.len() as u64);
     out
 }
@@ -32,7 +33,7 @@ fn floats_of_every_width_are_read() {
     let values = tiny::values(&config, 1);
     for (dtype, bound) in [("F32", 0.0), ("F16", 5e-4), ("BF16", 4e-3)] {
         let file = tiny::file(&tiny::tensors(dtype));
-        let (loaded, report) = load(&config, &file, Some(Quantisation::None), usize::MAX).unwrap();
+        let (loaded, report) = load(&config, &file, Some(Quantization::None), usize::MAX).unwrap();
         assert_eq!(loaded.len(), values.len());
         for (name, (shape, data)) in &values {
             let HostTensor::Float {
@@ -49,7 +50,7 @@ fn floats_of_every_width_are_read() {
         assert_eq!((report.ignored, report.bytes), (0, file.len() as u64));
         assert_eq!(report.model_sha256, sha256(&file));
         assert_eq!(report.file_sha256, report.model_sha256);
-        assert_eq!(report.quantisation, Quantisation::None);
+        assert_eq!(report.quantization, Quantization::None);
     }
 }
 
@@ -58,9 +59,9 @@ fn pieces_of_any_size_give_the_same() {
     let config = tiny::config();
     for dtype in ["F32", "BF16"] {
         let plain = tiny::file(&tiny::tensors(dtype));
-        for quantisation in [Quantisation::None, Quantisation::Q8, Quantisation::Q4] {
-            let whole = load(&config, &plain, Some(quantisation), usize::MAX).unwrap();
-            let packed = written(&whole.0, quantisation, &whole.1.model_sha256);
+        for quantization in [Quantization::None, Quantization::Q8, Quantization::Q4] {
+            let whole = load(&config, &plain, Some(quantization), usize::MAX).unwrap();
+            let packed = written(&whole.0, quantization, &whole.1.model_sha256);
             let stored = load(&config, &packed, None, usize::MAX).unwrap();
             assert_eq!(
                 stored.0, whole.0,
@@ -71,10 +72,10 @@ fn pieces_of_any_size_give_the_same() {
                 sha256(&plain),
                 "the hash is the source's"
             );
-            assert_eq!(stored.1.quantisation, quantisation);
+            assert_eq!(stored.1.quantization, quantization);
             for piece in [1, 2, 3, 7, 64, 4099] {
                 assert_eq!(
-                    load(&config, &plain, Some(quantisation), piece).unwrap(),
+                    load(&config, &plain, Some(quantization), piece).unwrap(),
                     whole
                 );
                 assert_eq!(load(&config, &packed, None, piece).unwrap(), stored);
@@ -88,10 +89,10 @@ fn roles_decide_what_is_packed() {
     let config = tiny::config();
     let file = tiny::file(&tiny::tensors("F32"));
     let values = tiny::values(&config, 1);
-    for (quantisation, linear, bound) in [(Quantisation::Q8, 8, 0.01), (Quantisation::Q4, 4, 0.15)]
+    for (quantization, linear, bound) in [(Quantization::Q8, 8, 0.01), (Quantization::Q4, 4, 0.15)]
     {
-        let (loaded, report) = load(&config, &file, Some(quantisation), 1000).unwrap();
-        assert_eq!(report.quantisation, quantisation);
+        let (loaded, report) = load(&config, &file, Some(quantization), 1000).unwrap();
+        assert_eq!(report.quantization, quantization);
         for spec in config.tensors() {
             let tensor = &loaded[&spec.name];
             assert_eq!(tensor.shape(), spec.shape);
@@ -107,7 +108,7 @@ fn roles_decide_what_is_packed() {
                         (linear, 32)
                     };
                     assert_eq!((packed.bits, packed.block), (bits, block), "{}", spec.name);
-                    let error = distance(&packed.dequantise(), &values[&spec.name].1);
+                    let error = distance(&packed.dequantize(), &values[&spec.name].1);
                     assert!(error < bound, "{}: {error}", spec.name);
                 }
                 (role, _) => panic!("{} is stored against its role {role:?}", spec.name),
@@ -120,15 +121,15 @@ fn roles_decide_what_is_packed() {
 fn stored_matrices_change_form_on_request() {
     let config = tiny::config();
     let file = tiny::file(&tiny::tensors("F32"));
-    let (q8, report) = load(&config, &file, Some(Quantisation::Q8), 999).unwrap();
-    let stored = written(&q8, Quantisation::Q8, &report.model_sha256);
+    let (q8, report) = load(&config, &file, Some(Quantization::Q8), 999).unwrap();
+    let stored = written(&q8, Quantization::Q8, &report.model_sha256);
 
-    let (same, _) = load(&config, &stored, Some(Quantisation::Q8), 999).unwrap();
+    let (same, _) = load(&config, &stored, Some(Quantization::Q8), 999).unwrap();
     assert_eq!(same, q8);
-    let (plain, report) = load(&config, &stored, Some(Quantisation::None), 999).unwrap();
-    assert_eq!(report.quantisation, Quantisation::None);
-    let (q4, report) = load(&config, &stored, Some(Quantisation::Q4), 999).unwrap();
-    assert_eq!(report.quantisation, Quantisation::Q4);
+    let (plain, report) = load(&config, &stored, Some(Quantization::None), 999).unwrap();
+    assert_eq!(report.quantization, Quantization::None);
+    let (q4, report) = load(&config, &stored, Some(Quantization::Q4), 999).unwrap();
+    assert_eq!(report.quantization, Quantization::Q4);
     for spec in config.tensors() {
         assert!(matches!(plain[&spec.name], HostTensor::Float { .. }));
         let want = floats(&q8, &spec.name);
@@ -211,7 +212,7 @@ fn numbers_that_cannot_be_weights_are_refused() {
     let config = tiny::config();
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for dtype in ["F32", "F16", "BF16"] {
-            for quantisation in [None, Some(Quantisation::Q8)] {
+            for quantization in [None, Some(Quantization::Q8)] {
                 let mut tensors = tiny::tensors(dtype);
                 let place = tensors
                     .iter()
@@ -222,7 +223,7 @@ fn numbers_that_cannot_be_weights_are_refused() {
                 data[count - 1] = bad;
                 tensors[place] =
                     Raw::floats(&tensors[place].name, dtype, &tensors[place].shape, &data);
-                let result = load(&config, &tiny::file(&tensors), quantisation, 61);
+                let result = load(&config, &tiny::file(&tensors), quantization, 61);
                 assert_eq!(code(result), "weights/not-finite");
             }
         }
@@ -279,11 +280,11 @@ fn an_incomplete_model_is_not_written() {
     loaded.remove("logit_scale");
     let result = write_model(
         &tiny::config(),
-        Quantisation::None,
+        Quantization::None,
         &"0".repeat(64),
         &loaded,
         &mut Vec::new(),
     );
     assert_eq!(code(result), "weights/missing-tensor");
-    assert_eq!(json!(Quantisation::None), "none");
+    assert_eq!(json!(Quantization::None), "none");
 }

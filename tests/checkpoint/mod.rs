@@ -8,7 +8,7 @@ mod formats;
 mod hostile;
 mod loading;
 mod packs;
-mod quantise;
+mod quantize;
 mod tiny;
 mod torch;
 mod whole;

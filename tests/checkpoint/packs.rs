@@ -4,9 +4,9 @@ use std::path::Path;
 
 use pollster::block_on;
 use promptlens::checkpoint::{
-    CHUNK_BYTES, Directory, Format, HostTensor, Loader, Manifest, ModelFiles, Packed, Quantisation,
-    Scheme, Storage, Weights, convert_dir,
+    CHUNK_BYTES, Directory, Format, Loader, Manifest, ModelFiles, Storage, Weights, convert_dir,
 };
+use promptlens::quant::{HostTensor, Packed, Quantization, Scheme};
 use serde_json::{Value, json};
 
 use super::folder::{Memory, hugging_face, open_clip};
@@ -16,16 +16,16 @@ use crate::common;
 #[test]
 fn a_pack_gives_back_what_was_packed() {
     for source in [hugging_face(), open_clip()] {
-        for &quantisation in Quantisation::ALL {
-            let (loaded, report) = source.load(Some(quantisation)).unwrap();
-            let pack = source.pack(Some(quantisation)).unwrap();
+        for &quantization in Quantization::ALL {
+            let (loaded, report) = source.load(Some(quantization)).unwrap();
+            let pack = source.pack(Some(quantization)).unwrap();
             let (again, packed) = pack.load(None).unwrap();
-            assert!(again == loaded, "{}", quantisation.name());
+            assert!(again == loaded, "{}", quantization.name());
             assert_eq!(
                 packed.model_sha256, report.model_sha256,
                 "the hash is the source's"
             );
-            assert_eq!(packed.quantisation, quantisation);
+            assert_eq!(packed.quantization, quantization);
             // What a pack asks for is what it has, and nothing else.
             let asked = pack.asked.borrow().clone();
             assert_eq!(
@@ -36,13 +36,13 @@ fn a_pack_gives_back_what_was_packed() {
                 asked[3..].iter().all(|name| name.starts_with("weights-")),
                 "{asked:?}"
             );
-            let same = source.pack(Some(quantisation)).unwrap();
+            let same = source.pack(Some(quantization)).unwrap();
             assert!(same.files == pack.files, "packing is deterministic");
         }
         let (floats, _) = source.load(None).unwrap();
         assert!(source.pack(None).unwrap().load(None).unwrap().0 == floats);
-        let q8 = source.pack(Some(Quantisation::Q8)).unwrap();
-        let (plain, _) = q8.load(Some(Quantisation::None)).unwrap();
+        let q8 = source.pack(Some(Quantization::Q8)).unwrap();
+        let (plain, _) = q8.load(Some(Quantization::None)).unwrap();
         assert!(
             plain
                 .values()
@@ -56,8 +56,8 @@ fn a_pack_gives_back_what_was_packed() {
 
 #[test]
 fn the_manifest_says_how_each_tensor_is_stored() {
-    let stored = |quantisation| {
-        let pack = hugging_face().pack(Some(quantisation)).unwrap();
+    let stored = |quantization| {
+        let pack = hugging_face().pack(Some(quantization)).unwrap();
         let manifest = Manifest::from_json(&pack.files["manifest.json"]).unwrap();
         let find = |name: &str| {
             let tensor = manifest.tensors.iter().find(|t| t.name == name).unwrap();
@@ -70,19 +70,19 @@ fn the_manifest_says_how_each_tensor_is_stored() {
         )
     };
     assert_eq!(
-        stored(Quantisation::Q8),
+        stored(Quantization::Q8),
         (Storage::Q8, Storage::Rows8, Storage::F32)
     );
     assert_eq!(
-        stored(Quantisation::Q4),
+        stored(Quantization::Q4),
         (Storage::Q4, Storage::Rows8, Storage::F32)
     );
     assert_eq!(
-        stored(Quantisation::F16),
+        stored(Quantization::F16),
         (Storage::F16, Storage::F16, Storage::F32)
     );
     assert_eq!(
-        stored(Quantisation::None),
+        stored(Quantization::None),
         (Storage::F32, Storage::F32, Storage::F32)
     );
 }
@@ -115,7 +115,7 @@ fn mixed_takes_four_bits_where_they_are_enough() {
         .collect();
     let file = super::tiny::file(&tensors);
     let (loaded, _) =
-        super::tiny::load(&config, &file, Some(Quantisation::Mixed), 1 << 16).unwrap();
+        super::tiny::load(&config, &file, Some(Quantization::Mixed), 1 << 16).unwrap();
     let bits = |part: &str| match &loaded[&format!("{place}.{part}.weight")] {
         HostTensor::Packed { packed, .. } => packed.bits,
         HostTensor::Float { .. } => 0,
@@ -127,17 +127,17 @@ fn mixed_takes_four_bits_where_they_are_enough() {
 fn matrices_of_four_and_eight_bits_join() {
     let mut random = Random(17);
     let data: Vec<f32> = (0..40 * 7).map(|_| random.weight()).collect();
-    let four = Packed::quantise(Scheme::Blocks4, 7, 40, &data).unwrap();
-    let eight = Packed::quantise(Scheme::Blocks8, 7, 40, &data).unwrap();
+    let four = Packed::quantize(Scheme::Blocks4, 7, 40, &data).unwrap();
+    let eight = Packed::quantize(Scheme::Blocks8, 7, 40, &data).unwrap();
     assert_eq!(
-        four.widened().dequantise(),
-        four.dequantise(),
+        four.widened().dequantize(),
+        four.dequantize(),
         "widening is exact"
     );
     let joined = Packed::concat_rows(&[four.clone(), eight.clone()]).unwrap();
     assert_eq!((joined.bits, joined.rows), (8, 14));
-    let want = [four.dequantise(), eight.dequantise()].concat();
-    assert_eq!(joined.dequantise(), want);
+    let want = [four.dequantize(), eight.dequantize()].concat();
+    assert_eq!(joined.dequantize(), want);
     assert!(
         distance(&want[..280], &data) > 0.01,
         "four bits are not eight"
@@ -146,7 +146,7 @@ fn matrices_of_four_and_eight_bits_join() {
 
 #[test]
 fn manifests_that_lie_are_refused() {
-    let pack = hugging_face().pack(Some(Quantisation::Q8)).unwrap();
+    let pack = hugging_face().pack(Some(Quantization::Q8)).unwrap();
     let manifest: Value = serde_json::from_slice(&pack.files["manifest.json"]).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut next = manifest.clone();
@@ -161,7 +161,7 @@ fn manifests_that_lie_are_refused() {
     for (pointer, value, want) in [
         ("/format", json!("other"), "weights/invalid"),
         ("/version", json!(2), "weights/invalid"),
-        ("/quantisation", json!("q5"), "weights/invalid"),
+        ("/quantization", json!("q5"), "weights/invalid"),
         ("/source/sha256", json!("00"), "weights/invalid"),
         ("/chunks/0/bytes", json!(chunk - 4), "weights/invalid"),
         ("/chunks/0/bytes", json!(1u64 << 60), "weights/invalid"),
@@ -225,7 +225,7 @@ fn chunks_are_small_and_tensors_start_whole() {
     };
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("pack");
-    let done = convert_dir(&mini, Quantisation::Q8, Format::Pack, &out).unwrap();
+    let done = convert_dir(&mini, Quantization::Q8, Format::Pack, &out).unwrap();
     let manifest = Manifest::from_json(&std::fs::read(out.join("manifest.json")).unwrap()).unwrap();
     assert!(manifest.chunks.len() > 1);
     let lengths: Vec<u64> = manifest.chunks.iter().map(|chunk| chunk.bytes).collect();
@@ -251,7 +251,7 @@ fn chunks_are_small_and_tensors_start_whole() {
         let folder = Directory::open(dir).unwrap();
         let artifact = block_on(ModelFiles::read(&folder, None)).unwrap();
         let packed = matches!(artifact.weights, Weights::Pack(_));
-        let loader = Loader::new(&artifact.config, Some(Quantisation::Q8));
+        let loader = Loader::new(&artifact.config, Some(Quantization::Q8));
         let mut all = std::collections::BTreeMap::new();
         let report = block_on(artifact.load(&folder, loader, &mut |name, tensor| {
             all.insert(name.to_owned(), tensor);
@@ -273,7 +273,7 @@ fn chunks_are_small_and_tensors_start_whole() {
     let grown = block_on(artifact.load(&folder, loader, &mut |_, _| Ok(())));
     assert_eq!(code(grown), "weights/invalid");
     // Over another conversion nothing of it is left.
-    convert_dir(&mini, Quantisation::Q4, Format::Pack, &out).unwrap();
+    convert_dir(&mini, Quantization::Q4, Format::Pack, &out).unwrap();
     let fewer = Manifest::from_json(&std::fs::read(out.join("manifest.json")).unwrap()).unwrap();
     let files = std::fs::read_dir(&out).unwrap().count();
     assert_eq!(files, fewer.chunks.len() + 2);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use half::{bf16, f16};
-use promptlens::checkpoint::{HostTensor, LoadReport, Loader, Quantisation};
+use promptlens::checkpoint::{LoadReport, Loader};
 use promptlens::clip::config::ClipConfig;
 use promptlens::error::Result;
+use promptlens::quant::{HostTensor, Quantization};
 use serde_json::{Map, Value, json};
 
 /// A seeded stream of numbers (PCG's multiplier, high bits).
@@ -123,10 +124,10 @@ pub type Loaded = BTreeMap<String, HostTensor>;
 pub fn load(
     config: &ClipConfig,
     bytes: &[u8],
-    quantisation: Option<Quantisation>,
+    quantization: Option<Quantization>,
     piece: usize,
 ) -> Result<(Loaded, LoadReport)> {
-    let mut loader = Loader::new(config, quantisation);
+    let mut loader = Loader::new(config, quantization);
     let mut loaded = BTreeMap::new();
     for bytes in bytes.chunks(piece) {
         loader.push(bytes, &mut |name, tensor| {

@@ -4,8 +4,9 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 
 use pollster::block_on;
-use promptlens::checkpoint::{Directory, LoadReport, Loader, ModelFiles, Quantisation};
+use promptlens::checkpoint::{Directory, LoadReport, Loader, ModelFiles};
 use promptlens::error::Result;
+use promptlens::quant::Quantization;
 use sha2::{Digest, Sha256};
 
 use super::folder::{OPEN_CLIP, PREPROCESSOR, hugging_face, open_clip_tensors};
@@ -95,10 +96,10 @@ fn checkpoint(tensors: &[Raw], nested: bool) -> Vec<u8> {
     archive(&pickle, tensors)
 }
 
-fn load(dir: &Path, quantisation: Option<Quantisation>) -> Result<(Loaded, LoadReport)> {
+fn load(dir: &Path, quantization: Option<Quantization>) -> Result<(Loaded, LoadReport)> {
     let folder = Directory::open(dir)?;
     let artifact = block_on(ModelFiles::read(&folder, None))?;
-    let loader = Loader::new(&artifact.config, quantisation);
+    let loader = Loader::new(&artifact.config, quantization);
     let mut loaded = Loaded::new();
     let report = block_on(artifact.load(&folder, loader, &mut |name, tensor| {
         loaded.insert(name.to_owned(), tensor);
@@ -123,12 +124,12 @@ fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 
 #[test]
 fn pytorch_files_give_the_same_tensors() {
-    for quantisation in [None, Some(Quantisation::Q8)] {
-        let (reference, _) = hugging_face().load(quantisation).unwrap();
+    for quantization in [None, Some(Quantization::Q8)] {
+        let (reference, _) = hugging_face().load(quantization).unwrap();
         let config = tiny::CONFIG.as_bytes();
         let bin = checkpoint(&tensors("F32"), false);
         let dir = directory(&[("config.json", config), ("pytorch_model.bin", &bin)]);
-        let (loaded, report) = load(dir.path(), quantisation).unwrap();
+        let (loaded, report) = load(dir.path(), quantization).unwrap();
         assert!(loaded == reference);
         let hash: String = Sha256::digest(&bin)
             .iter()
@@ -145,7 +146,7 @@ fn pytorch_files_give_the_same_tensors() {
             let pt = checkpoint(&all, nested);
             // Any name, as downloads have.
             let dir = directory(&[("open_clip_config.json", config), ("ViT-tiny.pt", &pt)]);
-            let (loaded, report) = load(dir.path(), quantisation).unwrap();
+            let (loaded, report) = load(dir.path(), quantization).unwrap();
             assert!(loaded == reference, "nested {nested}");
             assert_eq!(report.ignored, 0);
         }

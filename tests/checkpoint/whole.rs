@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use pollster::block_on;
-use promptlens::checkpoint::{HostTensor, Quantisation};
 use promptlens::classifier::{Classifier, Loading};
+use promptlens::clip::Builder;
 use promptlens::clip::config::ClipConfig;
-use promptlens::clip::{Builder, read};
 use promptlens::device;
 use promptlens::error::{Error, Result};
+use promptlens::kernels::read;
+use promptlens::quant::{HostTensor, Quantization};
 use promptlens::tokenize::ClipTokenizer;
 use serde_json::{Map, Value, json};
 
@@ -32,7 +33,7 @@ fn config() -> String {
 }
 
 /// The least that is a CLIP tokenizer: every byte inside and at the end of a word, four merges, and
-/// OpenAI's normaliser and pre-tokeniser.
+/// OpenAI's normalizer and pre-tokenizer.
 fn tokenizer() -> Vec<u8> {
     let printable = |byte: &u8| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let bytes = (0..=255u8).filter(printable).map(char::from);
@@ -138,7 +139,7 @@ fn a_tokenizer_cut_at_every_length_is_refused() {
 
 #[test]
 fn a_whole_model_cut_anywhere_is_refused() {
-    let packed = model().pack(Some(Quantisation::Q8)).unwrap();
+    let packed = model().pack(Some(Quantization::Q8)).unwrap();
     for folder in [model(), packed] {
         let whole = answer(&folder).unwrap();
         for (name, bytes) in &folder.files {
@@ -156,7 +157,7 @@ fn a_whole_model_cut_anywhere_is_refused() {
 
 #[test]
 fn a_whole_model_with_flipped_bytes_answers_or_is_refused() {
-    let packed = model().pack(Some(Quantisation::Mixed)).unwrap();
+    let packed = model().pack(Some(Quantization::Mixed)).unwrap();
     let mut random = Random(4);
     let (mut fine, mut refused) = (0, 0);
     for folder in [model(), packed] {

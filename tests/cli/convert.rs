@@ -62,7 +62,7 @@ fn a_converted_model_says_what_it_is_and_answers_alike() {
             assert_eq!(four, ["q4", "mixed"].contains(&quant), "{stored}");
         }
 
-        // As stored, and the source quantised on the way in, are the same weights.
+        // As stored, and the source quantized on the way in, are the same weights.
         let stored = with_model("classify", out.path(), &labels).json();
         let mut asked = vec!["--quant", quant];
         asked.extend(labels);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Run, command, copy_model, finish, photos, promptlens, text, tiny, with_model};
 
-/// The head of a PNG that claims `side` x `side` grey pixels and has none.
+/// The head of a PNG that claims `side` x `side` gray pixels and has none.
 fn vast_png(side: u32) -> Vec<u8> {
     let mut header = b"IHDR".to_vec();
     header.extend(side.to_be_bytes());

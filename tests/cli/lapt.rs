@@ -181,7 +181,7 @@ fn it_learns_from_words_alone() {
 }
 
 #[test]
-fn unlabelled_photos_in_a_zip_are_labelled_by_the_names() {
+fn unlabeled_photos_in_a_zip_are_labeled_by_the_names() {
     if super::mini().is_none() {
         return;
     }

@@ -22,11 +22,11 @@ pub fn mini() -> PathBuf {
     std::env::current_dir().unwrap().join("www/models/mini")
 }
 
-/// A picture of one colour with noise, different for every number.
-pub fn paint(path: &Path, colour: [u8; 3], number: u64) {
+/// A picture of one color with noise, different for every number.
+pub fn paint(path: &Path, color: [u8; 3], number: u64) {
     let mut rng = Rng::derive(5, number);
     let picture = RgbImage::from_fn(48, 48, |_, _| {
-        Rgb(colour.map(|c| (f64::from(c) + 40.0 * rng.normal()).clamp(0.0, 255.0) as u8))
+        Rgb(color.map(|c| (f64::from(c) + 40.0 * rng.normal()).clamp(0.0, 255.0) as u8))
     });
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     picture.save(path).unwrap();
@@ -34,10 +34,10 @@ pub fn paint(path: &Path, colour: [u8; 3], number: u64) {
 
 /// `count` pictures of every class below `root`.
 pub fn pictures(root: &Path, count: u64, from: u64) {
-    for (class, (name, colour)) in CLASSES.iter().enumerate() {
+    for (class, (name, color)) in CLASSES.iter().enumerate() {
         for i in 0..count {
             let number = from + 1000 * class as u64 + i;
-            paint(&root.join(name).join(format!("{i}.png")), *colour, number);
+            paint(&root.join(name).join(format!("{i}.png")), *color, number);
         }
     }
 }

@@ -171,7 +171,7 @@ fn all_eight_orientations_are_applied_exactly_once() {
         encoder
             .write_image(&stored, 5, 3, image::ExtendedColorType::Rgb8)
             .unwrap();
-        // Subsampled chroma blurs colour by more than rounding.
+        // Subsampled chroma blurs color by more than rounding.
         assert_upright(&decoded(&jpeg), orientation, 40, "JPEG");
         // The library's own reading of the tag agrees on what turns sides.
         let turned = Orientation::from_exif(orientation).unwrap();

@@ -195,7 +195,7 @@ fn jpegs_of_kinds_that_are_not_read_are_refused() {
     assert_eq!(edited(&|b| b[frame + 1] = 0xc9), "image/invalid");
     assert_eq!(edited(&|b| b[frame + 1] = 0xc3), "image/invalid");
     assert_eq!(edited(&|b| b[frame + 4] = 12), "image/invalid");
-    // Three samples beside two, and a quantisation table that was never sent.
+    // Three samples beside two, and a quantization table that was never sent.
     assert_eq!(edited(&|b| b[frame + 11] = 0x31), "image/invalid");
     assert_eq!(edited(&|b| b[frame + 12] = 3), "image/invalid");
     // A scan of the same coefficients twice adds nothing and only costs time.

@@ -1,4 +1,4 @@
-//! Resize, crop and normalisation against Pillow.
+//! Resize, crop and normalization against Pillow.
 
 use std::path::Path;
 
@@ -142,8 +142,8 @@ fn a_sliver_needs_no_more_memory_than_its_crop() {
         let seen = resize_crop(&image, &Preprocess::clip(224)).unwrap();
         assert_eq!((seen.width, seen.height), (224, 224));
         let middle = image.pixel(width / 2, height / 2);
-        let centre = seen.pixel(112, 112);
-        assert!(centre.iter().zip(middle).all(|(a, b)| a.abs_diff(b) <= 3));
+        let center = seen.pixel(112, 112);
+        assert!(center.iter().zip(middle).all(|(a, b)| a.abs_diff(b) <= 3));
     }
 }
 

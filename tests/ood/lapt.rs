@@ -1,11 +1,11 @@
 //! The LAPT losses against stored values and finite differences.
 
 use super::fixture::{Fixture, Uniform, worst};
+use promptlens::math::MatrixView;
 use promptlens::ood::lapt::{
     Mix, MixedLoss, Samples, collect, cross_distribution, cross_entropy, cross_modal,
     default_threshold, partners,
 };
-use promptlens::ood::similarity::MatrixView;
 
 fn rows(data: &[f64]) -> MatrixView<'_, f64> {
     MatrixView::new(data, 512).unwrap()
@@ -259,13 +259,13 @@ fn partners_are_of_the_other_kind() {
 }
 
 #[test]
-fn images_are_labelled_by_name() {
+fn images_are_labeled_by_name() {
     // Two classes, two negatives, τ = 0.1: images 0-2 show class 0, 3 shows class 1, 4 a negative.
     let classes = [[0.5, 0.1], [0.6, 0.1], [0.4, 0.1], [0.1, 0.5], [0.2, 0.2]].map(|r| r.to_vec());
     let negatives =
         [[0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.2, 0.6]].map(|r| r.to_vec());
     let c = collect(&classes, &negatives, 0.1, default_threshold(2), 2).unwrap();
-    let pairs = |v: &[promptlens::ood::lapt::Labelled]| {
+    let pairs = |v: &[promptlens::ood::lapt::Labeled]| {
         v.iter().map(|l| (l.image, l.label)).collect::<Vec<_>>()
     };
     assert_eq!(pairs(&c.id), [(1, 0), (0, 0), (3, 1)]);
@@ -273,7 +273,7 @@ fn images_are_labelled_by_name() {
     assert_eq!(pairs(&c.other), [(4, 3)]);
     let expected = 5f64.exp() / (5f64.exp() + 3.0 * 1f64.exp());
     assert!((c.id[1].confidence - expected).abs() < 1e-12);
-    // Without negatives nothing can be labelled "other".
+    // Without negatives nothing can be labeled "other".
     let alone = collect(&classes, &[], 0.1, default_threshold(2), 9).unwrap();
     assert_eq!((alone.id.len(), alone.other.len()), (4, 0));
     assert_eq!(collect(&[], &[], 0.1, 0.5, 9).unwrap().id.len(), 0);

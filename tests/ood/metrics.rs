@@ -1,8 +1,8 @@
 //! Metrics against the stored values and against brute force.
 
 use super::fixture::{Fixture, Uniform};
+use promptlens::math::MatrixView;
 use promptlens::ood::metrics::{OodMetrics, intervals};
-use promptlens::ood::similarity::MatrixView;
 
 #[test]
 fn stored_metrics() {

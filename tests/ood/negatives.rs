@@ -1,11 +1,11 @@
 //! Mining: quantiles and order against the stored ones, exclusions, and the user's own words.
 
 use super::fixture::{Fixture, Uniform, worst};
+use promptlens::math::MatrixView;
 use promptlens::ood::negatives::{
     Candidate, ExcludedBecause, Excluder, MAX_WORDS, MiningOptions, PartOfSpeech, Synonyms,
     Vocabulary, ascending, mine, nearest, quantile, similarities,
 };
-use promptlens::ood::similarity::MatrixView;
 use std::collections::BTreeSet;
 
 fn nouns(words: &[&str]) -> Vec<Candidate> {
@@ -38,7 +38,7 @@ fn stored_quantiles_and_order() {
     assert!(rounding < 1e-6, "{rounding}");
     let expected = f.indices("negative_order");
     assert_eq!(ascending(&stored)[..300], expected);
-    // The exact quantiles give the same words in the same order, but for neighbours that are
+    // The exact quantiles give the same words in the same order, but for neighbors that are
     // closer together than the rounding of the stored ones.
     let order = &ascending(&q)[..300];
     let set = |v: &[usize]| v.iter().copied().collect::<BTreeSet<_>>();

@@ -1,8 +1,8 @@
 //! Every score against the stored values, by hand, and at the edges.
 
 use super::fixture::{Fixture, Uniform, worst};
+use promptlens::math::{MatrixView, cosines};
 use promptlens::ood::score::{Needs, REGISTRY, Score, ScoreInput, ScoreParameters, by_name};
-use promptlens::ood::similarity::{MatrixView, cosines};
 
 const NO_SHUFFLE: ScoreParameters = ScoreParameters {
     tau: 0.01,

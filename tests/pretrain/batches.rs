@@ -95,15 +95,15 @@ fn every_change_can_be_switched_off() {
     let photos = small_photos(&folder.path().join("data"), 1);
     let none = Augmentation {
         area: 1.0,
-        colour: 0.0,
-        grey: 0.0,
+        color: 0.0,
+        gray: 0.0,
         erase: 0.0,
         mix: 0.0,
     };
     let all = Augmentation {
         area: 0.2,
-        colour: 1.0,
-        grey: 1.0,
+        color: 1.0,
+        gray: 1.0,
         erase: 1.0,
         mix: 1.0,
     };
@@ -117,12 +117,12 @@ fn every_change_can_be_switched_off() {
             .sum::<f32>()
             / 1024.0
     };
-    // A red photo stays red, and turns grey (its channels differ by the normalisation alone).
+    // A red photo stays red, and turns gray (its channels differ by the normalization alone).
     let plain = look(&none, 1);
     assert!(mean(&plain, 0) - mean(&plain, 1) > 1.0);
-    let grey = Augmentation { erase: 0.0, ..all };
-    let grey = look(&grey, 1);
-    assert!((mean(&grey, 0) - mean(&grey, 1)).abs() < 0.3);
+    let gray = Augmentation { erase: 0.0, ..all };
+    let gray = look(&gray, 1);
+    assert!((mean(&gray, 0) - mean(&gray, 1)).abs() < 0.3);
     // An erased rectangle is of one value in each channel.
     let erase = Augmentation { erase: 1.0, ..none };
     let erased = look(&erase, 1);

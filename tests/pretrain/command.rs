@@ -172,7 +172,7 @@ fn run_writes_a_model_that_the_other_commands_use() {
         60
     );
 
-    // The model is one like any other: its own names, its test split, quantised.
+    // The model is one like any other: its own names, its test split, quantized.
     let q8 = path("q8");
     let trained = path("trained");
     let args = [

@@ -38,7 +38,7 @@ pub fn small_model(dir: &Path) -> PathBuf {
     dir.to_owned()
 }
 
-/// Photos of plain colours with noise, `train/<class>/<n>.jpg`; every class has its own colour. There
+/// Photos of plain colors with noise, `train/<class>/<n>.jpg`; every class has its own color. There
 /// is a frog, which is for measuring, and a split `test`.
 pub fn small_data(dir: &Path, per_class: usize) -> PathBuf {
     let mut rng = Rng::new(7);
@@ -49,11 +49,11 @@ pub fn small_data(dir: &Path, per_class: usize) -> PathBuf {
         ("frog", [200, 200, 40]),
     ];
     for (split, count) in [("train", per_class), ("test", 2)] {
-        for (class, colour) in classes {
+        for (class, color) in classes {
             let folder = dir.join(split).join(class);
             std::fs::create_dir_all(&folder).unwrap();
             for number in 0..count {
-                let mut image = Rgb8::filled(48, 40, colour);
+                let mut image = Rgb8::filled(48, 40, color);
                 for value in &mut image.data {
                     *value = value.wrapping_add(rng.below(30) as u8);
                 }

@@ -1,7 +1,6 @@
 //! A broken run ends like an unbroken one; training learns.
 
 use pollster::block_on;
-use promptlens::checkpoint::Quantisation;
 use promptlens::device::cpu;
 use promptlens::error::Result;
 use promptlens::pretrain::captions::{Captions, TEMPLATES, WORDS};
@@ -11,6 +10,7 @@ use promptlens::pretrain::model::Start;
 use promptlens::pretrain::run::{Outcome, Run, RunProgress};
 use promptlens::pretrain::settings::Settings;
 use promptlens::pretrain::step::as_stored;
+use promptlens::quant::Quantization;
 use tempfile::TempDir;
 
 use super::{small_model, small_photos, small_settings};
@@ -74,7 +74,7 @@ fn quiet(_: &RunProgress) -> Result<()> {
 fn a_resumed_run_equals_an_unbroken_one() {
     let stage = Stage::new();
     let settings = Settings {
-        quantise: Some(Quantisation::Q8),
+        quantize: Some(Quantization::Q8),
         ..small_settings()
     };
     let whole = stage.run(&settings, None, None, &mut quiet).unwrap();
@@ -153,7 +153,7 @@ fn an_interrupted_run_ends_with_the_reason() {
 }
 
 #[test]
-fn training_learns_colours() {
+fn training_learns_colors() {
     let stage = Stage::new();
     let settings = Settings {
         steps: 60,
@@ -164,7 +164,7 @@ fn training_learns_colours() {
     let (first, last) = (outcome.curve[0], *outcome.curve.last().unwrap());
     assert!(last.loss < 0.9 * first.loss, "{first:?} {last:?}");
     assert!(last.accuracy > 0.6, "{last:?}");
-    // One of sixty photos is kept for validation, and its colour tells what it is.
+    // One of sixty photos is kept for validation, and its color tells what it is.
     assert_eq!(last.validation, Some(1.0));
 }
 
@@ -173,8 +173,8 @@ fn stored_weights_stay_as_they_are() {
     let stage = Stage::new();
     let (config, layout) = (stage.start.config(), &stage.start.layout);
     let values = &stage.start.values;
-    for quantisation in [Quantisation::Q8, Quantisation::Q4] {
-        let stored = as_stored(config, layout, values, quantisation).unwrap();
+    for quantization in [Quantization::Q8, Quantization::Q4] {
+        let stored = as_stored(config, layout, values, quantization).unwrap();
         assert_ne!(&stored, values);
         let worst = stored
             .iter()
@@ -184,6 +184,6 @@ fn stored_weights_stay_as_they_are() {
         let leaf = layout.leaf("logit_scale").unwrap().range.clone();
         assert_eq!(stored[leaf.clone()], values[leaf]);
     }
-    let plain = as_stored(config, layout, values, Quantisation::None).unwrap();
+    let plain = as_stored(config, layout, values, Quantization::None).unwrap();
     assert_eq!(&plain, values);
 }

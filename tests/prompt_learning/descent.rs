@@ -28,8 +28,8 @@ fn an_open_rate_fits_the_length_of_what_is_learned() {
     let examples = images(5, 4, 1, 1);
     let start = one_step(&examples, &[("lr", "1e-12")]);
     let start = &start.prompt.tensors["context"].data;
-    for (optimiser, part) in [("adamw", 0.1), ("sgd", 0.001)] {
-        let learned = one_step(&examples, &[("optimiser", optimiser)]);
+    for (optimizer, part) in [("adamw", 0.1), ("sgd", 0.001)] {
+        let learned = one_step(&examples, &[("optimiser", optimizer)]);
         let moved = distance(&learned.prompt.tensors["context"].data, start);
         let share = moved / length(start.iter().copied());
         assert!((share / part - 1.0).abs() < 0.05, "{optimiser}: {share}");

@@ -146,7 +146,7 @@ fn people_see_every_step_and_can_stop() {
             model: &Toy,
             names: &all,
             examples: Some(&examples),
-            unlabelled: &[],
+            unlabeled: &[],
             descriptions: None,
             others: Default::default(),
             options: &options,

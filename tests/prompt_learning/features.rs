@@ -1,8 +1,8 @@
 //! Recipes on cached features, against brute force.
 
-use promptlens::ood::similarity::dot;
-use promptlens::ood::softmax::softmax;
-use promptlens::prompt::unit::UnitRows;
+use promptlens::math::UnitRows;
+use promptlens::math::dot;
+use promptlens::math::softmax;
 use promptlens::prompt_learning::bound::{kl_inverse, only_hard, uniform_prior};
 use promptlens::prompt_learning::cache::{Cache, CacheLearner, Likeness};
 use promptlens::prompt_learning::descriptions::Descriptions;
@@ -12,7 +12,7 @@ use promptlens::prompt_learning::residual::{ResidualLearner, moved};
 use promptlens::prompt_learning::search::Search;
 use promptlens::prompt_learning::text::cross_entropy;
 use promptlens::prompt_learning::trainer::Learner;
-use promptlens::prompt_learning::unlabelled::{divergence, likeness, per_class, select};
+use promptlens::prompt_learning::unlabeled::{divergence, likeness, per_class, select};
 use promptlens::rng::Rng;
 
 use super::toy::{D, Extras, Toy, drawn, images, names, teach, teach_with};
@@ -123,7 +123,7 @@ fn tip_adapter_remembers_and_its_training_helps() {
 }
 
 #[test]
-fn the_unlabelled_cache_keeps_what_brute_force_keeps() {
+fn the_unlabeled_cache_keeps_what_brute_force_keeps() {
     let (n, k, keep) = (30, 3, 4);
     let mut rng = Rng::new(5);
     let rows: Vec<Vec<f64>> = (0..n)
@@ -187,11 +187,11 @@ fn likeness_does_not_depend_on_the_scale_of_the_divergence() {
 }
 
 #[test]
-fn unlabelled_images_alone_make_a_cache() {
+fn unlabeled_images_alone_make_a_cache() {
     let examples = images(4, 8, 1, 3);
     let plain = examples.plain();
     let extras = Extras {
-        unlabelled: &plain,
+        unlabeled: &plain,
         ..Extras::default()
     };
     let learned = teach_with("tfup", &names(4), None, &[], extras).unwrap();
@@ -209,14 +209,14 @@ fn the_search_never_gets_worse_and_finds_a_planted_sentence() {
     let batch = whole(&examples);
     // One of forty sentences describes every class by its own mean image.
     let mut sentences = unit(40 * 5, 7);
-    let mut centres = vec![0f64; 5 * D];
+    let mut centers = vec![0f64; 5 * D];
     for (row, label) in batch.rows().zip(&batch.labels) {
-        let centre = &mut centres[label * D..(label + 1) * D];
-        centre.iter_mut().zip(row).for_each(|(c, v)| *c += v);
+        let center = &mut centers[label * D..(label + 1) * D];
+        center.iter_mut().zip(row).for_each(|(c, v)| *c += v);
     }
     let planted = 23;
     sentences[planted * 5 * D..(planted + 1) * 5 * D]
-        .copy_from_slice(&UnitRows::new(&centres, D).values);
+        .copy_from_slice(&UnitRows::new(&centers, D).values);
     let search = Search {
         sentences: &sentences,
         images: &batch,

@@ -1,11 +1,11 @@
 //! LAPT as a recipe: what it trains, what it trains with, and what it keeps.
 
+use promptlens::math::UnitRows;
+use promptlens::math::{MatrixView, cosines};
 use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::metrics::OodMetrics;
 use promptlens::ood::score::{ScoreInput, by_name};
-use promptlens::ood::similarity::{MatrixView, cosines};
 use promptlens::prompt::layout::PromptLayout;
-use promptlens::prompt::unit::UnitRows;
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::{Model, TrainedPrompt};
 use promptlens::prompt_learning::others::OutlierData;
@@ -33,7 +33,7 @@ fn note(learned: &TrainedPrompt, name: &str) -> f64 {
     found.unwrap_or_else(|| panic!("no note {name}")).value
 }
 
-/// Images of a fourth and a fifth centre.
+/// Images of a fourth and a fifth center.
 fn others(seed: u64) -> Examples {
     let all = images(5, 6, 2, seed);
     let chosen: Vec<usize> = (0..all.len()).filter(|i| all.labels()[*i] >= 3).collect();

@@ -1,8 +1,8 @@
 //! Every loss term and every shape against finite differences.
 
-use promptlens::ood::similarity::dot;
+use promptlens::math::UnitRows;
+use promptlens::math::dot;
 use promptlens::prompt::layout::PromptLayout;
-use promptlens::prompt::unit::UnitRows;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::job::Model;
 use promptlens::prompt_learning::losses::{

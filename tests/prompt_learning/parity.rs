@@ -1,6 +1,5 @@
 //! Learning through the real text tower, against PyTorch and against itself.
 
-use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::prompt::layout::{NamePosition, PromptLayout};
@@ -12,13 +11,14 @@ use promptlens::prompt_learning::text::{TextLearner, cross_entropy};
 use promptlens::prompt_learning::trainer::{
     FitResult, Learner, Method, Observer, Settings, Step, fit,
 };
+use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::{load, metadata};
 
 pub fn mini(choice: Choice) -> Option<Classifier> {
     let dir = shared("models/mini-0")?;
-    let model = pollster::block_on(Classifier::open(&dir, choice, Some(Quantisation::None)));
+    let model = pollster::block_on(Classifier::open(&dir, choice, Some(Quantization::None)));
     Some(model.expect("mini-0 loads"))
 }
 
@@ -240,7 +240,7 @@ fn two_contexts_on_one_tape_get_the_gradients_of_pytorch() {
     };
     let start = [&stored["v_id"].values[..], &stored["v_neg"].values].concat();
     let half = start.len() / 2;
-    // In runs that share a beginning, and name by name where no two neighbours do.
+    // In runs that share a beginning, and name by name where no two neighbors do.
     let joint = [own.clone(), other].concat();
     let order: Vec<usize> = {
         let (a, b) = (0..own.len(), own.len()..joint.len());

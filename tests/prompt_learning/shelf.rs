@@ -139,7 +139,7 @@ fn the_snapshots_of_a_descent_speak_together() {
     let all = ["class 2", "another", "class 0"].map(str::to_owned);
     let texts = |prompt: &Prompt| {
         let head = pollster::block_on(Head::open(prompt, &Toy, &all)).unwrap();
-        pollster::block_on(head.centres(&Toy)).unwrap()
+        pollster::block_on(head.centers(&Toy)).unwrap()
     };
     let together = texts(&prompt);
     prompt.tensors.remove("earlier_contexts");
@@ -200,7 +200,7 @@ fn the_registry_says_what_people_may_set() {
         }
     }
     assert_eq!(find("cones").unwrap().kind, Cost::Features);
-    assert_eq!(find("tfup").unwrap().needs, Needs::Unlabelled);
+    assert_eq!(find("tfup").unwrap().needs, Needs::Unlabeled);
     assert_eq!(find("nothing").unwrap_err().code(), "options/invalid");
 }
 

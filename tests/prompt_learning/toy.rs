@@ -30,7 +30,7 @@ pub fn drawn(text: &str, salt: u64, count: usize) -> Vec<f32> {
     (0..count).map(|_| rng.normal() as f32).collect()
 }
 
-/// The attribute word under which a name's text leans towards the centre of its images.
+/// The attribute word under which a name's text leans towards the center of its images.
 pub const TELLING: &str = "telling";
 
 pub struct Side {
@@ -67,8 +67,8 @@ impl TextSide for Side {
             let matrix = drawn(&self.names[class], 7, D * W);
             let mut feature = drawn(&self.names[class], 8, D);
             if self.telling {
-                let centre = drawn(&self.names[class].replace("class", "centre"), 1, D);
-                feature.iter_mut().zip(centre).for_each(|(f, c)| *f += c);
+                let center = drawn(&self.names[class].replace("class", "centre"), 1, D);
+                feature.iter_mut().zip(center).for_each(|(f, c)| *f += c);
             }
             for row in 0..self.rows {
                 let v = &contexts[(c * self.rows + row) * W..][..W];
@@ -160,25 +160,25 @@ pub fn names(count: usize) -> Vec<String> {
     (0..count).map(|i| format!("class {i}")).collect()
 }
 
-/// `shots` images per class around a centre of its own, in `views` crops.
+/// `shots` images per class around a center of its own, in `views` crops.
 pub fn images(classes: usize, shots: usize, views: usize, seed: u64) -> Examples {
     let mut rng = Rng::new(seed);
     let mut features = Vec::new();
     let mut labels = Vec::new();
     for class in 0..classes {
-        let centre = drawn(&format!("centre {class}"), 1, D);
+        let center = drawn(&format!("centre {class}"), 1, D);
         for _ in 0..shots {
             labels.push(class);
             for _ in 0..views {
-                features.extend(centre.iter().map(|v| v + 0.5 * rng.normal() as f32));
+                features.extend(center.iter().map(|v| v + 0.5 * rng.normal() as f32));
             }
         }
     }
-    normalise(&mut features);
+    normalize(&mut features);
     Examples::new(features, labels, views, D, classes).expect("sound examples")
 }
 
-fn normalise(values: &mut [f32]) {
+fn normalize(values: &mut [f32]) {
     for row in values.chunks_exact_mut(D) {
         let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
         row.iter_mut().for_each(|v| *v /= length);
@@ -195,7 +195,7 @@ pub fn words() -> Vec<String> {
 /// What a job may bring along.
 #[derive(Default, Clone, Copy)]
 pub struct Extras<'a> {
-    pub unlabelled: &'a [f32],
+    pub unlabeled: &'a [f32],
     pub descriptions: Option<&'a Descriptions>,
     pub others: OutlierData<'a>,
     pub seed: u64,
@@ -215,7 +215,7 @@ pub fn teach_with(
         model: &Toy,
         names,
         examples,
-        unlabelled: extras.unlabelled,
+        unlabeled: extras.unlabeled,
         descriptions: extras.descriptions,
         others: extras.others,
         options: &options,

@@ -41,7 +41,7 @@ fn held(
         model: &Toy,
         names: &all,
         examples: Some(examples),
-        unlabelled: &[],
+        unlabeled: &[],
         descriptions: None,
         others: Default::default(),
         options: &options,

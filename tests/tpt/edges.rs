@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 
 use pollster::block_on;
-use promptlens::checkpoint::Quantisation;
 use promptlens::classifier::{Classes, Classification, Classifier, ClassifyOptions, Method};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind};
 use promptlens::image::views::{ViewPlan, make_views};
 use promptlens::image::{Limits, decode};
 use promptlens::progress::{LocalBoxFuture, Progress};
+use promptlens::quant::Quantization;
 use promptlens::tpt::{Config, Text, tune};
 
 use crate::common::shared;
@@ -18,8 +18,8 @@ const BOTH: [Method; 2] = [Method::Tpt, Method::DiffTptLite];
 
 fn open(dir: &str) -> Option<Classifier> {
     let dir = shared(dir)?;
-    let quantisation = Some(Quantisation::None);
-    Some(block_on(Classifier::open(&dir, Choice::Cpu, quantisation)).expect("the model loads"))
+    let quantization = Some(Quantization::None);
+    Some(block_on(Classifier::open(&dir, Choice::Cpu, quantization)).expect("the model loads"))
 }
 
 fn tiny() -> Option<Classifier> {
@@ -212,7 +212,7 @@ fn filters_keep_the_published_numbers_of_views() {
     }
 }
 
-/// L2-normalised features of the 64 views of DiffTPT-lite for every reference photo.
+/// L2-normalized features of the 64 views of DiffTPT-lite for every reference photo.
 fn views(model: &Classifier, photos: &[(String, Vec<u8>)]) -> Vec<Vec<f32>> {
     let of = |(_, bytes): &(String, Vec<u8>)| {
         let image = decode(bytes, &Limits::default()).unwrap();

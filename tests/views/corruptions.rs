@@ -46,8 +46,8 @@ fn the_seed_decides_what_is_random() {
 
 #[test]
 fn noise_has_the_stated_deviation() {
-    let grey = Rgb8::filled(120, 120, [128; 3]);
-    let noisy = corrupt(&grey, "gaussian-noise", 1, 0).unwrap();
+    let gray = Rgb8::filled(120, 120, [128; 3]);
+    let noisy = corrupt(&gray, "gaussian-noise", 1, 0).unwrap();
     let n = noisy.data.len() as f64;
     let mean = noisy.data.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
     let square = noisy.data.iter().map(|&v| (f64::from(v) - mean).powi(2));
@@ -62,11 +62,11 @@ fn simple_corruptions_come_out_as_by_hand() {
     let image = Rgb8::new(2, 1, vec![50, 50, 50, 150, 150, 150]).unwrap();
     let out = corrupt(&image, "contrast", 1, 0).unwrap();
     assert_eq!(out.data, [80, 80, 80, 120, 120, 120]);
-    // Value 200 becomes 225.5: every channel is scaled by that; black becomes grey.
+    // Value 200 becomes 225.5: every channel is scaled by that; black becomes gray.
     let image = Rgb8::new(2, 1, vec![200, 100, 0, 0, 0, 0]).unwrap();
     let out = corrupt(&image, "brightness", 1, 0).unwrap();
     assert_eq!(out.data, [226, 113, 0, 26, 26, 26]);
-    // At severity 2 of a small picture blocks of 2 x 2 share one colour.
+    // At severity 2 of a small picture blocks of 2 x 2 share one color.
     let out = corrupt(&picture(32, 32), "pixelate", 2, 0).unwrap();
     for y in (0..32).step_by(2) {
         for x in (0..32).step_by(2) {

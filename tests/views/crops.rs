@@ -72,7 +72,7 @@ fn positions_cover_the_photo_evenly() {
 }
 
 #[test]
-fn photos_that_fit_no_crop_fall_back_to_the_centre() {
+fn photos_that_fit_no_crop_fall_back_to_the_center() {
     let mut rng = Rng::new(11);
     for (width, height) in [(1, 1), (1, 50_000), (50_000, 1), (3, 2000)] {
         for _ in 0..50 {

@@ -3,7 +3,7 @@
 
 use promptlens::image::views::{
     Map, Op, amplitude_transfer, autocontrast, brightness, contrast, cutout, equalize,
-    gaussian_blur, greyscale, hue, mirror, posterize, recompress, saturation, solarize,
+    gaussian_blur, grayscale, hue, mirror, posterize, recompress, saturation, solarize,
     statistics_transfer, warp, zoom_out,
 };
 use promptlens::image::{Filter, Rect, Rgb8, resize};
@@ -75,7 +75,7 @@ fn operations_equal_pillow_byte_for_byte() {
                 &Map([0.9, 0.05, 1.0, -0.04, 1.1, 0.5, 0.002, -0.003]),
             ),
         ),
-        ("grey", greyscale(&source)),
+        ("grey", grayscale(&source)),
         ("brightness_0.6", brightness(&source, 0.6)),
         ("brightness_1.4", brightness(&source, 1.4)),
         ("contrast_0.6", contrast(&source, 0.6)),
@@ -160,7 +160,7 @@ fn parameters_that_ask_for_nothing_change_nothing() {
 }
 
 #[test]
-fn one_colour_survives_what_looks_for_contrast() {
+fn one_color_survives_what_looks_for_contrast() {
     let plain = Rgb8::filled(9, 9, [40, 80, 120]);
     assert!(autocontrast(&plain) == plain);
     assert!(equalize(&plain) == plain);
@@ -204,8 +204,8 @@ fn small_arrays_come_out_as_by_hand() {
 #[test]
 fn a_blurred_point_is_a_gaussian() {
     let mut image = Rgb8::filled(21, 21, [0; 3]);
-    let centre = (10 * 21 + 10) * 3;
-    image.data[centre] = 255;
+    let center = (10 * 21 + 10) * 3;
+    image.data[center] = 255;
     let blurred = gaussian_blur(&image, 1.0);
     // 255 / (2 pi) = 40.58, times exp(-r^2 / 2).
     for (dx, wanted) in [(0, 41), (1, 25), (2, 5), (3, 0)] {

@@ -77,7 +77,7 @@ fn same_seed_same_bits_in_any_order() {
         .zip(bits(&other))
         .filter(|(a, b)| *a == b)
         .count();
-    // The plain view, and strong views that draw nothing (grey, alone and unmirrored).
+    // The plain view, and strong views that draw nothing (gray, alone and unmirrored).
     assert!((1..=4).contains(&same), "{same}");
     // Fewer views are the first of more.
     let fewer = ViewPlan {

@@ -76,8 +76,8 @@ impl Components {
         })
     }
 
-    /// Fixes the quantisation table of `component` unless an earlier scan did.
-    pub fn quantise(&mut self, component: usize, table: Option<&QuantTable>) -> Result<()> {
+    /// Fixes the quantization table of `component` unless an earlier scan did.
+    pub fn quantize(&mut self, component: usize, table: Option<&QuantTable>) -> Result<()> {
         let quant = &mut self.all[component].quant;
         if quant.is_none() {
             *quant = Some(*table.ok_or_else(|| invalid("a quantisation table is missing"))?);

@@ -14,7 +14,7 @@ pub(super) struct Frame {
     pub v_max: u32,
 }
 
-/// One colour component of a frame.
+/// One color component of a frame.
 #[derive(Debug)]
 pub(super) struct Component {
     pub id: u8,
@@ -22,7 +22,7 @@ pub(super) struct Component {
     pub h: u32,
     /// Vertical sampling factor.
     pub v: u32,
-    /// Slot of its quantisation table.
+    /// Slot of its quantization table.
     pub quant: usize,
 }
 

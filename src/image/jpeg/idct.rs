@@ -60,29 +60,29 @@ fn descale(value: Fixed, bits: usize) -> Fixed {
     (value + (fixed(1) << (bits - 1))) >> bits
 }
 
-/// A sample from its distance to mid-grey.
+/// A sample from its distance to mid-gray.
 #[inline(always)]
-fn sample(centred: Fixed) -> u8 {
-    (centred + fixed(128)).0.clamp(0, 255) as u8
+fn sample(centered: Fixed) -> u8 {
+    (centered + fixed(128)).0.clamp(0, 255) as u8
 }
 
-/// Dequantises `block` by `quant` and writes its 8 x 8 samples to the start of `plane`, whose rows
+/// Dequantizes `block` by `quant` and writes its 8 x 8 samples to the start of `plane`, whose rows
 /// are `stride` bytes apart.
 pub(super) fn inverse(block: &Block, quant: &[u16; 64], plane: &mut [u8], stride: usize) {
-    let dequantised = |i: usize| {
+    let dequantized = |i: usize| {
         // Sixteen bits hold every value that a real file can reach.
         let value = i32::from(block[i]).wrapping_mul(i32::from(quant[i]));
         fixed(i32::from(value as i16))
     };
     if block[1..].iter().all(|&c| c == 0) {
-        let flat = sample(descale(dequantised(0) << KEPT, KEPT + 3));
+        let flat = sample(descale(dequantized(0) << KEPT, KEPT + 3));
         for row in plane.chunks_mut(stride).take(8) {
             row[..8].fill(flat);
         }
         return;
     }
     let columns: [[Fixed; 8]; 8] = std::array::from_fn(|x| {
-        transform(std::array::from_fn(|y| dequantised(y * 8 + x)))
+        transform(std::array::from_fn(|y| dequantized(y * 8 + x)))
             .map(|value| descale(value, FRACTION - KEPT))
     });
     for (y, row) in plane.chunks_mut(stride).take(8).enumerate() {
@@ -146,7 +146,7 @@ mod tests {
             block[0] = dc;
             let mut short = [0; 64];
             inverse(&block, &[1; 64], &mut short, 8);
-            // A coefficient that is dequantised to nothing forces the long way.
+            // A coefficient that is dequantized to nothing forces the long way.
             block[63] = 1;
             let mut quant = [1; 64];
             quant[63] = 0;

@@ -4,7 +4,7 @@ use ::image::metadata::Orientation;
 
 use super::bits::{Huffman, find_marker};
 use super::block::ZIGZAG;
-use super::colour::{Colours, Hints};
+use super::color::{Colors, Hints};
 use super::components::{Components, QuantTable};
 use super::frame::Frame;
 use super::scan::{Scan, Tables, read_scan};
@@ -15,7 +15,7 @@ use crate::error::Result;
 pub(super) struct Picture {
     pub frame: Frame,
     pub components: Components,
-    pub colours: Colours,
+    pub colors: Colors,
     pub orientation: Orientation,
 }
 
@@ -132,7 +132,7 @@ pub(super) fn read(bytes: &[u8], max_alloc: u64) -> Result<Picture> {
         return Err(truncated());
     }
     Ok(Picture {
-        colours: Colours::guess(&frame, state.hints)?,
+        colors: Colors::guess(&frame, state.hints)?,
         orientation: state.orientation.unwrap_or(Orientation::NoTransforms),
         frame,
         components,
@@ -154,7 +154,7 @@ impl State {
         match segment.marker {
             // What describes the picture comes before its data.
             0xe0..=0xef if self.scans == 0 => self.application(segment),
-            0xdb => read_quantisation(payload, &mut self.quant)?,
+            0xdb => read_quantization(payload, &mut self.quant)?,
             0xc4 => read_huffman(payload, &mut self.tables)?,
             0xdd => {
                 let Some(&[a, b]) = payload.get(..2) else {
@@ -228,7 +228,7 @@ impl State {
             reached.fill(scan.low);
             let slot = frame.components[part.component].quant;
             let table = self.quant.get(slot).and_then(Option::as_ref);
-            components.quantise(part.component, table)?;
+            components.quantize(part.component, table)?;
         }
         let (tables, interval) = (&self.tables, self.restart_interval);
         read_scan(
@@ -251,7 +251,7 @@ fn every_bit_sent(reached: &Reached) -> bool {
     reached.iter().all(|bits| bits.iter().all(|&bit| bit == 0))
 }
 
-fn read_quantisation(mut payload: &[u8], tables: &mut [Option<QuantTable>; 4]) -> Result<()> {
+fn read_quantization(mut payload: &[u8], tables: &mut [Option<QuantTable>; 4]) -> Result<()> {
     while let [precision_and_slot, rest @ ..] = payload {
         let wide = match precision_and_slot >> 4 {
             0 => false,

@@ -1,8 +1,8 @@
 //! JPEG to pixels, bit for bit as libjpeg gives them to PyTorch and Pillow. Small differences in
-//! colour move an answer near the line between two classes, and other decoders round elsewhere.
+//! color move an answer near the line between two classes, and other decoders round elsewhere.
 //!
 //! Baseline, extended and progressive Huffman-coded files of 8 bits are read. Missing data is
-//! never painted grey: every block of every scan that the file begins must be there. With an end
+//! never painted gray: every block of every scan that the file begins must be there. With an end
 //! marker the file is whole once each component has had its scan (sequential) or its DC scan
 //! (progressive). Without an end marker a sequential file follows the same rule, and a
 //! progressive file must have brought every coefficient of every component to full precision,
@@ -10,7 +10,7 @@
 
 mod bits;
 mod block;
-mod colour;
+mod color;
 mod components;
 mod frame;
 mod idct;
@@ -28,15 +28,15 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     markers::find_frame(bytes).map(|frame| (frame.width, frame.height))
 }
 
-/// The picture as grey or RGB. [`Kind::ImageTruncated`] when scan data is missing,
+/// The picture as gray or RGB. [`Kind::ImageTruncated`] when scan data is missing,
 /// [`Kind::ImageTooLarge`] when decoding would take more than `max_alloc` bytes,
 /// [`Kind::ImageInvalid`] when the file is damaged or of a JPEG process that is not read.
 pub(super) fn decode(bytes: &[u8], max_alloc: u64) -> Result<Decoded> {
     let picture = markers::read(bytes, max_alloc)?;
     let (width, height) = (picture.frame.width, picture.frame.height);
     let planes = picture.components.into_planes();
-    let data = colour::pixels(&planes, picture.colours, width as usize, height as usize);
-    let pixels = match picture.colours.channels() {
+    let data = color::pixels(&planes, picture.colors, width as usize, height as usize);
+    let pixels = match picture.colors.channels() {
         1 => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageLuma8),
         _ => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageRgb8),
     };

@@ -1,4 +1,4 @@
-//! Subsampled colour at full size, with the interpolation and the rounding of libjpeg.
+//! Subsampled color at full size, with the interpolation and the rounding of libjpeg.
 //!
 //! Each output sample is 3/4 of the nearer input sample and 1/4 of the next one on its other side,
 //! along each axis that is halved ("triangle filter", in libjpeg "fancy upsampling"). Rounding

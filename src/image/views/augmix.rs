@@ -1,5 +1,5 @@
 //! AugMix as TPT uses it on fine-grained sets (Hendrycks et al., ICLR 2020): three chains of one
-//! to three operations, mixed after normalisation.
+//! to three operations, mixed after normalization.
 
 use super::tone::{autocontrast, equalize, posterize, solarize};
 use super::warp::{Map, warp};
@@ -88,7 +88,7 @@ fn signed(magnitude: f64, rng: &mut Rng) -> f64 {
 
 /// Mixes `image` (already at the model's size) with three augmented chains of itself:
 /// `m x + (1 - m) sum_i w_i chain_i`, `w ~ Dirichlet(1, 1, 1)`, `m ~ Beta(1, 1)`, severity 1.
-/// Returns CHW floats, normalised.
+/// Returns CHW floats, normalized.
 pub fn augmix(image: &Rgb8, p: &Preprocess, rng: &mut Rng) -> Vec<f32> {
     let weights = rng.dirichlet(&[1.0; 3]);
     let keep = rng.beta(1.0, 1.0) as f32;

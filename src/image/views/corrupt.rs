@@ -160,7 +160,7 @@ fn contrast(image: &Rgb8, level: usize, _: &mut Rng) -> Result<Rgb8> {
     Ok(out)
 }
 
-/// Adds to the HSV value: hue and saturation stay, so a pixel is scaled; black becomes grey.
+/// Adds to the HSV value: hue and saturation stay, so a pixel is scaled; black becomes gray.
 fn brightness(image: &Rgb8, level: usize, _: &mut Rng) -> Result<Rgb8> {
     let more = [0.1, 0.2, 0.3, 0.4, 0.5][level] * 255.0;
     let mut out = image.clone();

@@ -4,8 +4,8 @@ use super::blur::gaussian_blur;
 use crate::error::Result;
 use crate::image::{Filter, Rect, Rgb8, resize};
 
-/// Paints `area`, cut to the image, in one colour.
-pub fn cutout(image: &Rgb8, area: Rect, colour: [u8; 3]) -> Rgb8 {
+/// Paints `area`, cut to the image, in one color.
+pub fn cutout(image: &Rgb8, area: Rect, color: [u8; 3]) -> Rgb8 {
     let mut out = image.clone();
     let right = area.x.saturating_add(area.width).min(image.width) as usize;
     let bottom = area.y.saturating_add(area.height).min(image.height) as usize;
@@ -13,13 +13,13 @@ pub fn cutout(image: &Rgb8, area: Rect, colour: [u8; 3]) -> Rgb8 {
     let stride = image.width as usize * 3;
     for y in area.y as usize..bottom {
         let row = &mut out.data[y * stride + left * 3..y * stride + right * 3];
-        row.as_chunks_mut::<3>().0.fill(colour);
+        row.as_chunks_mut::<3>().0.fill(color);
     }
     out
 }
 
-/// The whole `photo`, `scale` (0..=1) times as large as it can be inside `size`, centred on a
-/// blurred, stretched copy of itself so that the surroundings keep its colours.
+/// The whole `photo`, `scale` (0..=1) times as large as it can be inside `size`, centered on a
+/// blurred, stretched copy of itself so that the surroundings keep its colors.
 pub fn zoom_out(photo: &Rgb8, size: (u32, u32), scale: f64) -> Result<Rgb8> {
     let whole = Rect {
         x: 0,

@@ -24,7 +24,7 @@ pub use recompress::{encode_jpeg, recompress};
 pub use strong::{Strong, jitter, perspective};
 pub use style::{amplitude_transfer, statistics_transfer};
 pub use tone::{
-    autocontrast, brightness, contrast, equalize, greyscale, hue, luma, posterize, saturation,
+    autocontrast, brightness, contrast, equalize, grayscale, hue, luma, posterize, saturation,
     solarize,
 };
 pub use warp::{Map, warp};
@@ -38,7 +38,7 @@ use crate::rng::Rng;
 /// One view of a photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
-    /// The model's input, CHW, normalised.
+    /// The model's input, CHW, normalized.
     pub chw: Vec<f32>,
     /// The same as a picture, at the model's input size.
     pub thumb: Rgb8,
@@ -302,14 +302,14 @@ pub fn scale_down(photo: &Rgb8, edge: u32) -> Result<Rgb8> {
     )
 }
 
-/// The picture whose normalised form is nearest to `chw`.
+/// The picture whose normalized form is nearest to `chw`.
 fn from_chw(chw: &[f32], p: &Preprocess) -> Rgb8 {
     let plane = chw.len() / 3;
     let mut image = Rgb8::filled(p.crop_width, p.crop_height, [0; 3]);
     for (i, pixel) in image.data.as_chunks_mut::<3>().0.iter_mut().enumerate() {
         for (channel, value) in pixel.iter_mut().enumerate() {
-            let normalised = chw[channel * plane + i];
-            let byte = f64::from(normalised * p.std[channel] + p.mean[channel]) / p.rescale;
+            let normalized = chw[channel * plane + i];
+            let byte = f64::from(normalized * p.std[channel] + p.mean[channel]) / p.rescale;
             *value = byte.round() as u8;
         }
     }

@@ -7,7 +7,7 @@ use super::layout::{cutout, zoom_out};
 use super::random_resized_crop::mirror;
 use super::recompress::recompress;
 use super::style::{amplitude_transfer, statistics_transfer};
-use super::tone::{brightness, contrast, greyscale, hue, saturation};
+use super::tone::{brightness, contrast, grayscale, hue, saturation};
 use super::warp::{Map, warp};
 use crate::error::Result;
 use crate::image::{Preprocess, Rect, Rgb8, resize_crop};
@@ -19,7 +19,7 @@ pub enum Strong {
     /// Brightness, contrast, saturation by up to 0.4 and hue by up to 0.1, in random order.
     Jitter,
     /// Black and white.
-    Grey,
+    Gray,
     /// Gaussian blur, standard deviation 0.1 to 2 pixels.
     Blur,
     /// JPEG compression at quality 10 to 40.
@@ -30,13 +30,13 @@ pub enum Strong {
     Solarize,
     /// Corners pulled in by up to a tenth of the sides (distortion 0.2).
     Perspective,
-    /// A rectangle of 5 to 25 % of the area in the mean colour.
+    /// A rectangle of 5 to 25 % of the area in the mean color.
     Cutout,
     /// The whole photo, uncropped, at 50 to 95 % of the frame on a blurred copy of itself.
     ZoomOut,
     /// Low-frequency amplitudes of another picture of the gallery, band 0.02 to 0.1.
     Amplitude,
-    /// Colour mean and deviation of another picture of the gallery, by half or more.
+    /// Color mean and deviation of another picture of the gallery, by half or more.
     Statistics,
 }
 
@@ -50,7 +50,7 @@ impl Strong {
         Strong::Posterize,
         Strong::ZoomOut,
         Strong::Jpeg,
-        Strong::Grey,
+        Strong::Gray,
         Strong::Solarize,
         Strong::Amplitude,
         Strong::Statistics,
@@ -68,7 +68,7 @@ impl Strong {
     pub const fn name(self) -> &'static str {
         match self {
             Strong::Jitter => "colour jitter",
-            Strong::Grey => "grey",
+            Strong::Gray => "grey",
             Strong::Blur => "blur",
             Strong::Jpeg => "jpeg",
             Strong::Posterize => "posterize",
@@ -119,7 +119,7 @@ pub(super) fn strong_view(
 fn apply(kind: Strong, material: &Material, view: &Rgb8, rng: &mut Rng) -> Result<Rgb8> {
     Ok(match kind {
         Strong::Jitter => jitter(view, 0.4, 0.1, rng),
-        Strong::Grey => greyscale(view),
+        Strong::Gray => grayscale(view),
         Strong::Blur => gaussian_blur(view, rng.uniform(0.1, 2.0) as f32),
         Strong::Jpeg => recompress(view, 10 + rng.below(31) as u8)?,
         Strong::Posterize => Op::Posterize.apply(view, 3.0, rng),
@@ -127,7 +127,7 @@ fn apply(kind: Strong, material: &Material, view: &Rgb8, rng: &mut Rng) -> Resul
         Strong::Perspective => perspective(view, 0.2, rng),
         Strong::Cutout => {
             let area = cutout_area(view, rng);
-            cutout(view, area, mean_colour(material.preprocess))
+            cutout(view, area, mean_color(material.preprocess))
         }
         Strong::ZoomOut => {
             let size = (view.width, view.height);
@@ -199,8 +199,8 @@ fn cutout_area(image: &Rgb8, rng: &mut Rng) -> Rect {
     }
 }
 
-/// The bytes that normalise to about zero.
-fn mean_colour(p: &Preprocess) -> [u8; 3] {
+/// The bytes that normalize to about zero.
+fn mean_color(p: &Preprocess) -> [u8; 3] {
     p.mean
         .map(|mean| (f64::from(mean) / p.rescale).round() as u8)
 }

@@ -1,4 +1,4 @@
-//! The look of another picture on this one: its low frequencies' strength, or its colour statistics.
+//! The look of another picture on this one: its low frequencies' strength, or its color statistics.
 
 use std::f32::consts::TAU;
 

@@ -1,4 +1,4 @@
-//! Operations that map each pixel's colour, with Pillow's integer arithmetic where Pillow has them
+//! Operations that map each pixel's color, with Pillow's integer arithmetic where Pillow has them
 //! (python-pillow/Pillow: `ImageOps.py`, `ImageEnhance.py`, `Blend.c`, `Convert.c`).
 
 use crate::image::Rgb8;
@@ -87,7 +87,7 @@ pub fn luma([r, g, b]: [u8; 3]) -> u8 {
 }
 
 /// Every pixel as its luma.
-pub fn greyscale(image: &Rgb8) -> Rgb8 {
+pub fn grayscale(image: &Rgb8) -> Rgb8 {
     let mut out = image.clone();
     for pixel in out.data.as_chunks_mut::<3>().0 {
         *pixel = [luma(*pixel); 3];
@@ -106,7 +106,7 @@ pub fn brightness(image: &Rgb8, factor: f32) -> Rgb8 {
     map_all(image, |v| blend(0, v, factor))
 }
 
-/// Away from the mean luma: 1 changes nothing, 0 is plain grey.
+/// Away from the mean luma: 1 changes nothing, 0 is plain gray.
 pub fn contrast(image: &Rgb8, factor: f32) -> Rgb8 {
     let pixels = image.data.as_chunks::<3>().0;
     let sum: u64 = pixels.iter().map(|&pixel| u64::from(luma(pixel))).sum();
@@ -114,17 +114,17 @@ pub fn contrast(image: &Rgb8, factor: f32) -> Rgb8 {
     map_all(image, |v| blend(mean, v, factor))
 }
 
-/// Away from grey: 1 changes nothing, 0 is black and white.
+/// Away from gray: 1 changes nothing, 0 is black and white.
 pub fn saturation(image: &Rgb8, factor: f32) -> Rgb8 {
     let mut out = image.clone();
     for pixel in out.data.as_chunks_mut::<3>().0 {
-        let grey = luma(*pixel);
-        *pixel = pixel.map(|v| blend(grey, v, factor));
+        let gray = luma(*pixel);
+        *pixel = pixel.map(|v| blend(gray, v, factor));
     }
     out
 }
 
-/// Turns the hue by `turns` of the colour circle, keeping value and chroma (HSV).
+/// Turns the hue by `turns` of the color circle, keeping value and chroma (HSV).
 pub fn hue(image: &Rgb8, turns: f32) -> Rgb8 {
     let mut out = image.clone();
     if turns == 0.0 {

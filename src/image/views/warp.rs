@@ -4,7 +4,7 @@
 use crate::image::Rgb8;
 
 /// Output pixel `(x, y)` shows the input at
-/// `((a x + b y + c) / w, (d x + e y + f) / w)` with `w = g x + h y + 1`, all at pixel centres.
+/// `((a x + b y + c) / w, (d x + e y + f) / w)` with `w = g x + h y + 1`, all at pixel centers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Map(pub [f64; 8]);
 
@@ -14,7 +14,7 @@ impl Map {
         Self([a, b, c, d, e, f, 0.0, 0.0])
     }
 
-    /// Turns the picture of `width` x `height` counter-clockwise about its centre.
+    /// Turns the picture of `width` x `height` counter-clockwise about its center.
     pub fn rotation(degrees: f64, width: u32, height: u32) -> Self {
         let angle = -degrees.to_radians();
         let (sin, cos) = angle.sin_cos();

@@ -4,9 +4,9 @@ use burn::tensor::Device;
 
 use super::draw::Draw;
 use super::{Case, gradient, tensor, values};
-use crate::checkpoint::{HostTensor, Packed, Scheme};
-use crate::clip::config::Activation;
+use crate::kernels::Activation;
 use crate::kernels::{Linear, floats};
+use crate::quant::{HostTensor, Packed, Scheme};
 
 /// Rows, inputs, outputs: one of each, odd ones, and ones that no tile divides.
 const SHAPES: &[[usize; 3]] = &[
@@ -48,7 +48,7 @@ fn frozen(
         },
         Some(scheme) => HostTensor::Packed {
             shape: vec![n, k],
-            packed: Packed::quantise(scheme, n, k, &data).expect("generated values are finite"),
+            packed: Packed::quantize(scheme, n, k, &data).expect("generated values are finite"),
         },
     };
     Linear::new(weight, bias, device)
@@ -56,11 +56,11 @@ fn frozen(
 
 /// Inputs and outputs of matrices that are read back through the product with the identity: each
 /// output is then one weight and zeros, so that not a bit may differ.
-const DEQUANTISED: &[[usize; 2]] = &[[32, 1], [96, 7], [100, 33]];
+const DEQUANTIZED: &[[usize; 2]] = &[[32, 1], [96, 7], [100, 33]];
 
-fn dequantised() -> Vec<Case> {
+fn dequantized() -> Vec<Case> {
     let mut cases = Vec::new();
-    for [k, n] in DEQUANTISED.iter().copied() {
+    for [k, n] in DEQUANTIZED.iter().copied() {
         for scheme in [Scheme::Blocks8, Scheme::Blocks4] {
             cases.push(Case::new(
                 format!("linear dequantises {k}x{n} {scheme:?}"),
@@ -155,7 +155,7 @@ fn drawn(index: usize, draw: &mut Draw) -> [usize; 3] {
 }
 
 pub fn cases(seed: u32) -> Vec<Case> {
-    let mut cases = dequantised();
+    let mut cases = dequantized();
     for [m, k, n] in SHAPES.iter().copied() {
         for scheme in SCHEMES.iter().copied() {
             let acts = [None, Some(Activation::QuickGelu), Some(Activation::Gelu)];

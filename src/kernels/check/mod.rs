@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use super::floats;
 use super::launch::{Tiling, set_tiling, tiling};
-use crate::clip::read;
 use crate::error::{Error, Kind, Result};
+use crate::kernels::read;
 use crate::progress::Progress;
 
 /// One kernel on one shape.

@@ -11,7 +11,7 @@ use burn::tensor::activation::{gelu, sigmoid};
 
 use super::cpu;
 use super::is_gpu;
-use crate::clip::config::Activation;
+use crate::kernels::Activation;
 
 /// `x Wᵀ + b`: x [M, K], weight [N, K], bias [N] -> [M, N].
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
@@ -36,8 +36,8 @@ pub fn layer_norm(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, eps: f32) -> 
     if !is_gpu(&x.device()) {
         return norm::track(x, gamma, beta, eps);
     }
-    let centred = x.clone() - x.mean_dim(1);
-    let variance = (centred.clone() * centred.clone()).mean_dim(1);
-    let scaled = centred / (variance + eps).sqrt() * gamma.unsqueeze::<2>();
+    let centered = x.clone() - x.mean_dim(1);
+    let variance = (centered.clone() * centered.clone()).mean_dim(1);
+    let scaled = centered / (variance + eps).sqrt() * gamma.unsqueeze::<2>();
     scaled + beta.unsqueeze::<2>()
 }

@@ -1,4 +1,4 @@
-//! Labels for unlabelled images from names alone, after the paper's filter: an image whose best
+//! Labels for unlabeled images from names alone, after the paper's filter: an image whose best
 //! class is probable enough becomes an example of that class, anything else an example of its
 //! nearest negative label.
 //!
@@ -7,15 +7,15 @@
 //! the negative labels take part in the softmax: they draw the mass of whatever is none of the
 //! classes.
 
-use super::super::softmax::{check_finite, check_tau, softmax};
 use crate::error::{Error, Kind, Result};
+use crate::math::{argmax, check_finite, check_tau, softmax};
 
-/// The most images that are labelled at once.
+/// The most images that are labeled at once.
 pub const MAX_IMAGES: usize = 100_000;
 
 /// An image with the label that it was given.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Labelled {
+pub struct Labeled {
     /// Which image, from 0.
     pub image: usize,
     /// A class, or the number of classes plus a negative label.
@@ -28,9 +28,9 @@ pub struct Labelled {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Collected {
     /// Examples of the classes, by class, the most confident first.
-    pub id: Vec<Labelled>,
+    pub id: Vec<Labeled>,
     /// Examples of negative labels, in the order of the images.
-    pub other: Vec<Labelled>,
+    pub other: Vec<Labeled>,
     /// Images of classes that already had enough, in their order.
     pub surplus: Vec<usize>,
 }
@@ -62,7 +62,7 @@ pub fn collect(
     let negatives = negative_cosines.first().map_or(0, Vec::len);
     check(class_cosines, negative_cosines, classes, negatives)?;
     check_tau(tau)?;
-    let mut by_class: Vec<Vec<Labelled>> = vec![Vec::new(); classes];
+    let mut by_class: Vec<Vec<Labeled>> = vec![Vec::new(); classes];
     let mut collected = Collected::default();
     let mut joint = Vec::with_capacity(classes + negatives);
     for (image, cosines) in class_cosines.iter().enumerate() {
@@ -72,14 +72,14 @@ pub fn collect(
         let p = softmax(&joint, tau);
         let label = argmax(&p[..classes]);
         if p[label] > threshold {
-            by_class[label].push(Labelled {
+            by_class[label].push(Labeled {
                 image,
                 label,
                 confidence: p[label],
             });
         } else if negatives > 0 {
             let label = classes + argmax(&p[classes..]);
-            collected.other.push(Labelled {
+            collected.other.push(Labeled {
                 image,
                 label,
                 confidence: p[label],
@@ -98,17 +98,6 @@ pub fn collect(
     }
     collected.surplus.sort_unstable();
     Ok(collected)
-}
-
-/// The index of the first of the largest of a non-empty slice.
-fn argmax(values: &[f64]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
-    }
-    best
 }
 
 fn check(

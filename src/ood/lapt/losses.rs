@@ -2,12 +2,12 @@
 //! logits = `logit_scale` · cos, averaged over the samples.
 //!
 //! With p = softmax(s · f̃ T^t) and the target distribution q, the gradient with respect to the text
-//! features T is s / B · Σ_b (p_b − q_b)^t f̃_b. T is taken as given: whoever normalised it carries
-//! the gradient through the normalisation.
+//! features T is s / B · Σ_b (p_b − q_b)^t f̃_b. T is taken as given: whoever normalized it carries
+//! the gradient through the normalization.
 
-use super::super::similarity::{MatrixView, dot, same_width};
-use super::super::softmax::{check_finite, log_sum_exp};
 use crate::error::{Error, Kind, Result};
+use crate::math::{MatrixView, dot, same_width};
+use crate::math::{check_finite, log_sum_exp};
 
 /// A mean loss and its gradient.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +35,7 @@ impl MixedLoss {
     }
 }
 
-/// L2-normalised image features with one label each; labels count through the texts, so those of
+/// L2-normalized image features with one label each; labels count through the texts, so those of
 /// negative labels start at the number of classes.
 #[derive(Debug, Clone, Copy)]
 pub struct Samples<'a, T> {

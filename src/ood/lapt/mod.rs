@@ -2,7 +2,7 @@
 //! every negative label, trained on images of both kinds.
 //!
 //! This is the arithmetic after the towers: the losses with their exact gradients with respect to
-//! the text features, the partners for mixing, and the labelling of images from names alone. Rows
+//! the text features, the partners for mixing, and the labeling of images from names alone. Rows
 //! `0..K` of the text features belong to the classes and pass their gradients on to v_ID, rows
 //! `K..` to the negative labels and v_neg.
 
@@ -10,7 +10,7 @@ mod collect;
 mod losses;
 mod partners;
 
-pub use collect::{Collected, Labelled, MAX_IMAGES, collect, default_threshold};
+pub use collect::{Collected, Labeled, MAX_IMAGES, collect, default_threshold};
 pub use losses::{Mix, MixedLoss, Samples, cross_distribution, cross_entropy, cross_modal};
 pub use partners::partners;
 

@@ -5,8 +5,8 @@ mod bootstrap;
 
 use serde::Serialize;
 
-use super::softmax::check_finite;
 use crate::error::{Error, Kind, Result};
+use crate::math::check_finite;
 
 pub use bootstrap::{Interval, Intervals, intervals};
 

@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::similarity::{MatrixView, dot, same_width};
-use super::softmax::check_finite;
 use crate::error::{Error, Kind, Result};
+use crate::math::check_finite;
+use crate::math::{MatrixView, dot, same_width};
 
 pub use exclude::{ExcludedBecause, Excluder};
 pub use synonyms::Synonyms;
@@ -81,7 +81,7 @@ pub struct Mined {
 }
 
 /// The [`QUANTILE`] similarity of every candidate to the classes, `[candidates]`. Both are
-/// L2-normalised text features of one model.
+/// L2-normalized text features of one model.
 ///
 /// # Errors
 /// `labels/empty` without classes, `engine/not-finite` for NaN or infinity, `engine/internal` where

@@ -1,7 +1,7 @@
 //! Energy (Liu et al. 2020), with the sign that makes higher mean in-distribution.
 
-use super::super::softmax::log_sum_exp;
 use super::{Needs, Parameter, Score, ScoreInput, ScoreParameters};
+use crate::math::log_sum_exp;
 
 /// τ · ln Σ exp(cos / τ); cos itself for a single class, cos + τ ln K for K equal cosines.
 #[derive(Debug, Clone, Copy)]

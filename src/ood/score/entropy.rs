@@ -1,7 +1,7 @@
 //! Negative entropy of the class probabilities.
 
-use super::super::softmax::softmax;
 use super::{Needs, Parameter, Score, ScoreInput, ScoreParameters, model_tau};
+use crate::math::softmax;
 
 /// −H(softmax(cos / τ)) in nats: 0 for a single class, −ln K for K equal cosines.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Global and local maximum concept matching (Miyai et al. 2023).
 
-use super::super::softmax::softmax_peak;
 use super::{Needs, Parameter, Score, ScoreInput, ScoreParameters};
+use crate::math::softmax_peak;
 
 /// MCM of the image plus `local_weight` times the largest MCM of any patch.
 ///

@@ -1,7 +1,7 @@
 //! The grouped ratio that NegLabel and LAPT share.
 
-use super::super::softmax::log_sum_exp;
 use super::ScoreParameters;
+use crate::math::log_sum_exp;
 use crate::rng::Rng;
 
 /// The negatives' indices by group. They are dealt in the order of the seed (their own order

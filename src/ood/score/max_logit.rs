@@ -1,7 +1,7 @@
 //! The largest cosine.
 
-use super::super::softmax::maximum;
 use super::{Needs, Parameter, Score, ScoreInput, ScoreParameters};
+use crate::math::maximum;
 
 /// max over classes of cos, without temperature.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Maximum concept matching (Ming et al. 2022).
 
-use super::super::softmax::softmax_peak;
 use super::{Needs, Parameter, Score, ScoreInput, ScoreParameters};
+use crate::math::softmax_peak;
 
 /// max over classes of softmax(cos / τ); 1 for a single class, 1/K for K equal cosines.
 ///

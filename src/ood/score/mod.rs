@@ -12,8 +12,8 @@ mod variance;
 
 use serde::{Deserialize, Serialize};
 
-use super::softmax::{check_finite, check_tau};
 use crate::error::{Error, Kind, Result};
+use crate::math::{check_finite, check_tau};
 
 pub use energy::Energy;
 pub use entropy::Entropy;
@@ -24,7 +24,7 @@ pub use mcm::Mcm;
 pub use neglabel::NegLabel;
 pub use variance::Variance;
 
-/// What one image is scored on. All values are cosines of L2-normalised features.
+/// What one image is scored on. All values are cosines of L2-normalized features.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ScoreInput<'a> {
     /// Image to the K class names, `[K]`.

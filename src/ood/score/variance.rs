@@ -1,7 +1,7 @@
 //! Variance of the class probabilities.
 
-use super::super::softmax::softmax;
 use super::{Needs, Parameter, Score, ScoreInput, ScoreParameters, model_tau};
+use crate::math::softmax;
 
 /// Population variance of softmax(cos / τ) over classes: 0 for a single class or equal cosines.
 #[derive(Debug, Clone, Copy)]

@@ -11,8 +11,8 @@ mod key;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::Interval;
-use super::softmax::check_finite;
 use crate::error::{Error, Kind, Result};
+use crate::math::check_finite;
 
 pub use beta::rejection_interval;
 pub use key::{CalibrationKey, class_list_sha256, ordered_list_sha256};

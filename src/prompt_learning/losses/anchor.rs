@@ -1,7 +1,7 @@
 //! How far have the texts turned from fixed ones? (KgCoOp, Yao et al., 2023)
 
 use super::{Gradient, Loss, LossInput};
-use crate::ood::similarity::dot;
+use crate::math::dot;
 
 /// λ (1 − mean_k cos(mean_c t^c_k, t⁰_k)).
 #[derive(Debug, Clone)]

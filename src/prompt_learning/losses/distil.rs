@@ -1,8 +1,8 @@
 //! Do the images still look to the prompt as they look to a fixed one?
 
 use super::{Gradient, Loss, LossInput};
-use crate::ood::similarity::dot;
-use crate::ood::softmax::log_sum_exp;
+use crate::math::dot;
+use crate::math::log_sum_exp;
 
 /// λ T² / n Σ_b KL(p⁰_b ‖ p_b) with p = softmax(z / T) and p⁰ of the fixed texts; n is the batch, or
 /// batch times classes. Teacher first: the prompt is drawn to every class the teacher allows.

@@ -1,7 +1,7 @@
 //! Do several contexts say different things? (MSGCoOp)
 
 use super::{Gradient, Loss, LossInput};
-use crate::ood::similarity::dot;
+use crate::math::dot;
 
 /// λ mean_k mean_{i<j} cos(t^i_k, t^j_k)²; nothing for a single set.
 #[derive(Debug, Clone, Copy)]

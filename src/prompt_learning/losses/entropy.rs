@@ -1,7 +1,7 @@
 //! Are the images what their folders say?
 
 use super::{Gradient, Loss, LossInput};
-use crate::ood::softmax::log_sum_exp;
+use crate::math::log_sum_exp;
 
 /// Mean over the batch of −ln softmax(z)_y.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Does every expert still tell the classes apart as its group of hard templates does? (MoCoOp)
 
 use super::{Gradient, Loss, LossInput, entropy};
-use crate::ood::similarity::dot;
+use crate::math::dot;
 
 /// λ mean over sets and classes of the cross-entropy of softmax_j(s t^c_k · h^c_j) against k.
 #[derive(Debug, Clone)]

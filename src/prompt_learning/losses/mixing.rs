@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use super::{Gradient, Loss, LossInput};
 use crate::error::Result;
+use crate::math::MatrixView;
 use crate::ood::lapt::{self, Mix, MixedLoss, Samples, partners};
-use crate::ood::similarity::MatrixView;
 use crate::rng::Rng;
 
 /// λ times the cross-entropy of images that are each mixed with a fixed text of their own label.

@@ -22,8 +22,8 @@ pub use mixing::{CrossDistribution, CrossModal};
 
 use super::examples::Batch;
 use crate::error::{Error, Kind, Result};
-use crate::ood::similarity::dot;
-use crate::ood::softmax::log_sum_exp;
+use crate::math::log_sum_exp;
+use crate::math::{argmax, dot};
 
 /// A batch seen by text features.
 #[derive(Debug)]
@@ -139,17 +139,6 @@ impl<'a> LossInput<'a> {
 /// −ln softmax(z)_label.
 pub fn cross_entropy(z: &[f64], label: usize) -> f64 {
     log_sum_exp(z, 1.0) - z[label]
-}
-
-/// The index of the first of the largest values.
-pub fn argmax(values: &[f64]) -> usize {
-    let mut best = 0;
-    for (i, v) in values.iter().enumerate() {
-        if *v > values[best] {
-            best = i;
-        }
-    }
-    best
 }
 
 /// Where terms leave their gradients.

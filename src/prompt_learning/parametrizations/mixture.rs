@@ -1,10 +1,10 @@
 //! Several contexts of which a gate picks and weighs two for every image (MoCoOp).
 
 use super::{Expanded, ParamGradient, Parametrization};
-use crate::ood::similarity::dot;
-use crate::ood::softmax::{log_sum_exp, softmax};
+use crate::math::argmax;
+use crate::math::dot;
+use crate::math::{log_sum_exp, softmax};
 use crate::prompt_learning::examples::Batch;
-use crate::prompt_learning::losses::argmax;
 
 /// Experts that take part in an answer.
 const TOP: usize = 2;
@@ -85,11 +85,11 @@ impl Parametrization for Mixture {
         let mut gradient = vec![0.0; self.gate.count()];
         for (image, dw) in back.batch.rows().zip(back.weights.chunks_exact(g)) {
             let shares = self.gate.shares(gate, image);
-            let centre = dot(&shares, dw);
+            let center = dot(&shares, dw);
             let scores: Vec<f64> = shares
                 .iter()
                 .zip(dw)
-                .map(|(s, d)| s * (d - centre))
+                .map(|(s, d)| s * (d - center))
                 .collect();
             self.gate.collect(&scores, image, &mut gradient);
         }

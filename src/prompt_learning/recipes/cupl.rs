@@ -6,7 +6,7 @@ use crate::prompt_learning::descriptions::Descriptions;
 use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
 use crate::prompt_learning::options::Parameter;
 use crate::prompt::template::Template;
-use crate::prompt::unit::UnitRows;
+use crate::math::UnitRows;
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -92,7 +92,7 @@ async fn sums(job: &TrainingJob<'_>, descriptions: &Descriptions) -> Result<(Vec
     Ok((sums, counts))
 }
 
-/// The normalised mean of every class's sentences, of `templates` where it has none, [K, d].
+/// The normalized mean of every class's sentences, of `templates` where it has none, [K, d].
 ///
 /// # Errors
 /// `labels/too-long` and the device's errors.

@@ -12,13 +12,14 @@ use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note,
 use crate::prompt_learning::options::Parameter;
 use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, ContextRecipe, VECTORS};
 use crate::prompt_learning::schedule::{Decay, Pace, Schedule, WarmUp};
-use crate::prompt_learning::losses::{CrossDistribution, CrossModal, argmax};
+use crate::prompt_learning::losses::{CrossDistribution, CrossModal};
+use crate::math::argmax;
 use crate::prompt_learning::trainer::Method;
 use crate::ood::negatives::{Excluder, Synonyms};
-use crate::ood::similarity::dot;
+use crate::math::dot;
 use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES};
 use crate::prompt::template::{CLIP7, Template};
-use crate::prompt::unit::UnitRows;
+use crate::math::UnitRows;
 use crate::rng::Rng;
 
 /// The recipe.

@@ -7,8 +7,8 @@ use crate::prompt_learning::options::Parameter;
 use crate::prompt_learning::plan::{ContextSharing, EPOCHS, ContextRecipe, learned, noise};
 use crate::prompt_learning::parametrizations::{Gate, Mixture};
 use crate::prompt_learning::losses::HardTexts;
-use crate::ood::similarity::dot;
-use crate::ood::softmax::softmax;
+use crate::math::dot;
+use crate::math::softmax;
 use crate::rng::Rng;
 
 /// The recipe.
@@ -105,7 +105,7 @@ fn targets(job: &TrainingJob<'_>, hard: &[f64], experts: usize) -> Result<Vec<f6
             }
         }
     }
-    let prototypes = crate::prompt::unit::UnitRows::new(&prototypes, d).values;
+    let prototypes = crate::math::UnitRows::new(&prototypes, d).values;
     let s = f64::from(job.model.logit_scale());
     let mut out = Vec::with_capacity(k * experts);
     for (class, image) in prototypes.chunks_exact(d).enumerate() {

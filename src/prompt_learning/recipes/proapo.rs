@@ -9,7 +9,7 @@ use crate::prompt_learning::options::Parameter;
 use crate::prompt_learning::search::Search;
 use crate::prompt_learning::trainer::TrainingProgress;
 use crate::prompt::template::DEFAULT;
-use crate::prompt::unit::UnitRows;
+use crate::math::UnitRows;
 use crate::rng::Rng;
 
 /// The recipe.

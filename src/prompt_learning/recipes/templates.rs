@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::prompt_learning::bound::{DELTA, kl_inverse, uniform_prior};
 use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
 use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::losses::argmax;
-use crate::ood::similarity::dot;
+use crate::math::argmax;
+use crate::math::dot;
 use crate::prompt::ensemble::CLIP80;
 use crate::prompt::template::{CLIP7, DEFAULT, Template};
 

@@ -1,18 +1,18 @@
-//! TFUP: a cache from images that nobody labelled.
+//! TFUP: a cache from images that nobody labeled.
 
 use super::templates::{SET, chosen};
 use crate::error::{Error, Kind, Result};
 use crate::prompt_learning::cache::{Cache, Likeness};
 use crate::prompt_learning::head::keep_cache;
 use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
-use crate::prompt_learning::unlabelled::{per_class, predictions, select};
+use crate::prompt_learning::unlabeled::{per_class, predictions, select};
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "tfup",
     paper: "Long et al. 2024, Training-Free Unsupervised Prompt for Vision-Language Models",
     summary: "Tip-Adapter without labels: remembers the surest and most typical images per class.",
-    needs: Needs::Unlabelled,
+    needs: Needs::Unlabeled,
     own: &[
         super::tip_adapter::ALPHA.or("0.3"),
         super::tip_adapter::BETA,
@@ -25,10 +25,10 @@ pub const RECIPE: Recipe = Recipe {
 async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
     let plain = job.examples.map(|e| e.plain()).unwrap_or_default();
-    let images = if job.unlabelled.is_empty() {
+    let images = if job.unlabeled.is_empty() {
         &plain
     } else {
-        job.unlabelled
+        job.unlabeled
     };
     if images.is_empty() {
         return Err(Error::new(

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use promptlens::checkpoint::{Format, Quantisation};
+use promptlens::checkpoint::Format;
 use promptlens::classifier::DEFAULT_SCORE;
 use promptlens::device::Choice;
 use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
+use promptlens::quant::Quantization;
 
 use super::bench::Bench;
 use super::pretrain_args::Pretrain;
@@ -29,13 +30,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// L2-normalised features of images or texts.
+    /// L2-normalized features of images or texts.
     Embed(EmbedArgs),
     /// The most probable of the given classes, for each image.
     Classify(ClassifyArgs),
     /// Accuracy over a folder or tar of <split>/<class>/<file> or <class>/<file>.
     Eval(EvalArgs),
-    /// Fits a prompt to labelled images and says how good it is.
+    /// Fits a prompt to labeled images and says how good it is.
     Train(TrainArgs),
     /// Recipes side by side on one data set: accuracy on all names, and from base to new names.
     Compare(CompareArgs),
@@ -47,7 +48,7 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// What a model directory, a weights file or a prompt file is; always on the CPU.
     Inspect(InspectArgs),
-    /// A CLIP checkpoint to a packed, quantised model directory; always on the CPU.
+    /// A CLIP checkpoint to a packed, quantized model directory; always on the CPU.
     Convert(ConvertArgs),
     /// Compares every GPU kernel with the CPU, on this machine's adapter.
     Check(CheckArgs),
@@ -66,8 +67,8 @@ pub struct ModelArgs {
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
     /// Hold matrices as none (f32), f16, q8, q4 or mixed; as in the file when left out.
-    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantisation::parse)]
-    pub quant: Option<Quantisation>,
+    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantization::parse)]
+    pub quant: Option<Quantization>,
 }
 
 /// What stands around a class name. Learned prompts join it here.
@@ -138,7 +139,7 @@ pub struct ClassifyArgs {
     /// photo without its extension.
     #[arg(long, value_name = "DIR", requires = "tune")]
     pub variants: Option<PathBuf>,
-    /// Other photos: some strong views of difftpt-lite take over their colours and coarse light.
+    /// Other photos: some strong views of difftpt-lite take over their colors and coarse light.
     #[arg(long, value_name = "DIR", requires = "tune")]
     pub gallery: Option<PathBuf>,
     #[command(flatten)]
@@ -191,7 +192,7 @@ pub struct TrainArgs {
     /// Class names: @file, auto (the class folders), or a,b,c.
     #[arg(long, value_name = "@FILE|auto|a,b,c", default_value = "auto")]
     pub labels: String,
-    /// Take the images as unlabelled, wherever they lie, and label them by the names: the S most
+    /// Take the images as unlabeled, wherever they lie, and label them by the names: the S most
     /// probable of every class are its examples, and those like none are others. For recipes that
     /// learn what is none of the classes; needs --labels.
     #[arg(long, value_name = "S", value_parser = at_least_one, conflicts_with_all = ["shots", "ood_data"])]
@@ -235,7 +236,7 @@ pub struct CompareArgs {
     /// A folder, .tar or .tar.gz with a train and a test split.
     #[arg(long, value_name = "DIR|TAR")]
     pub data: PathBuf,
-    /// Recipes; all that need labelled images alone when left out.
+    /// Recipes; all that need labeled images alone when left out.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub recipes: Vec<String>,
     /// Images per class, each number in turn.
@@ -323,8 +324,8 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
     /// Store matrices as none (f32), f16, q8, q4, or mixed: q4 where that costs little, else q8.
-    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantisation::parse)]
-    pub quant: Quantisation,
+    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantization::parse)]
+    pub quant: Quantization,
     /// pack (manifest.json and chunks), or safetensors (one file with a config.json).
     #[arg(long, value_name = "pack|safetensors", default_value = "pack", value_parser = Format::parse)]
     pub format: Format,

@@ -75,7 +75,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     let text = table(&results.iter().flat_map(rows).collect::<Vec<_>>());
     let document = Document {
         model: args.model.model.display().to_string(),
-        quant: model.report.quantisation.name(),
+        quant: model.report.quantization.name(),
         device: &model.processor,
         results,
     };

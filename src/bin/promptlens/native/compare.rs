@@ -79,7 +79,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         data: args.data.display().to_string(),
         corrupt: args.corrupt.corruption.map(|c| c.to_string()),
         model: args.model.model.display().to_string(),
-        quant: model.report.quantisation.name(),
+        quant: model.report.quantization.name(),
         crops: contest.crops,
         comparison: &comparison,
     };

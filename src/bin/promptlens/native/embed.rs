@@ -79,7 +79,7 @@ pub fn run(args: &EmbedArgs, device: Choice) -> Result<Answer> {
     let text = table(&embeddings.iter().map(row).collect::<Vec<_>>());
     let document = Document {
         model: args.model.model.display().to_string(),
-        quant: model.report.quantisation.name(),
+        quant: model.report.quantization.name(),
         dim,
         device: &model.processor,
         embeddings,

@@ -70,7 +70,7 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
         ood: ood.as_ref(),
         corrupt: options.corruption.map(|c| c.to_string()),
         model: args.model.model.display().to_string(),
-        quant: model.report.quantisation.name(),
+        quant: model.report.quantization.name(),
         device: &model.processor,
     };
     let mut answer = Answer::new(&document, text(&evaluation, ood.as_ref()), true)?

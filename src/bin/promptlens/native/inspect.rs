@@ -33,7 +33,7 @@ struct Document {
     tensors: usize,
     bytes: u64,
     sha256: String,
-    /// Of the weights that these were made from, whatever the quantisation.
+    /// Of the weights that these were made from, whatever the quantization.
     model_sha256: String,
     /// Tensors and bytes by number format.
     types: BTreeMap<String, Size>,
@@ -46,6 +46,8 @@ struct Document {
 
 #[derive(Serialize)]
 struct Pack {
+    quantization: &'static str,
+    /// The same under its older name, which scripts may read.
     quantisation: &'static str,
     chunks: usize,
     source: Source,
@@ -97,7 +99,8 @@ fn directory(dir: &Path) -> Result<Document> {
     let elements = |spec: &promptlens::clip::config::TensorSpec| spec.elements() as u64;
     let pack = match &artifact.weights {
         Weights::Pack(manifest) => Some(Pack {
-            quantisation: manifest.quantisation.name(),
+            quantization: manifest.quantization.name(),
+            quantisation: manifest.quantization.name(),
             chunks: manifest.chunks.len(),
             source: manifest.source.clone(),
             storage: storage(manifest),
@@ -109,7 +112,7 @@ fn directory(dir: &Path) -> Result<Document> {
         path: dir.display().to_string(),
         architecture: architecture(config),
         preprocessing: artifact.preprocess.to_json(),
-        quant: Some(report.quantisation.name()),
+        quant: Some(report.quantization.name()),
         parameters: Some(config.tensors().iter().map(elements).sum()),
         tensors: report.tensors,
         bytes: report.header.data_bytes.max(report.bytes),
@@ -133,7 +136,7 @@ fn weights(path: &Path) -> Result<Document> {
         path: path.display().to_string(),
         architecture: json!(Shapes::of(&header)),
         preprocessing: Value::Null,
-        quant: stored.as_ref().map(|stored| stored.quantisation.name()),
+        quant: stored.as_ref().map(|stored| stored.quantization.name()),
         parameters: None,
         tensors: header.entries.len(),
         bytes,

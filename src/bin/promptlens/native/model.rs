@@ -64,7 +64,7 @@ pub fn described(model: &Classifier, args: &ModelArgs) -> String {
     format!(
         "{}, {}, on {}{adapter}: {}",
         args.model.display(),
-        model.report.quantisation.name(),
+        model.report.quantization.name(),
         device.kind,
         device.reason
     )

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use promptlens::checkpoint::Quantisation;
 use promptlens::pretrain::augment::Augmentation;
 use promptlens::pretrain::settings::Settings;
+use promptlens::quant::Quantization;
 
 #[derive(Debug, Subcommand)]
 pub enum Pretrain {
@@ -154,20 +154,20 @@ pub struct SettingsArgs {
     #[arg(long, default_value_t = Settings::default().distil_texts)]
     pub distil_texts: usize,
     /// In the unmasked steps, run weights as q8 or q4 would store them.
-    #[arg(long, value_name = "q8|q4", value_parser = Quantisation::parse)]
-    pub quantise: Option<Quantisation>,
+    #[arg(long, alias = "quantise", value_name = "q8|q4", value_parser = Quantization::parse)]
+    pub quantize: Option<Quantization>,
     /// Share of pictures that are drawn patterns with words of their own.
     #[arg(long, default_value_t = Settings::default().patterns)]
     pub patterns: f64,
     /// Smallest share of the photo in a crop.
     #[arg(long, default_value_t = Augmentation::default().area)]
     pub area: f64,
-    /// Share of photos whose colours change.
-    #[arg(long, default_value_t = Augmentation::default().colour)]
-    pub colour: f64,
+    /// Share of photos whose colors change.
+    #[arg(long, alias = "colour", default_value_t = Augmentation::default().color)]
+    pub color: f64,
     /// Share of black and white photos.
-    #[arg(long, default_value_t = Augmentation::default().grey)]
-    pub grey: f64,
+    #[arg(long, alias = "grey", default_value_t = Augmentation::default().gray)]
+    pub gray: f64,
     /// Share of photos with an erased rectangle.
     #[arg(long, default_value_t = Augmentation::default().erase)]
     pub erase: f64,
@@ -196,12 +196,12 @@ impl SettingsArgs {
             smoothing: self.smoothing,
             distil: self.distil,
             distil_texts: self.distil_texts,
-            quantise: self.quantise,
+            quantize: self.quantize,
             patterns: self.patterns,
             augmentation: Augmentation {
                 area: self.area,
-                colour: self.colour,
-                grey: self.grey,
+                color: self.color,
+                gray: self.gray,
                 erase: self.erase,
                 mix: self.mix,
             },

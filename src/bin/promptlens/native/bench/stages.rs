@@ -53,7 +53,7 @@ struct Versions {
 pub fn run(args: &StagesArgs, device: Choice) -> Result<Answer> {
     let plan = Plan {
         device,
-        quantisation: args.model.quant,
+        quantization: args.model.quant,
         repeats: args.repeats,
         classes: args.classes,
         views: args.views,

@@ -72,7 +72,7 @@ pub fn run(args: &TuneStepArgs, device: Choice) -> Result<Answer> {
     let document = Document {
         bench: "tune-step",
         model: args.model.model.display().to_string(),
-        quant: model.report.quantisation.name(),
+        quant: model.report.quantization.name(),
         device: &model.processor,
         version: env!("CARGO_PKG_VERSION"),
         cores: std::thread::available_parallelism().map_or(1, |n| n.get()),

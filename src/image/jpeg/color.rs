@@ -1,4 +1,4 @@
-//! From the components of a JPEG to grey or RGB pixels, by libjpeg's and Pillow's integers.
+//! From the components of a JPEG to gray or RGB pixels, by libjpeg's and Pillow's integers.
 
 use super::frame::Frame;
 use super::invalid;
@@ -7,8 +7,8 @@ use crate::error::Result;
 
 /// What the components of a frame mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colours {
-    Grey,
+pub(super) enum Colors {
+    Gray,
     Rgb,
     YCbCr,
     /// Four inks, stored inverted as Adobe does.
@@ -17,7 +17,7 @@ pub(super) enum Colours {
     Ycck,
 }
 
-/// What the application segments say about colour.
+/// What the application segments say about color.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Hints {
     /// A JFIF segment is there.
@@ -26,18 +26,18 @@ pub(super) struct Hints {
     pub adobe: Option<u8>,
 }
 
-impl Colours {
+impl Colors {
     /// By libjpeg's rules: JFIF before Adobe before component names.
     pub fn guess(frame: &Frame, hints: Hints) -> Result<Self> {
         let ids: Vec<u8> = frame.components.iter().map(|c| c.id).collect();
         Ok(match (ids.len(), hints.adobe) {
-            (1, _) => Colours::Grey,
-            (3, _) if hints.jfif => Colours::YCbCr,
-            (3, Some(0)) => Colours::Rgb,
-            (3, None) if ids == *b"RGB" => Colours::Rgb,
-            (3, _) => Colours::YCbCr,
-            (4, None | Some(0)) => Colours::Cmyk,
-            (4, _) => Colours::Ycck,
+            (1, _) => Colors::Gray,
+            (3, _) if hints.jfif => Colors::YCbCr,
+            (3, Some(0)) => Colors::Rgb,
+            (3, None) if ids == *b"RGB" => Colors::Rgb,
+            (3, _) => Colors::YCbCr,
+            (4, None | Some(0)) => Colors::Cmyk,
+            (4, _) => Colors::Ycck,
             _ => return Err(invalid("two components")),
         })
     }
@@ -45,15 +45,15 @@ impl Colours {
     /// Bytes per pixel that [`pixels`] gives.
     pub const fn channels(self) -> usize {
         match self {
-            Colours::Grey => 1,
+            Colors::Gray => 1,
             _ => 3,
         }
     }
 }
 
 /// The pixels of the first `width` columns and `height` rows of `planes`.
-pub(super) fn pixels(planes: &[Plane], colours: Colours, width: usize, height: usize) -> Vec<u8> {
-    let channels = colours.channels();
+pub(super) fn pixels(planes: &[Plane], colors: Colors, width: usize, height: usize) -> Vec<u8> {
+    let channels = colors.channels();
     let mut out = vec![0; width * height * channels];
     let mut rows: Vec<Vec<u8>> = planes
         .iter()
@@ -64,30 +64,30 @@ pub(super) fn pixels(planes: &[Plane], colours: Colours, width: usize, height: u
         for (plane, row) in planes.iter().zip(&mut rows) {
             plane.upsampled_row(y, row, &mut sums);
         }
-        convert(colours, &rows, out);
+        convert(colors, &rows, out);
     }
     out
 }
 
-fn convert(colours: Colours, rows: &[Vec<u8>], out: &mut [u8]) {
+fn convert(colors: Colors, rows: &[Vec<u8>], out: &mut [u8]) {
     let (triples, _) = out.as_chunks_mut::<3>();
-    match (colours, rows) {
-        (Colours::Rgb, [r, g, b]) => {
+    match (colors, rows) {
+        (Colors::Rgb, [r, g, b]) => {
             for (((out, &r), &g), &b) in triples.iter_mut().zip(r).zip(g).zip(b) {
                 *out = [r, g, b];
             }
         }
-        (Colours::YCbCr, [y, cb, cr]) => {
+        (Colors::YCbCr, [y, cb, cr]) => {
             for (((out, &y), &cb), &cr) in triples.iter_mut().zip(y).zip(cb).zip(cr) {
                 *out = rgb(y, cb, cr);
             }
         }
-        (Colours::Cmyk, [c, m, y, k]) => {
+        (Colors::Cmyk, [c, m, y, k]) => {
             for ((((out, &c), &m), &y), &k) in triples.iter_mut().zip(c).zip(m).zip(y).zip(k) {
                 *out = [c, m, y].map(|stored| on_paper(255 - stored, k));
             }
         }
-        (Colours::Ycck, [y, cb, cr, k]) => {
+        (Colors::Ycck, [y, cb, cr, k]) => {
             for ((((out, &y), &cb), &cr), &k) in triples.iter_mut().zip(y).zip(cb).zip(cr).zip(k) {
                 *out = rgb(y, cb, cr).map(|ink| on_paper(ink, k));
             }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_colour_is_the_standards_up_to_rounding() {
+    fn every_color_is_the_standards_up_to_rounding() {
         for y in (0..=255).step_by(5) {
             for cb in (0..=255).step_by(3) {
                 for cr in (0..=255).step_by(3) {
@@ -146,16 +146,16 @@ mod tests {
             segment.extend(ids.iter().flat_map(|&id| [id, 0x11, 0]));
             Frame::parse(0xc0, &segment).unwrap()
         };
-        let guess = |ids: &[u8], jfif, adobe| Colours::guess(&frame(ids), Hints { jfif, adobe });
-        assert_eq!(guess(&[9], false, None).unwrap(), Colours::Grey);
-        assert_eq!(guess(&[1, 2, 3], false, None).unwrap(), Colours::YCbCr);
-        assert_eq!(guess(b"RGB", false, None).unwrap(), Colours::Rgb);
-        assert_eq!(guess(b"RGB", true, None).unwrap(), Colours::YCbCr);
-        assert_eq!(guess(&[1, 2, 3], false, Some(0)).unwrap(), Colours::Rgb);
-        assert_eq!(guess(&[1, 2, 3], true, Some(0)).unwrap(), Colours::YCbCr);
-        assert_eq!(guess(&[1, 2, 3, 4], false, None).unwrap(), Colours::Cmyk);
-        assert_eq!(guess(&[1, 2, 3, 4], false, Some(0)).unwrap(), Colours::Cmyk);
-        assert_eq!(guess(&[1, 2, 3, 4], false, Some(2)).unwrap(), Colours::Ycck);
+        let guess = |ids: &[u8], jfif, adobe| Colors::guess(&frame(ids), Hints { jfif, adobe });
+        assert_eq!(guess(&[9], false, None).unwrap(), Colors::Gray);
+        assert_eq!(guess(&[1, 2, 3], false, None).unwrap(), Colors::YCbCr);
+        assert_eq!(guess(b"RGB", false, None).unwrap(), Colors::Rgb);
+        assert_eq!(guess(b"RGB", true, None).unwrap(), Colors::YCbCr);
+        assert_eq!(guess(&[1, 2, 3], false, Some(0)).unwrap(), Colors::Rgb);
+        assert_eq!(guess(&[1, 2, 3], true, Some(0)).unwrap(), Colors::YCbCr);
+        assert_eq!(guess(&[1, 2, 3, 4], false, None).unwrap(), Colors::Cmyk);
+        assert_eq!(guess(&[1, 2, 3, 4], false, Some(0)).unwrap(), Colors::Cmyk);
+        assert_eq!(guess(&[1, 2, 3, 4], false, Some(2)).unwrap(), Colors::Ycck);
         assert!(guess(&[1, 2], true, None).is_err());
     }
 }

@@ -1,11 +1,11 @@
-//! How a quantised model rests in an ordinary safetensors file.
+//! How a quantized model rests in an ordinary safetensors file.
 //!
-//! A quantised matrix `NAME` becomes two tensors, the second directly after the first:
+//! A quantized matrix `NAME` becomes two tensors, the second directly after the first:
 //! `NAME.scales`, F16 `[rows, blocks]`, and `NAME.words`, U32 `[rows, words_per_row]`, in the
 //! layout of [`Packed`]. Everything else is F32 under its own name. The metadata has
-//! `promptlens.quantisation` (`none`, `q8`, `q4`), `promptlens.shapes` (JSON: the shape of each
-//! quantised matrix before packing) and `promptlens.source_sha256` (of the file that was
-//! quantised).
+//! `promptlens.quantization` (`none`, `q8`, `q4`), `promptlens.shapes` (JSON: the shape of each
+//! quantized matrix before packing) and `promptlens.source_sha256` (of the file that was
+//! quantized).
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,13 +15,16 @@ use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value};
 
 use super::header::{Header, invalid};
-use super::host::HostTensor;
-use super::quantise::{Packed, Quantisation, Scheme, padded};
-use crate::clip::config::{ClipConfig, Role, TensorSpec};
+use crate::clip::config::{ClipConfig, TensorSpec};
 use crate::error::{Error, Kind, Result};
+use crate::quant::HostTensor;
+use crate::quant::Role;
+use crate::quant::{Packed, Quantization, Scheme, padded};
 
 pub(super) const SCALES: &str = ".scales";
 pub(super) const WORDS: &str = ".words";
+const QUANTIZATION: &str = "promptlens.quantization";
+/// The same key in older files.
 const QUANTISATION: &str = "promptlens.quantisation";
 pub(super) const SHAPES: &str = "promptlens.shapes";
 const SOURCE: &str = "promptlens.source_sha256";
@@ -30,7 +33,7 @@ const SOURCE: &str = "promptlens.source_sha256";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// How the matrices are stored.
-    pub quantisation: Quantisation,
+    pub quantization: Quantization,
     /// SHA-256, lower-case hexadecimal, of the weights file this one was made from.
     pub source_sha256: String,
 }
@@ -39,7 +42,7 @@ impl Stored {
     /// The metadata that [`read`](Self::read) understands.
     pub(super) fn metadata(&self) -> [(String, String); 2] {
         [
-            (QUANTISATION.to_owned(), self.quantisation.name().to_owned()),
+            (QUANTIZATION.to_owned(), self.quantization.name().to_owned()),
             (SOURCE.to_owned(), self.source_sha256.clone()),
         ]
     }
@@ -49,10 +52,14 @@ impl Stored {
     /// # Errors
     /// `weights/invalid` if it is there and wrong.
     pub fn read(header: &Header) -> Result<Option<Self>> {
-        let Some(name) = header.metadata.get(QUANTISATION) else {
+        let metadata = &header.metadata;
+        let Some(name) = metadata
+            .get(QUANTIZATION)
+            .or_else(|| metadata.get(QUANTISATION))
+        else {
             return Ok(None);
         };
-        let quantisation = Quantisation::parse(name)
+        let quantization = Quantization::parse(name)
             .map_err(|_| invalid("its metadata names no known quantisation"))?;
         let source_sha256 = header
             .metadata
@@ -61,7 +68,7 @@ impl Stored {
             .ok_or_else(|| invalid("its metadata has no SHA-256 of the source"))?
             .to_ascii_lowercase();
         Ok(Some(Self {
-            quantisation,
+            quantization,
             source_sha256,
         }))
     }
@@ -143,7 +150,7 @@ pub(super) fn unpack(
 /// `weights/missing-tensor` if one is absent, `io/failed` if `out` fails.
 pub fn write_model(
     config: &ClipConfig,
-    quantisation: Quantisation,
+    quantization: Quantization,
     source_sha256: &str,
     tensors: &BTreeMap<String, HostTensor>,
     out: &mut impl Write,
@@ -179,7 +186,7 @@ pub fn write_model(
         ordered.push(tensor);
     }
     let stored = Stored {
-        quantisation,
+        quantization,
         source_sha256: source_sha256.to_owned(),
     };
     let mut metadata = BTreeMap::from(stored.metadata());

@@ -1,6 +1,6 @@
 //! A tensor in host memory, on its way from a file to the device.
 
-use super::quantise::Packed;
+use super::packed::Packed;
 
 /// A tensor as the model wants it.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +12,7 @@ pub enum HostTensor {
         /// Row-major values, all finite.
         data: Vec<f32>,
     },
-    /// A quantised matrix.
+    /// A quantized matrix.
     Packed {
         /// Dimensions before it was seen as a matrix: `[rows, ...]` with `cols` as the product of
         /// the rest.
@@ -38,11 +38,11 @@ impl HostTensor {
         }
     }
 
-    /// Row-major values, all finite; a quantised matrix is dequantised.
+    /// Row-major values, all finite; a quantized matrix is dequantized.
     pub fn into_floats(self) -> Vec<f32> {
         match self {
             Self::Float { data, .. } => data,
-            Self::Packed { packed, .. } => packed.dequantise(),
+            Self::Packed { packed, .. } => packed.dequantize(),
         }
     }
 }

@@ -47,3 +47,18 @@ impl UnitRows {
             .collect()
     }
 }
+
+/// Scales every row of `values` [rows, width] to length one.
+pub fn normalize_rows(values: &mut [f32], width: usize) {
+    for row in values.chunks_mut(width) {
+        let norm = row
+            .iter()
+            .map(|v| f64::from(*v) * f64::from(*v))
+            .sum::<f64>()
+            .sqrt()
+            .max(f64::MIN_POSITIVE);
+        for v in row {
+            *v = (f64::from(*v) / norm) as f32;
+        }
+    }
+}

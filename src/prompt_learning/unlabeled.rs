@@ -1,7 +1,7 @@
 //! A cache from images without labels (TFUP).
 
-use crate::ood::similarity::dot;
-use crate::ood::softmax::softmax;
+use crate::math::dot;
+use crate::math::softmax;
 
 /// The temperature of the predictions that images are compared by: q = softmax(10 f · T).
 const SHARPNESS: f64 = 10.0;

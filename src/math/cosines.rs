@@ -1,4 +1,4 @@
-//! Cosines between features that are already L2-normalised, accumulated in f64.
+//! Cosines between features that are already L2-normalized, accumulated in f64.
 
 use crate::error::{Error, Kind, Result};
 
@@ -75,7 +75,7 @@ impl<'a, T: Copy + Into<f64>> MatrixView<'a, T> {
     }
 }
 
-/// Cosines `[queries, rows]`, row-major, of L2-normalised `queries` to L2-normalised `rows`.
+/// Cosines `[queries, rows]`, row-major, of L2-normalized `queries` to L2-normalized `rows`.
 ///
 /// # Errors
 /// `engine/internal` where the widths differ.

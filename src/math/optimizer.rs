@@ -1,9 +1,9 @@
-//! Optimisers over a few thousand f32 values on the host.
+//! Optimizers over a few thousand f32 values on the host.
 
 use std::ops::Range;
 
 /// Changes parameters by their gradient.
-pub trait Optimiser {
+pub trait Optimizer {
     /// One step at learning rate `lr`.
     fn step(&mut self, parameters: &mut [f32], gradient: &[f32], lr: f32);
 }
@@ -81,7 +81,7 @@ impl AdamW {
     }
 }
 
-impl Optimiser for AdamW {
+impl Optimizer for AdamW {
     fn step(&mut self, parameters: &mut [f32], gradient: &[f32], lr: f32) {
         self.begin();
         self.update(0..parameters.len(), parameters, gradient, lr);
@@ -112,7 +112,7 @@ impl Sgd {
     }
 }
 
-impl Optimiser for Sgd {
+impl Optimizer for Sgd {
     fn step(&mut self, parameters: &mut [f32], gradient: &[f32], lr: f32) {
         let first = self.velocity.is_none();
         let velocity = self

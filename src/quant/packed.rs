@@ -1,14 +1,14 @@
-//! Symmetric block quantisation of weight matrices to 8 or 4 bits.
+//! Symmetric block quantization of weight matrices to 8 or 4 bits.
 //!
 //! A row is padded with zeros to a multiple of 32 columns and cut into blocks along the input
 //! dimension. A block stores one f16 scale and signed integers `q`; the weight is exactly
 //! `q * f32(scale)`, because values are rounded against the scale as stored. Integers are packed
-//! into little-endian `u32` words, the only quantised storage that WGSL can hold.
+//! into little-endian `u32` words, the only quantized storage that WGSL can hold.
 
 use half::f16;
 use serde::{Deserialize, Serialize};
 
-use crate::clip::config::Role;
+use super::role::Role;
 use crate::error::{Error, Kind, Result};
 
 /// Columns of a block of a linear layer.
@@ -17,7 +17,7 @@ pub const BLOCK: usize = 32;
 /// How the matrices of a model are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Quantisation {
+pub enum Quantization {
     /// 32-bit floats.
     None,
     /// 16-bit floats in a pack; 32-bit floats of these values in memory.
@@ -30,7 +30,7 @@ pub enum Quantisation {
     Mixed,
 }
 
-impl Quantisation {
+impl Quantization {
     /// Every one of them.
     pub const ALL: &[Self] = &[Self::None, Self::F16, Self::Q8, Self::Q4, Self::Mixed];
 
@@ -91,7 +91,7 @@ impl Scheme {
     }
 }
 
-/// A quantised matrix `[rows, cols]`.
+/// A quantized matrix `[rows, cols]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     /// 8 or 4.
@@ -143,12 +143,12 @@ impl Packed {
         Ok(packed)
     }
 
-    /// Quantises `values`, row-major `[rows, cols]`.
+    /// Quantizes `values`, row-major `[rows, cols]`.
     ///
     /// # Errors
     /// `engine/internal` if the length of `values` is not `rows * cols`; otherwise as
     /// [`push_row`](Self::push_row).
-    pub fn quantise(scheme: Scheme, rows: usize, cols: usize, values: &[f32]) -> Result<Self> {
+    pub fn quantize(scheme: Scheme, rows: usize, cols: usize, values: &[f32]) -> Result<Self> {
         if values.len() != rows * cols {
             return Err(Error::new(
                 Kind::Internal,
@@ -177,7 +177,7 @@ impl Packed {
         self.words.len() * 4 + self.scales.len() * 2
     }
 
-    /// Quantises one more row of `cols` finite values.
+    /// Quantizes one more row of `cols` finite values.
     ///
     /// # Errors
     /// `weights/invalid` if a value is too large for any f16 scale.
@@ -214,7 +214,7 @@ impl Packed {
     ///
     /// # Panics
     /// If `row` is not below `rows` or `out` is not `cols` long.
-    pub fn dequantise_row(&self, row: usize, out: &mut [f32]) {
+    pub fn dequantize_row(&self, row: usize, out: &mut [f32]) {
         assert_eq!(out.len(), self.cols, "a row has cols values");
         let bits = u32::from(self.bits);
         let per_word = 32 / usize::from(self.bits);
@@ -257,11 +257,11 @@ impl Packed {
     }
 
     /// All values, row-major `[rows, cols]`.
-    pub fn dequantise(&self) -> Vec<f32> {
+    pub fn dequantize(&self) -> Vec<f32> {
         let mut out = vec![0.0; self.rows * self.cols];
         if self.cols > 0 {
             for (row, values) in out.chunks_exact_mut(self.cols).enumerate() {
-                self.dequantise_row(row, values);
+                self.dequantize_row(row, values);
             }
         }
         out
@@ -308,7 +308,7 @@ impl Packed {
 ///
 /// # Errors
 /// `engine/out-of-memory`, where growing would end the program.
-pub(super) fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<()> {
+pub(crate) fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<()> {
     vec.try_reserve_exact(count).map_err(|_| {
         Error::new(
             Kind::OutOfMemory,

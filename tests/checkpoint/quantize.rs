@@ -1,5 +1,5 @@
 use half::f16;
-use promptlens::checkpoint::{Packed, Quantisation, Scheme, padded};
+use promptlens::quant::{Packed, Quantization, Scheme, padded};
 
 use super::tiny::{Random, code};
 
@@ -18,7 +18,7 @@ fn words_and_scales_lie_as_documented() {
     row[3] = -1.0 / 8.0;
     row[31] = 2.0;
     row[33] = -254.0;
-    let packed = Packed::quantise(Scheme::Blocks8, 1, 40, &row).unwrap();
+    let packed = Packed::quantize(Scheme::Blocks8, 1, 40, &row).unwrap();
     assert_eq!(
         (packed.bits, packed.rows, packed.cols, packed.block),
         (8, 1, 40, 32)
@@ -39,7 +39,7 @@ fn words_and_scales_lie_as_documented() {
         "padding is zero"
     );
     assert_eq!(
-        packed.dequantise(),
+        packed.dequantize(),
         row,
         "values on the grid come back exactly"
     );
@@ -50,16 +50,16 @@ fn words_and_scales_lie_as_documented() {
     row[7] = -1.0;
     row[8] = 3.0;
     row[32] = 7.0;
-    let packed = Packed::quantise(Scheme::Blocks4, 1, 33, &row).unwrap();
+    let packed = Packed::quantize(Scheme::Blocks4, 1, 33, &row).unwrap();
     assert_eq!(
         (packed.bits, packed.blocks(), packed.words_per_row()),
         (4, 2, 8)
     );
     assert_eq!(packed.words[..2], [0xf000_0097, 0x0000_0003]);
     assert_eq!(packed.words[4], 7);
-    assert_eq!(packed.dequantise(), row);
+    assert_eq!(packed.dequantize(), row);
 
-    let packed = Packed::quantise(Scheme::Rows8, 1, 33, &row).unwrap();
+    let packed = Packed::quantize(Scheme::Rows8, 1, 33, &row).unwrap();
     assert_eq!(
         (packed.block, packed.blocks(), packed.words_per_row()),
         (64, 1, 16)
@@ -71,10 +71,10 @@ fn words_and_scales_lie_as_documented() {
 fn every_value_is_its_level_times_its_scale() {
     for scheme in [Scheme::Blocks8, Scheme::Blocks4, Scheme::Rows8] {
         let (rows, cols) = (9, 75);
-        let packed = Packed::quantise(scheme, rows, cols, &random(rows, cols, 5)).unwrap();
+        let packed = Packed::quantize(scheme, rows, cols, &random(rows, cols, 5)).unwrap();
         let bits = u32::from(packed.bits);
         let per_word = 32 / packed.bits as usize;
-        let got = packed.dequantise();
+        let got = packed.dequantize();
         for row in 0..rows {
             for col in 0..padded(cols) {
                 let word = packed.words[row * packed.words_per_row() + col / per_word];
@@ -92,11 +92,11 @@ fn every_value_is_its_level_times_its_scale() {
                 }
             }
         }
-        // Quantising what was dequantised changes nothing at 8 bits.
+        // Quantizing what was dequantized changes nothing at 8 bits.
         if packed.bits == 8 {
-            let again = Packed::quantise(scheme, rows, cols, &got)
+            let again = Packed::quantize(scheme, rows, cols, &got)
                 .unwrap()
-                .dequantise();
+                .dequantize();
             assert_eq!(again, got);
         }
     }
@@ -106,10 +106,10 @@ fn every_value_is_its_level_times_its_scale() {
 fn errors_stay_within_half_a_step() {
     let (rows, cols) = (16, 256);
     let values = random(rows, cols, 11);
-    let packed = Packed::quantise(Scheme::Blocks8, rows, cols, &values).unwrap();
+    let packed = Packed::quantize(Scheme::Blocks8, rows, cols, &values).unwrap();
     for ((block, got), scale) in values
         .chunks(32)
-        .zip(packed.dequantise().chunks(32))
+        .zip(packed.dequantize().chunks(32))
         .zip(&packed.scales)
     {
         // f16 rounds the scale by at most 2^-11 of itself, which adds 127 / 2048 of a step.
@@ -124,10 +124,10 @@ fn errors_stay_within_half_a_step() {
 fn the_searched_4_bit_scale_beats_full_range() {
     let (rows, cols) = (32, 512);
     let values = random(rows, cols, 13);
-    let packed = Packed::quantise(Scheme::Blocks4, rows, cols, &values).unwrap();
+    let packed = Packed::quantize(Scheme::Blocks4, rows, cols, &values).unwrap();
     let searched: f64 = values
         .iter()
-        .zip(packed.dequantise())
+        .zip(packed.dequantize())
         .map(|(a, b)| f64::from(a - b).powi(2))
         .sum();
     let full: f64 = values
@@ -147,16 +147,16 @@ fn the_searched_4_bit_scale_beats_full_range() {
 #[test]
 fn extreme_values_are_handled() {
     for scheme in [Scheme::Blocks8, Scheme::Blocks4, Scheme::Rows8] {
-        let zero = Packed::quantise(scheme, 1, 32, &[0.0; 32]).unwrap();
+        let zero = Packed::quantize(scheme, 1, 32, &[0.0; 32]).unwrap();
         assert_eq!(zero.scales, [0]);
-        assert_eq!(zero.dequantise(), [0.0; 32]);
+        assert_eq!(zero.dequantize(), [0.0; 32]);
         // Far below what f16 can scale: some value within the smallest step, never NaN.
         for tiny in [1e-45f32, 1e-30, 1e-9, 3e-8, 7e-8, 2e-6, 1e-5] {
             let mut row = [0.0f32; 32];
             row[3] = -tiny;
             row[9] = tiny / 3.0;
-            let packed = Packed::quantise(scheme, 1, 32, &row).unwrap();
-            for (a, b) in row.iter().zip(packed.dequantise()) {
+            let packed = Packed::quantize(scheme, 1, 32, &row).unwrap();
+            for (a, b) in row.iter().zip(packed.dequantize()) {
                 let bound = (tiny / 8.0).max(f16::MIN_POSITIVE_SUBNORMAL.to_f32());
                 assert!((a - b).abs() <= bound, "{scheme:?}: {a:e} became {b:e}");
             }
@@ -168,17 +168,17 @@ fn extreme_values_are_handled() {
             127.0
         };
         let most = 65504.0 * limit;
-        let packed = Packed::quantise(scheme, 1, 1, &[most]).unwrap();
-        assert_eq!(packed.dequantise(), [most]);
+        let packed = Packed::quantize(scheme, 1, 1, &[most]).unwrap();
+        assert_eq!(packed.dequantize(), [most]);
         for huge in [most * 1.01, f32::MAX] {
             assert_eq!(
-                code(Packed::quantise(scheme, 1, 1, &[huge])),
+                code(Packed::quantize(scheme, 1, 1, &[huge])),
                 "weights/invalid"
             );
         }
     }
     assert_eq!(
-        code(Packed::quantise(Scheme::Blocks8, 2, 2, &[0.0; 3])),
+        code(Packed::quantize(Scheme::Blocks8, 2, 2, &[0.0; 3])),
         "engine/internal"
     );
 }
@@ -186,13 +186,13 @@ fn extreme_values_are_handled() {
 #[test]
 fn rows_join_to_one_matrix() {
     let parts: Vec<Packed> = (0..3)
-        .map(|seed| Packed::quantise(Scheme::Blocks8, 4, 40, &random(4, 40, seed)).unwrap())
+        .map(|seed| Packed::quantize(Scheme::Blocks8, 4, 40, &random(4, 40, seed)).unwrap())
         .collect();
     let joined = Packed::concat_rows(&parts).unwrap();
     assert_eq!((joined.rows, joined.cols), (12, 40));
-    let rows: Vec<f32> = parts.iter().flat_map(Packed::dequantise).collect();
-    assert_eq!(joined.dequantise(), rows);
-    let other = Packed::quantise(Scheme::Blocks8, 4, 41, &random(4, 41, 9)).unwrap();
+    let rows: Vec<f32> = parts.iter().flat_map(Packed::dequantize).collect();
+    assert_eq!(joined.dequantize(), rows);
+    let other = Packed::quantize(Scheme::Blocks8, 4, 41, &random(4, 41, 9)).unwrap();
     assert_eq!(
         code(Packed::concat_rows(&[parts[0].clone(), other])),
         "engine/internal"
@@ -202,13 +202,13 @@ fn rows_join_to_one_matrix() {
 
 #[test]
 fn names_are_those_of_the_options() {
-    for (&quantisation, name) in Quantisation::ALL
+    for (&quantization, name) in Quantization::ALL
         .iter()
         .zip(["none", "f16", "q8", "q4", "mixed"])
     {
-        assert_eq!(quantisation.name(), name);
-        assert_eq!(Quantisation::parse(name).unwrap(), quantisation);
-        assert_eq!(serde_json::to_value(quantisation).unwrap(), name);
+        assert_eq!(quantization.name(), name);
+        assert_eq!(Quantization::parse(name).unwrap(), quantization);
+        assert_eq!(serde_json::to_value(quantization).unwrap(), name);
     }
-    assert_eq!(code(Quantisation::parse("Q8")), "options/invalid");
+    assert_eq!(code(Quantization::parse("Q8")), "options/invalid");
 }

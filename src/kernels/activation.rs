@@ -1,0 +1,20 @@
+//! The nonlinearities that a tower may have.
+
+/// The nonlinearity of a tower's MLP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x * sigmoid(1.702 x)`, which OpenAI's weights were trained with.
+    QuickGelu,
+    /// Exact GELU, `x * (1 + erf(x / sqrt 2)) / 2`, the default of OpenCLIP.
+    Gelu,
+}
+
+impl Activation {
+    /// The name in a Hugging Face `config.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QuickGelu => "quick_gelu",
+            Self::Gelu => "gelu",
+        }
+    }
+}

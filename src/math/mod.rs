@@ -1,0 +1,12 @@
+//! Arithmetic on host memory that every layer above shares: cosines, softmax, unit rows, optimizers.
+
+mod argmax;
+mod cosines;
+pub mod optimizer;
+mod softmax;
+mod unit_rows;
+
+pub use argmax::argmax;
+pub use cosines::{MatrixView, cosines, dot, same_width};
+pub use softmax::*;
+pub use unit_rows::{UnitRows, normalize_rows};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::classifier::{Classes, Classifier, ClassifyOptions, Method, Rejection, TuneSettings};
+use crate::classifier::Answerer;
 use crate::clock::now;
 use crate::dataset::{DataSet, Embedded, Item, Reading, embed_all};
 use crate::error::{Error, Kind, Result};
@@ -23,20 +23,19 @@ pub struct Options {
     pub split: Option<String>,
     /// The most images, taken evenly from the classes; all of them where it is left out.
     pub limit: Option<usize>,
-    /// What is done to every image first; its noise has the seed of `answers`.
+    /// What is done to every image first.
     pub corruption: Option<Corruption>,
-    /// How images are answered; tuning, where it is asked for, is done on each.
-    pub answers: ClassifyOptions,
+    /// Decides the noise of the corruption.
+    pub seed: u64,
 }
 
 impl Options {
-    /// How images are read for these classes and this score.
-    fn reading<'a>(&'a self, classes: &'a Classes, rejection: Option<&Rejection>) -> Reading<'a> {
-        let tuned = self.answers.tune != Method::None;
+    /// How images are read for `answerer`.
+    fn reading<'a>(&self, answerer: &'a Answerer<'a>) -> Reading<'a> {
         Reading {
-            patches: rejection.is_some_and(Rejection::needs_patches),
-            corruption: self.corruption.map(|c| (c, self.answers.seed)),
-            tuning: tuned.then_some((classes, &self.answers)),
+            patches: answerer.needs_patches(),
+            corruption: self.corruption.map(|c| (c, self.seed)),
+            tuning: answerer.tuning().map(|_| answerer),
         }
     }
 }
@@ -53,7 +52,7 @@ pub struct Failure {
 }
 
 /// What was measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Evaluation {
     /// Images measured.
     pub n: usize,
@@ -246,30 +245,26 @@ pub fn evenly(places: &[usize], limit: usize) -> Vec<usize> {
     chosen
 }
 
-/// Measures `model` with the text features `classes` on `data`. Where there is a `rejection`, the
-/// scores of the images come beside the accuracy, in the order of the images.
+/// Measures `answerer` on `data`. If it has a score, the scores of the images come beside the
+/// accuracy, in the order of the images.
 ///
 /// # Errors
 /// `data/unknown-split`, `data/empty` if no image could be measured, `data/invalid`, `io/failed`,
 /// `engine/not-finite`, `gpu/lost`.
 pub fn evaluate(
-    model: &Classifier,
-    classes: &Classes,
+    answerer: &Answerer<'_>,
     data: &DataSet,
     options: &Options,
-    rejection: Option<&Rejection>,
 ) -> Result<(Evaluation, Vec<f64>)> {
     let start = now();
+    let (model, classes) = (answerer.model(), answerer.classes());
     let (chosen, skipped) = plan(data, &classes.labels, options)?;
     let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
     let mut tally = Tally::new(&classes.labels);
     let mut scores = Vec::new();
-    let mut tuned = TuneSettings::of(&options.answers)?.map(TuningTally::new);
-    if tuned.is_some() {
-        classes.check_tunable()?;
-    }
-    let reading = options.reading(classes, rejection);
-    each(model, data, &items, &reading, &mut |index, seen| {
+    let mut tuned = answerer.tuning().map(TuningTally::new);
+    let reading = options.reading(answerer);
+    each(answerer, data, &items, &reading, &mut |index, seen| {
         let (item, truth) = chosen[index];
         match seen {
             Ok(features) => {
@@ -282,8 +277,8 @@ pub fn evaluate(
                         tally.add(truth, &pollster::block_on(logits)?);
                     }
                 }
-                if let Some(rejection) = rejection {
-                    scores.push(rejection.judge(features.seen(classes))?.value);
+                if let Some(detector) = answerer.detector() {
+                    scores.push(detector.judge(features.seen(classes))?.value);
                 }
             }
             Err(error) => tally.fail(&item.path, &error),
@@ -297,14 +292,14 @@ pub fn evaluate(
 
 /// Gives the features of `items` to `take` by their place.
 fn each(
-    model: &Classifier,
+    answerer: &Answerer<'_>,
     data: &DataSet,
     items: &[&Item],
     reading: &Reading<'_>,
     take: &mut (dyn FnMut(usize, Embedded) -> Result<()> + Send),
 ) -> Result<()> {
     embed_all(
-        model,
+        answerer.model(),
         reading,
         |give| {
             let mut index = 0;

@@ -10,7 +10,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use pollster::block_on;
 use promptlens::checkpoint::Directory;
-use promptlens::classifier::{Classifier, ClassifyOptions, Loading, Method};
+use promptlens::classifier::{Classifier, ClassifyOptions, Loading};
 use promptlens::clip::text::TextTower;
 use promptlens::device::{Processor, cpu};
 use promptlens::error::Result;
@@ -19,6 +19,7 @@ use promptlens::kernels::read;
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context::{Names, Pass};
 use promptlens::quant::Quantization;
+use promptlens::tpt::{Overrides, Tuning};
 
 use crate::common::{relative_error, shared};
 use crate::limits::limited;
@@ -137,11 +138,14 @@ fn two_hundred_views_run_in_chunks() {
     ) else {
         return;
     };
-    let options = ClassifyOptions {
-        tune: Method::Tpt,
+    let views = Overrides {
         views: Some(200),
+        ..Overrides::default()
+    };
+    let options = ClassifyOptions {
+        tuning: Some(Tuning::tpt(&views).unwrap()),
         ood: None,
-        ..ClassifyOptions::default()
+        heatmap: None,
     };
     let run = |device| -> Result<Vec<f32>> {
         let model = open(&dir, device);

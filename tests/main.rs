@@ -9,6 +9,7 @@ mod fixtures;
 mod heatmap;
 mod image;
 mod kernels;
+mod layers;
 mod limits;
 mod ood;
 mod prefix;

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use pollster::block_on;
-use promptlens::classifier::{Classes, Classifier, ClassifyOptions, Method, Ood, OodOptions, Seen};
+use promptlens::classifier::{
+    Classes, Classifier, ClassifyOptions, Detector, OodOptions, Seen, Verdict,
+};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::math::MatrixView;
@@ -53,6 +55,15 @@ fn photos() -> Vec<Vec<u8>> {
     photos
 }
 
+/// TPT over so many views.
+fn tpt(views: usize) -> Tuning {
+    let overrides = Overrides {
+        views: Some(views),
+        ..Overrides::default()
+    };
+    Tuning::tpt(&overrides).unwrap()
+}
+
 fn scored(score: &str) -> ClassifyOptions {
     ClassifyOptions {
         ood: Some(OodOptions::named(score)),
@@ -60,7 +71,7 @@ fn scored(score: &str) -> ClassifyOptions {
     }
 }
 
-fn ask(model: &Classifier, classes: &Classes, photo: &[u8], options: &ClassifyOptions) -> Ood {
+fn ask(model: &Classifier, classes: &Classes, photo: &[u8], options: &ClassifyOptions) -> Verdict {
     block_on(model.classify(classes, photo, options, &()))
         .expect("an answer")
         .ood
@@ -80,7 +91,7 @@ fn check_gl_mcm(choice: Choice) {
     let d = model.clip.config.projection_dim;
     for (name, tensor) in [("gl-mcm", "gl_mcm"), ("mcm", "mcm_tau1")] {
         let options = scored(name);
-        let ready = model.rejection(&classes, &options, options.ood.as_ref().unwrap(), &());
+        let ready = Detector::new(&model, &classes, None, options.ood.as_ref().unwrap(), &());
         let ready = block_on(ready).unwrap();
         let per_image = patches.len() / 12;
         for (i, expected) in stored[tensor].values.iter().enumerate() {
@@ -214,10 +225,9 @@ fn scores_are_those_of_the_prompt_that_answered() {
     let classes = classes(&model, &fixture_labels());
     let photo = &photos()[9];
     let mut values = Vec::new();
-    for tune in [Method::None, Method::Tpt] {
+    for tuning in [None, Some(tpt(8))] {
         let options = ClassifyOptions {
-            tune,
-            views: Some(8),
+            tuning,
             ood: Some(OodOptions {
                 tau: Some(1.0 / f64::from(model.clip.logit_scale)),
                 ..OodOptions::default()
@@ -227,7 +237,11 @@ fn scores_are_those_of_the_prompt_that_answered() {
         let answer = block_on(model.classify(&classes, photo, &options, &())).unwrap();
         let value = answer.ood.unwrap().value;
         let top = answer.predictions[0].probability;
-        assert!((value - top).abs() <= 1e-5, "{tune:?}: {value} {top}");
+        assert!(
+            (value - top).abs() <= 1e-5,
+            "{:?}: {value} {top}",
+            options.tuning
+        );
         values.push(value);
         for score in ["gl-mcm", "neglabel"] {
             let options = ClassifyOptions {
@@ -418,8 +432,7 @@ fn a_threshold_holds_for_its_use_only() {
     let given = set.clone().with_negatives(given);
     assert!(refused(&given, &calibrated).contains("negative labels"));
     let tuned = ClassifyOptions {
-        tune: Method::Tpt,
-        views: Some(4),
+        tuning: Some(tpt(4)),
         ..calibrated.clone()
     };
     assert!(refused(&set, &tuned).contains("tuning"));

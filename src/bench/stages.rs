@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::classifier::{Classifier, ClassifyOptions, Method, Timings};
+use crate::classifier::{Classifier, ClassifyOptions, Timings};
 use crate::clock::now;
 use crate::device::{Choice, DeviceInfo};
 use crate::error::Result;
@@ -13,6 +13,7 @@ use crate::image::Rgb8;
 use crate::image::views::encode_jpeg;
 use crate::quant::Quantization;
 use crate::rng::Rng;
+use crate::tpt::{Overrides, Tuning};
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -125,10 +126,16 @@ pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
         ood: None,
         ..ClassifyOptions::default()
     };
-    let tuned = ClassifyOptions {
-        tune: Method::Tpt,
+    let views = Overrides {
         views: Some(plan.views),
-        ..plain.clone()
+        ..Overrides::default()
+    };
+    let tuned = match plan.views {
+        0 => None,
+        _ => Some(ClassifyOptions {
+            tuning: Some(Tuning::tpt(&views)?),
+            ..plain.clone()
+        }),
     };
     type Part = (&'static str, fn(&Timings) -> f64);
     let plain_parts: &[Part] = &[
@@ -142,10 +149,8 @@ pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
         ("tpt step", |t| t.tune),
         ("tpt", |t| t.total),
     ];
-    for (options, parts) in [(&plain, plain_parts), (&tuned, tuned_parts)] {
-        if options.tune != Method::None && plan.views == 0 {
-            continue;
-        }
+    for (options, parts) in [(Some(&plain), plain_parts), (tuned.as_ref(), tuned_parts)] {
+        let Some(options) = options else { continue };
         let mut each = Vec::new();
         for _ in 0..plan.repeats.max(1) {
             each.push(model.classify(&classes, &file, options, &()).await?.timings);

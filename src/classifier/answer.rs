@@ -1,19 +1,18 @@
-//! What goes in and what comes out.
+//! Options and results of `classify`.
 
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
-use super::extra_images::ExtraImages;
+use super::detector::{OodOptions, Verdict};
 use super::negatives::{LearnedNegatives, Negatives};
-use super::rejection::{Ood, OodOptions};
 use crate::clip::text::TokenCounts;
-use crate::error::{Error, Kind, Result};
 use crate::heatmap::{Heatmap, HeatmapMethod};
 use crate::ood::threshold::class_list_sha256;
 use crate::prompt::context::Names;
 use crate::prompt::template::Template;
 use crate::prompt_learning::head::Head;
+use crate::tpt::Tuning;
 
 /// Class names with their text features: made once, used for every image.
 #[derive(Debug, Clone)]
@@ -91,11 +90,11 @@ pub struct Timings {
 pub struct Classification {
     /// All classes, most probable first; equal ones in the order given.
     pub predictions: Vec<Prediction>,
-    /// Whether it is any of the classes; none where that was switched off.
-    pub ood: Option<Ood>,
-    /// What test-time tuning did, where it was asked for.
-    pub tuning: Option<Tuning>,
-    /// Where the names are, where it was asked for.
+    /// Whether it is any of the classes; `None` if that was switched off.
+    pub ood: Option<Verdict>,
+    /// What test-time tuning did, if it was asked for.
+    pub tuning: Option<TuningReport>,
+    /// Where the names are, if it was asked for.
     pub heatmap: Option<Heatmap>,
     /// Time per stage.
     pub timings: Timings,
@@ -104,102 +103,27 @@ pub struct Classification {
 /// How an image is classified.
 #[derive(Debug, Clone)]
 pub struct ClassifyOptions {
-    /// Test-time tuning.
-    pub tune: Method,
-    /// Views in all, the plain one among them; 64 where it is left out.
-    pub views: Option<usize>,
-    /// Gradient steps; the method's own number where it is left out.
-    pub steps: Option<usize>,
-    /// Share of the views that the entropy filter keeps; the method's own where it is left out.
-    pub rho: Option<f64>,
-    /// Decides every random view.
-    pub seed: u64,
-    /// Whether views are AugMixed, as TPT does on fine-grained sets.
-    pub augmix: bool,
-    /// Pictures made from this very photo; DiffTPT-lite takes them instead of its strong views, on
-    /// top of `views`.
-    pub variants: Option<Arc<ExtraImages>>,
-    /// Other photos of the user, whose style the strong views of [`Method::DiffTptLite`] borrow.
-    pub gallery: Option<Arc<ExtraImages>>,
-    /// The score for "none of these"; none switches it off.
+    /// Test-time tuning; `None` leaves the prompt as it is.
+    pub tuning: Option<Tuning>,
+    /// The score for "none of these"; `None` switches it off.
     pub ood: Option<OodOptions>,
-    /// Whether and how maps of the names over the image are made.
+    /// How maps of the names over the image are made; `None` makes none.
     pub heatmap: Option<HeatmapMethod>,
 }
 
 impl Default for ClassifyOptions {
     fn default() -> Self {
         Self {
-            tune: Method::None,
-            views: None,
-            steps: None,
-            rho: None,
-            seed: 0,
-            augmix: false,
-            variants: None,
-            gallery: None,
+            tuning: None,
             ood: Some(OodOptions::default()),
             heatmap: None,
         }
     }
 }
 
-/// A way of tuning at test time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(into = "&'static str")]
-pub enum Method {
-    /// The prompt stays as it is.
-    #[default]
-    None,
-    /// TPT (Shu et al., 2022).
-    Tpt,
-    /// DiffTPT's filters and steps over strong views; no diffusion model.
-    DiffTptLite,
-}
-
-impl From<Method> for &'static str {
-    fn from(method: Method) -> Self {
-        method.name()
-    }
-}
-
-impl Method {
-    /// Every method with its name.
-    pub const ALL: &[(&str, Method)] = &[
-        ("none", Method::None),
-        ("tpt", Method::Tpt),
-        ("difftpt-lite", Method::DiffTptLite),
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, method)| *method == self)
-            .map_or("", |(name, _)| name)
-    }
-
-    /// The method of this name.
-    ///
-    /// # Errors
-    /// `options/invalid`.
-    pub fn parse(name: &str) -> Result<Self> {
-        Self::ALL
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, m)| *m)
-            .ok_or_else(|| {
-                Error::new(
-                    Kind::OptionInvalid,
-                    "The tuning method is not known; use none, tpt or difftpt-lite.",
-                )
-            })
-    }
-}
-
 /// What test-time tuning did to one image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Tuning {
+pub struct TuningReport {
     /// Views made, the plain one and variants among them.
     pub views: usize,
     /// Pictures among the views; they come last.
@@ -208,7 +132,7 @@ pub struct Tuning {
     pub variant_failures: Vec<VariantFailure>,
     /// Views that steered the prompt.
     pub kept: usize,
-    /// Whether something was not finite, so that the untuned answer stands.
+    /// True if tuning produced NaN or infinity and was discarded.
     pub guarded: bool,
     /// Marginal entropy in nats of the kept views before the first step.
     pub entropy_before: f64,

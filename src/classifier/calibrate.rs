@@ -1,9 +1,10 @@
 //! A threshold from the user's own images, scored exactly as later images will be.
 
-use super::{Classes, Classifier, ClassifyOptions, OodOptions};
+use super::{Answerer, Classes, Classifier, ClassifyOptions, Detector, OodOptions};
 use crate::error::{Error, Kind, Result};
-use crate::ood::threshold::{Calibration, CalibrationKey};
+use crate::ood::threshold::Calibration;
 use crate::progress::Progress;
+use crate::tpt::Tuning;
 
 /// A fitted threshold and what it was fitted on.
 #[derive(Debug, Clone)]
@@ -18,48 +19,33 @@ pub struct Calibrated {
 
 /// Takes images one by one.
 pub struct Calibrator<'a> {
-    model: &'a Classifier,
-    classes: &'a Classes,
-    options: ClassifyOptions,
-    key: CalibrationKey,
+    answerer: &'a Answerer<'a>,
+    detector: &'a Detector,
     scores: Vec<f64>,
     failures: Vec<(usize, Error)>,
 }
 
 impl<'a> Calibrator<'a> {
-    /// For images classified with `options`; an older threshold in them is left aside, and the
-    /// default score is taken where they switch scoring off. Negative labels are mined here where
-    /// the score reads them.
+    /// For images that `answerer` scores. A threshold that it has does not count.
     ///
     /// # Errors
-    /// Those of [`Classifier::calibration_key`], `options/invalid` for variants or a gallery.
-    pub async fn new(
-        model: &'a Classifier,
-        classes: &'a Classes,
-        options: &ClassifyOptions,
-        progress: &dyn Progress,
-    ) -> Result<Self> {
-        if options.variants.is_some() || options.gallery.is_some() {
+    /// `options/invalid` without a score, and for variants or a gallery.
+    pub fn new(answerer: &'a Answerer<'a>) -> Result<Self> {
+        if answerer.tuning().is_some_and(Tuning::has_extra_images) {
             return Err(Error::new(
                 Kind::OptionInvalid,
                 "Variants and a gallery belong to single answers; a threshold is fitted without them.",
             ));
         }
-        let ood = OodOptions {
-            calibration: None,
-            ..options.ood.clone().unwrap_or_default()
-        };
-        let key = model
-            .calibration_key(classes, options, &ood, progress)
-            .await?;
+        let detector = answerer.detector().ok_or_else(|| {
+            Error::new(
+                Kind::OptionInvalid,
+                "A threshold needs a score; do not switch it off.",
+            )
+        })?;
         Ok(Self {
-            model,
-            classes,
-            options: ClassifyOptions {
-                ood: Some(ood),
-                ..options.clone()
-            },
-            key,
+            answerer,
+            detector,
             scores: Vec::new(),
             failures: Vec::new(),
         })
@@ -68,12 +54,9 @@ impl<'a> Calibrator<'a> {
     /// Scores one image file. One that cannot be decoded or scored is counted as a failure.
     ///
     /// # Errors
-    /// Those of [`Classifier::classify`] that do not lie in the image.
+    /// Those of [`Answerer::classify`] that do not lie in the image.
     pub async fn add(&mut self, bytes: &[u8], progress: &dyn Progress) -> Result<()> {
-        let found = self
-            .model
-            .classify(self.classes, bytes, &self.options, progress)
-            .await;
+        let found = self.answerer.classify(bytes, progress).await;
         match found.map(|answer| answer.ood) {
             Ok(Some(ood)) => self.put(Ok(ood.value)),
             Ok(None) => Err(Error::new(Kind::Internal, "An image has no score.")),
@@ -103,7 +86,7 @@ impl<'a> Calibrator<'a> {
     /// `calibration/too-few`, `options/invalid` for more than a million images.
     pub fn finish(self) -> Result<Calibrated> {
         Ok(Calibrated {
-            calibration: Calibration::fit(self.key, &self.scores)?,
+            calibration: Calibration::fit(self.detector.key().clone(), &self.scores)?,
             scores: self.scores,
             failures: self.failures,
         })
@@ -123,7 +106,9 @@ impl Classifier {
         options: &ClassifyOptions,
         progress: &dyn Progress,
     ) -> Result<Calibrated> {
-        let mut calibrator = Calibrator::new(self, classes, options, progress).await?;
+        let options = options.for_calibration();
+        let answerer = Answerer::new(self, classes, &options, progress).await?;
+        let mut calibrator = Calibrator::new(&answerer)?;
         for (done, image) in images.iter().enumerate() {
             progress.step("calibrate", done, images.len()).await?;
             calibrator.add(image.as_ref(), progress).await?;
@@ -132,6 +117,22 @@ impl Classifier {
             .step("calibrate", images.len(), images.len())
             .await?;
         calibrator.finish()
+    }
+}
+
+impl ClassifyOptions {
+    /// The same without a threshold and without maps, and with the default score if it is switched
+    /// off.
+    #[must_use]
+    pub fn for_calibration(&self) -> Self {
+        Self {
+            tuning: self.tuning.clone(),
+            ood: Some(OodOptions {
+                calibration: None,
+                ..self.ood.clone().unwrap_or_default()
+            }),
+            heatmap: None,
+        }
     }
 }
 

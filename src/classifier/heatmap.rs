@@ -1,57 +1,43 @@
 //! Maps of an answer over its photo.
 
-use super::{Classes, Classifier, Prediction};
+use super::{Answerer, Classifier, Ranked, Seen};
 use crate::error::Result;
 use crate::heatmap::{Heatmap, HeatmapMethod, maps, regions, shares};
 use crate::image::Rgb8;
 use crate::progress::Progress;
 
-/// What an answer was made from.
-pub(super) struct Answering<'a> {
-    /// The photo.
-    pub image: &'a Rgb8,
-    /// Its patches, [N, d], L2-normalized; only [`HeatmapMethod::Patches`] reads them.
-    pub patches: &'a [f32],
-    /// The class names as they answered, [K, d], L2-normalized.
-    pub texts: &'a [f32],
-    /// The answer.
-    pub predictions: &'a [Prediction],
-}
-
-impl Classifier {
+impl Answerer<'_> {
     /// Where the most probable names are.
     pub(super) async fn heatmap(
         &self,
         method: HeatmapMethod,
-        classes: &Classes,
-        answering: &Answering<'_>,
+        photo: &Rgb8,
+        seen: Seen<'_>,
+        ranking: &[Ranked],
         progress: &dyn Progress,
     ) -> Result<Heatmap> {
-        let d = self.clip.config.projection_dim;
-        let scale = self.clip.logit_scale;
-        let texts = answering.texts;
+        let clip = &self.model.clip;
+        let (d, scale) = (clip.config.projection_dim, clip.logit_scale);
+        let labels = &self.classes.labels;
         let (size, found) = match method {
             HeatmapMethod::Patches => {
-                let vision = &self.clip.vision.config;
+                let vision = &clip.vision.config;
                 let side = vision.image_size / vision.patch_size;
-                ((side, side), shares(answering.patches, texts, d, scale)?)
+                ((side, side), shares(seen.patches, seen.texts, d, scale)?)
             }
             HeatmapMethod::Regions => {
-                let features = self.windows(answering.image, progress).await?;
-                let windows = shares(&features, texts, d, scale)?;
-                let cells = regions::spread(&windows, classes.labels.len());
+                let features = self.model.windows(photo, progress).await?;
+                let windows = shares(&features, seen.texts, d, scale)?;
+                let cells = regions::spread(&windows, labels.len());
                 ((regions::CELLS, regions::CELLS), cells)
             }
         };
-        Ok(maps(
-            method,
-            size,
-            &found,
-            &classes.labels,
-            answering.predictions,
-        ))
+        let order: Vec<usize> = ranking.iter().map(|ranked| ranked.class).collect();
+        Ok(maps(method, size, &found, labels, &order))
     }
+}
 
+impl Classifier {
     /// L2-normalized features [WINDOWS, d] of the windows of a photo.
     async fn windows(&self, image: &Rgb8, progress: &dyn Progress) -> Result<Vec<f32>> {
         let seen = self.preprocess.seen(image.width, image.height);

@@ -1,36 +1,35 @@
 //! The one object users hold: class names in, images in, answers out.
 
 mod answer;
+mod answerer;
 mod calibrate;
-mod extra_images;
+mod detector;
 mod heatmap;
 mod loading;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod negatives;
-mod rejection;
 mod taught;
 mod tuning;
 mod view_features;
 
 pub use answer::{
-    Classes, Classification, ClassifyOptions, KeptView, Method, Prediction, Timings, Tuning,
+    Classes, Classification, ClassifyOptions, KeptView, Prediction, Timings, TuningReport,
     VariantFailure,
 };
+pub(crate) use answerer::Answered;
+pub use answerer::{Answerer, Ranked, named};
 pub use calibrate::{Calibrated, Calibrator};
-pub use extra_images::ExtraImages;
+pub use detector::{DEFAULT_SCORE, Detector, OodOptions, Seen, Verdict};
 pub use loading::Loading;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{check, convert};
 pub use negatives::Negatives;
-pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
-pub use tuning::{MAX_STEPS, TuneSettings};
 
 use std::sync::OnceLock;
 
 use burn::tensor::Tensor;
 
-use heatmap::Answering;
 use negatives::Candidates;
 
 use crate::checkpoint::{LoadReport, LoadTimes};
@@ -42,14 +41,12 @@ use crate::device::self_test::Outcome;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Choice, Probe};
 use crate::error::{Error, Kind, Result};
-use crate::heatmap::HeatmapMethod;
 use crate::image::views::Crop;
 use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
 use crate::kernels::photo::Photo;
 use crate::kernels::read;
 use crate::math::normalize_rows;
 use crate::ood::threshold::ordered_list_sha256;
-use crate::progress::Progress;
 use crate::prompt::context::{Names, from_words};
 use crate::prompt::template::Template;
 #[cfg(not(target_arch = "wasm32"))]
@@ -266,143 +263,16 @@ impl Classifier {
             .map(|text| feature.iter().zip(text).map(|(a, b)| a * b).sum())
             .collect()
     }
-
-    /// Classifies one image file.
-    ///
-    /// # Errors
-    /// The `image/` codes, `options/invalid`, `engine/not-finite`, `gpu/lost`, and what `progress`
-    /// returns.
-    pub async fn classify(
-        &self,
-        classes: &Classes,
-        bytes: &[u8],
-        options: &ClassifyOptions,
-        progress: &dyn Progress,
-    ) -> Result<Classification> {
-        let start = now();
-        let image = decode(bytes, &Limits::default())?;
-        let decoded = now();
-        let mut timings = Timings {
-            decode: decoded - start,
-            ..Timings::default()
-        };
-        let wanted = match &options.ood {
-            Some(ood) => Some(self.rejection(classes, options, ood, progress).await?),
-            None => None,
-        };
-        let patches = options.heatmap == Some(HeatmapMethod::Patches)
-            || wanted.as_ref().is_some_and(Rejection::needs_patches);
-        let answered = self
-            .answer(classes, &image, options, patches, &mut timings, progress)
-            .await?;
-        let texts = answered.texts.as_deref().unwrap_or(&classes.features);
-        let seen = Seen {
-            feature: &answered.feature,
-            patches: &answered.patches,
-            texts,
-        };
-        let ood = wanted.map(|wanted| wanted.judge(seen)).transpose()?;
-        let heatmap = match options.heatmap {
-            Some(method) => {
-                let answering = Answering {
-                    image: &image,
-                    patches: &answered.patches,
-                    texts,
-                    predictions: &answered.predictions,
-                };
-                Some(self.heatmap(method, classes, &answering, progress).await?)
-            }
-            None => None,
-        };
-        timings.total = now() - start;
-        Ok(Classification {
-            predictions: answered.predictions,
-            ood,
-            tuning: answered.tuning,
-            heatmap,
-            timings,
-        })
-    }
-
-    /// Everything about a decoded image but the verdict; with the features of its patches where
-    /// `patches` is set.
-    pub(crate) async fn answer(
-        &self,
-        classes: &Classes,
-        image: &Rgb8,
-        options: &ClassifyOptions,
-        patches: bool,
-        timings: &mut Timings,
-        progress: &dyn Progress,
-    ) -> Result<Answered> {
-        let pictures = options.variants.is_some() || options.gallery.is_some();
-        if pictures && options.tune != Method::DiffTptLite {
-            return Err(Error::new(
-                Kind::OptionInvalid,
-                "Variants and a gallery are for difftpt-lite; choose it, or leave them out.",
-            ));
-        }
-        let tuning = options.tune != Method::None;
-        let (mut feature, mut local) = (Vec::new(), Vec::new());
-        if patches || !tuning {
-            let start = now();
-            let view = self.plain_view(image)?;
-            let made = now();
-            timings.preprocess = made - start;
-            progress.step("encode", 0, 1).await?;
-            if patches {
-                (feature, local) = self.embed_patches(&view).await?;
-            } else {
-                feature = self.embed_pixels(&view).await?;
-            }
-            timings.encode = now() - made;
-            progress.step("encode", 1, 1).await?;
-        }
-        if tuning {
-            let tuned = self
-                .tuned(classes, image, options, timings, progress)
-                .await?;
-            return Ok(Answered {
-                patches: local,
-                ..tuned
-            });
-        }
-        Ok(Answered {
-            predictions: rank(&self.logits(&feature, classes).await?, &classes.labels),
-            tuning: None,
-            feature,
-            patches: local,
-            texts: None,
-        })
-    }
 }
 
-/// An answer on its way to the caller.
-pub(crate) struct Answered {
-    /// Most probable first.
-    pub predictions: Vec<Prediction>,
-    pub tuning: Option<Tuning>,
-    /// L2-normalized feature of the plain view, [d].
-    pub feature: Vec<f32>,
-    /// L2-normalized features of its patches, [N, d]; empty where they were not asked for.
-    pub patches: Vec<f32>,
-    /// The tuned text features, [K, d]; none where those of the class list hold.
-    pub texts: Option<Vec<f32>>,
-}
-
-/// Softmax of `logits` beside their labels, most probable first; equal ones keep their order.
-pub fn rank(logits: &[f64], labels: &[String]) -> Vec<Prediction> {
-    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let exps: Vec<f64> = logits.iter().map(|z| (z - top).exp()).collect();
-    let sum: f64 = exps.iter().sum();
-    let mut predictions: Vec<Prediction> = labels
-        .iter()
-        .zip(exps)
-        .map(|(label, e)| Prediction {
-            label: label.clone(),
-            probability: e / sum,
-        })
+/// Softmax of `logits`, most probable first; equal ones keep their order.
+pub fn rank(logits: &[f64]) -> Vec<Ranked> {
+    let probabilities = softmax(logits, 1.0);
+    let mut ranking: Vec<Ranked> = probabilities
+        .into_iter()
+        .enumerate()
+        .map(|(class, probability)| Ranked { class, probability })
         .collect();
-    predictions.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    predictions
+    ranking.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    ranking
 }

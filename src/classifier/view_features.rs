@@ -1,7 +1,6 @@
 //! The features of many views of one photo.
 
 use super::Classifier;
-use super::answer::Timings;
 use crate::clock::now;
 use crate::error::Result;
 use crate::image::views::{Crop, ViewMaker};
@@ -10,6 +9,17 @@ use crate::progress::Progress;
 
 /// Token rows of the image tower in one pass: bounds memory and the time to a cancel.
 const ROWS_PER_PASS: usize = 1024;
+
+/// Features of views, and the milliseconds that they took.
+#[derive(Debug, Clone, Default)]
+pub struct ViewFeatures {
+    /// L2-normalized, [N, d].
+    pub features: Vec<f32>,
+    /// Making the views.
+    pub preprocess: f64,
+    /// The image tower.
+    pub encode: f64,
+}
 
 impl Classifier {
     /// How many images go through the image tower at a time.
@@ -22,13 +32,12 @@ impl Classifier {
     pub(crate) async fn view_features(
         &self,
         maker: &ViewMaker<'_>,
-        timings: &mut Timings,
         progress: &dyn Progress,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<ViewFeatures> {
         let (total, per_pass) = (maker.total(), self.images_per_pass());
         let photo = Photo::new(maker.photo(), &self.clip.vision.device);
         let crop = |index| photo.is_uploaded().then(|| maker.crop(index)).flatten();
-        let mut features = Vec::new();
+        let mut found = ViewFeatures::default();
         let mut first = 0;
         while first < total {
             progress.step("views", first, total).await?;
@@ -40,21 +49,23 @@ impl Classifier {
             let start = now();
             if kind {
                 let crops: Vec<Crop> = (first..end).filter_map(crop).collect();
-                features.extend(self.embed_crops(&photo, &crops).await?);
-                timings.encode += now() - start;
+                found
+                    .features
+                    .extend(self.embed_crops(&photo, &crops).await?);
+                found.encode += now() - start;
             } else {
                 let mut pixels = Vec::new();
                 for index in first..end {
                     pixels.extend(maker.view(index)?.chw);
                 }
                 let made = now();
-                features.extend(self.embed_pixels(&pixels).await?);
-                timings.preprocess += made - start;
-                timings.encode += now() - made;
+                found.features.extend(self.embed_pixels(&pixels).await?);
+                found.preprocess += made - start;
+                found.encode += now() - made;
             }
             first = end;
         }
         progress.step("views", total, total).await?;
-        Ok(features)
+        Ok(found)
     }
 }

@@ -1,7 +1,7 @@
 //! Features of many images: decoded on the fly and encoded in batches on every core.
 
 use super::pipeline::{Done, Feed, Files, pipeline, workers};
-use crate::classifier::{Classes, Classifier, ClassifyOptions, Prediction, Seen, Timings, Tuning};
+use crate::classifier::{Answerer, Classes, Classifier, Prediction, Seen, TuningReport};
 use crate::error::{Error, Kind, Result};
 use crate::image::views::Corruption;
 use crate::image::{Limits, Rgb8, decode};
@@ -10,14 +10,14 @@ use crate::image::{Limits, Rgb8, decode};
 const BATCH: usize = 16;
 
 /// How image files become features.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Reading<'a> {
     /// Whether the features of the patches are wanted too.
     pub patches: bool,
     /// What is done to every image first, and the seed of its noise.
     pub corruption: Option<(Corruption, u64)>,
-    /// The classes whose prompt is tuned on every image, and how.
-    pub tuning: Option<(&'a Classes, &'a ClassifyOptions)>,
+    /// Tunes a prompt on every image; `None` if none is tuned.
+    pub tuning: Option<&'a Answerer<'a>>,
 }
 
 impl Reading<'_> {
@@ -54,7 +54,7 @@ pub struct TunedAnswer {
     /// All classes, most probable first.
     pub predictions: Vec<Prediction>,
     /// What tuning did.
-    pub tuning: Tuning,
+    pub tuning: TuningReport,
 }
 
 impl Features {
@@ -91,7 +91,7 @@ pub fn embed_all<K: Send>(
 
 fn encode<K>(model: &Classifier, reading: &Reading<'_>, files: Files<K>) -> Done<K, Embedded> {
     if reading.tuning.is_some() {
-        return tune_each(model, reading, files);
+        return tune_each(reading, files);
     }
     let mut pixels = Vec::new();
     let mut waiting = Vec::with_capacity(files.len());
@@ -131,11 +131,11 @@ fn encode<K>(model: &Classifier, reading: &Reading<'_>, files: Files<K>) -> Done
     Ok(done)
 }
 
-fn tune_each<K>(model: &Classifier, reading: &Reading<'_>, files: Files<K>) -> Done<K, Embedded> {
+fn tune_each<K>(reading: &Reading<'_>, files: Files<K>) -> Done<K, Embedded> {
     let mut done = Vec::with_capacity(files.len());
     for (key, file) in files {
         let features = match file.and_then(|bytes| reading.image(&bytes)) {
-            Ok(image) => tuned(model, reading, &image),
+            Ok(image) => tuned(reading, &image),
             Err(error) => {
                 done.push((key, Err(error)));
                 continue;
@@ -150,18 +150,17 @@ fn tune_each<K>(model: &Classifier, reading: &Reading<'_>, files: Files<K>) -> D
     Ok(done)
 }
 
-fn tuned(model: &Classifier, reading: &Reading<'_>, image: &Rgb8) -> Result<Features> {
+fn tuned(reading: &Reading<'_>, image: &Rgb8) -> Result<Features> {
     let missing = || Error::new(Kind::Internal, "An image was not tuned.");
-    let (classes, options) = reading.tuning.ok_or_else(missing)?;
-    let mut timings = Timings::default();
-    let answer = model.answer(classes, image, options, reading.patches, &mut timings, &());
-    let answer = pollster::block_on(answer)?;
+    let answerer = reading.tuning.ok_or_else(missing)?;
+    let answer = pollster::block_on(answerer.answer(image, &()))?;
+    let predictions = answer.predictions(answerer.classes());
     Ok(Features {
         image: answer.feature,
         patches: answer.patches,
         tuned: Some(TunedAnswer {
             texts: answer.texts.ok_or_else(missing)?,
-            predictions: answer.predictions,
+            predictions,
             tuning: answer.tuning.ok_or_else(missing)?,
         }),
     })

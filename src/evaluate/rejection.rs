@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Failure, LISTED, Options, each, evenly};
-use crate::classifier::{Calibrator, Classes, Classifier, Rejection};
+use crate::classifier::{Answerer, Calibrator, Detector};
 use crate::dataset::{DataSet, Item};
 use crate::error::{Error, Kind, Result};
 use crate::ood::metrics::{Intervals, OodMetrics, intervals};
@@ -77,7 +77,7 @@ impl OodEvaluation {
     ///
     /// # Errors
     /// `data/empty` where either side has no image, `engine/not-finite`.
-    pub fn new(rejection: &Rejection, own: &[f64], others: &Scored) -> Result<Self> {
+    pub fn new(detector: &Detector, own: &[f64], others: &Scored) -> Result<Self> {
         if own.is_empty() || others.values.is_empty() {
             return Err(Error::new(
                 Kind::DataEmpty,
@@ -95,20 +95,27 @@ impl OodEvaluation {
             scores.iter().filter(|s| **s < threshold).count() as f64 / scores.len() as f64
         };
         Ok(Self {
-            score: rejection.name(),
+            score: detector.name(),
             metrics: OodMetrics::of(own, &others.values)?,
             intervals: intervals(own, &others.values, REDRAWS, 0)?,
             n_in: own.len(),
             n_out: others.values.len(),
             skipped_out: others.skipped,
             failed_out: others.failed,
-            calibrated: rejection.threshold().map(|threshold| AtThreshold {
+            calibrated: detector.threshold().map(|threshold| AtThreshold {
                 threshold,
                 rejected_in: below(own, threshold),
                 rejected_out: below(&others.values, threshold),
             }),
         })
     }
+}
+
+/// The score of `answerer`, without which there is nothing to compare.
+fn detector<'a>(answerer: &'a Answerer<'_>) -> Result<&'a Detector> {
+    answerer
+        .detector()
+        .ok_or_else(|| Error::new(Kind::Internal, "There is no score to compare images by."))
 }
 
 /// The images of a split that `options` names, or of the usual one where `data` has no such split.
@@ -145,13 +152,8 @@ fn plain(name: &str) -> String {
 ///
 /// # Errors
 /// `data/unknown-split`, `data/invalid`, `io/failed`, `engine/not-finite`, `gpu/lost`.
-pub fn ood_scores(
-    model: &Classifier,
-    classes: &Classes,
-    data: &DataSet,
-    options: &Options,
-    rejection: &Rejection,
-) -> Result<Scored> {
+pub fn ood_scores(answerer: &Answerer<'_>, data: &DataSet, options: &Options) -> Result<Scored> {
+    let (classes, detector) = (answerer.classes(), detector(answerer)?);
     let own: BTreeSet<String> = classes.labels.iter().map(|label| plain(label)).collect();
     let all = selected(data, options)?;
     let total = all.len();
@@ -164,12 +166,12 @@ pub fn ood_scores(
         ..Scored::default()
     };
     let items = limited(others, options.limit);
-    let reading = options.reading(classes, Some(rejection));
-    each(model, data, &items, &reading, &mut |index, seen| {
+    let reading = options.reading(answerer);
+    each(answerer, data, &items, &reading, &mut |index, seen| {
         match seen {
             Ok(features) => scored
                 .values
-                .push(rejection.judge(features.seen(classes))?.value),
+                .push(detector.judge(features.seen(classes))?.value),
             Err(error) => scored.fail(&items[index].path, &error),
         }
         Ok(())
@@ -183,13 +185,12 @@ pub fn ood_scores(
 /// # Errors
 /// As [`ood_scores`].
 pub fn own_scores(
-    model: &Classifier,
-    classes: &Classes,
+    answerer: &Answerer<'_>,
     data: &DataSet,
     options: &Options,
-    rejection: &Rejection,
     calibrator: &mut Calibrator<'_>,
 ) -> Result<Scored> {
+    let (classes, detector) = (answerer.classes(), detector(answerer)?);
     let own: BTreeSet<String> = classes.labels.iter().map(|label| plain(label)).collect();
     let all = selected(data, options)?;
     let total = all.len();
@@ -204,9 +205,9 @@ pub fn own_scores(
         ..Scored::default()
     };
     let items = limited(items, options.limit);
-    let reading = options.reading(classes, Some(rejection));
-    each(model, data, &items, &reading, &mut |index, seen| {
-        let judged = seen.and_then(|features| rejection.judge(features.seen(classes)));
+    let reading = options.reading(answerer);
+    each(answerer, data, &items, &reading, &mut |index, seen| {
+        let judged = seen.and_then(|features| detector.judge(features.seen(classes)));
         match &judged {
             Ok(ood) => scored.values.push(ood.value),
             Err(error) => scored.fail(&items[index].path, error),

@@ -2,18 +2,19 @@
 
 use serde::Serialize;
 
-use crate::classifier::{Prediction, TuneSettings};
+use crate::classifier::Prediction;
 use crate::dataset::TunedAnswer;
+use crate::tpt::Tuning;
 
 /// A change below this is rounding.
 const LEAST: f64 = 1e-6;
 
 /// What tuning did to the images of a data set.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct TuningEvaluation {
     /// How.
     #[serde(flatten)]
-    pub settings: TuneSettings,
+    pub settings: Tuning,
     /// Fraction of the images whose most probable class was the true one before the first step.
     pub accuracy_before: f64,
     /// Images that tuning turned from wrong to right.
@@ -38,7 +39,7 @@ pub struct TuningEvaluation {
 /// Counts what tuning did.
 #[derive(Debug, Clone)]
 pub struct TuningTally {
-    settings: TuneSettings,
+    settings: Tuning,
     seen: usize,
     right_before: usize,
     gained: usize,
@@ -53,9 +54,9 @@ pub struct TuningTally {
 
 impl TuningTally {
     /// Nothing counted yet.
-    pub fn new(settings: TuneSettings) -> Self {
+    pub fn new(settings: &Tuning) -> Self {
         Self {
-            settings,
+            settings: settings.clone(),
             seen: 0,
             right_before: 0,
             gained: 0,

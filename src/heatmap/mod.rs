@@ -16,10 +16,8 @@ pub mod regions;
 
 use serde::Serialize;
 
-use crate::classifier::Prediction;
 use crate::error::{Error, Kind, Result};
-use crate::math::softmax;
-use crate::math::{MatrixView, cosines};
+use crate::math::{MatrixView, cosines, softmax};
 
 /// Names that get a map: the most probable ones.
 pub const MAPS: usize = 20;
@@ -104,33 +102,25 @@ pub fn shares(places: &[f32], texts: &[f32], width: usize, scale: f32) -> Result
 }
 
 /// The maps of the most probable names, from the shares `[height * width, K]` of all classes.
+/// `ranking` holds places of `labels`, the most probable first.
 pub fn maps(
     method: HeatmapMethod,
     (width, height): (usize, usize),
     shares: &[f64],
     labels: &[String],
-    predictions: &[Prediction],
+    ranking: &[usize],
 ) -> Heatmap {
-    let column = |wanted: &str| labels.iter().position(|label| label == wanted);
-    let maps = predictions
-        .iter()
-        .take(MAPS)
-        .filter_map(|prediction| {
-            let k = column(&prediction.label)?;
-            let values = shares
-                .chunks_exact(labels.len())
-                .map(|place| place[k] as f32)
-                .collect();
-            Some(Map {
-                label: prediction.label.clone(),
-                values,
-            })
-        })
-        .collect();
+    let map = |class: &usize| Map {
+        label: labels[*class].clone(),
+        values: shares
+            .chunks_exact(labels.len())
+            .map(|place| place[*class] as f32)
+            .collect(),
+    };
     Heatmap {
         method: method.name(),
         width,
         height,
-        maps,
+        maps: ranking.iter().take(MAPS).map(map).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! From image files to cached features: every photo in its plain view and a few random crops.
 
 use super::examples::Examples;
-use crate::classifier::{Classifier, Timings};
+use crate::classifier::Classifier;
 use crate::error::{Error, Kind, Result};
 use crate::image::views::{Corruption, CropRange, MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::image::{Limits, Rgb8, decode};
@@ -71,9 +71,8 @@ impl ViewEncoder {
             Ok(maker) => maker,
             Err(error) => return Ok(Err(error)),
         };
-        let mut timings = Timings::default();
-        let features = model.view_features(&maker, &mut timings, &()).await?;
-        Ok(Ok(features))
+        let found = model.view_features(&maker, &()).await?;
+        Ok(Ok(found.features))
     }
 
     fn open(&self, bytes: &[u8]) -> Result<Rgb8> {

@@ -3,7 +3,14 @@
 //! configurations of this one mechanism.
 
 pub mod entropy;
+mod extra_images;
 pub mod select;
+mod settings;
+
+pub use extra_images::ExtraImages;
+pub use settings::{
+    MAX_STEPS, Method, Overrides, StrongViews, Tuning, TuningKind, extra_images_unused,
+};
 
 use serde::Serialize;
 

@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::{
-    Calibrated, Classification, ClassifyOptions, KeptView, Method, Negatives, Ood, OodOptions,
-    Prediction, Timings, Tuning, VariantFailure,
+    Calibrated, Classification, ClassifyOptions, KeptView, Negatives, OodOptions, Prediction,
+    Timings, TuningReport, VariantFailure, Verdict,
 };
 use crate::error::{Error, Result};
 use crate::heatmap::{Heatmap, HeatmapMethod, Map};
 use crate::ood::metrics::Interval;
 use crate::ood::negatives::{Excluded, MiningOptions, SHARE};
 use crate::prompt::template::DEFAULT;
+use crate::tpt::{Method, Overrides, StrongViews, Tuning, TuningKind, extra_images_unused};
 
 /// How a class list is made.
 #[derive(Default, Deserialize)]
@@ -58,11 +59,12 @@ pub struct AnswerOptions {
 }
 
 impl AnswerOptions {
-    /// The engine's options; negative labels and threshold belong to the class list.
+    /// The engine's options with the pictures for strong views; negative labels and threshold belong
+    /// to the class list.
     ///
     /// # Errors
     /// `options/invalid`.
-    pub fn classify(&self) -> Result<ClassifyOptions> {
+    pub fn classify(&self, strong: StrongViews) -> Result<ClassifyOptions> {
         let named = match &self.ood {
             Some(Scoring::Wanted(false)) => None,
             Some(Scoring::Named(name)) => Some(OodOptions::named(name)),
@@ -75,17 +77,7 @@ impl AnswerOptions {
         };
         Ok(ClassifyOptions {
             heatmap,
-            tune: self
-                .tune
-                .as_deref()
-                .map_or(Ok(Method::None), Method::parse)?,
-            views: self.views,
-            steps: self.steps,
-            rho: self.rho,
-            seed: self.seed.unwrap_or(0),
-            augmix: self.augmix.unwrap_or(false),
-            variants: None,
-            gallery: None,
+            tuning: self.tuning(strong)?,
             ood: named.map(|ood| OodOptions {
                 tau: self.tau,
                 groups: self.groups,
@@ -93,6 +85,46 @@ impl AnswerOptions {
                 ..ood
             }),
         })
+    }
+
+    fn tuning(&self, strong: StrongViews) -> Result<Option<Tuning>> {
+        let kind = match (self.method()?, &strong) {
+            (Some(Method::Tpt), StrongViews::Drawn) => TuningKind::Tpt {
+                augmix: self.augmix.unwrap_or(false),
+            },
+            (Some(Method::DiffTptLite), _) => TuningKind::DiffTptLite(strong),
+            (None, StrongViews::Drawn) => return Ok(None),
+            _ => return Err(extra_images_unused()),
+        };
+        Tuning::new(kind, &self.overrides()).map(Some)
+    }
+
+    /// How to tune on `views` views that the caller made; TPT unless another method is named.
+    ///
+    /// # Errors
+    /// `options/invalid`.
+    pub fn tuning_on(&self, views: usize) -> Result<Tuning> {
+        let overrides = Overrides {
+            views: Some(views),
+            ..self.overrides()
+        };
+        match self.method()? {
+            Some(Method::DiffTptLite) => Tuning::difftpt_lite(&overrides),
+            Some(Method::Tpt) | None => Tuning::tpt(&overrides),
+        }
+    }
+
+    fn method(&self) -> Result<Option<Method>> {
+        self.tune.as_deref().map_or(Ok(None), Method::parse)
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            views: self.views,
+            steps: self.steps,
+            rho: self.rho,
+            seed: self.seed.unwrap_or(0),
+        }
     }
 }
 
@@ -158,8 +190,8 @@ struct ViewAnswer {
     thumbnail: Vec<u8>,
 }
 
-impl From<Tuning> for TuningAnswer {
-    fn from(t: Tuning) -> Self {
+impl From<TuningReport> for TuningAnswer {
+    fn from(t: TuningReport) -> Self {
         let view = |v: KeptView| ViewAnswer {
             index: v.index,
             kind: v.kind,
@@ -233,7 +265,7 @@ pub struct Answer {
 impl Answer {
     /// `stale` says why a threshold was left aside.
     pub fn new(found: Classification, stale: Option<String>) -> Self {
-        let ood = |ood: Ood| OodAnswer {
+        let ood = |ood: Verdict| OodAnswer {
             score: ood.score,
             value: ood.value,
             threshold: ood.threshold,

@@ -15,11 +15,12 @@ use super::answer::{
 use super::convert::{from_js, to_js, to_js_error};
 use super::engine::{Engine, Inner, promise};
 use super::listener::{JsProgress, check};
-use crate::classifier::{Calibrator, Classes, Classifier, ClassifyOptions, ExtraImages};
+use crate::classifier::{Answerer, Calibrator, Classes, Classifier, Detector};
 use crate::error::{Error, Kind, Result};
 use crate::image::Limits;
 use crate::ood::threshold::Calibration;
 use crate::progress::Progress;
+use crate::tpt::{ExtraImages, StrongViews};
 
 /// A class list with what was fitted to it.
 pub struct ClassSet {
@@ -64,32 +65,20 @@ impl ClassSet {
         Ok(classes)
     }
 
-    /// Puts the threshold that holds for `options` into them; where there are only others, says why
-    /// the newest of these does not hold.
-    async fn choose_threshold(
-        &self,
-        model: &Classifier,
-        classes: &Classes,
-        options: &mut ClassifyOptions,
-        listener: &JsProgress,
-    ) -> Result<Option<String>> {
-        let Some(ood) = &options.ood else {
-            return Ok(None);
-        };
-        let thresholds = self.thresholds.borrow().clone();
+    /// `detector` with the threshold that holds for it; if there are only others, says why the newest
+    /// of these does not hold.
+    fn with_threshold(&self, detector: Detector) -> Result<(Detector, Option<String>)> {
+        let thresholds = self.thresholds.borrow();
         let Some(newest) = thresholds.last() else {
-            return Ok(None);
+            return Ok((detector, None));
         };
-        let key = model
-            .calibration_key(classes, options, ood, listener)
-            .await?;
-        let holds = thresholds.iter().rev().find(|t| t.matches(&key).is_ok());
-        match (holds, &mut options.ood) {
-            (Some(threshold), Some(ood)) => {
-                ood.calibration = Some(threshold.clone());
-                Ok(None)
+        let key = detector.key();
+        match thresholds.iter().rev().find(|t| t.matches(key).is_ok()) {
+            Some(holds) => Ok((detector.with_threshold(holds.clone())?, None)),
+            None => {
+                let stale = newest.matches(key).err().map(|e| e.message().to_owned());
+                Ok((detector, stale))
             }
-            _ => Ok(newest.matches(&key).err().map(|e| e.message().to_owned())),
         }
     }
 
@@ -172,21 +161,26 @@ impl Engine {
             let set = inner.set(classes)?;
             let mut given: AnswerOptions = from_js(options)?;
             let words = given.negatives.take();
-            let mut options = given.classify()?;
             let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };
             let model = &inner.classifier;
             let classes = set.classes(model, words, &listener).await?;
-            options.variants = taken(model, &pictures, "variants", &listener).await?;
-            options.gallery = taken(model, &pictures, "gallery", &listener).await?;
-            let stale = set
-                .choose_threshold(model, &classes, &mut options, &listener)
-                .await?;
-            let found = model
-                .classify(&classes, &bytes, &options, &listener)
-                .await?;
+            let variants = read_images(model, &pictures, "variants", &listener).await?;
+            let gallery = read_images(model, &pictures, "gallery", &listener).await?;
+            let options = given.classify(StrongViews::of(variants, gallery))?;
+            let tuning = options.tuning.as_ref();
+            let (detector, stale) = match &options.ood {
+                Some(ood) => {
+                    let plain = Detector::new(model, &classes, tuning, ood, &listener).await?;
+                    let (detector, stale) = set.with_threshold(plain)?;
+                    (Some(detector), stale)
+                }
+                None => (None, None),
+            };
+            let answerer = Answerer::with_detector(model, &classes, &options, detector)?;
+            let found = answerer.classify(&bytes, &listener).await?;
             to_js(&Answer::new(found, stale))
         })
     }
@@ -207,14 +201,15 @@ impl Engine {
             let set = inner.set(classes)?;
             let mut given: AnswerOptions = from_js(options)?;
             let words = given.negatives.take();
-            let options = given.classify()?;
+            let options = given.classify(StrongViews::Drawn)?.for_calibration();
             let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };
             let model = &inner.classifier;
             let classes = set.classes(model, words, &listener).await?;
-            let mut calibrator = Calibrator::new(model, &classes, &options, &listener).await?;
+            let answerer = Answerer::new(model, &classes, &options, &listener).await?;
+            let mut calibrator = Calibrator::new(&answerer)?;
             // Progress counts images; within one only the signal matters.
             let within = JsProgress {
                 callback: None,
@@ -288,7 +283,7 @@ impl Engine {
 }
 
 /// The files called `name` in `pictures`.
-async fn taken(
+async fn read_images(
     model: &Classifier,
     pictures: &JsValue,
     name: &str,
@@ -299,7 +294,7 @@ async fn taken(
     if let Ok(files) = files.dyn_into::<Array>() {
         for file in files.iter().filter_map(|file| file.dyn_into::<Blob>().ok()) {
             check(listener.signal.as_ref())?;
-            made.add(model, bytes_of(&file).await)?;
+            made.add(&model.preprocess, bytes_of(&file).await)?;
         }
     }
     made.finish()

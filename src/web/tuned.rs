@@ -9,7 +9,7 @@ use super::answer::AnswerOptions;
 use super::convert::{from_js, to_js};
 use super::engine::{Engine, promise};
 use super::listener::{JsProgress, check};
-use crate::classifier::{Classes, Prediction, rank};
+use crate::classifier::{Classes, Prediction, named, rank};
 use crate::error::Result;
 use crate::tpt::Tuned;
 
@@ -31,8 +31,8 @@ struct TunedAnswer<'a> {
 /// The answer, with long rows of numbers as typed arrays.
 fn answer(tuned: &Tuned, classes: &Classes) -> Result<JsValue> {
     let value = to_js(&TunedAnswer {
-        predictions: rank(&tuned.logits_after, &classes.labels),
-        predictions_before: rank(&tuned.logits_before, &classes.labels),
+        predictions: named(&rank(&tuned.logits_after), &classes.labels),
+        predictions_before: named(&rank(&tuned.logits_before), &classes.labels),
         selected: &tuned.selected,
         passed: &tuned.passed,
         entropies: &tuned.entropies,
@@ -70,15 +70,23 @@ impl Engine {
         promise(async move {
             check(signal.as_ref())?;
             let set = inner.set(classes)?;
-            let options = from_js::<AnswerOptions>(options)?.classify()?;
+            let given = from_js::<AnswerOptions>(options)?;
             let listener = JsProgress {
                 callback: on_progress,
                 signal,
             };
             let model = &inner.classifier;
             let classes = set.classes(model, None, &listener).await?;
+            let views = features.len() / model.clip.config.projection_dim;
+            let tuning = given.tuning_on(views.max(1))?;
             let tuned = model
-                .tune_features(&classes, &features, context.as_deref(), &options, &listener)
+                .tune_features(
+                    &classes,
+                    &features,
+                    context.as_deref(),
+                    tuning.config(),
+                    &listener,
+                )
                 .await?;
             answer(&tuned, &classes)
         })

@@ -245,7 +245,7 @@ fn order_of_classes_patches_and_single_group_negatives_does_not_matter() {
             patches: &rp,
         };
         let (a, b) = (score.score(&a, &p).unwrap(), score.score(&b, &p).unwrap());
-        assert!((a - b).abs() < 1e-12, "{}: {a} {b}", score.name());
+        assert!((a - b).abs() < 1e-12, "{}: {a} {b}", score.name);
     }
 }
 
@@ -284,7 +284,7 @@ fn neglabel_rises_with_any_class_and_falls_with_any_negative() {
 
 #[test]
 fn registry_names_are_unique_and_found() {
-    let names: Vec<_> = REGISTRY.iter().map(|s| s.name()).collect();
+    let names: Vec<_> = REGISTRY.iter().map(|s| s.name).collect();
     let expected = [
         "mcm",
         "max-logit",
@@ -298,15 +298,15 @@ fn registry_names_are_unique_and_found() {
     assert_eq!(names, expected);
     for score in REGISTRY {
         assert_eq!(
-            by_name(&score.name().replace('-', "_").to_uppercase())
+            by_name(&score.name.replace('-', "_").to_uppercase())
                 .unwrap()
-                .name(),
-            score.name()
+                .name,
+            score.name
         );
-        assert!(!score.summary().is_empty());
+        assert!(!score.summary.is_empty());
     }
     assert_eq!(by_name("msp").err().unwrap().code(), "options/invalid");
-    assert!(by_name("lapt").unwrap().needs().learned_contexts);
+    assert!(by_name("lapt").unwrap().needs.learned_contexts);
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn defaults_follow_the_model() {
 fn all(input: &ScoreInput<'_>, parameters: &ScoreParameters) -> Vec<(&'static str, f64)> {
     REGISTRY
         .iter()
-        .map(|s| (s.name(), s.score(input, parameters).unwrap()))
+        .map(|s| (s.name, s.score(input, parameters).unwrap()))
         .collect()
 }
 
@@ -432,7 +432,7 @@ fn extreme_temperatures_stay_finite() {
 
 #[test]
 fn unusable_inputs_are_refused() {
-    let code = |s: &dyn Score, input: &ScoreInput<'_>| {
+    let code = |s: &Score, input: &ScoreInput<'_>| {
         s.score(input, &NO_SHUFFLE)
             .map_err(|e| e.code())
             .map(|_| "")
@@ -444,10 +444,10 @@ fn unusable_inputs_are_refused() {
         patches: &good,
     };
     for s in REGISTRY {
-        assert_eq!(code(*s, &whole), Ok(""));
+        assert_eq!(code(s, &whole), Ok(""));
         assert_eq!(
             code(
-                *s,
+                s,
                 &ScoreInput {
                     classes: &bad,
                     ..whole
@@ -457,7 +457,7 @@ fn unusable_inputs_are_refused() {
         );
         assert_eq!(
             code(
-                *s,
+                s,
                 &ScoreInput {
                     classes: &[],
                     ..whole
@@ -467,7 +467,7 @@ fn unusable_inputs_are_refused() {
         );
         let Needs {
             negatives, patches, ..
-        } = s.needs();
+        } = s.needs;
         let or = |needed: bool, code| if needed { Err(code) } else { Ok("") };
         let no_negatives = ScoreInput {
             negatives: &[],

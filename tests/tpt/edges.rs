@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 
 use pollster::block_on;
-use promptlens::classifier::{Classes, Classification, Classifier, ClassifyOptions, Method};
+use promptlens::classifier::{Classes, Classification, Classifier, ClassifyOptions};
 use promptlens::device::Choice;
-use promptlens::error::{Error, Kind};
+use promptlens::error::{Error, Kind, Result};
 use promptlens::image::views::{ViewPlan, make_views};
 use promptlens::image::{Limits, decode};
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::quant::Quantization;
-use promptlens::tpt::{Config, Text, tune};
+use promptlens::tpt::{Config, Method, Overrides, StrongViews, Text, Tuning, TuningKind, tune};
 
 use crate::common::shared;
 
@@ -60,13 +60,31 @@ fn blank() -> Vec<u8> {
     bytes
 }
 
-fn how(method: Method, views: usize) -> ClassifyOptions {
-    ClassifyOptions {
-        tune: method,
+fn tuning(method: Method, overrides: &Overrides) -> Result<Tuning> {
+    let kind = match method {
+        Method::Tpt => TuningKind::Tpt { augmix: false },
+        Method::DiffTptLite => TuningKind::DiffTptLite(StrongViews::Drawn),
+    };
+    Tuning::new(kind, overrides)
+}
+
+fn of_views(views: usize) -> Overrides {
+    Overrides {
         views: Some(views),
-        ood: None,
-        ..ClassifyOptions::default()
+        ..Overrides::default()
     }
+}
+
+fn only(tuning: Tuning) -> ClassifyOptions {
+    ClassifyOptions {
+        tuning: Some(tuning),
+        ood: None,
+        heatmap: None,
+    }
+}
+
+fn how(method: Method, count: usize) -> ClassifyOptions {
+    only(tuning(method, &of_views(count)).unwrap())
 }
 
 fn classify(
@@ -178,8 +196,8 @@ fn identical_views_tune_as_one_of_them() {
     let feature = block_on(model.embed_image(&photos()[2].1)).unwrap();
     let steer = |n: usize, method| {
         let features = feature.repeat(n);
-        let options = how(method, n);
-        block_on(model.tune_features(&classes, &features, None, &options, &())).unwrap()
+        let tuning = tuning(method, &of_views(n)).unwrap();
+        block_on(model.tune_features(&classes, &features, None, tuning.config(), &())).unwrap()
     };
     for method in BOTH {
         let (one, many) = (steer(1, method), steer(64, method));
@@ -234,10 +252,11 @@ fn a_view_of_something_else_is_dropped_and_the_photo_itself_passes() {
     let classes = classes(&model, &labels);
     let features = views(&model, &photos);
     let d = model.clip.config.projection_dim;
-    let options = ClassifyOptions {
+    let one_step = Overrides {
         steps: Some(1),
-        ..how(Method::DiffTptLite, 64)
+        ..of_views(64)
     };
+    let tuning = tuning(Method::DiffTptLite, &one_step).unwrap();
     let (mut cases, mut steered, mut passed) = (0, 0, 0);
     for (i, own) in features.iter().enumerate() {
         for (j, other) in features.iter().enumerate() {
@@ -248,7 +267,8 @@ fn a_view_of_something_else_is_dropped_and_the_photo_itself_passes() {
             let planted = 40;
             let mut all = own.clone();
             all[planted * d..(planted + 1) * d].copy_from_slice(&other[..d]);
-            let tuned = block_on(model.tune_features(&classes, &all, None, &options, &())).unwrap();
+            let tuned =
+                block_on(model.tune_features(&classes, &all, None, tuning.config(), &())).unwrap();
             assert_eq!((tuned.passed.len(), tuned.selected.len()), (51, 15));
             assert_eq!(
                 tuned.passed[0], 0,
@@ -292,10 +312,11 @@ fn work_that_is_cancelled_half_way_leaves_nothing_behind() {
     let Some(model) = mini() else { return };
     let classes = classes(&model, &["cat", "dog", "church"]);
     let photo = &photos()[4].1;
-    let options = ClassifyOptions {
+    let three_steps = Overrides {
         steps: Some(3),
-        ..how(Method::Tpt, 64)
+        ..of_views(64)
     };
+    let options = only(tuning(Method::Tpt, &three_steps).unwrap());
     let whole = classify(&model, &classes, photo, &options);
     for (stage, done) in [("views", 1), ("tune", 0), ("tune", 1), ("tune", 3)] {
         let stop = Stop {
@@ -346,8 +367,8 @@ fn given_features_and_contexts_are_checked() {
     let d = model.clip.config.projection_dim;
     let (feature, w) = (vec![0.5f32; d], model.clip.text.config.width);
     let run = |features: &[f32], context: Option<&[f32]>| {
-        let options = how(Method::Tpt, 0);
-        block_on(model.tune_features(&classes, features, context, &options, &()))
+        let tuning = tuning(Method::Tpt, &of_views((features.len() / d).max(1)))?;
+        block_on(model.tune_features(&classes, features, context, tuning.config(), &()))
     };
     let code = |features: &[f32], context: Option<&[f32]>| {
         run(features, context).map_or_else(|error| error.code(), |_| "answered")

@@ -1,28 +1,31 @@
-//! The scores: one trait, one file each, one [`REGISTRY`].
+//! The scores: one file each, one line here.
 
-mod energy;
-mod entropy;
-mod gl_mcm;
 mod grouped;
-mod lapt;
-mod max_logit;
-mod mcm;
-mod neglabel;
-mod variance;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::math::{check_finite, check_tau};
 
-pub use energy::Energy;
-pub use entropy::Entropy;
-pub use gl_mcm::GlMcm;
-pub use lapt::Lapt;
-pub use max_logit::MaxLogit;
-pub use mcm::Mcm;
-pub use neglabel::NegLabel;
-pub use variance::Variance;
+macro_rules! scores {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// Every score, in the order in which they are offered.
+        pub static REGISTRY: &[Score] = &[$($name::SCORE),*];
+    };
+}
+
+scores! {
+    mcm,
+    max_logit,
+    energy,
+    entropy,
+    variance,
+    gl_mcm,
+    neglabel,
+    lapt,
+}
 
 /// What one image is scored on. All values are cosines of L2-normalized features.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,7 +50,16 @@ pub struct Needs {
     pub learned_contexts: bool,
 }
 
-/// The knobs of all scores. Each reads those that its [`Score::parameters`] lists.
+impl Needs {
+    /// The class names alone.
+    pub const NONE: Self = Self {
+        negatives: false,
+        patches: false,
+        learned_contexts: false,
+    };
+}
+
+/// The knobs of all scores. Each score reads those that its [`Score::parameters`] lists.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ScoreParameters {
     /// Softmax temperature on cosines.
@@ -90,41 +102,52 @@ pub const DEFAULT_SHUFFLE_SEED: u64 = 0;
 /// The weight of the local term in GL-MCM's ImageNet script.
 pub const DEFAULT_LOCAL_WEIGHT: f64 = 0.5;
 
+/// The temperature on cosines that a score has unless the caller names another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultTau {
+    /// 1, as MCM was published.
+    One,
+    /// 1 / logit_scale of the model: where the papers write 0.01, their model's scale is 100.
+    Model,
+}
+
 /// An out-of-distribution score. **Higher means more in-distribution.**
-pub trait Score: Sync {
+#[derive(Debug, Clone, Copy)]
+pub struct Score {
     /// The stable name: lower case, words joined by `-`.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// Formula and source in one line.
-    fn summary(&self) -> &'static str;
-
+    pub summary: &'static str,
     /// Which cosines it reads besides those to the class names.
-    fn needs(&self) -> Needs;
-
+    pub needs: Needs,
     /// Which parameters change its value.
-    fn parameters(&self) -> &'static [Parameter];
+    pub parameters: &'static [Parameter],
+    /// Its default temperature.
+    pub default_tau: DefaultTau,
+    /// The formula, on input and parameters that [`Score::score`] has checked.
+    pub formula: fn(&ScoreInput<'_>, &ScoreParameters) -> f64,
+}
 
-    /// Its default temperature for a model with this `logit_scale` (already exponentiated).
-    fn default_tau(&self, logit_scale: f64) -> f64;
-
-    /// The formula. [`Score::score`] has checked the input and the parameters.
-    fn formula(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> f64;
-
-    /// Its defaults for a model with this `logit_scale`; parameters it does not read are neutral.
-    fn defaults(&self, logit_scale: f64) -> ScoreParameters {
+impl Score {
+    /// Its defaults for a model with this `logit_scale` (already exponentiated); parameters that it
+    /// does not read are unused.
+    pub fn defaults(&self, logit_scale: f64) -> ScoreParameters {
         self.canonical(&ScoreParameters {
-            tau: self.default_tau(logit_scale),
+            tau: match self.default_tau {
+                DefaultTau::One => 1.0,
+                DefaultTau::Model => 1.0 / logit_scale,
+            },
             local_weight: DEFAULT_LOCAL_WEIGHT,
             groups: DEFAULT_GROUPS,
             shuffle_seed: Some(DEFAULT_SHUFFLE_SEED),
         })
     }
 
-    /// `parameters` with everything that this score does not read set to a neutral value, so that
+    /// `parameters` with everything that this score does not read set to its unused value, so that
     /// two settings are equal exactly when they give the same score.
-    fn canonical(&self, parameters: &ScoreParameters) -> ScoreParameters {
+    pub fn canonical(&self, parameters: &ScoreParameters) -> ScoreParameters {
         let mut kept = ScoreParameters::UNUSED;
-        for parameter in self.parameters() {
+        for parameter in self.parameters {
             match parameter {
                 Parameter::Tau => kept.tau = parameters.tau,
                 Parameter::LocalWeight => kept.local_weight = parameters.local_weight,
@@ -138,17 +161,12 @@ pub trait Score: Sync {
     /// The score of one image.
     ///
     /// # Errors
-    /// `labels/empty` without class names, `negatives/empty` where it needs negatives and has none,
+    /// `labels/empty` without class names, `negatives/empty` if it needs negatives and has none,
     /// `options/invalid` for a parameter outside its range or for missing patch cosines,
     /// `engine/not-finite` for NaN or infinite cosines.
-    fn score(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> Result<f64> {
-        check(
-            self.name(),
-            self.needs(),
-            input,
-            &self.canonical(parameters),
-        )?;
-        let value = self.formula(input, parameters);
+    pub fn score(&self, input: &ScoreInput<'_>, parameters: &ScoreParameters) -> Result<f64> {
+        check(self.name, self.needs, input, &self.canonical(parameters))?;
+        let value = (self.formula)(input, parameters);
         check_finite(
             &[value],
             "similarities (not cosines: their score overflows)",
@@ -157,37 +175,23 @@ pub trait Score: Sync {
     }
 }
 
-/// Every score, in the order in which they are offered.
-pub static REGISTRY: &[&dyn Score] = &[
-    &Mcm, &MaxLogit, &Energy, &Entropy, &Variance, &GlMcm, &NegLabel, &Lapt,
-];
-
 /// The score called `name`; `_` and `-` are the same, upper case is allowed.
 ///
 /// # Errors
 /// `options/invalid`, listing the names that exist.
-pub fn by_name(name: &str) -> Result<&'static dyn Score> {
+pub fn by_name(name: &str) -> Result<&'static Score> {
     let wanted = name.replace('_', "-").to_ascii_lowercase();
-    REGISTRY
-        .iter()
-        .copied()
-        .find(|s| s.name() == wanted)
-        .ok_or_else(|| {
-            let names: Vec<_> = REGISTRY.iter().map(|s| s.name()).collect();
-            let said: String = name.chars().take(40).collect();
-            Error::new(
-                Kind::OptionInvalid,
-                format!(
-                    "There is no score called '{said}'. Choose one of {}.",
-                    names.join(", ")
-                ),
-            )
-        })
-}
-
-/// One over the model's `logit_scale`: where the papers write 0.01, their model's scale is 100.
-fn model_tau(logit_scale: f64) -> f64 {
-    1.0 / logit_scale
+    REGISTRY.iter().find(|s| s.name == wanted).ok_or_else(|| {
+        let names: Vec<_> = REGISTRY.iter().map(|s| s.name).collect();
+        let said: String = name.chars().take(40).collect();
+        Error::new(
+            Kind::OptionInvalid,
+            format!(
+                "There is no score called '{said}'. Choose one of {}.",
+                names.join(", ")
+            ),
+        )
+    })
 }
 
 /// Refuses parameters that no score can work with.

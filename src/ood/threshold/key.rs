@@ -21,7 +21,7 @@ pub struct CalibrationKey {
     pub negatives_sha256: Option<String>,
     /// The score's name.
     pub score: String,
-    /// [`Score::canonical`](crate::ood::score::Score::relevant) parameters of the score.
+    /// [`Score::canonical`](crate::ood::score::Score::canonical) parameters of the score.
     pub parameters: ScoreParameters,
     /// Test-time tuning with everything that changes its result, for example
     /// `tpt views=64 steps=1 rho=0.1 seed=0`; `none` without.

@@ -349,7 +349,7 @@ fn score(text: &str) -> Result<String, String> {
     match text {
         "none" | "false" => Ok("none".to_owned()),
         _ => by_name(text)
-            .map(|score| score.name().to_owned())
+            .map(|score| score.name.to_owned())
             .map_err(|error| error.message().to_owned()),
     }
 }

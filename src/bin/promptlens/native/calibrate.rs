@@ -1,7 +1,7 @@
 //! `promptlens calibrate`.
 
 use pollster::block_on;
-use promptlens::classifier::{Calibrator, ClassifyOptions};
+use promptlens::classifier::{Answerer, Calibrator, ClassifyOptions};
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::CalibrateArgs;
 use super::model::{classes, cut, described, labels, open};
-use super::ood::{rejection, scoring, with_negatives};
+use super::ood::{scoring, with_negatives};
 use super::output::{Answer, percent, table};
 
 #[derive(Serialize)]
@@ -35,14 +35,14 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
         )
     })?;
     let data = DataSet::open_any(&args.images, &Limits::default())?;
-    let options = args.tune.put(ClassifyOptions {
+    let options = ClassifyOptions {
+        tuning: args.tune.tuning()?,
         ood: Some(ood),
-        ..ClassifyOptions::default()
-    });
+        heatmap: None,
+    };
     let chosen = Options {
         split: args.split.clone(),
         limit: args.limit,
-        answers: options.clone(),
         ..Options::default()
     };
     let labels = match args.labels.as_str() {
@@ -52,10 +52,9 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
     let model = open(&args.model, device)?;
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.score)?;
-    let ready = rejection(&model, &classes, &options)?
-        .ok_or_else(|| Error::new(Kind::Internal, "There is no score."))?;
-    let mut calibrator = block_on(Calibrator::new(&model, &classes, &options, &()))?;
-    let scored = own_scores(&model, &classes, &data, &chosen, &ready, &mut calibrator)?;
+    let answerer = block_on(Answerer::new(&model, &classes, &options, &()))?;
+    let mut calibrator = Calibrator::new(&answerer)?;
+    let scored = own_scores(&answerer, &data, &chosen, &mut calibrator)?;
     let calibration = calibrator.finish()?.calibration;
     std::fs::write(&args.out, calibration.to_json()?)
         .map_err(|error| Error::new(Kind::Io, format!("{}: {error}.", args.out.display())))?;

@@ -1,15 +1,20 @@
 //! `promptlens classify`.
 
+use std::sync::Arc;
+
 use pollster::block_on;
-use promptlens::classifier::{Classification, Ood, Prediction, Timings, Tuning};
+use promptlens::classifier::{
+    Answerer, Classification, ClassifyOptions, Prediction, Timings, TuningReport, Verdict,
+};
 use promptlens::dataset::read_image;
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
+use promptlens::tpt::{ExtraImages, StrongViews, Tuning};
 use serde::Serialize;
 
 use super::args::ClassifyArgs;
 use super::model::{classes, cut, described, labels, open};
-use super::ood::{options, rejection, with_negatives};
+use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, Problem, percent, table};
 use super::tuning::{pictures, sentence, variants};
 
@@ -32,32 +37,43 @@ enum Entry {
 struct Answered {
     file: String,
     predictions: Vec<Prediction>,
-    ood: Option<Ood>,
-    tuning: Option<Tuning>,
+    ood: Option<Verdict>,
+    tuning: Option<TuningReport>,
     timings: Timings,
 }
 
 pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     let labels = labels(&args.labels)?;
-    let mut options = args.tune.put(options(&args.verdict)?);
+    let ood = with_threshold(&args.verdict)?;
+    let tuning = args.tune.tuning()?;
     let model = open(&args.model, device)?;
-    if let Some(folder) = &args.gallery {
-        options.gallery = pictures(&model, folder)?;
-    }
+    let gallery = match &args.gallery {
+        Some(folder) => pictures(&model, folder)?,
+        None => None,
+    };
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
+    let options = ClassifyOptions {
+        tuning: with_pictures(tuning, None, &gallery)?,
+        ood,
+        heatmap: None,
+    };
     // What is wrong with the score is wrong for every image.
-    rejection(&model, &classes, &options)?;
+    let answerer = block_on(Answerer::new(&model, &classes, &options, &()))?;
     let results: Vec<Entry> = args
         .images
         .iter()
         .map(|path| {
             let file = path.display().to_string();
             let answered = read_image(path).and_then(|bytes| {
-                let mut options = options.clone();
-                if let Some(dir) = &args.variants {
-                    options.variants = variants(&model, dir, path, args.images.len() == 1)?;
-                }
+                let Some(dir) = &args.variants else {
+                    return block_on(answerer.classify(&bytes, &()));
+                };
+                let variants = variants(&model, dir, path, args.images.len() == 1)?;
+                let options = ClassifyOptions {
+                    tuning: with_pictures(options.tuning.clone(), variants, &gallery)?,
+                    ..options.clone()
+                };
                 block_on(model.classify(&classes, &bytes, &options, &()))
             });
             match answered {
@@ -84,6 +100,16 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         answer = answer.note(line);
     }
     Ok(answer)
+}
+
+/// The tuning with the pictures that its strong views use.
+fn with_pictures(
+    tuning: Option<Tuning>,
+    variants: Option<Arc<ExtraImages>>,
+    gallery: &Option<Arc<ExtraImages>>,
+) -> Result<Option<Tuning>> {
+    let strong = StrongViews::of(variants, gallery.clone());
+    tuning.map(|t| t.with_strong_views(strong)).transpose()
 }
 
 fn answer_of(file: String, answer: Classification) -> Answered {
@@ -128,7 +154,7 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
 }
 
 /// The score, and what it means where a threshold says so.
-fn verdict(ood: &Ood) -> [String; 2] {
+fn verdict(ood: &Verdict) -> [String; 2] {
     let said = match ood.is_outlier {
         Some(true) => ": probably none of these",
         Some(false) => ": probably one of these",

@@ -1,5 +1,7 @@
 //! `promptlens eval`.
 
+use pollster::block_on;
+use promptlens::classifier::{Answerer, ClassifyOptions};
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::{Error, Kind, Result};
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use super::args::EvalArgs;
 use super::model::{classes, cut, described, labels, open};
-use super::ood::{options as answer_options, rejection, with_negatives};
+use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, percent, table};
 
 #[derive(Serialize)]
@@ -33,15 +35,17 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
         split: args.split.clone(),
         limit: args.limit,
         corruption: args.corrupt.corruption,
-        answers: args.tune.put(answer_options(&args.verdict)?),
+        seed: args.tune.seed,
     };
+    let tuning = args.tune.tuning()?;
+    let ood = with_threshold(&args.verdict)?;
     let labels = match args.labels.as_str() {
         "auto" => class_names(&data, options.split.as_deref())?,
         given => labels(given)?,
     };
     let open_any = |path| DataSet::open_any(path, &Limits::default());
     let others = args.ood_data.as_deref().map(open_any).transpose()?;
-    if others.is_some() && options.answers.ood.is_none() {
+    if others.is_some() && ood.is_none() {
         return Err(Error::new(
             Kind::OptionInvalid,
             "Other images need a score; leave --ood none out.",
@@ -50,16 +54,19 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     let model = open(&args.model, device)?;
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
-    let ready = match others {
-        Some(_) => rejection(&model, &classes, &options.answers)?,
-        None => None,
+    let answers = ClassifyOptions {
+        tuning,
+        // Without other images there is nothing to compare scores with.
+        ood: ood.filter(|_| others.is_some()),
+        heatmap: None,
     };
-    let (evaluation, scores) = evaluate(&model, &classes, &data, &options, ready.as_ref())?;
+    let answerer = block_on(Answerer::new(&model, &classes, &answers, &()))?;
+    let (evaluation, scores) = evaluate(&answerer, &data, &options)?;
     let mut failures = evaluation.failures.clone();
-    let ood = match (&ready, &others) {
-        (Some(ready), Some(others)) => {
-            let scored = ood_scores(&model, &classes, others, &options, ready)?;
-            let found = OodEvaluation::new(ready, &scores, &scored)?;
+    let ood = match (answerer.detector(), &others) {
+        (Some(detector), Some(others)) => {
+            let scored = ood_scores(&answerer, others, &options)?;
+            let found = OodEvaluation::new(detector, &scores, &scored)?;
             failures.extend(scored.failures);
             Some(found)
         }

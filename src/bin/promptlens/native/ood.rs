@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pollster::block_on;
 use promptlens::checkpoint::read_file;
-use promptlens::classifier::{Classes, Classifier, ClassifyOptions, OodOptions, Rejection};
+use promptlens::classifier::{Classes, Classifier, OodOptions};
 use promptlens::error::{Error, Kind, Result};
 use promptlens::ood::threshold::Calibration;
 
@@ -17,7 +17,7 @@ const LIST_BYTES: u64 = 8 << 20;
 /// The largest calibration file.
 const CALIBRATION_BYTES: u64 = 64 << 10;
 
-/// The score without a threshold; none where it is switched off.
+/// The score without a threshold; `None` if it is switched off.
 pub fn scoring(args: &ScoreArgs) -> Option<OodOptions> {
     (args.ood != "none").then(|| OodOptions {
         tau: args.tau,
@@ -26,8 +26,8 @@ pub fn scoring(args: &ScoreArgs) -> Option<OodOptions> {
     })
 }
 
-/// The options of an answer.
-pub fn options(args: &VerdictArgs) -> Result<ClassifyOptions> {
+/// The score with its threshold, if there is one.
+pub fn with_threshold(args: &VerdictArgs) -> Result<Option<OodOptions>> {
     let mut ood = scoring(&args.score);
     if let Some(path) = &args.calibration {
         let bytes = read_file(path, CALIBRATION_BYTES, Kind::Io)?;
@@ -42,10 +42,7 @@ pub fn options(args: &VerdictArgs) -> Result<ClassifyOptions> {
             }
         }
     }
-    Ok(ClassifyOptions {
-        ood,
-        ..ClassifyOptions::default()
-    })
+    Ok(ood)
 }
 
 /// The classes with the negative labels that were given, and a line on those left out.
@@ -70,16 +67,6 @@ pub fn with_negatives(
         )
     });
     Ok((classes.with_negatives(negatives), line))
-}
-
-/// The score of `options`, ready for `classes`.
-pub fn rejection(
-    model: &Classifier,
-    classes: &Classes,
-    options: &ClassifyOptions,
-) -> Result<Option<Rejection>> {
-    let ready = |ood| block_on(model.rejection(classes, options, ood, &()));
-    options.ood.as_ref().map(ready).transpose()
 }
 
 /// Words from `a,b,c` or `@file`; unlike class names they may repeat.

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
-use promptlens::classifier::{
-    Classifier, ClassifyOptions, ExtraImages, MAX_STEPS, Method, Prediction, Tuning,
-};
+use promptlens::classifier::{Classifier, Prediction, TuningReport};
 use promptlens::dataset::read_image;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::image::views::{Corruption, MAX_VIEWS};
+use promptlens::tpt::{ExtraImages, MAX_STEPS, Method, Overrides, StrongViews, Tuning, TuningKind};
 
 use super::args::{Cli, Command, at_least_one};
 
@@ -18,8 +17,8 @@ use super::args::{Cli, Command, at_least_one};
 #[derive(Debug, Args)]
 pub struct TuneArgs {
     /// Tune the prompt on every image: tpt, difftpt-lite (no diffusion model), or none.
-    #[arg(long, value_name = "METHOD", value_parser = Method::parse)]
-    pub tune: Option<Method>,
+    #[arg(long, value_name = "METHOD", value_parser = method)]
+    pub tune: Option<Wanted>,
     /// Views in all, the image itself among them; 64 when left out.
     #[arg(long, value_name = "N", requires = "tune", value_parser = views)]
     pub views: Option<usize>,
@@ -37,18 +36,36 @@ pub struct TuneArgs {
     pub seed: u64,
 }
 
+/// The value of `--tune`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted(pub Option<Method>);
+
+fn method(name: &str) -> Result<Wanted> {
+    Method::parse(name).map(Wanted)
+}
+
 impl TuneArgs {
-    /// `options` with this tuning.
-    pub fn put(&self, options: ClassifyOptions) -> ClassifyOptions {
-        ClassifyOptions {
-            tune: self.tune.unwrap_or_default(),
+    /// The method that was asked for.
+    pub fn method(&self) -> Option<Method> {
+        self.tune.and_then(|wanted| wanted.0)
+    }
+
+    /// The tuning that was asked for.
+    pub fn tuning(&self) -> Result<Option<Tuning>> {
+        let kind = match self.method() {
+            None => return Ok(None),
+            Some(Method::Tpt) => TuningKind::Tpt {
+                augmix: self.augmix,
+            },
+            Some(Method::DiffTptLite) => TuningKind::DiffTptLite(StrongViews::Drawn),
+        };
+        let overrides = Overrides {
             views: self.views,
             steps: self.steps,
             rho: self.rho,
             seed: self.seed,
-            augmix: self.augmix,
-            ..options
-        }
+        };
+        Tuning::new(kind, &overrides).map(Some)
     }
 }
 
@@ -88,7 +105,7 @@ pub fn check(cli: Cli) -> Result<Cli, clap::Error> {
     match &cli.command {
         Command::Classify(args)
             if (args.variants.is_some() || args.gallery.is_some())
-                && args.tune.tune != Some(Method::DiffTptLite) =>
+                && args.tune.method() != Some(Method::DiffTptLite) =>
         {
             let message = "--variants and --gallery need --tune difftpt-lite";
             Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
@@ -119,7 +136,7 @@ pub fn pictures(model: &Classifier, folder: &Path) -> Result<Option<Arc<ExtraIma
     }
     let mut pictures = ExtraImages::new();
     for file in &files {
-        pictures.add(model, read_image(file))?;
+        pictures.add(&model.preprocess, read_image(file))?;
     }
     pictures.finish()
 }
@@ -139,7 +156,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// What tuning did to one image: a word and a sentence.
-pub fn sentence(tuning: &Tuning, now: &[Prediction]) -> [String; 2] {
+pub fn sentence(tuning: &TuningReport, now: &[Prediction]) -> [String; 2] {
     let best = |of: &[Prediction]| of.first().map(|p| p.label.clone()).unwrap_or_default();
     let (was, is) = (best(&tuning.predictions_before), best(now));
     let what = if tuning.guarded {

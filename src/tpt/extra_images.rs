@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Classifier;
 use crate::error::{Error, Kind, Result};
 use crate::image::views::MAX_VIEWS;
-use crate::image::{Limits, Rgb8, decode, resize_crop};
+use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop};
 
 /// Pictures for the views of a photo: variants made from it, each of which becomes one view by plain
 /// preprocessing, as DiffTPT takes those of its diffusion model; or a gallery of other photos, whose
@@ -23,12 +22,12 @@ impl ExtraImages {
         Self::default()
     }
 
-    /// Takes one image file, for views of `model`. One that is no usable image is set aside with
-    /// its error and the others go on.
+    /// Takes one image file, for a model with this `preprocess`. One that is no usable image is set
+    /// aside with its error and the others go on.
     ///
     /// # Errors
     /// `options/invalid` beyond the most views that there may be.
-    pub fn add(&mut self, model: &Classifier, file: Result<Vec<u8>>) -> Result<()> {
+    pub fn add(&mut self, preprocess: &Preprocess, file: Result<Vec<u8>>) -> Result<()> {
         let place = self.pictures.len() + self.failures.len();
         if place >= MAX_VIEWS {
             return Err(Error::new(
@@ -38,7 +37,7 @@ impl ExtraImages {
         }
         let picture = file
             .and_then(|bytes| decode(&bytes, &Limits::default()))
-            .and_then(|image| resize_crop(&image, &model.preprocess));
+            .and_then(|image| resize_crop(&image, preprocess));
         match picture {
             Ok(picture) => self.pictures.push(picture),
             Err(error) => self.failures.push((place, error)),
@@ -46,7 +45,7 @@ impl ExtraImages {
         Ok(())
     }
 
-    /// The pictures for [`ClassifyOptions`](super::ClassifyOptions); none where none was given.
+    /// The pictures for [`StrongViews`](super::settings::StrongViews); `None` if none was given.
     ///
     /// # Errors
     /// `data/empty` where files were given and none is usable.

@@ -17,6 +17,7 @@ use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context::{Names, Pass};
 use promptlens::prompt::template::DEFAULT;
 use promptlens::quant::Quantization;
+use promptlens::tpt::{Overrides, Tuning};
 
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::{load, metadata};

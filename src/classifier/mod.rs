@@ -40,12 +40,12 @@ use crate::device::DeviceInfo;
 use crate::device::self_test::Outcome;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Choice, Probe};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::image::views::Crop;
 use crate::image::{Limits, Preprocess, Rgb8, decode, resize_crop, to_chw};
 use crate::kernels::photo::Photo;
 use crate::kernels::read;
-use crate::math::normalize_rows;
+use crate::math::{normalize_rows, softmax};
 use crate::ood::threshold::ordered_list_sha256;
 use crate::prompt::context::{Names, from_words};
 use crate::prompt::template::Template;

@@ -473,18 +473,18 @@ fn unusable_inputs_are_refused() {
             negatives: &[],
             ..whole
         };
-        assert_eq!(code(*s, &no_negatives), or(negatives, "negatives/empty"));
+        assert_eq!(code(s, &no_negatives), or(negatives, "negatives/empty"));
         let nan_negatives = ScoreInput {
             negatives: &bad,
             ..whole
         };
-        assert_eq!(code(*s, &nan_negatives), or(negatives, "engine/not-finite"));
+        assert_eq!(code(s, &nan_negatives), or(negatives, "engine/not-finite"));
         for count in [0, 1] {
             let short = ScoreInput {
                 patches: &good[..count],
                 ..whole
             };
-            assert_eq!(code(*s, &short), or(patches, "options/invalid"));
+            assert_eq!(code(s, &short), or(patches, "options/invalid"));
         }
         let huge = [f64::MAX, f64::MIN];
         let overflow = ScoreInput {
@@ -494,7 +494,7 @@ fn unusable_inputs_are_refused() {
         };
         assert!(
             s.score(&overflow, &NO_SHUFFLE).is_ok_and(f64::is_finite)
-                || code(*s, &overflow) == Err("engine/not-finite")
+                || code(s, &overflow) == Err("engine/not-finite")
         );
     }
     let zero_groups = ScoreParameters {

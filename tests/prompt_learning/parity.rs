@@ -25,8 +25,8 @@ pub fn mini(choice: Choice) -> Option<Classifier> {
 fn learner<'a>(model: &'a Classifier, names: &[String], layout: &PromptLayout) -> TextLearner<'a> {
     TextLearner {
         side: model.text_side(names, layout).expect("names fit"),
-        shape: Box::new(Direct),
-        terms: cross_entropy(),
+        parametrization: Box::new(Direct),
+        losses: cross_entropy(),
         guide: None,
         scale: f64::from(model.logit_scale()),
         classes: names.len(),
@@ -208,7 +208,7 @@ fn gradients_of_all_layouts_match_finite_differences() {
         };
         let slope = (along(1e-3) - along(-1e-3)) / 2e-3;
         let error = (slope - length).abs() / length;
-        assert!(error < 1e-2, "{placing:?}: {slope} {length}");
+        assert!(error < 1e-2, "{layout:?}: {slope} {length}");
     }
 }
 

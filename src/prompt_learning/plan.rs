@@ -98,7 +98,7 @@ pub struct ContextRecipe {
     /// The loss.
     pub losses: Vec<Box<dyn Loss>>,
     /// ProGrad's rule, where it applies.
-    pub guide: Option<ProGradRule>,
+    pub prograd: Option<ProGradRule>,
     /// The descent.
     pub settings: Settings,
 }
@@ -118,7 +118,7 @@ impl ContextRecipe {
             parametrization: Box::new(Direct),
             start: first_context(job, vectors, &mut rng)?,
             losses: cross_entropy(),
-            guide: None,
+            prograd: None,
             settings: settings(job),
         })
     }
@@ -142,7 +142,7 @@ impl ContextRecipe {
             side: job.model.text_side(job.names, &self.layout)?,
             parametrization: self.parametrization,
             losses: self.losses,
-            guide: self.guide,
+            prograd: self.prograd,
             scale: f64::from(job.model.logit_scale()),
             classes: job.names.len(),
         };

@@ -92,7 +92,7 @@ impl Engine {
                 side: model.text_side(&names, &PromptLayout::end(vectors))?,
                 parametrization: Box::new(Direct),
                 losses: cross_entropy(),
-                guide: None,
+                prograd: None,
                 scale: f64::from(model.logit_scale()),
                 classes: names.len(),
             };

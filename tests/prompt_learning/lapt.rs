@@ -238,3 +238,27 @@ fn one_two_and_two_thousand_classes_are_taught() {
         }
     }
 }
+
+#[test]
+fn a_mixture_that_cannot_be_made_is_the_error_that_people_read() {
+    // Every image is zero, so a mixture of two has no direction.
+    let zero = |labels: Vec<usize>| {
+        let features = vec![0.0; labels.len() * D];
+        Examples::new(features, labels, 1, D, 3).unwrap()
+    };
+    let (own, other) = (zero(vec![0, 1, 2]), zero(vec![0, 0]));
+    let (negatives, set) = (words(), [("cm", "0"), ("batch", "64")]);
+    let extras = Extras {
+        others: OutlierData {
+            negatives: &negatives,
+            images: Some(&other),
+        },
+        ..Extras::default()
+    };
+    let error = teach_with("lapt", &names(3), Some(&own), &set, extras).unwrap_err();
+    assert_eq!(error.code(), "engine/not-finite");
+    assert!(error.message().contains("cannot be mixed"), "{error}");
+    assert!(!error.message().contains("learning rate"), "{error}");
+    let set = [&set[..], &[("cd", "0")]].concat();
+    assert!(teach_with("lapt", &names(3), Some(&own), &set, extras).is_ok());
+}

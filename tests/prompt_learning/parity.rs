@@ -27,7 +27,7 @@ fn learner<'a>(model: &'a Classifier, names: &[String], layout: &PromptLayout) -
         side: model.text_side(names, layout).expect("names fit"),
         parametrization: Box::new(Direct),
         losses: cross_entropy(),
-        guide: None,
+        prograd: None,
         scale: f64::from(model.logit_scale()),
         classes: names.len(),
     }

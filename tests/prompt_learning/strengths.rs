@@ -180,7 +180,7 @@ fn the_gaussian_average_is_the_weighted_sum_of_epochs() {
             side: Toy.text_side(&names(4), &PromptLayout::end(2)).unwrap(),
             parametrization: Box::new(Direct),
             losses: cross_entropy(),
-            guide: None,
+            prograd: None,
             scale: 12.0,
             classes: 4,
         };

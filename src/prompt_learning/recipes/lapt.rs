@@ -3,7 +3,6 @@
 //!
 //! Where a kind has no images, its texts stand in for them, as in the authors' code.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Kind, Result};
@@ -88,7 +87,7 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         pace: Pace::Step,
         warm_up: WarmUp::None,
     };
-    let draws = |stream: u64| RefCell::new(Rng::derive(job.seed, u64::MAX - stream));
+    let draws = |stream: u64| Rng::derive(job.seed, u64::MAX - stream);
     let (cm, cd) = (job.options.number("cm"), job.options.number("cd"));
     if cm > 0.0 {
         plan.losses.push(Box::new(CrossModal {

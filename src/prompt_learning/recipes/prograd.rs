@@ -33,7 +33,7 @@ pub const RECIPE: Recipe = Recipe {
 
 async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let mut plan = ContextRecipe::coop(job)?;
-    plan.guide = Some(ProGradRule {
+    plan.prograd = Some(ProGradRule {
         strength: job.options.number("lambda"),
         distil: Distil {
             strength: 1.0,

@@ -18,11 +18,12 @@ use crate::prompt_learning::parametrizations::Direct;
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::{TextLearner, cross_entropy};
 use crate::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
+use crate::prompt_learning::values::Auto;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Descent {
-    lr: f64,
+    lr: Option<f64>,
     momentum: f32,
     weight_decay: f32,
     steps: usize,
@@ -106,7 +107,8 @@ impl Engine {
                     weight_decay: descent.weight_decay,
                     nesterov: false,
                 },
-                schedule: Schedule::constant(descent.lr),
+                lr: descent.lr.map_or(Auto::Auto, Auto::Set),
+                schedule: Schedule::CONSTANT,
                 epochs: descent.steps,
                 batch: count,
                 seed: 0,

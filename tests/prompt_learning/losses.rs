@@ -17,6 +17,7 @@ use promptlens::prompt_learning::perceptron::Perceptron;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{TextLearner, cross_entropy, remove_conflict};
 use promptlens::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
+use promptlens::prompt_learning::values::Auto;
 use promptlens::rng::Rng;
 
 use super::toy::{D, SCALE, Toy, W, images, names};
@@ -400,7 +401,8 @@ fn an_error_of_a_loss_ends_the_training_as_it_is() {
     };
     let settings = Settings {
         method: Method::ADAMW,
-        schedule: Schedule::cosine(0.0),
+        lr: Auto::Auto,
+        schedule: Schedule::COSINE,
         epochs: 2,
         batch: 4,
         seed: 0,

@@ -194,6 +194,7 @@ export interface Recipe {
   transfers: boolean;
   /** Whether it learns what is none of the classes. */
   others: boolean;
+  /** A `default` of `auto` leaves the choice to the recipe. */
   parameters: { name: string; default: string; meaning: string }[];
 }
 

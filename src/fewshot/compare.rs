@@ -17,16 +17,13 @@ use crate::dataset::{DataSet, workers};
 use crate::error::{Error, Kind, Result};
 use crate::evaluate::Failure;
 use crate::image::views::Corruption;
-use crate::prompt_learning::job::Recipe;
-use crate::prompt_learning::options::Options;
+use crate::prompt_learning::recipe::ConfiguredRecipe;
 
 /// A recipe that takes part.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The recipe.
-    pub recipe: &'static Recipe,
-    /// What was set.
-    pub options: Options,
+    /// The recipe and its parameters.
+    pub recipe: ConfiguredRecipe,
     /// The most images that it is measured on, taken evenly from the classes; all where it is left
     /// out.
     pub limit: Option<usize>,
@@ -164,7 +161,7 @@ impl Benchmark<'_> {
         for (entry, sides) in self.entries.iter().zip(&own) {
             if let Some(sides) = sides {
                 fewer.push(LimitedRun {
-                    recipe: entry.recipe.name,
+                    recipe: entry.recipe.info.name,
                     n: sides.len(),
                     zero_shot: sides.zero_shot(model)?,
                 });
@@ -174,8 +171,7 @@ impl Benchmark<'_> {
             let entry = &self.entries[at];
             let one = Run {
                 model,
-                recipe: entry.recipe,
-                options: &entry.options,
+                recipe: &entry.recipe,
                 seed,
             };
             let (all, half) = draws.images(shots, seed)?;
@@ -191,7 +187,7 @@ impl Benchmark<'_> {
             match result {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
-                    let name = self.entries[at].recipe.name.to_owned();
+                    let name = self.entries[at].recipe.info.name.to_owned();
                     refused.push((name, error.message().to_owned()));
                 }
             }
@@ -250,7 +246,7 @@ impl Benchmark<'_> {
                 let at = tasks[place].0;
                 left[at] -= 1;
                 if left[at] == 0 {
-                    tell(self.entries[at].recipe.name);
+                    tell(self.entries[at].recipe.info.name);
                 }
             }
         });

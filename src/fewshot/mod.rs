@@ -20,24 +20,22 @@ use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::descriptions::Descriptions;
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::head::Head;
-use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob};
-use crate::prompt_learning::options::Options;
-use crate::prompt_learning::others::OutlierData;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::outliers::OutlierData;
+use crate::prompt_learning::recipe::ConfiguredRecipe;
 use crate::prompt_learning::trainer::{Observer, TrainingProgress};
 use crate::prompt_learning::validate::{HeldOutAccuracy, Validation, validate};
 
 /// What to teach.
 pub struct Lesson<'a> {
-    /// The recipe.
-    pub recipe: &'a Recipe,
-    /// What people set.
-    pub options: &'a Options,
+    /// The recipe and its parameters.
+    pub recipe: &'a ConfiguredRecipe,
     /// The classes.
     pub names: &'a [String],
     /// Sentences about them, where there are any.
     pub descriptions: Option<&'a Descriptions>,
-    /// What is none of the classes, for recipes that learn it.
-    pub others: OutlierData<'a>,
+    /// Negative labels and outlier images, for recipes that need outliers.
+    pub outliers: OutlierData<'a>,
     /// Decides every random number.
     pub seed: u64,
 }
@@ -72,8 +70,7 @@ impl Lesson<'_> {
             examples,
             unlabeled: &[],
             descriptions: self.descriptions,
-            others: self.others,
-            options: self.options,
+            outliers: self.outliers,
             seed: self.seed,
             observer: Observer {
                 progress: &(),

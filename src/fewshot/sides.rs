@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::head::Head;
-use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob};
-use crate::prompt_learning::options::Options;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::recipe::ConfiguredRecipe;
 use crate::prompt_learning::trainer::{Observer, TrainingProgress};
 
 /// Names with the images to measure on.
@@ -92,10 +92,8 @@ impl<'a> BaseToNew<'a> {
 pub struct Run<'a> {
     /// The model.
     pub model: &'a Classifier,
-    /// The recipe.
-    pub recipe: &'static Recipe,
-    /// What was set.
-    pub options: &'a Options,
+    /// The recipe and its parameters.
+    pub recipe: &'a ConfiguredRecipe,
     /// Decides every random number.
     pub seed: u64,
 }
@@ -109,8 +107,7 @@ impl Run<'_> {
             examples: Some(images),
             unlabeled: &[],
             descriptions: None,
-            others: Default::default(),
-            options: self.options,
+            outliers: Default::default(),
             seed: self.seed,
             observer: Observer {
                 progress: &(),
@@ -136,7 +133,7 @@ impl Run<'_> {
         let seconds = (now() - start) / 1e3;
         let taught = self.learn(sides.base.names, half)?;
         Ok(Outcome {
-            recipe: self.recipe.name,
+            recipe: self.recipe.info.name,
             shots,
             seed: self.seed,
             scores: Scores::new([

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::augment::Augmentation;
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::schedule::{Decay, Pace, Schedule, WarmUp};
+use crate::prompt_learning::schedule::{Schedule, WarmUp};
 use crate::quant::Quantization;
 
 /// The settings of a run.
@@ -130,12 +130,10 @@ impl Settings {
     /// The learning rate of a step.
     pub fn rate(&self, step: usize) -> f64 {
         Schedule {
-            lr: self.lr,
-            decay: Decay::Cosine,
-            pace: Pace::Step,
             warm_up: WarmUp::Linear(self.warm_up),
+            ..Schedule::COSINE
         }
-        .rate(0, 1, step, self.steps)
+        .rate(self.lr, 0, 1, step, self.steps)
     }
 
     /// Whether a step belongs to the end of the run, where the image tower sees every patch.

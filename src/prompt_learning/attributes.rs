@@ -1,9 +1,9 @@
-//! Which attribute words help? A search over all sets of up to three words: prompts of all sets
-//! learn side by side, and a share for each set learns from images held back (ATPrompt).
+//! ATPrompt's search for attribute words. Every set of up to three words has a prompt; all prompts
+//! train at once, each scaled by its set's share, and the shares train on held-back images.
 
+use super::context_recipe::ContextRecipe;
 use super::examples::Batch;
 use super::job::TrainingJob;
-use super::plan::ContextRecipe;
 use super::schedule::Schedule;
 use super::text::TextLearner;
 use super::trainer::{Learner, Method, Step, fit};
@@ -39,50 +39,51 @@ pub fn subsets(pool: &[String]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Prompts side by side: the loss is their mean under the shares softmax(a).
-struct Race<'a> {
-    runners: Vec<TextLearner<'a>>,
-    /// Where each one's parameters end.
+/// All prompts as one learner: its loss is their mean under the shares softmax(a).
+struct SharedTraining<'a> {
+    learners: Vec<TextLearner<'a>>,
+    /// The end of each learner's parameters in the list of all.
     ends: Vec<usize>,
+    /// a, one score for each learner.
     scores: Vec<f64>,
     held_back: Batch,
 }
 
-impl Race<'_> {
+impl SharedTraining<'_> {
     async fn run(&mut self, parameters: &[f32], batch: &Batch) -> Result<Step> {
         let shares = softmax(&self.scores, 1.0);
-        let mut whole = Step {
+        let mut joint = Step {
             loss: 0.0,
             hits: 0,
             gradient: Vec::with_capacity(parameters.len()),
         };
         let mut losses = Vec::with_capacity(shares.len());
         let mut from = 0;
-        for ((runner, end), share) in self.runners.iter_mut().zip(&self.ends).zip(&shares) {
+        for ((learner, end), share) in self.learners.iter_mut().zip(&self.ends).zip(&shares) {
             let own = &parameters[from..*end];
-            let step = runner.step(own, batch).await?;
-            losses.push(runner.loss(own, &self.held_back).await?);
-            whole.loss += share * step.loss;
-            whole.hits = whole.hits.max(step.hits);
+            let step = learner.step(own, batch).await?;
+            losses.push(learner.loss(own, &self.held_back).await?);
+            joint.loss += share * step.loss;
+            joint.hits = joint.hits.max(step.hits);
             let weighted = step.gradient.iter().map(|g| *share as f32 * g);
-            whole.gradient.extend(weighted);
+            joint.gradient.extend(weighted);
             from = *end;
         }
         let mean: f64 = shares.iter().zip(&losses).map(|(s, l)| s * l).sum();
         for ((score, share), loss) in self.scores.iter_mut().zip(&shares).zip(&losses) {
             *score -= RATE * share * (loss - mean) * shares.len() as f64;
         }
-        Ok(whole)
+        Ok(joint)
     }
 }
 
-impl Learner for Race<'_> {
+impl Learner for SharedTraining<'_> {
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step> {
         Box::pin(self.run(parameters, batch))
     }
 }
 
-/// Every second image of each class, and the others; all of both where a class has one only.
+/// Every second image of each class, and the rest; both are all images if no class has two.
 fn halves(examples: &Examples) -> Result<(Examples, Examples)> {
     let mut seen = std::collections::BTreeMap::new();
     let (mut train, mut held) = (Vec::new(), Vec::new());
@@ -101,16 +102,16 @@ fn halves(examples: &Examples) -> Result<(Examples, Examples)> {
     Ok((examples.subset(&train)?, examples.subset(&held)?))
 }
 
-/// The share of every plan after `epochs`; they sum to 1.
+/// The share of every candidate after `epochs`; they sum to 1.
 ///
 /// # Errors
-/// `options/invalid` without plans, and those of [`fit`].
+/// `options/invalid` without candidates, and those of [`fit`].
 pub async fn search(
     job: &TrainingJob<'_>,
-    plans: Vec<ContextRecipe>,
+    candidates: Vec<ContextRecipe>,
     epochs: usize,
 ) -> Result<Vec<f64>> {
-    let Some(first) = plans.first() else {
+    let Some(first) = candidates.first() else {
         return Err(Error::new(
             Kind::OptionInvalid,
             "There is no attribute to choose from.",
@@ -118,26 +119,26 @@ pub async fn search(
     };
     let mut settings = first.settings;
     settings.epochs = epochs;
-    // The shares weigh the gradients, which AdamW would take no notice of.
+    // The shares scale the gradients, and AdamW ignores scale.
     settings.method = Method::COOP;
-    settings.schedule = Schedule::coop(settings.schedule.lr);
+    settings.schedule = Schedule::COOP;
     let (train, held) = halves(job.images()?)?;
     let picks: Vec<_> = (0..held.len()).map(|i| (i, 0)).collect();
     let mut start = Vec::new();
     let mut ends = Vec::new();
-    let mut runners = Vec::new();
-    for plan in plans {
-        let (runner, own) = plan.learner(job)?;
-        runners.push(runner);
+    let mut learners = Vec::new();
+    for candidate in candidates {
+        let (learner, own) = candidate.learner(job)?;
+        learners.push(learner);
         start.extend(own);
         ends.push(start.len());
     }
-    let mut race = Race {
-        scores: vec![0.0; runners.len()],
-        runners,
+    let mut training = SharedTraining {
+        scores: vec![0.0; learners.len()],
+        learners,
         ends,
         held_back: Batch::gather(&held, &picks),
     };
-    fit(&mut race, start, &train, &settings, job.observer).await?;
-    Ok(softmax(&race.scores, 1.0))
+    fit(&mut training, start, &train, &settings, job.observer).await?;
+    Ok(softmax(&training.scores, 1.0))
 }

@@ -1,7 +1,8 @@
-//! Images remembered as they are, added to the text's opinion (Tip-Adapter, Zhang et al., 2022).
+//! A cache of image features whose logits are added to those of the texts (Tip-Adapter, Zhang et al.,
+//! 2022).
 
 use super::examples::Batch;
-use super::losses::{Loss, LossInput};
+use super::losses::{self, Loss, LossInput};
 use super::trainer::{Learner, Step};
 use crate::error::Result;
 use crate::math::dot;
@@ -10,13 +11,13 @@ use crate::progress::LocalBoxFuture;
 /// Keys and their classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cache {
-    /// F [N, d].
+    /// F [N, d], unit features of the cached images.
     pub keys: Vec<f64>,
     /// The class of every key, [N].
     pub classes: Vec<usize>,
     /// α, the weight of the cache.
     pub alpha: f64,
-    /// β, how fast likeness fades.
+    /// β, how fast the affinity falls with the distance.
     pub beta: f64,
     /// How likeness is measured.
     pub likeness: Likeness,
@@ -64,15 +65,15 @@ impl Cache {
     }
 }
 
-/// Tip-Adapter-F: the keys are the parameters.
+/// Trains the keys of a cache (Tip-Adapter-F).
 pub struct CacheLearner<'a> {
-    /// The cache; its keys are where training starts.
+    /// The cache; training starts from its keys.
     pub cache: Cache,
     /// Unit text features [K, d].
     pub texts: &'a [f64],
-    /// The loss.
+    /// Summed.
     pub losses: Vec<Box<dyn Loss>>,
-    /// s.
+    /// exp(logit_scale): multiplies cosines before the softmax.
     pub scale: f64,
 }
 
@@ -81,12 +82,12 @@ impl CacheLearner<'_> {
         let d = batch.dim;
         let k = self.texts.len() / d;
         self.cache.keys = parameters.iter().map(|v| f64::from(*v)).collect();
-        let mut view = LossInput::new(self.texts, k, batch, self.scale, None)?;
-        for (image, z) in batch.rows().zip(view.logits.chunks_exact_mut(k)) {
+        let mut input = LossInput::new(self.texts, k, batch, self.scale, None)?;
+        for (image, z) in batch.rows().zip(input.logits.chunks_exact_mut(k)) {
             let added = self.cache.logits(image, self.texts, k);
             z.iter_mut().zip(added).for_each(|(z, more)| *z += more);
         }
-        let (value, dz) = super::losses::on_logits(&view, &self.losses);
+        let (value, dz) = losses::on_logits(&input, &mut self.losses)?;
         let mut gradient = vec![0f64; parameters.len()];
         for (image, dz) in batch.rows().zip(dz.chunks_exact(k)) {
             let affinities = self.cache.affinities(image, self.texts);
@@ -100,7 +101,7 @@ impl CacheLearner<'_> {
         }
         Ok(Step {
             loss: value,
-            hits: view.hits(),
+            hits: input.hits(),
             gradient: gradient.iter().map(|g| *g as f32).collect(),
         })
     }

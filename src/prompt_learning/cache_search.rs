@@ -1,5 +1,5 @@
-//! Which α and β suit a cache? The pair that answers its images best, each with its own key left out
-//! (Tip-Adapter searches on a validation split, which people with a few photos do not have).
+//! The search for α and β of a cache: the pair that answers its images best, each without its own key.
+//! (Tip-Adapter searches on a validation split, which people with a few photos do not have.)
 
 use super::cache::Cache;
 use super::losses::cross_entropy;
@@ -35,8 +35,8 @@ fn value(step: usize, largest: f64) -> f64 {
 }
 
 /// Searches over a grid, for unit `images` [N, d] that are those of the keys, in their order. Of
-/// equally many right answers the smaller cross-entropy wins, then the smaller values. None where
-/// there are fewer than two images, or too many.
+/// equally many right answers the smaller cross-entropy wins, then the smaller values. `None` for
+/// fewer than two images, or too many.
 pub fn search(cache: &Cache, images: &[f64], texts: &[f64], scale: f64) -> Option<Found> {
     let n = cache.classes.len();
     if !(2..=MOST).contains(&n) {

@@ -1,12 +1,11 @@
 //! What a recipe gets to work with, and what it gives back.
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::descriptions::Descriptions;
 use super::examples::Examples;
-use super::options::{Options, Parameter};
-use super::others::OutlierData;
+use super::outliers::OutlierData;
+use super::recipe::ConfiguredRecipe;
 use super::text::TextSide;
 use super::trainer::Observer;
 use crate::error::{Error, Kind, Result};
@@ -23,7 +22,7 @@ pub trait Model {
     fn dim(&self) -> usize;
     /// W, the columns of a context vector.
     fn width(&self) -> usize;
-    /// s of the logits.
+    /// exp(logit_scale): multiplies cosines before the softmax.
     fn logit_scale(&self) -> f32;
     /// SHA-256 of the source weights.
     fn sha256(&self) -> &str;
@@ -44,7 +43,7 @@ pub trait Model {
     /// The text tower over `names`.
     ///
     /// # Errors
-    /// `labels/too-long`, `prompt/invalid` where the vectors leave no room for a name.
+    /// `labels/too-long`, `prompt/invalid` if the vectors leave no room for a name.
     fn text_side<'a>(
         &'a self,
         names: &[String],
@@ -52,28 +51,26 @@ pub trait Model {
     ) -> Result<Box<dyn TextSide + 'a>>;
 }
 
-/// One thing to learn.
+/// A recipe with its parameters and everything that it learns from.
 #[derive(Clone, Copy)]
 pub struct TrainingJob<'a> {
-    /// The recipe.
-    pub recipe: &'a Recipe,
+    /// The recipe and its parameters.
+    pub recipe: &'a ConfiguredRecipe,
     /// The model.
     pub model: &'a dyn Model,
     /// The classes.
     pub names: &'a [String],
-    /// The images, where there are any.
+    /// The labeled images, if any.
     pub examples: Option<&'a Examples>,
     /// Unit features [N, d] of images without labels; may be empty.
     pub unlabeled: &'a [f32],
-    /// Sentences about the classes, where there are any.
+    /// Sentences about the classes, if any.
     pub descriptions: Option<&'a Descriptions>,
-    /// What is none of the classes, for recipes that learn it.
-    pub others: OutlierData<'a>,
-    /// What people set.
-    pub options: &'a Options,
+    /// Negative labels and outlier images, for recipes that need outliers.
+    pub outliers: OutlierData<'a>,
     /// Decides every random number.
     pub seed: u64,
-    /// Who looks on.
+    /// Progress and cancellation hooks.
     pub observer: Observer<'a>,
 }
 
@@ -94,12 +91,12 @@ impl Note {
     }
 }
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedPrompt {
-    /// What to keep; [`Head::open`](super::head::Head::open) answers with it.
+    /// The prompt file; [`Head::open`](super::head::Head::open) answers with it.
     pub prompt: Prompt,
-    /// The loss of every step; empty where nothing descends.
+    /// The loss of every step; empty if the recipe has no training steps.
     pub losses: Vec<f64>,
     /// Numbers that were fitted by gradient.
     pub trained_parameters: usize,
@@ -107,112 +104,31 @@ pub struct TrainedPrompt {
     pub notes: Vec<Note>,
 }
 
-/// What a recipe works on, which decides what it costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cost {
-    /// Steps through the text tower.
-    Text,
-    /// Arithmetic on cached features.
-    Features,
-    /// Text features once, no training.
-    Hard,
-}
-
-/// What a recipe needs besides class names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Needs {
-    /// Nothing.
-    Nothing,
-    /// Images in class folders.
-    Images,
-    /// Images, labels or not.
-    #[serde(rename = "unlabelled")]
-    Unlabeled,
-    /// Sentences about the classes.
-    Descriptions,
-}
-
-/// A way of making a prompt.
-#[derive(Debug, Clone, Copy)]
-pub struct Recipe {
-    /// Its name on the command line and in files.
-    pub name: &'static str,
-    /// Who published it.
-    pub paper: &'static str,
-    /// One line on what it does.
-    pub summary: &'static str,
-    /// What it works on.
-    pub kind: Cost,
-    /// What it needs.
-    pub needs: Needs,
-    /// Whether its result serves class names that it never saw.
-    pub transfers: bool,
-    /// Whether it learns what is none of the classes, and so wants [`OutlierData`].
-    pub others: bool,
-    /// What people may set.
-    pub own: &'static [Parameter],
-    /// What people may set here as in its relatives, with another default where `own` has the name
-    /// too.
-    pub shared: &'static [Parameter],
-    /// Does it.
-    pub run: for<'a> fn(&'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt>,
-}
-
-impl Recipe {
-    /// Everything that people may set.
-    pub fn parameters(&self) -> Vec<Parameter> {
-        let mut all = self.own.to_vec();
-        for shared in self.shared {
-            if self.own.iter().all(|own| own.name != shared.name) {
-                all.push(*shared);
-            }
-        }
-        all
-    }
-}
-
-impl Serialize for Recipe {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Recipe", 8)?;
-        fields.serialize_field("name", self.name)?;
-        fields.serialize_field("paper", self.paper)?;
-        fields.serialize_field("summary", self.summary)?;
-        fields.serialize_field("kind", &self.kind)?;
-        fields.serialize_field("needs", &self.needs)?;
-        fields.serialize_field("transfers", &self.transfers)?;
-        fields.serialize_field("others", &self.others)?;
-        fields.serialize_field("parameters", &self.parameters())?;
-        fields.end()
-    }
-}
-
 impl<'a> TrainingJob<'a> {
-    /// Does it.
+    /// Trains a prompt.
     ///
     /// # Errors
-    /// The `labels/` codes for the names, `data/empty` where the recipe lacks what it needs, and
-    /// those of the recipe.
+    /// The `labels/` codes for the names, `data/empty` if the recipe lacks what it needs, and those of
+    /// the recipe.
     pub async fn run(&self) -> Result<TrainedPrompt> {
         validate(self.names)?;
-        if self.recipe.needs == Needs::Images {
+        if self.recipe.info.needs.labels {
             self.images()?;
         }
-        (self.recipe.run)(self).await
+        self.recipe.run(self).await
     }
 
     /// The labeled images.
     ///
     /// # Errors
-    /// `data/empty` where there are none.
+    /// `data/empty` if there are none.
     pub fn images(&self) -> Result<&'a Examples> {
         self.examples.ok_or_else(|| {
             Error::new(
                 Kind::DataEmpty,
                 format!(
                     "{} learns from images; give at least one in a folder named as its class.",
-                    self.recipe.name
+                    self.recipe.info.name
                 ),
             )
         })
@@ -228,7 +144,7 @@ impl<'a> TrainingJob<'a> {
     /// Unit features of every name in every template, [P, K, d].
     ///
     /// # Errors
-    /// `labels/too-long`, the device's errors and what the watch returns.
+    /// `labels/too-long`, the device's errors and what the observer returns.
     pub async fn texts(&self, templates: &[Template]) -> Result<Vec<f64>> {
         let raw = self.raw_texts(templates).await?;
         Ok(UnitRows::new(&raw, self.model.dim()).values)
@@ -251,7 +167,7 @@ impl<'a> TrainingJob<'a> {
     /// The prompt file to be, without tensors.
     pub fn prompt(&self) -> Prompt {
         Prompt {
-            recipe: self.recipe.name.to_owned(),
+            recipe: self.recipe.info.name.to_owned(),
             layout: NamePosition::End,
             class_names: self.names.to_vec(),
             model_sha256: self.model.sha256().to_owned(),

@@ -22,7 +22,7 @@ struct Moment {
     state: Vec<f64>,
 }
 
-/// What the way back needs of the way there.
+/// Activations saved by `forward` for `backward`.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// The rows out, [M, 2 hidden].

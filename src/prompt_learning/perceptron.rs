@@ -15,7 +15,7 @@ pub struct Perceptron {
     pub output: usize,
 }
 
-/// What the way back needs of the way there.
+/// Activations saved by `forward` for `backward`.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// y.

@@ -1,4 +1,4 @@
-//! A text feature of its own for every class, without the text tower.
+//! One free text feature per class, without the text tower.
 
 use super::examples::Batch;
 use super::losses::{self, Loss, LossInput};
@@ -11,15 +11,15 @@ use crate::progress::LocalBoxFuture;
 pub struct ResidualLearner<'a> {
     /// t⁰ [K, d], unit.
     pub base: &'a [f64],
-    /// α.
+    /// α, the weight of r.
     pub strength: f64,
-    /// The loss.
+    /// Summed.
     pub losses: Vec<Box<dyn Loss>>,
-    /// s.
+    /// exp(logit_scale): multiplies cosines before the softmax.
     pub scale: f64,
 }
 
-/// norm(t⁰ + α r) row by row; t⁰ itself where α r is zero.
+/// norm(t⁰ + α r) row by row; t⁰ itself if α r is zero.
 pub fn moved(base: &[f64], residual: &[f32], strength: f64, d: usize) -> UnitRows {
     let sums: Vec<f64> = base
         .iter()
@@ -30,15 +30,15 @@ pub fn moved(base: &[f64], residual: &[f32], strength: f64, d: usize) -> UnitRow
 }
 
 impl ResidualLearner<'_> {
-    fn descend(&self, parameters: &[f32], batch: &Batch) -> Result<Step> {
+    fn descend(&mut self, parameters: &[f32], batch: &Batch) -> Result<Step> {
         let unit = moved(self.base, parameters, self.strength, batch.dim);
         let classes = self.base.len() / batch.dim;
-        let view = LossInput::new(&unit.values, classes, batch, self.scale, None)?;
-        let loss = losses::total(&view, &self.losses);
+        let input = LossInput::new(&unit.values, classes, batch, self.scale, None)?;
+        let loss = losses::total(&input, &mut self.losses)?;
         let gradient = unit.backward(&loss.texts);
         Ok(Step {
             loss: loss.value,
-            hits: view.hits(),
+            hits: input.hits(),
             gradient: gradient
                 .iter()
                 .map(|g| (self.strength * g) as f32)

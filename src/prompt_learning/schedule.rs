@@ -8,8 +8,8 @@ pub enum Decay {
     /// Half a cosine, from the full rate to zero.
     Cosine,
     /// It stays for the first half; so many half cosines from the full rate to zero, one after the
-    /// other, fill the second. Every one of them ends in a place of its own, and what is learned
-    /// there may speak together (Huang et al. 2017, Snapshot Ensembles).
+    /// other, fill the second. The parameters at the end of each can be ensembled (Huang et al. 2017,
+    /// Snapshot Ensembles).
     Cycles(usize),
 }
 
@@ -33,11 +33,9 @@ pub enum WarmUp {
     Linear(usize),
 }
 
-/// A learning rate over time.
+/// The course of a learning rate over time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
-    /// The full rate; 0 leaves it to the trainer, which reads it from the first gradient.
-    pub lr: f64,
     /// How it falls.
     pub decay: Decay,
     /// When it changes.
@@ -47,59 +45,51 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `lr` throughout.
-    pub fn constant(lr: f64) -> Self {
-        Self {
-            lr,
-            decay: Decay::Constant,
-            pace: Pace::Step,
-            warm_up: WarmUp::None,
-        }
-    }
+    /// The full rate throughout.
+    pub const CONSTANT: Self = Self {
+        decay: Decay::Constant,
+        pace: Pace::Step,
+        warm_up: WarmUp::None,
+    };
 
-    /// A cosine from `lr` to zero over all steps.
-    pub fn cosine(lr: f64) -> Self {
-        Self {
-            decay: Decay::Cosine,
-            ..Self::constant(lr)
-        }
-    }
-
-    /// `lr` over the first half of the steps, then so many cosines from it to zero.
-    pub fn cycles(lr: f64, cycles: usize) -> Self {
-        Self {
-            decay: Decay::Cycles(cycles),
-            ..Self::constant(lr)
-        }
-    }
+    /// A cosine to zero over all steps.
+    pub const COSINE: Self = Self {
+        decay: Decay::Cosine,
+        ..Self::CONSTANT
+    };
 
     /// CoOp's: one epoch at 1e-5, then a cosine over all epochs, stepped between epochs.
-    pub fn coop(lr: f64) -> Self {
+    pub const COOP: Self = Self {
+        decay: Decay::Cosine,
+        pace: Pace::Epoch,
+        warm_up: WarmUp::Constant(1e-5, 1),
+    };
+
+    /// The full rate over the first half of the steps, then so many cosines from it to zero.
+    pub const fn cycles(cycles: usize) -> Self {
         Self {
-            lr,
-            decay: Decay::Cosine,
-            pace: Pace::Epoch,
-            warm_up: WarmUp::Constant(1e-5, 1),
+            decay: Decay::Cycles(cycles),
+            ..Self::CONSTANT
         }
     }
 
-    /// The rate of step `step` of `steps` in epoch `epoch` of `epochs`, all from 0. A run of one
-    /// unit is not all warm-up: it takes the full rate.
-    pub fn rate(&self, epoch: usize, epochs: usize, step: usize, steps: usize) -> f64 {
+    /// The rate of step `step` of `steps` in epoch `epoch` of `epochs`, all from 0, if `lr` is the
+    /// full rate. A run of one unit is not all warm-up: it takes the full rate.
+    pub fn rate(&self, lr: f64, epoch: usize, epochs: usize, step: usize, steps: usize) -> f64 {
         let (at, of) = self.place(epoch, epochs, step, steps);
         match self.warm_up {
-            WarmUp::Constant(rate, units) if at < units && units < of => return rate.min(self.lr),
+            WarmUp::Constant(rate, units) if at < units && units < of => return rate.min(lr),
             WarmUp::Linear(units) if at < units && units < of => {
-                return self.lr * (at + 1) as f64 / (units + 1) as f64;
+                return lr * (at + 1) as f64 / (units + 1) as f64;
             }
             _ => {}
         }
         match self.decay {
-            Decay::Constant => self.lr,
-            Decay::Cosine => self.lr * fallen(at, of),
+            Decay::Constant => lr,
+            Decay::Cosine => lr * fallen(at, of),
             Decay::Cycles(count) => match cycle(count, at, of) {
-                Some((start, end)) => self.lr * fallen(at - start, end - start),
-                None => self.lr,
+                Some((start, end)) => lr * fallen(at - start, end - start),
+                None => lr,
             },
         }
     }
@@ -130,8 +120,8 @@ fn fallen(at: usize, of: usize) -> f64 {
     0.5 * (1.0 + (std::f64::consts::PI * share).cos())
 }
 
-/// Where the cycle that unit `at` of `of` lies in starts and ends, `count` of them in the second
-/// half; none in the first. There are fewer where the half has fewer units.
+/// Start and end of the cycle around unit `at` of `of`; `None` in the first half, before `count`
+/// cycles share the second. There are fewer cycles if that half has fewer units.
 fn cycle(count: usize, at: usize, of: usize) -> Option<(usize, usize)> {
     let half = of / 2;
     let into = at.checked_sub(half)?;
@@ -149,23 +139,23 @@ mod tests {
 
     #[test]
     fn coop_warms_up_for_an_epoch_and_follows_the_cosine() {
-        let schedule = Schedule::coop(0.002);
-        assert_eq!(schedule.rate(0, 50, 3, 5), 1e-5);
+        let rate = |epoch, epochs, step| Schedule::COOP.rate(0.002, epoch, epochs, step, 5);
+        assert_eq!(rate(0, 50, 3), 1e-5);
         let expected = 0.001 * (1.0 + (std::f64::consts::PI / 50.0).cos());
-        assert!((schedule.rate(1, 50, 0, 5) - expected).abs() < 1e-15);
-        assert_eq!(schedule.rate(1, 50, 0, 5), schedule.rate(1, 50, 4, 5));
-        assert!(schedule.rate(49, 50, 4, 5) < 1e-5);
-        assert_eq!(schedule.rate(0, 1, 0, 5), 0.002);
+        assert!((rate(1, 50, 0) - expected).abs() < 1e-15);
+        assert_eq!(rate(1, 50, 0), rate(1, 50, 4));
+        assert!(rate(49, 50, 4) < 1e-5);
+        assert_eq!(rate(0, 1, 0), 0.002);
     }
 
     #[test]
     fn cycles_fill_the_second_half_and_each_ends_once() {
         for (epochs, steps, count) in [(10, 2, 5), (7, 3, 4), (1, 1, 5), (1, 5, 5), (3, 1, 1)] {
-            let schedule = Schedule::cycles(1.0, count);
+            let schedule = Schedule::cycles(count);
             let all = (0..epochs).flat_map(|e| (0..steps).map(move |s| (e, s)));
             let rates: Vec<f64> = all
                 .clone()
-                .map(|(e, s)| schedule.rate(e, epochs, s, steps))
+                .map(|(e, s)| schedule.rate(1.0, e, epochs, s, steps))
                 .collect();
             let ends: Vec<bool> = all
                 .map(|(e, s)| schedule.closes(e, epochs, s, steps))
@@ -188,7 +178,7 @@ mod tests {
                 assert!(begins || rates[i] < rates[i - 1]);
             }
         }
-        assert!(!Schedule::cosine(1.0).closes(0, 1, 0, 1));
+        assert!(!Schedule::COSINE.closes(0, 1, 0, 1));
     }
 
     #[test]
@@ -196,11 +186,11 @@ mod tests {
         let schedule = Schedule {
             pace: Pace::Step,
             warm_up: WarmUp::Linear(4),
-            ..Schedule::coop(1.0)
+            ..Schedule::COOP
         };
-        assert_eq!(schedule.rate(0, 2, 0, 10), 0.2);
-        assert_eq!(schedule.rate(0, 2, 3, 10), 0.8);
-        assert!((schedule.rate(1, 2, 0, 10) - 0.5).abs() < 1e-12);
-        assert_eq!(Schedule::constant(0.3).rate(7, 9, 1, 2), 0.3);
+        assert_eq!(schedule.rate(1.0, 0, 2, 0, 10), 0.2);
+        assert_eq!(schedule.rate(1.0, 0, 2, 3, 10), 0.8);
+        assert!((schedule.rate(1.0, 1, 2, 0, 10) - 0.5).abs() < 1e-12);
+        assert_eq!(Schedule::CONSTANT.rate(0.3, 7, 9, 1, 2), 0.3);
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::examples::Batch;
-use super::losses::{self, CrossEntropy, Loss, LossInput};
+use super::losses::{self, CrossEntropy, LossInput};
 use crate::error::Result;
 use crate::math::UnitRows;
 use crate::rng::Rng;
@@ -25,20 +25,20 @@ pub struct Scored {
     pub fitness: f64,
 }
 
-/// What the search looks at.
+/// Sentences and images of a search.
 pub struct Search<'a> {
     /// Unit features of every sentence for every class, [P, K, d].
     pub sentences: &'a [f64],
     /// The images.
     pub images: &'a Batch,
-    /// K.
+    /// The number of classes.
     pub classes: usize,
-    /// s.
+    /// exp(logit_scale): multiplies cosines before the softmax.
     pub scale: f64,
 }
 
 impl Search<'_> {
-    /// P.
+    /// P, the number of sentences.
     pub fn count(&self) -> usize {
         self.sentences.len() / (self.classes * self.images.dim)
     }
@@ -57,13 +57,12 @@ impl Search<'_> {
     /// The fitness of `set`.
     ///
     /// # Errors
-    /// `engine/internal` where the shapes disagree.
+    /// `engine/internal` if the shapes disagree.
     pub fn fitness(&self, set: &[usize]) -> Result<f64> {
         let texts = self.texts(set);
-        let view = LossInput::new(&texts, self.classes, self.images, self.scale, None)?;
-        let losses: [Box<dyn Loss>; 1] = [Box::new(CrossEntropy)];
-        let (loss, _) = losses::on_logits(&view, &losses);
-        let ranks = view
+        let input = LossInput::new(&texts, self.classes, self.images, self.scale, None)?;
+        let (loss, _) = losses::on_logits(&input, &mut CrossEntropy)?;
+        let ranks = input
             .logits
             .chunks_exact(self.classes)
             .zip(&self.images.labels)

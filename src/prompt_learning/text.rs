@@ -5,8 +5,7 @@ use super::losses::{self, CrossEntropy, Distil, Loss, LossInput};
 use super::parametrizations::{Expanded, ParamGradient, Parametrization};
 use super::trainer::{Learner, Step};
 use crate::error::Result;
-use crate::math::UnitRows;
-use crate::math::dot;
+use crate::math::{UnitRows, dot};
 use crate::progress::LocalBoxFuture;
 
 /// A text tower over a list of class names, differentiable in the contexts.
@@ -14,7 +13,7 @@ use crate::progress::LocalBoxFuture;
 /// The losses never see the tower: it hands out features and takes their gradient back.
 pub trait TextSide {
     /// Features before normalization of every name under every one of the contexts [C, M, W], as
-    /// [C, K, d]; or [K, d] where each name has a context of its own choice among them.
+    /// [C, K, d]; or [K, d] if each name is assigned to one of them.
     fn forward<'a>(&'a mut self, contexts: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
 
     /// d loss / d contexts of the last [`forward`](Self::forward) from d loss / d features. One
@@ -22,17 +21,17 @@ pub trait TextSide {
     fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
 }
 
-/// Keeps a step from unlearning: the part of the gradient that runs against the distillation to
-/// fixed texts is taken out (ProGrad, Zhu et al., 2023).
+/// ProGrad's rule (Zhu et al., 2023): remove the part of the gradient that opposes the gradient of a
+/// distillation to fixed texts.
 #[derive(Debug, Clone)]
 pub struct ProGradRule {
-    /// λ: the share of the opposing part that is taken out.
+    /// λ: the share of the opposing part that is removed.
     pub strength: f64,
     /// The distillation whose gradient is the direction.
     pub distil: Distil,
 }
 
-/// g − λ (g · ĥ) ĥ with ĥ = h / |h| where g · h < 0, else g.
+/// g − λ (g · ĥ) ĥ with ĥ = h / |h| if g · h < 0, else g.
 pub fn remove_conflict(g: &mut [f32], h: &[f32], strength: f64) {
     let (along, square) = (dot(g, h), dot(h, h));
     if along < 0.0 && square > 0.0 {
@@ -47,43 +46,76 @@ pub fn remove_conflict(g: &mut [f32], h: &[f32], strength: f64) {
 pub struct TextLearner<'a> {
     /// The tower.
     pub side: Box<dyn TextSide + 'a>,
-    /// What the parameters are.
+    /// How parameters make contexts.
     pub parametrization: Box<dyn Parametrization>,
-    /// The loss.
+    /// Summed.
     pub losses: Vec<Box<dyn Loss>>,
-    /// ProGrad's rule, where it applies.
-    pub guide: Option<ProGradRule>,
-    /// s.
+    /// ProGrad's rule, if it applies.
+    pub prograd: Option<ProGradRule>,
+    /// exp(logit_scale): multiplies cosines before the softmax.
     pub scale: f64,
-    /// K.
+    /// The number of classes.
     pub classes: usize,
 }
 
 impl TextLearner<'_> {
-    /// The value of the loss on `batch`, without a way back.
+    /// The value of the loss on `batch`, without its gradient.
     ///
     /// # Errors
-    /// The tower's.
+    /// Those of the tower and of the losses.
     pub async fn loss(&mut self, parameters: &[f32], batch: &Batch) -> Result<f64> {
         let Expanded { contexts, weights } = self.parametrization.expand(parameters, batch);
         let features = self.side.forward(&contexts).await?;
         let unit = UnitRows::new(&features, batch.dim);
-        let view = LossInput::new(&unit.values, self.classes, batch, self.scale, weights)?;
-        Ok(losses::on_logits(&view, &self.losses).0)
+        let input = LossInput::new(&unit.values, self.classes, batch, self.scale, weights)?;
+        Ok(losses::on_logits(&input, &mut self.losses)?.0)
     }
 
-    async fn descend(
+    async fn train_step(&mut self, parameters: &[f32], batch: &Batch) -> Result<Step> {
+        let mut tower = Tower {
+            side: self.side.as_mut(),
+            parametrization: self.parametrization.as_ref(),
+            scale: self.scale,
+            classes: self.classes,
+        };
+        let mut step = tower.step(parameters, batch, &mut self.losses).await?;
+        if let Some((value, gradient)) = self.parametrization.penalty(parameters, batch) {
+            step.loss += value;
+            let pairs = step.gradient.iter_mut().zip(gradient);
+            pairs.for_each(|(sum, g)| *sum += g);
+        }
+        if let Some(rule) = &mut self.prograd
+            && rule.strength != 0.0
+        {
+            let general = tower.step(parameters, batch, &mut rule.distil).await?;
+            remove_conflict(&mut step.gradient, &general.gradient, rule.strength);
+        }
+        Ok(step)
+    }
+}
+
+/// The way from parameters to text features, apart from the losses on them.
+struct Tower<'s> {
+    side: &'s mut dyn TextSide,
+    parametrization: &'s dyn Parametrization,
+    scale: f64,
+    classes: usize,
+}
+
+impl Tower<'_> {
+    /// `loss` of `parameters` on `batch`, and its gradient.
+    async fn step(
         &mut self,
         parameters: &[f32],
         batch: &Batch,
-        losses: &[Box<dyn Loss>],
+        loss: &mut dyn Loss,
     ) -> Result<Step> {
         let Expanded { contexts, weights } = self.parametrization.expand(parameters, batch);
         let features = self.side.forward(&contexts).await?;
         let unit = UnitRows::new(&features, batch.dim);
-        let view = LossInput::new(&unit.values, self.classes, batch, self.scale, weights)?;
-        let loss = losses::total(&view, losses);
-        let hits = view.hits();
+        let input = LossInput::new(&unit.values, self.classes, batch, self.scale, weights)?;
+        let loss = losses::total(&input, loss)?;
+        let hits = input.hits();
         let gradient: Vec<f32> = unit
             .backward(&loss.texts)
             .into_iter()
@@ -102,36 +134,15 @@ impl TextLearner<'_> {
             gradient,
         })
     }
-
-    async fn whole(&mut self, parameters: &[f32], batch: &Batch) -> Result<Step> {
-        let losses = std::mem::take(&mut self.losses);
-        let outcome = self.descend(parameters, batch, &losses).await;
-        self.losses = losses;
-        let mut step = outcome?;
-        if let Some((value, gradient)) = self.parametrization.penalty(parameters, batch) {
-            step.loss += value;
-            let pairs = step.gradient.iter_mut().zip(gradient);
-            pairs.for_each(|(sum, g)| *sum += g);
-        }
-        if let Some(guide) = &self.guide
-            && guide.strength != 0.0
-        {
-            let strength = guide.strength;
-            let direction: [Box<dyn Loss>; 1] = [Box::new(guide.distil.clone())];
-            let along = self.descend(parameters, batch, &direction).await?;
-            remove_conflict(&mut step.gradient, &along.gradient, strength);
-        }
-        Ok(step)
-    }
 }
 
 impl Learner for TextLearner<'_> {
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step> {
-        Box::pin(self.whole(parameters, batch))
+        Box::pin(self.train_step(parameters, batch))
     }
 }
 
-/// The loss that every recipe here starts from.
+/// The loss that recipes start from.
 pub fn cross_entropy() -> Vec<Box<dyn Loss>> {
     vec![Box::new(CrossEntropy)]
 }

@@ -2,14 +2,15 @@
 
 use super::examples::{Batch, Examples, batches};
 use super::schedule::Schedule;
+use super::values::Auto;
 use crate::error::{Error, Kind, Result};
 use crate::math::optimizer::{AdamW, Optimizer, Sgd};
 use crate::progress::{LocalBoxFuture, Progress};
 
-/// What a batch says about the parameters.
+/// The loss and its gradient on one batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The loss.
+    /// Mean over the batch.
     pub loss: f64,
     /// Images of the batch whose largest logit was the right one.
     pub hits: usize,
@@ -83,7 +84,10 @@ impl Method {
 pub struct Settings {
     /// The optimizer.
     pub method: Method,
-    /// Its rate.
+    /// The full learning rate. Auto: by the parameters at the start and the first gradient, so that a
+    /// full step of AdamW moves the parameters by a tenth of their norm.
+    pub lr: Auto<f64>,
+    /// How the rate rises and falls.
     pub schedule: Schedule,
     /// Passes over the examples.
     pub epochs: usize,
@@ -94,11 +98,11 @@ pub struct Settings {
     /// The longest gradient; a longer one is scaled down to it.
     pub clip: Option<f64>,
     /// Mean and standard deviation in epochs of the Gaussian that weighs the parameters of every
-    /// epoch in the result (PromptSRC); the last epoch's where it is left out.
+    /// epoch in the result (PromptSRC). `None`: the parameters after the last epoch.
     pub average: Option<(f64, f64)>,
 }
 
-/// How far it is.
+/// The state of a running descent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrainingProgress {
     /// Steps done.
@@ -111,12 +115,12 @@ pub struct TrainingProgress {
     pub accuracy: f64,
 }
 
-/// Who looks on while it learns.
+/// Progress and cancellation hooks.
 #[derive(Clone, Copy)]
 pub struct Observer<'a> {
-    /// Is asked between steps whether to go on.
+    /// Asked between steps whether to go on.
     pub progress: &'a dyn Progress,
-    /// Is told the loss after every step.
+    /// Called with the loss after every step.
     pub observe: &'a dyn Fn(&TrainingProgress),
 }
 
@@ -127,20 +131,20 @@ pub struct FitResult {
     pub parameters: Vec<f32>,
     /// The loss of every step, before it.
     pub losses: Vec<f64>,
-    /// The full learning rate.
-    pub rate: f64,
-    /// The parameters at the end of every cycle of the rate; none where it has no cycles.
+    /// The full learning rate; `None` if it was to be fitted and there was no step.
+    pub rate: Option<f64>,
+    /// The parameters at the end of every cycle of the rate; empty if it has no cycles.
     pub snapshots: Vec<Vec<f32>>,
 }
 
-/// The part of their length by which a full step moves the parameters where the learning rate is
-/// left open: with AdamW, whose steps are all about as long.
+/// The part of their norm by which a full step of AdamW moves the parameters if the learning rate is
+/// auto; all its steps are about as long.
 const STEP: f64 = 0.1;
 
-/// The same of the first step of SGD, which momentum and a growing gradient make longer.
+/// The same for the first step of SGD, which momentum and a growing gradient make longer.
 const FIRST_STEP: f64 = 0.001;
 
-/// The rate where nothing can be read from the parameters or the first gradient: CoOp's own.
+/// The automatic rate if the parameters or the first gradient are zero: CoOp's own.
 const USUAL_RATE: f64 = 0.002;
 
 /// A learning rate that suits the model's scale: models differ in the length of their embeddings and
@@ -173,10 +177,10 @@ pub fn gaussian(epochs: usize, mean: f64, deviation: f64) -> Vec<f64> {
     weights.iter().map(|w| w / sum).collect()
 }
 
-/// Teaches `learner` from `parameters` on.
+/// Trains `learner` from `parameters` on.
 ///
 /// # Errors
-/// `engine/not-finite` where the loss or its gradient is no number, what the watch returns, and
+/// `engine/not-finite` if the loss or its gradient is NaN or infinite, what the observer returns, and
 /// the learner's own errors.
 pub async fn fit(
     learner: &mut dyn Learner,
@@ -194,7 +198,11 @@ pub async fn fit(
     let mut averaged = vec![0f64; shares.as_ref().map_or(0, |_| parameters.len())];
     let mut losses = Vec::with_capacity(total);
     let mut snapshots = Vec::new();
-    let mut schedule = settings.schedule;
+    let schedule = settings.schedule;
+    let mut full_rate = match settings.lr {
+        Auto::Auto => None,
+        Auto::Set(lr) => Some(lr),
+    };
     for epoch in 0..settings.epochs {
         let order = batches(examples, settings.batch, settings.seed, epoch);
         for (number, picks) in order.iter().enumerate() {
@@ -210,10 +218,9 @@ pub async fn fit(
             if let Some(longest) = settings.clip {
                 shorten(&mut step.gradient, longest);
             }
-            if losses.is_empty() && schedule.lr == 0.0 {
-                schedule.lr = fitting_rate(settings.method, &parameters, &step.gradient);
-            }
-            let lr = schedule.rate(epoch, settings.epochs, number, order.len());
+            let full = *full_rate
+                .get_or_insert_with(|| fitting_rate(settings.method, &parameters, &step.gradient));
+            let lr = schedule.rate(full, epoch, settings.epochs, number, order.len());
             optimizer.step(&mut parameters, &step.gradient, lr as f32);
             if schedule.closes(epoch, settings.epochs, number, order.len()) {
                 snapshots.push(parameters.clone());
@@ -239,12 +246,12 @@ pub async fn fit(
     Ok(FitResult {
         parameters,
         losses,
-        rate: schedule.lr,
+        rate: full_rate,
         snapshots,
     })
 }
 
-/// Scales `gradient` down to the length `longest` where it is longer.
+/// Scales `gradient` down to the length `longest` if it is longer.
 fn shorten(gradient: &mut [f32], longest: f64) {
     let length = length(gradient);
     if length > longest {

@@ -27,7 +27,7 @@ pub fn divergence(p: &[f64], q: &[f64]) -> f64 {
 }
 
 /// How alike the prediction of an image is to those of the keys [N, K], 0 to 2: twice one minus
-/// KL(image ‖ key) brought to 0..1 over the keys. All 2 where the keys are equally far.
+/// KL(image ‖ key) brought to 0..1 over the keys. All 2 if the keys are equally far.
 pub fn likeness(own: &[f64], keys: &[f64]) -> Vec<f64> {
     let far: Vec<f64> = keys
         .chunks_exact(own.len())

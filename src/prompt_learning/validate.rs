@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::examples::Examples;
 use super::head::Head;
-use super::job::{Cost, Recipe, TrainingJob, mean_texts};
+use super::job::{TrainingJob, mean_texts};
+use super::recipe::{Cost, Recipe};
 use super::trainer::{Observer, TrainingProgress};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
@@ -91,7 +92,7 @@ pub async fn validate(
     within: &dyn Progress,
 ) -> Result<Option<HeldOutAccuracy>> {
     let examples = job.images()?;
-    let (count, rounds) = way.parts(job.recipe, examples.len());
+    let (count, rounds) = way.parts(job.recipe.info, examples.len());
     if count < 2 {
         return Ok(None);
     }

@@ -14,15 +14,16 @@ use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
 use crate::prompt_learning::examples::{Batch, Examples};
 use crate::prompt_learning::job::Model;
-use crate::prompt_learning::parametrizations::Plain;
+use crate::prompt_learning::parametrizations::Direct;
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::{TextLearner, cross_entropy};
 use crate::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
+use crate::prompt_learning::values::Auto;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Descent {
-    lr: f64,
+    lr: Option<f64>,
     momentum: f32,
     weight_decay: f32,
     steps: usize,
@@ -90,9 +91,9 @@ impl Engine {
             let examples = Examples::new(features, labels, 1, model.dim(), names.len())?;
             let mut learner = TextLearner {
                 side: model.text_side(&names, &PromptLayout::end(vectors))?,
-                shape: Box::new(Plain),
-                terms: cross_entropy(),
-                guide: None,
+                parametrization: Box::new(Direct),
+                losses: cross_entropy(),
+                prograd: None,
                 scale: f64::from(model.logit_scale()),
                 classes: names.len(),
             };
@@ -106,7 +107,8 @@ impl Engine {
                     weight_decay: descent.weight_decay,
                     nesterov: false,
                 },
-                schedule: Schedule::constant(descent.lr),
+                lr: descent.lr.map_or(Auto::Auto, Auto::Set),
+                schedule: Schedule::CONSTANT,
                 epochs: descent.steps,
                 batch: count,
                 seed: 0,

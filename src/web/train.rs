@@ -19,10 +19,10 @@ use crate::ood::negatives::MiningOptions;
 use crate::progress::{LocalBoxFuture, Progress};
 use crate::prompt_learning::descriptions::Descriptions;
 use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::job::{Cost, Note, Recipe, TrainedPrompt, TrainingJob};
-use crate::prompt_learning::options::Options;
-use crate::prompt_learning::others::OutlierData;
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
+use crate::prompt_learning::outliers::OutlierData;
 use crate::prompt_learning::photos::{DEFAULT_CROPS, ExampleBuilder, ViewEncoder};
+use crate::prompt_learning::recipe::{Cost, Recipe};
 use crate::prompt_learning::recipes::{RECIPES, find};
 use crate::prompt_learning::trainer::{Observer, TrainingProgress};
 use crate::prompt_learning::validate::{HeldOutAccuracy, Validation, validate};
@@ -220,7 +220,7 @@ impl Engine {
             let mut given: TrainOptions = from_js(options)?;
             let recipe = find(given.recipe.as_deref().unwrap_or(DEFAULT_RECIPE))?;
             let set: Vec<_> = given.set.iter().collect();
-            let options = Options::new(&recipe.parameters(), &set)?;
+            let configured = recipe.configure(&set)?;
             let way = Validation::parse(given.validation.as_deref().unwrap_or("none"))?;
             let text = given.descriptions.as_deref();
             let descriptions = text.map(|text| Descriptions::from_json(text.as_bytes()));
@@ -236,7 +236,7 @@ impl Engine {
             for (place, (image, label)) in images.iter().zip(labels).enumerate() {
                 pacer.step("photos", place, images.len()).await?;
                 match label {
-                    NONE if recipe.others => others.add(&inner, place, image, 0).await?,
+                    NONE if recipe.needs.outliers => others.add(&inner, place, image, 0).await?,
                     NONE => {}
                     label => own.add(&inner, place, image, label as usize).await?,
                 }
@@ -249,23 +249,22 @@ impl Engine {
             }
             let other_examples = others.finish(&mut failures)?;
             let mut words = Vec::new();
-            if recipe.others {
+            if recipe.needs.outliers {
                 words = negatives(&inner, &classes, given.negatives.take(), &pacer).await?;
             }
 
             let observe = |progress: &TrainingProgress| pacer.observe(progress);
             let job = TrainingJob {
-                recipe,
+                recipe: &configured,
                 model: &inner.classifier,
                 names,
                 examples: examples.as_ref(),
                 unlabeled: &[],
                 descriptions: descriptions.as_ref(),
-                others: OutlierData {
+                outliers: OutlierData {
                     negatives: &words,
                     images: other_examples.as_ref(),
                 },
-                options: &options,
                 seed,
                 observer: Observer {
                     progress: &pacer,

@@ -150,6 +150,18 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     }
   });
 
+  test("the older spelling of a parameter works", async () => {
+    const names = [0, 16].map((i) => photos[i].label);
+    const losses = async (how) => {
+      const found = await learn({ ...how, lr: "auto", epochs: 2, crops: 1 }, { names, pick: [0, 1, 16, 17] });
+      assert.equal(found.message, undefined);
+      return found.report.losses;
+    };
+    const older = await losses({ optimiser: "sgd" });
+    assert.deepEqual(older, await losses({ optimizer: "sgd" }));
+    assert.notDeepEqual(older, await losses({ optimizer: "adamw" }));
+  });
+
   test("bad photos are named, and wrong calls are refused", async () => {
     await page.evaluate(() => {
       window.examples.push({ label: window.examples[0].label, image: new Blob(["no photo"]) });

@@ -259,3 +259,27 @@ fn compare_sets_recipes_side_by_side() {
         "options/invalid"
     );
 }
+
+#[test]
+fn the_older_spelling_of_a_parameter_is_accepted_by_train_and_compare() {
+    let dir = tempfile::tempdir().unwrap();
+    splits(dir.path());
+    let losses = |set: &str| {
+        let out = dir.path().join("prompt.safetensors");
+        let rest = ["--set", set, "--set", "epochs=2", "--crops", "1"];
+        taught(dir.path(), "coop", &out, &rest)["losses"].clone()
+    };
+    let older = losses("optimiser=sgd");
+    assert_eq!(older, losses("optimizer=sgd"));
+    assert_ne!(older, losses("optimizer=adamw"));
+    let set = ["--set", "coop.optimiser=sgd", "--set", "epochs=1"];
+    let few = ["--recipes", "coop", "--shots", "1", "--seeds", "1"];
+    let args = [
+        &["--data", text(dir.path()), "--crops", "1"],
+        &few[..],
+        &set,
+    ]
+    .concat();
+    let run = with_model("compare", &mini(), &args);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+}

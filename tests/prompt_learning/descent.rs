@@ -5,6 +5,7 @@ use promptlens::prompt_learning::examples::{Batch, Examples};
 use promptlens::prompt_learning::job::TrainedPrompt;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::trainer::{Learner, Method, Observer, Settings, Step, fit};
+use promptlens::prompt_learning::values::Auto;
 
 use super::toy::{images, teach};
 
@@ -29,7 +30,7 @@ fn an_open_rate_fits_the_length_of_what_is_learned() {
     let start = one_step(&examples, &[("lr", "1e-12")]);
     let start = &start.prompt.tensors["context"].data;
     for (optimizer, part) in [("adamw", 0.1), ("sgd", 0.001)] {
-        let learned = one_step(&examples, &[("optimiser", optimizer)]);
+        let learned = one_step(&examples, &[("optimizer", optimizer)]);
         let moved = distance(&learned.prompt.tensors["context"].data, start);
         let share = moved / length(start.iter().copied());
         assert!((share / part - 1.0).abs() < 0.05, "{optimizer}: {share}");
@@ -56,7 +57,8 @@ fn no_step_of_adamw_is_long_however_the_gradient_grows() {
     let after = |method, steps: usize| {
         let settings = Settings {
             method,
-            schedule: Schedule::cosine(0.0),
+            lr: Auto::Auto,
+            schedule: Schedule::COSINE,
             epochs: steps,
             batch: 64,
             seed: 0,
@@ -82,7 +84,7 @@ fn no_step_of_adamw_is_long_however_the_gradient_grows() {
 #[test]
 fn what_coop_published_is_sgd_on_its_own_schedule() {
     let examples = images(5, 4, 1, 1);
-    let set = [("optimiser", "sgd"), ("lr", "0.002")];
+    let set = [("optimizer", "sgd"), ("lr", "0.002")];
     let start = one_step(&examples, &[("lr", "1e-12")]);
     let start = &start.prompt.tensors["context"].data;
     // The only epoch takes the full rate; the first of more warms up at 1e-5.

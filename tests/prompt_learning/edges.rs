@@ -8,8 +8,7 @@ use promptlens::prompt::file::{MAX_BYTES, Prompt};
 use promptlens::prompt_learning::examples::{Examples, batches};
 use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::job::TrainingJob;
-use promptlens::prompt_learning::options::Options;
-use promptlens::prompt_learning::others::OutlierData;
+use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 use promptlens::prompt_learning::trainer::{Observer, TrainingProgress};
 
@@ -26,7 +25,7 @@ fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
 fn every_recipe(names: &[String], examples: &Examples) {
     let negatives = words();
     let extras = Extras {
-        others: OutlierData {
+        outliers: OutlierData {
             negatives: &negatives,
             images: None,
         },
@@ -137,19 +136,18 @@ impl Progress for StopAt {
 fn people_see_every_step_and_can_stop() {
     let examples = images(3, 4, 1, 1);
     let all = names(3);
-    let recipe = find("coop").unwrap();
-    let options = Options::new(&recipe.parameters(), &[("epochs", "5"), ("batch", "5")]).unwrap();
+    let set = [("epochs", "5"), ("batch", "5")];
+    let recipe = find("coop").unwrap().configure(&set).unwrap();
     let seen: RefCell<Vec<TrainingProgress>> = RefCell::default();
     let run = |progress: &dyn Progress| {
         let job = TrainingJob {
-            recipe,
+            recipe: &recipe,
             model: &Toy,
             names: &all,
             examples: Some(&examples),
             unlabeled: &[],
             descriptions: None,
-            others: Default::default(),
-            options: &options,
+            outliers: Default::default(),
             seed: 0,
             observer: Observer {
                 progress,

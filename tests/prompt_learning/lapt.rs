@@ -8,7 +8,7 @@ use promptlens::ood::score::{ScoreInput, by_name};
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::{Model, TrainedPrompt};
-use promptlens::prompt_learning::others::OutlierData;
+use promptlens::prompt_learning::outliers::OutlierData;
 
 use super::toy::{D, Extras, SCALE, Toy, W, images, names, teach_with, words};
 
@@ -19,7 +19,7 @@ fn taught(
     set: &[(&str, &str)],
 ) -> TrainedPrompt {
     let extras = Extras {
-        others: OutlierData {
+        outliers: OutlierData {
             negatives,
             images: other,
         },
@@ -200,7 +200,7 @@ fn what_it_cannot_learn_from_is_said() {
     let own = images(3, 2, 2, 1);
     let code = |negatives: &[String], other: Option<&Examples>| {
         let extras = Extras {
-            others: OutlierData {
+            outliers: OutlierData {
                 negatives,
                 images: other,
             },
@@ -224,7 +224,7 @@ fn one_two_and_two_thousand_classes_are_taught() {
     ] {
         let negatives = words();
         let extras = Extras {
-            others: OutlierData {
+            outliers: OutlierData {
                 negatives: &negatives,
                 images: None,
             },
@@ -237,4 +237,28 @@ fn one_two_and_two_thousand_classes_are_taught() {
             assert!(learned.losses.iter().all(|l| l.is_finite()));
         }
     }
+}
+
+#[test]
+fn a_mixture_that_cannot_be_made_is_the_error_that_people_read() {
+    // Every image is zero, so a mixture of two has no direction.
+    let zero = |labels: Vec<usize>| {
+        let features = vec![0.0; labels.len() * D];
+        Examples::new(features, labels, 1, D, 3).unwrap()
+    };
+    let (own, other) = (zero(vec![0, 1, 2]), zero(vec![0, 0]));
+    let (negatives, set) = (words(), [("cm", "0"), ("batch", "64")]);
+    let extras = Extras {
+        outliers: OutlierData {
+            negatives: &negatives,
+            images: Some(&other),
+        },
+        ..Extras::default()
+    };
+    let error = teach_with("lapt", &names(3), Some(&own), &set, extras).unwrap_err();
+    assert_eq!(error.code(), "engine/not-finite");
+    assert!(error.message().contains("cannot be mixed"), "{error}");
+    assert!(!error.message().contains("learning rate"), "{error}");
+    let set = [&set[..], &[("cd", "0")]].concat();
+    assert!(teach_with("lapt", &names(3), Some(&own), &set, extras).is_ok());
 }

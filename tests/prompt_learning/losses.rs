@@ -1,7 +1,7 @@
-//! Every loss term and every shape against finite differences.
+//! Every loss and every parametrization against finite differences.
 
-use promptlens::math::UnitRows;
-use promptlens::math::dot;
+use promptlens::error::{Error, Kind, Result};
+use promptlens::math::{UnitRows, dot};
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::job::Model;
@@ -14,11 +14,13 @@ use promptlens::prompt_learning::parametrizations::{
     Conditional, Direct, Encoder, Gate, Mixture, Parametrization, Reparametrized,
 };
 use promptlens::prompt_learning::perceptron::Perceptron;
+use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{TextLearner, cross_entropy, remove_conflict};
-use promptlens::prompt_learning::trainer::Learner;
+use promptlens::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
+use promptlens::prompt_learning::values::Auto;
 use promptlens::rng::Rng;
 
-use super::toy::{D, SCALE, Toy, W, names};
+use super::toy::{D, SCALE, Toy, W, images, names};
 
 const K: usize = 4;
 
@@ -44,13 +46,12 @@ fn weights(sets: usize) -> Vec<f64> {
 }
 
 /// The gradients of `loss_part` on the texts and on the weights agree with central differences.
-fn check(what: &str, loss_part: impl Loss + 'static, sets: usize) -> f64 {
-    let losses: [Box<dyn Loss>; 1] = [Box::new(loss_part)];
+fn check(what: &str, mut loss: impl Loss, sets: usize) -> f64 {
     let batch = batch();
     let (texts, shares) = (rows(sets * K, 3), weights(sets));
-    let at = |texts: &[f64], shares: &[f64]| {
-        let view = LossInput::new(texts, K, &batch, 12.0, Some(shares.to_vec())).unwrap();
-        total(&view, &losses)
+    let mut at = |texts: &[f64], shares: &[f64]| {
+        let input = LossInput::new(texts, K, &batch, 12.0, Some(shares.to_vec())).unwrap();
+        total(&input, &mut loss).unwrap()
     };
     let found = at(&texts, &shares);
     let h = 1e-6;
@@ -62,7 +63,7 @@ fn check(what: &str, loss_part: impl Loss + 'static, sets: usize) -> f64 {
         );
     };
     for i in (0..texts.len()).step_by(7) {
-        let moved = |h: f64| {
+        let mut moved = |h: f64| {
             let mut texts = texts.clone();
             texts[i] += h;
             at(&texts, &shares).value
@@ -74,7 +75,7 @@ fn check(what: &str, loss_part: impl Loss + 'static, sets: usize) -> f64 {
         );
     }
     for i in 0..shares.len() {
-        let moved = |h: f64| {
+        let mut moved = |h: f64| {
             let mut shares = shares.clone();
             shares[i] += h;
             at(&texts, &shares).value
@@ -88,12 +89,12 @@ fn check(what: &str, loss_part: impl Loss + 'static, sets: usize) -> f64 {
     found.value
 }
 
-/// A term that draws the same numbers every time.
+/// A loss that draws the same numbers every time.
 struct Again<F>(F);
 
 impl<T: Loss, F: Fn() -> T> Loss for Again<F> {
-    fn add(&self, view: &LossInput<'_>, gradient: &mut Gradient) -> f64 {
-        (self.0)().add(view, gradient)
+    fn add(&mut self, input: &LossInput<'_>, gradient: &mut Gradient) -> Result<f64> {
+        (self.0)().add(input, gradient)
     }
 }
 
@@ -102,12 +103,12 @@ fn mixtures_have_the_gradient_of_their_value() {
     let modal = |strength| CrossModal {
         strength,
         texts: rows(7 * K, 21),
-        rng: Rng::new(4).into(),
+        rng: Rng::new(4),
     };
     let distribution = |strength| CrossDistribution {
         strength,
         classes: 2,
-        rng: Rng::new(5).into(),
+        rng: Rng::new(5),
     };
     let values = [
         check("cross-modal", Again(move || modal(1.0)), 1),
@@ -123,24 +124,25 @@ fn mixtures_have_the_gradient_of_their_value() {
     assert!((values[3] - 2.0 * values[2]).abs() < 1e-9 && values[2] > 0.0);
 
     // One kind alone has no partner.
-    let own = CrossDistribution {
+    let mut own = CrossDistribution {
         strength: 1.0,
         classes: K,
-        rng: Rng::new(5).into(),
+        rng: Rng::new(5),
     };
     let (batch, texts) = (batch(), rows(K, 3));
-    let view = LossInput::new(&texts, K, &batch, 12.0, None).unwrap();
-    let found = total(&view, &[Box::new(own)]);
+    let input = LossInput::new(&texts, K, &batch, 12.0, None).unwrap();
+    let found = total(&input, &mut own).unwrap();
     assert_eq!(found.value, 0.0);
     assert!(found.texts.iter().all(|g| *g == 0.0));
 
     // Other draws, other mixtures.
-    let drawn: [Box<dyn Loss>; 1] = [Box::new(modal(1.0))];
-    assert_ne!(total(&view, &drawn).value, total(&view, &drawn).value);
+    let mut drawn = modal(1.0);
+    let mut value = || total(&input, &mut drawn).unwrap().value;
+    assert_ne!(value(), value());
 }
 
 #[test]
-fn every_term_has_the_gradient_of_its_value() {
+fn every_loss_has_the_gradient_of_its_value() {
     for sets in [1, 3] {
         check("cross-entropy", CrossEntropy, sets);
         let anchor = |strength| Anchor {
@@ -189,25 +191,25 @@ fn values_agree_with_plain_sums() {
         let t = &fixed[k * D..(k + 1) * D];
         apart += (1.0 - dot(&mean, t) / dot(&mean, &mean).sqrt()) / K as f64;
     }
-    let value = |loss_part: Box<dyn Loss>, texts: &[f64]| {
+    let value = |loss: &mut dyn Loss, texts: &[f64]| {
         let batch = batch();
-        let view = LossInput::new(texts, K, &batch, 12.0, None).unwrap();
-        total(&view, &[loss_part]).value
+        let input = LossInput::new(texts, K, &batch, 12.0, None).unwrap();
+        total(&input, loss).unwrap().value
     };
-    let found = value(Box::new(Diversity { strength: 1.0 }), &texts);
+    let found = value(&mut Diversity { strength: 1.0 }, &texts);
     assert!((found - pairs).abs() < 1e-12, "{found} {pairs}");
-    let anchor = Anchor {
+    let mut anchor = Anchor {
         strength: 8.0,
         fixed: fixed.clone(),
     };
-    let found = value(Box::new(anchor.clone()), &texts);
+    let found = value(&mut anchor, &texts);
     assert!((found - 8.0 * apart).abs() < 1e-12, "{found} {apart}");
-    assert!(value(Box::new(anchor), &fixed).abs() < 1e-12);
-    let absolute = Absolute {
+    assert!(value(&mut anchor, &fixed).abs() < 1e-12);
+    let mut absolute = Absolute {
         strength: 25.0,
         fixed: fixed.clone(),
     };
-    assert_eq!(value(Box::new(absolute), &fixed), 0.0);
+    assert_eq!(value(&mut absolute, &fixed), 0.0);
 }
 
 #[test]
@@ -219,8 +221,8 @@ fn distillation_measures_from_the_teacher() {
         dim: 2,
     };
     let (student, teacher) = ([0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]);
-    let view = LossInput::new(&student, 2, &batch, 2.0, None).unwrap();
-    let distil = Distil {
+    let input = LossInput::new(&student, 2, &batch, 2.0, None).unwrap();
+    let mut distil = Distil {
         strength: 1.0,
         fixed: teacher.to_vec(),
         temperature: 1.0,
@@ -228,23 +230,23 @@ fn distillation_measures_from_the_teacher() {
     };
     let p = 1.0 / (1.0 + (-2f64).exp());
     let expected = (p * (p / 0.5).ln() + (1.0 - p) * ((1.0 - p) / 0.5).ln()) / 2.0;
-    let found = total(&view, &[Box::new(distil)]).value;
+    let found = total(&input, &mut distil).unwrap().value;
     assert!((found - expected).abs() < 1e-12, "{found} {expected}");
 }
 
-/// The gradient of a shape's parameters through a text side, against central differences.
-fn check_shape(
+/// The gradient of a parametrization through a text side, against central differences.
+fn check_parametrization(
     what: &str,
-    shape: impl Parametrization + Copy + 'static,
+    parametrization: impl Parametrization + Copy + 'static,
     rows: usize,
     start: &[f32],
 ) {
     let batch = batch();
     let mut learner = TextLearner {
         side: Toy.text_side(&names(K), &PromptLayout::end(rows)).unwrap(),
-        parametrization: Box::new(shape),
+        parametrization: Box::new(parametrization),
         losses: cross_entropy(),
-        guide: None,
+        prograd: None,
         scale: f64::from(SCALE),
         classes: K,
     };
@@ -270,12 +272,12 @@ fn check_shape(
 }
 
 #[test]
-fn every_shape_has_the_gradient_of_its_loss() {
+fn every_parametrization_has_the_gradient_of_its_loss() {
     let mut rng = Rng::new(11);
     let mut noise =
         |count: usize| -> Vec<f32> { (0..count).map(|_| 0.3 * rng.normal() as f32).collect() };
-    check_shape("plain", Direct, 2, &noise(2 * W));
-    check_shape("several", Direct, 2, &noise(3 * 2 * W));
+    check_parametrization("direct", Direct, 2, &noise(2 * W));
+    check_parametrization("several", Direct, 2, &noise(3 * 2 * W));
     let encoder = Perceptron {
         input: W,
         hidden: 5,
@@ -286,12 +288,17 @@ fn every_shape_has_the_gradient_of_its_loss() {
         hidden: W / 2,
     };
     for encoder in [Encoder::Perceptron(encoder), Encoder::Lstm(lstm)] {
-        let encoded = Reparametrized {
+        let reparametrized = Reparametrized {
             context: 3 * W,
             encoder,
             strength: 0.7,
         };
-        check_shape("encoded", encoded, 3, &noise(3 * W + encoder.count()));
+        check_parametrization(
+            "reparametrized",
+            reparametrized,
+            3,
+            &noise(3 * W + encoder.count()),
+        );
     }
     let network = Perceptron {
         input: D,
@@ -303,7 +310,7 @@ fn every_shape_has_the_gradient_of_its_loss() {
         network,
         strength: 0.7,
     };
-    check_shape(
+    check_parametrization(
         "conditional",
         conditional,
         2,
@@ -328,7 +335,7 @@ fn a_gate_weighs_two_experts_and_has_a_gradient() {
     let contexts = 3 * W;
     let mut start: Vec<f32> = (0..contexts).map(|_| 0.3 * rng.normal() as f32).collect();
     start.extend(&parameters);
-    let shape = || Mixture {
+    let mixture = || Mixture {
         contexts,
         gate,
         strength: 1.3,
@@ -336,9 +343,9 @@ fn a_gate_weighs_two_experts_and_has_a_gradient() {
     };
     let mut learner = TextLearner {
         side: Toy.text_side(&names(K), &PromptLayout::end(1)).unwrap(),
-        parametrization: Box::new(shape()),
+        parametrization: Box::new(mixture()),
         losses: cross_entropy(),
-        guide: None,
+        prograd: None,
         scale: f64::from(SCALE),
         classes: K,
     };
@@ -371,4 +378,44 @@ fn projection_takes_out_only_what_opposes() {
     let mut none = [-1.0f32, 3.0];
     remove_conflict(&mut none, &h, 0.0);
     assert_eq!(none, [-1.0, 3.0]);
+}
+
+/// A loss that cannot be computed.
+struct Failing;
+
+impl Loss for Failing {
+    fn add(&mut self, _: &LossInput<'_>, _: &mut Gradient) -> Result<f64> {
+        Err(Error::new(Kind::DataEmpty, "There is nothing to mix."))
+    }
+}
+
+#[test]
+fn an_error_of_a_loss_ends_the_training_as_it_is() {
+    let mut learner = TextLearner {
+        side: Toy.text_side(&names(K), &PromptLayout::end(1)).unwrap(),
+        parametrization: Box::new(Direct),
+        losses: vec![Box::new(CrossEntropy), Box::new(Failing)],
+        prograd: None,
+        scale: f64::from(SCALE),
+        classes: K,
+    };
+    let settings = Settings {
+        method: Method::ADAMW,
+        lr: Auto::Auto,
+        schedule: Schedule::COSINE,
+        epochs: 2,
+        batch: 4,
+        seed: 0,
+        clip: None,
+        average: None,
+    };
+    let observer = Observer {
+        progress: &(),
+        observe: &|_| panic!("no step was made"),
+    };
+    let examples = images(K, 2, 1, 1);
+    let run = fit(&mut learner, vec![0.1; W], &examples, &settings, observer);
+    let error = pollster::block_on(run).unwrap_err();
+    assert_eq!(error.kind(), Kind::DataEmpty);
+    assert_eq!(error.message(), "There is nothing to mix.");
 }

@@ -9,7 +9,7 @@ mod lapt;
 mod losses;
 mod parity;
 mod photos;
-mod shelf;
+mod registry;
 mod shots;
 mod strengths;
 mod toy;

@@ -11,6 +11,7 @@ use promptlens::prompt_learning::text::{TextLearner, cross_entropy};
 use promptlens::prompt_learning::trainer::{
     FitResult, Learner, Method, Observer, Settings, Step, fit,
 };
+use promptlens::prompt_learning::values::Auto;
 use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
@@ -27,7 +28,7 @@ fn learner<'a>(model: &'a Classifier, names: &[String], layout: &PromptLayout) -
         side: model.text_side(names, layout).expect("names fit"),
         parametrization: Box::new(Direct),
         losses: cross_entropy(),
-        guide: None,
+        prograd: None,
         scale: f64::from(model.logit_scale()),
         classes: names.len(),
     }
@@ -69,7 +70,8 @@ fn trace() -> Trace {
                 weight_decay: number("weight_decay") as f32,
                 nesterov: false,
             },
-            schedule: Schedule::constant(number("lr")),
+            lr: Auto::Set(number("lr")),
+            schedule: Schedule::CONSTANT,
             epochs: 5,
             batch: count,
             seed: 0,

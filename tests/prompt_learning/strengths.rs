@@ -174,19 +174,21 @@ fn the_gaussian_average_is_the_weighted_sum_of_epochs() {
     use promptlens::prompt_learning::parametrizations::Direct;
     use promptlens::prompt_learning::text::{TextLearner, cross_entropy};
     use promptlens::prompt_learning::trainer::{Method, Observer, Settings, fit};
+    use promptlens::prompt_learning::values::Auto;
     let examples = images(4, 3, 2, 5);
     let run = |epochs, average| {
         let mut learner = TextLearner {
             side: Toy.text_side(&names(4), &PromptLayout::end(2)).unwrap(),
             parametrization: Box::new(Direct),
             losses: cross_entropy(),
-            guide: None,
+            prograd: None,
             scale: 12.0,
             classes: 4,
         };
         let settings = Settings {
             method: Method::COOP,
-            schedule: Schedule::constant(0.01),
+            lr: Auto::Set(0.01),
+            schedule: Schedule::CONSTANT,
             epochs,
             batch: 5,
             seed: 3,
@@ -212,7 +214,7 @@ fn the_gaussian_average_is_the_weighted_sum_of_epochs() {
     for (a, b) in run(4, Some((3.0, 1.0))).iter().zip(expected) {
         assert!((f64::from(*a) - b).abs() < 1e-6, "{a} {b}");
     }
-    assert_eq!(Schedule::constant(0.01).decay, Decay::Constant);
+    assert_eq!(Schedule::CONSTANT.decay, Decay::Constant);
 }
 
 #[test]

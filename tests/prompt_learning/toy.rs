@@ -7,8 +7,7 @@ use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::{Model, TrainedPrompt, TrainingJob};
-use promptlens::prompt_learning::options::Options;
-use promptlens::prompt_learning::others::OutlierData;
+use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::text::TextSide;
 use promptlens::prompt_learning::trainer::Observer;
@@ -197,7 +196,7 @@ pub fn words() -> Vec<String> {
 pub struct Extras<'a> {
     pub unlabeled: &'a [f32],
     pub descriptions: Option<&'a Descriptions>,
-    pub others: OutlierData<'a>,
+    pub outliers: OutlierData<'a>,
     pub seed: u64,
 }
 
@@ -208,17 +207,15 @@ pub fn teach_with(
     set: &[(&str, &str)],
     extras: Extras<'_>,
 ) -> Result<TrainedPrompt> {
-    let recipe = find(recipe)?;
-    let options = Options::new(&recipe.parameters(), set)?;
+    let recipe = find(recipe)?.configure(set)?;
     let job = TrainingJob {
-        recipe,
+        recipe: &recipe,
         model: &Toy,
         names,
         examples,
         unlabeled: extras.unlabeled,
         descriptions: extras.descriptions,
-        others: extras.others,
-        options: &options,
+        outliers: extras.outliers,
         seed: extras.seed,
         observer: Observer {
             progress: &(),

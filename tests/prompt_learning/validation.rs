@@ -6,7 +6,6 @@ use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::job::TrainingJob;
-use promptlens::prompt_learning::options::Options;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
 use promptlens::prompt_learning::validate::{HeldOutAccuracy, Validation, parts, validate};
@@ -32,19 +31,17 @@ fn held(
     way: Validation,
     set: &[(&str, &str)],
 ) -> (Option<HeldOutAccuracy>, Rounds) {
-    let recipe = find(recipe).unwrap();
-    let options = Options::new(&recipe.parameters(), set).unwrap();
+    let recipe = find(recipe).unwrap().configure(set).unwrap();
     let rounds = Rounds::default();
     let all = names(3);
     let job = TrainingJob {
-        recipe,
+        recipe: &recipe,
         model: &Toy,
         names: &all,
         examples: Some(examples),
         unlabeled: &[],
         descriptions: None,
-        others: Default::default(),
-        options: &options,
+        outliers: Default::default(),
         seed: 0,
         observer: Observer {
             progress: &rounds,

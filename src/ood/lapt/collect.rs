@@ -41,7 +41,7 @@ pub fn default_threshold(classes: usize) -> f64 {
 }
 
 /// Labels images from their cosines to the `classes` names and to the negative labels. An image
-/// belongs to its most probable class where that class's share of softmax(cos / τ) over classes and
+/// belongs to its most probable class if that class's share of softmax(cos / τ) over classes and
 /// negatives exceeds `threshold` ([`default_threshold`]), at most `per_class` of them, the most
 /// confident first.
 ///
@@ -50,7 +50,7 @@ pub fn default_threshold(classes: usize) -> f64 {
 ///
 /// # Errors
 /// `labels/empty` without classes, `options/invalid` for too many images, `engine/not-finite`,
-/// `engine/internal` where an image lacks cosines.
+/// `engine/internal` if an image lacks cosines.
 pub fn collect(
     class_cosines: &[Vec<f64>],
     negative_cosines: &[Vec<f64>],

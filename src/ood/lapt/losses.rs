@@ -2,8 +2,8 @@
 //! logits = `logit_scale` · cos, averaged over the samples.
 //!
 //! With p = softmax(s · f̃ T^t) and the target distribution q, the gradient with respect to the text
-//! features T is s / B · Σ_b (p_b − q_b)^t f̃_b. T is taken as given: whoever normalized it carries
-//! the gradient through the normalization.
+//! features T is s / B · Σ_b (p_b − q_b)^t f̃_b. If T was normalized, the caller takes the gradient
+//! back through the normalization.
 
 use crate::error::{Error, Kind, Result};
 use crate::math::{MatrixView, dot, same_width};
@@ -19,7 +19,7 @@ pub struct MixedLoss {
 }
 
 impl MixedLoss {
-    /// The sum of two losses on the same texts; panics where these differ in number.
+    /// The sum of two losses on the same texts; panics if these differ in number.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
         assert_eq!(
@@ -57,7 +57,7 @@ pub struct Mix<'a> {
 /// L: cross-entropy of the images themselves.
 ///
 /// # Errors
-/// `engine/internal` where the shapes do not agree, `engine/not-finite` for NaN or infinity.
+/// `engine/internal` if the shapes disagree, `engine/not-finite` for NaN or infinity.
 pub fn cross_entropy<F, T>(
     samples: Samples<'_, F>,
     texts: MatrixView<'_, T>,
@@ -80,7 +80,7 @@ where
 /// keeps the label. `mix.with` are rows of `hard_texts`.
 ///
 /// # Errors
-/// As [`cross_entropy`]; `engine/not-finite` also where a mixture is zero.
+/// As [`cross_entropy`]; `engine/not-finite` also if a mixture is zero.
 pub fn cross_modal<F, H, T>(
     samples: Samples<'_, F>,
     hard_texts: MatrixView<'_, H>,
@@ -93,18 +93,8 @@ where
     H: Copy + Into<f64>,
     T: Copy + Into<f64>,
 {
-    check(samples, texts, Some((mix, hard_texts.len())))?;
-    same_width(hard_texts.width(), texts.width())?;
-    let mut sum = Sum::new(texts, logit_scale);
-    for (b, label) in samples.labels.iter().enumerate() {
-        let feature = mixed(
-            samples.features.row(b),
-            hard_texts.row(mix.with[b]),
-            mix.lambda[b],
-        )?;
-        sum.add(&feature, &[(*label, 1.0)])?;
-    }
-    Ok(sum.mean(samples.labels.len()))
+    let own = |b: usize| vec![(samples.labels[b], 1.0)];
+    mixed(samples, hard_texts, mix, own, texts, logit_scale)
 }
 
 /// L_cd: every image is mixed with an image of the other kind, f̃ = norm(λ f_i + (1 − λ) f_j), and
@@ -122,21 +112,43 @@ where
     F: Copy + Into<f64>,
     T: Copy + Into<f64>,
 {
-    check(samples, texts, Some((mix, samples.labels.len())))?;
+    let both = |b: usize| {
+        let (partner, lambda) = (mix.with[b], mix.lambda[b]);
+        vec![
+            (samples.labels[b], lambda),
+            (samples.labels[partner], 1.0 - lambda),
+        ]
+    };
+    mixed(samples, samples.features, mix, both, texts, logit_scale)
+}
+
+/// Cross-entropy of samples that are each mixed with a row of `partners`, against the `target` of
+/// sample b as pairs of text and share.
+fn mixed<F, P, T>(
+    samples: Samples<'_, F>,
+    partners: MatrixView<'_, P>,
+    mix: Mix<'_>,
+    target: impl Fn(usize) -> Vec<(usize, f64)>,
+    texts: MatrixView<'_, T>,
+    logit_scale: f64,
+) -> Result<MixedLoss>
+where
+    F: Copy + Into<f64>,
+    P: Copy + Into<f64>,
+    T: Copy + Into<f64>,
+{
+    check(samples, texts, Some((mix, partners.len())))?;
+    same_width(partners.width(), texts.width())?;
     let mut sum = Sum::new(texts, logit_scale);
-    for (b, label) in samples.labels.iter().enumerate() {
-        let (other, lambda) = (mix.with[b], mix.lambda[b]);
-        let feature = mixed(samples.features.row(b), samples.features.row(other), lambda)?;
-        sum.add(
-            &feature,
-            &[(*label, lambda), (samples.labels[other], 1.0 - lambda)],
-        )?;
+    for b in 0..samples.labels.len() {
+        let (own, partner) = (samples.features.row(b), partners.row(mix.with[b]));
+        sum.add(&mixture(own, partner, mix.lambda[b])?, &target(b))?;
     }
     Ok(sum.mean(samples.labels.len()))
 }
 
 /// norm(λ a + (1 − λ) b).
-fn mixed<A, B>(a: &[A], b: &[B], lambda: f64) -> Result<Vec<f64>>
+fn mixture<A, B>(a: &[A], b: &[B], lambda: f64) -> Result<Vec<f64>>
 where
     A: Copy + Into<f64>,
     B: Copy + Into<f64>,

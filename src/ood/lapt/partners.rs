@@ -1,7 +1,7 @@
-//! Whom each sample of a batch is mixed with across distributions.
+//! Pairs of samples for cross-distribution mixing.
 
 /// For every sample of `labels` a random one of the other kind (`label < classes` is ID), or `None`
-/// where the batch holds one kind only and L_cd is skipped. `below(n)` draws uniformly from `0..n`.
+/// if the batch holds one kind only and L_cd is skipped. `below(n)` draws uniformly from `0..n`.
 pub fn partners(
     labels: &[usize],
     classes: usize,

@@ -1,25 +1,26 @@
 //! How far have the texts turned from fixed ones? (KgCoOp, Yao et al., 2023)
 
 use super::{Gradient, Loss, LossInput};
+use crate::error::Result;
 use crate::math::dot;
 
 /// λ (1 − mean_k cos(mean_c t^c_k, t⁰_k)).
 #[derive(Debug, Clone)]
 pub struct Anchor {
-    /// λ.
+    /// λ, the weight of this loss.
     pub strength: f64,
     /// t⁰ [K, d], unit.
     pub fixed: Vec<f64>,
 }
 
 impl Loss for Anchor {
-    fn add(&self, view: &LossInput<'_>, gradient: &mut Gradient) -> f64 {
-        let (k, d, sets) = (view.classes, view.batch.dim, view.sets);
+    fn add(&mut self, input: &LossInput<'_>, gradient: &mut Gradient) -> Result<f64> {
+        let (k, d, sets) = (input.classes, input.batch.dim, input.sets);
         let mut cosines = 0.0;
         for (class, fixed) in self.fixed.chunks_exact(d).enumerate() {
             let mut mean = vec![0.0; d];
             for set in 0..sets {
-                let row = &view.texts[(set * k + class) * d..][..d];
+                let row = &input.texts[(set * k + class) * d..][..d];
                 for (m, t) in mean.iter_mut().zip(row) {
                     *m += t / sets as f64;
                 }
@@ -35,6 +36,6 @@ impl Loss for Anchor {
                 }
             }
         }
-        self.strength * (1.0 - cosines / k as f64)
+        Ok(self.strength * (1.0 - cosines / k as f64))
     }
 }

@@ -1,6 +1,7 @@
 //! Are the images what their folders say?
 
 use super::{Gradient, Loss, LossInput};
+use crate::error::Result;
 use crate::math::log_sum_exp;
 
 /// Mean over the batch of −ln softmax(z)_y.
@@ -18,14 +19,14 @@ pub fn one(z: &[f64], label: usize, weight: f64, gradient: &mut [f64]) -> f64 {
 }
 
 impl Loss for CrossEntropy {
-    fn add(&self, view: &LossInput<'_>, gradient: &mut Gradient) -> f64 {
-        let share = 1.0 / view.batch.len() as f64;
-        let rows = view.logits.chunks_exact(view.classes);
-        let gradients = gradient.logits.chunks_exact_mut(view.classes);
-        rows.zip(gradients)
-            .zip(&view.batch.labels)
-            .map(|((z, g), y)| one(z, *y, share, g))
-            .sum::<f64>()
-            * share
+    fn add(&mut self, input: &LossInput<'_>, gradient: &mut Gradient) -> Result<f64> {
+        let share = 1.0 / input.batch.len() as f64;
+        let rows = input.logits.chunks_exact(input.classes);
+        let gradients = gradient.logits.chunks_exact_mut(input.classes);
+        let losses = rows
+            .zip(gradients)
+            .zip(&input.batch.labels)
+            .map(|((z, g), y)| one(z, *y, share, g));
+        Ok(losses.sum::<f64>() * share)
     }
 }

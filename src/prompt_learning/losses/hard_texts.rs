@@ -1,28 +1,29 @@
 //! Does every expert still tell the classes apart as its group of hard templates does? (MoCoOp)
 
 use super::{Gradient, Loss, LossInput, entropy};
+use crate::error::Result;
 use crate::math::dot;
 
 /// λ mean over sets and classes of the cross-entropy of softmax_j(s t^c_k · h^c_j) against k.
 #[derive(Debug, Clone)]
 pub struct HardTexts {
-    /// λ.
+    /// λ, the weight of this loss.
     pub strength: f64,
     /// h [C, K, d], unit: the hard texts of each set.
     pub fixed: Vec<f64>,
 }
 
 impl Loss for HardTexts {
-    fn add(&self, view: &LossInput<'_>, gradient: &mut Gradient) -> f64 {
-        let (k, d) = (view.classes, view.batch.dim);
-        let share = self.strength / (view.sets * k) as f64;
+    fn add(&mut self, input: &LossInput<'_>, gradient: &mut Gradient) -> Result<f64> {
+        let (k, d) = (input.classes, input.batch.dim);
+        let share = self.strength / (input.sets * k) as f64;
         let mut sum = 0.0;
-        for (row, text) in view.texts.chunks_exact(d).enumerate() {
+        for (row, text) in input.texts.chunks_exact(d).enumerate() {
             let (set, class) = (row / k, row % k);
             let hard = &self.fixed[set * k * d..(set + 1) * k * d];
             let z: Vec<f64> = hard
                 .chunks_exact(d)
-                .map(|h| view.scale * dot(text, h))
+                .map(|h| input.scale * dot(text, h))
                 .collect();
             let mut dz = vec![0.0; k];
             sum += entropy::one(&z, class, share, &mut dz);
@@ -30,9 +31,9 @@ impl Loss for HardTexts {
             for (hard, dz) in hard.chunks_exact(d).zip(dz) {
                 g.iter_mut()
                     .zip(hard)
-                    .for_each(|(g, h)| *g += view.scale * dz * h);
+                    .for_each(|(g, h)| *g += input.scale * dz * h);
             }
         }
-        share * sum
+        Ok(share * sum)
     }
 }

@@ -1,8 +1,8 @@
-//! Loss terms in closed form on unit features, with f64 throughout.
+//! Losses in closed form on unit features, with f64 throughout.
 //!
 //! Texts come in sets, one per context: T [C, K, d]. The logits of image b are
-//! z_bk = s Σ_c w_bc f_b · t^c_k with weights w [B, C]: 1 / C where contexts are averaged, a gate's
-//! shares, or a one where image b owns context c.
+//! z_bk = s Σ_c w_bc f_b · t^c_k with weights w [B, C]: 1 / C if contexts are averaged, a gate's
+//! shares, or a one if image b owns context c.
 
 mod absolute;
 mod anchor;
@@ -25,20 +25,20 @@ use crate::error::{Error, Kind, Result};
 use crate::math::log_sum_exp;
 use crate::math::{argmax, dot};
 
-/// A batch seen by text features.
+/// A batch of images compared with text features.
 #[derive(Debug)]
 pub struct LossInput<'a> {
     /// Unit text features [C, K, d].
     pub texts: &'a [f64],
-    /// K.
+    /// K, the number of classes.
     pub classes: usize,
-    /// C.
+    /// C, the number of contexts.
     pub sets: usize,
     /// The images.
     pub batch: &'a Batch,
-    /// s.
+    /// s: exp(logit_scale), which multiplies cosines before the softmax.
     pub scale: f64,
-    /// w [B, C].
+    /// w [B, C], the weight of each context for each image.
     pub weights: Vec<f64>,
     /// z [B, K].
     pub logits: Vec<f64>,
@@ -49,7 +49,7 @@ impl<'a> LossInput<'a> {
     /// Computes the logits; without `weights` the sets are averaged.
     ///
     /// # Errors
-    /// `engine/internal` where the shapes disagree.
+    /// `engine/internal` if the shapes disagree.
     pub fn new(
         texts: &'a [f64],
         classes: usize,
@@ -141,25 +141,39 @@ pub fn cross_entropy(z: &[f64], label: usize) -> f64 {
     log_sum_exp(z, 1.0) - z[label]
 }
 
-/// Where terms leave their gradients.
+/// Gradient accumulators.
 #[derive(Debug)]
 pub struct Gradient {
     /// d loss / d z [B, K].
     pub logits: Vec<f64>,
-    /// d loss / d T [C, K, d] by other ways than the logits.
+    /// d loss / d T [C, K, d] other than through the logits.
     pub texts: Vec<f64>,
 }
 
-/// One part of a loss.
+/// A loss, or a part of one.
 pub trait Loss {
-    /// Adds its gradient and returns its value.
-    fn add(&self, view: &LossInput<'_>, gradient: &mut Gradient) -> f64;
+    /// Adds its gradient and returns its value. May draw random numbers, so two calls can differ.
+    ///
+    /// # Errors
+    /// The loss's own; they end the training as they are.
+    fn add(&mut self, input: &LossInput<'_>, gradient: &mut Gradient) -> Result<f64>;
 }
 
-/// A whole loss.
+/// The sum of its parts.
+impl Loss for Vec<Box<dyn Loss>> {
+    fn add(&mut self, input: &LossInput<'_>, gradient: &mut Gradient) -> Result<f64> {
+        let mut sum = 0.0;
+        for part in self {
+            sum += part.add(input, gradient)?;
+        }
+        Ok(sum)
+    }
+}
+
+/// The value of a loss, and its gradient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossGradient {
-    /// Its value.
+    /// The value.
     pub value: f64,
     /// d loss / d T [C, K, d].
     pub texts: Vec<f64>,
@@ -167,31 +181,34 @@ pub struct LossGradient {
     pub weights: Vec<f64>,
 }
 
-/// The sum of `losses` on `view`.
-pub fn total(view: &LossInput<'_>, losses: &[Box<dyn Loss>]) -> LossGradient {
-    let (value, mut gradient) = gather(view, losses);
-    let weights = view.spread(&gradient.logits, &mut gradient.texts);
-    LossGradient {
+/// `loss` on `input` with its gradient.
+///
+/// # Errors
+/// Those of `loss`.
+pub fn total(input: &LossInput<'_>, loss: &mut dyn Loss) -> Result<LossGradient> {
+    let (value, mut gradient) = evaluate(input, loss)?;
+    let weights = input.spread(&gradient.logits, &mut gradient.texts);
+    Ok(LossGradient {
         value,
         texts: gradient.texts,
         weights,
-    }
+    })
 }
 
-/// The value of `losses` and its gradient on the logits [B, K] alone.
-pub fn on_logits(view: &LossInput<'_>, losses: &[Box<dyn Loss>]) -> (f64, Vec<f64>) {
-    let (value, gradient) = gather(view, losses);
-    (value, gradient.logits)
+/// The value of `loss` and its gradient on the logits [B, K] alone.
+///
+/// # Errors
+/// Those of `loss`.
+pub fn on_logits(input: &LossInput<'_>, loss: &mut dyn Loss) -> Result<(f64, Vec<f64>)> {
+    let (value, gradient) = evaluate(input, loss)?;
+    Ok((value, gradient.logits))
 }
 
-fn gather(view: &LossInput<'_>, losses: &[Box<dyn Loss>]) -> (f64, Gradient) {
+fn evaluate(input: &LossInput<'_>, loss: &mut dyn Loss) -> Result<(f64, Gradient)> {
     let mut gradient = Gradient {
-        logits: vec![0.0; view.logits.len()],
-        texts: vec![0.0; view.texts.len()],
+        logits: vec![0.0; input.logits.len()],
+        texts: vec![0.0; input.texts.len()],
     };
-    let value = losses
-        .iter()
-        .map(|loss_part| loss_part.add(view, &mut gradient))
-        .sum();
-    (value, gradient)
+    let value = loss.add(input, &mut gradient)?;
+    Ok((value, gradient))
 }

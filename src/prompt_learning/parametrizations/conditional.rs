@@ -1,4 +1,4 @@
-//! A context of its own for every image: v_m + a π(f), the same shift for all m (CoCoOp).
+//! One context per image: v_m + a π(f), the same shift for all m (CoCoOp).
 
 use super::{Expanded, ParamGradient, Parametrization};
 use crate::prompt_learning::examples::Batch;
@@ -9,9 +9,9 @@ use crate::prompt_learning::perceptron::Perceptron;
 pub struct Conditional {
     /// Numbers of v.
     pub context: usize,
-    /// π.
+    /// π, from an image feature to the shift.
     pub network: Perceptron,
-    /// a.
+    /// a, the weight of the shift.
     pub strength: f64,
 }
 

@@ -12,9 +12,9 @@ const TOP: usize = 2;
 /// A linear gate d -> G over one flat list of parameters: weights [G, d], then biases [G].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gate {
-    /// d.
+    /// d, the length of an image feature.
     pub dim: usize,
-    /// G.
+    /// G, the number of experts.
     pub experts: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What the parameters of a prompt are, and how contexts come out of them.
+//! Parametrizations: how trained parameters make contexts, and gradients go back.
 
 mod conditional;
 mod direct;
@@ -17,11 +17,11 @@ use super::examples::Batch;
 pub struct Expanded {
     /// [C, M, W].
     pub contexts: Vec<f32>,
-    /// Shares of the contexts in each image's logits [B, C]; none where they are averaged.
+    /// Shares of the contexts in each image's logits [B, C]. `None`: all equal.
     pub weights: Option<Vec<f64>>,
 }
 
-/// What comes back from the loss.
+/// The gradient of the loss, before the parametrization.
 #[derive(Debug, Clone, Copy)]
 pub struct ParamGradient<'a> {
     /// The parameters.
@@ -34,7 +34,7 @@ pub struct ParamGradient<'a> {
     pub weights: &'a [f64],
 }
 
-/// A way from parameters to contexts and, for gradients, back.
+/// A map from parameters to contexts, with its gradient.
 pub trait Parametrization {
     /// The contexts of `parameters` for `batch`.
     fn expand(&self, parameters: &[f32], batch: &Batch) -> Expanded;
@@ -42,7 +42,7 @@ pub trait Parametrization {
     /// d loss / d parameters.
     fn backward(&self, back: &ParamGradient<'_>) -> Vec<f32>;
 
-    /// A loss on the parameters alone and its gradient; none by default.
+    /// A loss on the parameters alone and its gradient. `None` by default.
     fn penalty(&self, _parameters: &[f32], _batch: &Batch) -> Option<(f64, Vec<f32>)> {
         None
     }

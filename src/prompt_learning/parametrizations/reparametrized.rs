@@ -1,4 +1,4 @@
-//! A context behind a residual encoder: v' = v + a Enc(v) (PRE).
+//! A context through a residual encoder: v' = v + a Enc(v) (PRE).
 
 use super::{Expanded, ParamGradient, Parametrization};
 use crate::prompt_learning::examples::Batch;
@@ -6,7 +6,7 @@ use crate::prompt_learning::lstm::{self, Lstm};
 use crate::prompt_learning::perceptron::{self, Perceptron};
 use crate::rng::Rng;
 
-/// What stands between the parameters and the context.
+/// The network between parameters and context.
 #[derive(Debug, Clone, Copy)]
 pub enum Encoder {
     /// Row by row.
@@ -15,7 +15,7 @@ pub enum Encoder {
     Lstm(Lstm),
 }
 
-/// What the way back needs of the way there.
+/// Activations saved by `forward` for `backward`.
 enum Trace {
     Rows(Vec<perceptron::Trace>),
     Sequence(lstm::Trace),
@@ -77,12 +77,12 @@ pub struct Reparametrized {
     pub context: usize,
     /// The encoder.
     pub encoder: Encoder,
-    /// a.
+    /// a, the weight of the encoder's output.
     pub strength: f64,
 }
 
 impl Reparametrized {
-    /// v' [M, W]: what is kept when the encoder is thrown away.
+    /// v' [M, W]: the context without its encoder.
     pub fn merged(&self, parameters: &[f32]) -> Vec<f32> {
         let (v, encoder) = parameters.split_at(self.context);
         if self.strength == 0.0 {

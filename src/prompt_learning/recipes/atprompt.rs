@@ -1,57 +1,54 @@
-//! ATPrompt: words for attributes stand between the learned vectors; which ones, a search can say.
+//! ATPrompt: attribute words between the learned vectors; a search can choose the words.
 
 use crate::error::{Error, Kind, Result};
 use crate::prompt_learning::attributes::{MAX_POOL, search, subsets};
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Note, Recipe};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{EPOCHS, ContextRecipe, VECTORS, noise};
+use crate::prompt_learning::context_recipe::{ContextRecipe, noise};
+use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
+
+parameters! {
+    /// Parameters of ATPrompt.
+    pub struct Params {
+        /// up to three attribute words, separated by commas; without any it is CoOp
+        attributes: String = "color,shape".to_owned(),
+        /// up to five words, separated by commas, to search the attributes in, instead of the above
+        pool: String = String::new(),
+        /// vectors in front of each attribute
+        per_attribute as "per-attribute": usize = 2, in 0..=16,
+        /// epochs of the search
+        search_epochs as "search-epochs": usize = 10, in 1..=1000,
+        ..descent: Descent { context.vectors = 2, steps.epochs = Auto::Set(100) }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "atprompt",
     paper: "Li et al. 2025, Advancing Textual Prompt Learning with Anchored Attributes (ICCV)",
     summary: "CoOp with attribute words such as color and shape held fixed between the vectors.",
-    own: &[
-        Parameter::text(
-            "attributes",
-            "color,shape",
-            "up to three attribute words, divided by commas; none makes it CoOp",
-        ),
-        Parameter::text(
-            "pool",
-            "",
-            "up to five words to search the attributes in, in place of the above",
-        ),
-        Parameter::whole(
-            "per-attribute",
-            "2",
-            (0, 16),
-            "vectors in front of every attribute",
-        ),
-        Parameter::whole("search-epochs", "10", (1, 1000), "passes of the search"),
-        VECTORS.or("2"),
-        EPOCHS.or("100"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-/// The deviation of the attributes' vectors at the start.
+/// The standard deviation of the attributes' vectors at the start.
 const SPREAD: f64 = 0.01;
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let pool = words(job.options.text("pool"), MAX_POOL)?;
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let pool = words(&params.pool, MAX_POOL)?;
     let mut notes = Vec::new();
     let attributes = if pool.is_empty() {
-        words(job.options.text("attributes"), 3)?
+        words(&params.attributes, 3)?
     } else {
         let candidates = subsets(&pool);
-        let plans = candidates
+        let recipes = candidates
             .iter()
-            .map(|set| plan(job, set))
+            .map(|set| with_attributes(job, params, set))
             .collect::<Result<Vec<_>>>()?;
-        let shares = search(job, plans, job.options.whole("search-epochs")).await?;
+        let shares = search(job, recipes, params.search_epochs).await?;
         let mut best = 0;
         for (i, (set, share)) in candidates.iter().zip(&shares).enumerate() {
             notes.push(Note::new(set.join(", "), *share));
@@ -61,25 +58,31 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         }
         candidates[best].clone()
     };
-    let mut learned = plan(job, &attributes)?.learn(job).await?;
+    let mut learned = with_attributes(job, params, &attributes)?
+        .learn(job)
+        .await?;
     learned.notes.append(&mut notes);
     Ok(learned)
 }
 
 /// CoOp with these attributes in front.
-fn plan(job: &TrainingJob<'_>, attributes: &[String]) -> Result<ContextRecipe> {
-    let mut plan = ContextRecipe::coop(job)?;
+fn with_attributes(
+    job: &TrainingJob<'_>,
+    params: &Params,
+    attributes: &[String],
+) -> Result<ContextRecipe> {
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
     if attributes.is_empty() {
-        return Ok(plan);
+        return Ok(coop);
     }
-    plan.layout.attributes = attributes.to_vec();
-    plan.layout.per_attribute = job.options.whole("per-attribute");
-    let before = plan.layout.rows() - plan.layout.vectors;
+    coop.layout.attributes = attributes.to_vec();
+    coop.layout.per_attribute = params.per_attribute;
+    let before = coop.layout.rows() - coop.layout.vectors;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
     let mut start = noise(before * job.model.width(), SPREAD, &mut rng);
-    start.append(&mut plan.start);
-    plan.start = start;
-    Ok(plan)
+    start.append(&mut coop.start);
+    coop.start = start;
+    Ok(coop)
 }
 
 fn words(list: &str, most: usize) -> Result<Vec<String>> {

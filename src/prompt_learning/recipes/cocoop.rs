@@ -1,49 +1,56 @@
 //! CoCoOp: a context that every image shifts.
 
 use crate::error::Result;
+use crate::prompt_learning::context_recipe::{ContextRecipe, learned};
+use crate::prompt_learning::descent::Descent;
 use crate::prompt_learning::head::check_conditional;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::perceptron::Perceptron;
-use crate::prompt_learning::plan::{BATCH, EPOCHS, ContextRecipe, learned};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::parametrizations::Conditional;
+use crate::prompt_learning::perceptron::Perceptron;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
+
+parameters! {
+    /// Parameters of CoCoOp.
+    pub struct Params {
+        /// weight of the image's shift
+        strength: f64 = 1.0, in 0.0..=100.0,
+        ..descent: Descent { steps.epochs = Auto::Set(10), steps.batch = Auto::Set(1) }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "cocoop",
     paper: "Zhou et al. 2022, Conditional Prompt Learning for Vision-Language Models (CVPR)",
     summary: "CoOp with a small network that shifts the context for every image; slow to answer.",
-    own: &[
-        Parameter::number("strength", "1", (0.0, 100.0), "weight of the image's shift"),
-        EPOCHS.or("10"),
-        BATCH.or("1"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     check_conditional(job.names.len())?;
-    let mut plan = ContextRecipe::coop(job)?;
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let (d, w) = (job.model.dim(), job.model.width());
     let network = Perceptron {
         input: d,
         hidden: (d / 16).max(1),
         output: w,
     };
-    let strength = job.options.number("strength");
-    let context = plan.start.len();
-    plan.start
+    let strength = params.strength;
+    let context = coop.start.len();
+    coop.start
         .extend(network.start(&mut Rng::derive(job.seed, u64::MAX - 1)));
-    plan.parametrization = Box::new(Conditional {
+    coop.parametrization = Box::new(Conditional {
         context,
         network,
         strength,
     });
-    let (layout, copies) = (plan.layout.clone(), plan.copies);
-    let fit = plan.fit(job).await?;
-    let mut done = learned(job, &layout, copies, &fit.parameters[..context], &fit);
+    let (layout, sharing) = (coop.layout.clone(), coop.sharing);
+    let fit = coop.fit(job).await?;
+    let mut done = learned(job, &layout, sharing, &fit.parameters[..context], &fit);
     let h = network.hidden;
     let mut rest = &fit.parameters[context..];
     for (name, shape) in [

@@ -1,36 +1,46 @@
 //! ConES: a text feature per class moves by itself, without the text tower.
 
-use super::templates::{SET, chosen};
+use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, settings};
+use crate::prompt_learning::descent::Steps;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::residual::{ResidualLearner, moved};
 use crate::prompt_learning::text::cross_entropy;
 use crate::prompt_learning::trainer::fit;
+use crate::prompt_learning::values::Auto;
+
+parameters! {
+    /// Parameters of ConES.
+    pub struct Params {
+        /// weight of what is learned
+        alpha: f64 = 1.0, in 0.0..=100.0,
+        /// which sentences: one, seven or eighty
+        set: TemplateSet = TemplateSet::Default,
+        ..steps: Steps {
+            epochs = Auto::Set(50),
+            lr = Auto::Set(0.001),
+            batch = Auto::Set(32),
+        }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "cones",
     paper: "Qiu et al. 2023, ConES: Concept Embedding Search for Parameter Efficient Tuning",
     summary: "Moves the text feature of every class directly; the fastest to train.",
-    own: &[
-        Parameter::number("alpha", "1", (0.0, 100.0), "weight of what is learned"),
-        SET,
-        EPOCHS.or("50"),
-        LR.or("0.001"),
-        BATCH.or("32"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
-    let templates = chosen(job.options.text("set"))?;
+    let templates = params.set.templates()?;
     let base = mean_texts(&job.texts(&templates).await?, k, d);
-    let strength = job.options.number("alpha");
-    let descent = settings(job);
+    let strength = params.alpha;
+    let descent = params.steps.settings(job);
     let mut learner = ResidualLearner {
         base: &base,
         strength,

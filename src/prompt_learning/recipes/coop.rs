@@ -1,12 +1,28 @@
 //! CoOp: learn the words in front of the class name.
 
 use crate::error::Result;
-use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Recipe};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{ContextSharing, DESCENT, LAYOUT, ContextRecipe, learned};
-use crate::prompt_learning::schedule::Schedule;
 use crate::prompt::file::{EARLIER_CONTEXTS, MAX_BYTES};
 use crate::prompt::layout::NamePosition;
+use crate::prompt_learning::context_recipe::{ContextRecipe, ContextSharing, learned};
+use crate::prompt_learning::descent::{Descent, OptimizerKind};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::schedule::Schedule;
+
+parameters! {
+    /// Parameters of CoOp.
+    pub struct Params {
+        /// where the class name is
+        layout: NamePosition = NamePosition::End,
+        /// class-specific contexts (new classes use their mean), or one shared context
+        specific: bool = true,
+        /// number of snapshots to ensemble (Snapshot Ensembles); 1 uses only the final parameters;
+        /// needs class-specific contexts, adamw, and two images of a class
+        snapshots: usize = 5, in 1..=50,
+        ..descent: Descent {}
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -14,53 +30,48 @@ pub const RECIPE: Recipe = Recipe {
     paper: "Zhou et al. 2022, Learning to Prompt for Vision-Language Models (IJCV)",
     summary: "Learns the context vectors around the class names, shared or one set per class.",
     kind: Cost::Text,
-    needs: Needs::Images,
+    needs: Needs::LABELED_IMAGES,
     transfers: true,
-    others: false,
-    own: &[
-        LAYOUT,
-        Parameter::word(
-            "specific",
-            &["yes", "no"],
-            "a context of its own for every class, and their mean for new ones; or one for all",
-        ),
-        Parameter::whole(
-            "snapshots",
-            "5",
-            (1, 50),
-            "with a context per class, several images of it and adamw: so many places where the descent comes to rest speak together (Huang et al. 2017, Snapshot Ensembles); 1 is the last alone",
-        ),
-    ],
-    shared: DESCENT,
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let mut plan = ContextRecipe::coop(job)?;
-    plan.layout.layout = NamePosition::parse(job.options.text("layout"))?;
-    if job.options.text("specific") == "no" {
-        return plan.learn(job).await;
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
+    coop.layout.layout = params.layout;
+    if !params.specific {
+        return coop.learn(job).await;
     }
     let classes = job.names.len();
-    plan.copies = ContextSharing::PerClass;
-    plan.layout.assigned = Some((0..classes).collect());
-    plan.start = plan.start.repeat(classes);
+    coop.sharing = ContextSharing::PerClass;
+    coop.layout.assigned = Some((0..classes).collect());
+    coop.start = coop.start.repeat(classes);
     // All of them must fit into a prompt file.
-    let most = MAX_BYTES / 2 / (plan.start.len() * size_of::<f32>()).max(1);
-    let snapshots = job.options.whole("snapshots").min(most);
-    if snapshots > 1 && job.shots() > 1 && job.options.is("optimiser", "adamw") {
-        plan.settings.schedule = Schedule::cycles(plan.settings.schedule.lr, snapshots);
+    let most = MAX_BYTES / 2 / (coop.start.len() * size_of::<f32>()).max(1);
+    let snapshots = params.snapshots.min(most);
+    let adamw = params.descent.optimizer == OptimizerKind::AdamW;
+    if snapshots > 1 && job.shots() > 1 && adamw {
+        coop.settings.schedule = Schedule::cycles(snapshots);
     }
-    let layout = plan.layout.clone();
+    let layout = coop.layout.clone();
     let shape = [classes, layout.rows(), job.model.width()];
-    let found = plan.fit(job).await?;
-    let mut learned = learned(job, &layout, ContextSharing::PerClass, &found.parameters, &found);
+    let found = coop.fit(job).await?;
+    let mut learned = learned(
+        job,
+        &layout,
+        ContextSharing::PerClass,
+        &found.parameters,
+        &found,
+    );
     if let [earlier @ .., _] = found.snapshots.as_slice()
         && !earlier.is_empty()
     {
         let [k, m, w] = shape;
         let prompt = &mut learned.prompt;
-        prompt.put(EARLIER_CONTEXTS, &[earlier.len() * k, m, w], earlier.concat());
+        prompt.put(
+            EARLIER_CONTEXTS,
+            &[earlier.len() * k, m, w],
+            earlier.concat(),
+        );
         learned.trained_parameters *= found.snapshots.len();
     }
     Ok(learned)

@@ -1,46 +1,64 @@
 //! CuPL and any other list of sentences about the classes.
 
-use super::templates::chosen;
+use super::templates::TemplateSet;
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::descriptions::Descriptions;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt::template::Template;
 use crate::math::UnitRows;
+use crate::prompt::template::Template;
+use crate::prompt_learning::descriptions::Descriptions;
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Needs, Recipe, TypedRun};
+use crate::prompt_learning::values::words;
+
+parameters! {
+    /// Parameters of CuPL.
+    pub struct Params {
+        /// average the descriptions, the 80 templates, or both together
+        sentences as "use": Sentences = Sentences::Descriptions,
+    }
+}
+
+words! {
+    /// What is averaged.
+    pub enum Sentences {
+        /// The descriptions.
+        Descriptions = "descriptions",
+        /// Descriptions and templates.
+        Both = "both",
+        /// CLIP's eighty templates.
+        Templates = "templates",
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "cupl",
     paper: "Pratt et al. 2023, What does a platypus look like? (ICCV)",
     summary: "The mean of sentences that describe each class, from a JSON file.",
-    needs: Needs::Descriptions,
-    own: &[Parameter::word(
-        "use",
-        &["descriptions", "both", "templates"],
-        "average the sentences, the 80 templates, or both together",
-    )],
-    run: |job| Box::pin(run(job)),
+    needs: Needs {
+        descriptions: true,
+        ..Needs::NOTHING
+    },
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::templates::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let descriptions = job.descriptions.ok_or_else(|| {
         Error::new(
             Kind::DataEmpty,
             "cupl needs descriptions; give a JSON file {\"class name\": [\"sentence\", ...]}.",
         )
     })?;
-    let using = job.options.text("use");
-    let templates = chosen(if using == "descriptions" {
-        "default"
-    } else {
-        "clip80"
-    })?;
+    let templates = match params.sentences {
+        Sentences::Descriptions => TemplateSet::Default.templates()?,
+        Sentences::Both | Sentences::Templates => TemplateSet::Clip80.templates()?,
+    };
     let (k, d) = (job.names.len(), job.model.dim());
-    let texts = match using {
-        "descriptions" => centroids(job, descriptions, &templates).await?,
-        "templates" => mean_texts(&job.texts(&templates).await?, k, d),
-        _ => {
+    let texts = match params.sentences {
+        Sentences::Descriptions => centroids(job, descriptions, &templates).await?,
+        Sentences::Templates => mean_texts(&job.texts(&templates).await?, k, d),
+        Sentences::Both => {
             let mut sums = sums(job, descriptions).await?.0;
             for set in job.texts(&templates).await?.chunks_exact(k * d) {
                 sums.iter_mut().zip(set).for_each(|(s, v)| *s += v);
@@ -71,7 +89,10 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
 }
 
 /// Sums [K, d] of the unit features of every class's sentences, and how many there were.
-async fn sums(job: &TrainingJob<'_>, descriptions: &Descriptions) -> Result<(Vec<f64>, Vec<usize>)> {
+async fn sums(
+    job: &TrainingJob<'_>,
+    descriptions: &Descriptions,
+) -> Result<(Vec<f64>, Vec<usize>)> {
     let d = job.model.dim();
     let mut sums = vec![0f64; job.names.len() * d];
     let mut counts = Vec::with_capacity(job.names.len());
@@ -92,7 +113,7 @@ async fn sums(job: &TrainingJob<'_>, descriptions: &Descriptions) -> Result<(Vec
     Ok((sums, counts))
 }
 
-/// The normalized mean of every class's sentences, of `templates` where it has none, [K, d].
+/// The normalized mean of every class's sentences, of `templates` if it has none, [K, d].
 ///
 /// # Errors
 /// `labels/too-long` and the device's errors.

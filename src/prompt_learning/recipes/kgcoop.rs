@@ -1,31 +1,39 @@
 //! KgCoOp: CoOp that stays near the hand-written prompt.
 
-use super::templates::chosen;
+use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{BATCH, ContextRecipe};
+use crate::prompt_learning::context_recipe::ContextRecipe;
+use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::Anchor;
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::values::Auto;
+
+parameters! {
+    /// Parameters of KgCoOp.
+    pub struct Params {
+        /// strength of the pull
+        lambda: f64 = 8.0, in 0.0..=1e4,
+        ..descent: Descent { steps.batch = Auto::Set(128) }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "kgcoop",
     paper: "Yao et al. 2023, Visual-Language Prompt Tuning with Knowledge-Guided Context Optimization (CVPR)",
     summary: "CoOp with a pull of every class towards its hand-written prompt.",
-    own: &[
-        Parameter::number("lambda", "8", (0.0, 1e4), "strength of the pull"),
-        BATCH.or("128"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let mut plan = ContextRecipe::coop(job)?;
-    let texts = job.texts(&chosen("default")?).await?;
-    plan.losses.push(Box::new(Anchor {
-        strength: job.options.number("lambda"),
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
+    let texts = job.texts(&TemplateSet::Default.templates()?).await?;
+    coop.losses.push(Box::new(Anchor {
+        strength: params.lambda,
         fixed: mean_texts(&texts, job.names.len(), job.model.dim()),
     }));
-    plan.learn(job).await
+    coop.learn(job).await
 }

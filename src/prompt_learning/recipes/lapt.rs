@@ -1,26 +1,44 @@
-//! LAPT: one context for the class names and one for negative labels, so that images of neither
-//! kind are told apart.
+//! LAPT: one context for the class names and one for negative labels, to detect images of none of the
+//! classes.
 //!
-//! Where a kind has no images, its texts stand in for them, as in the authors' code.
+//! If a kind has no images, its texts replace them, as in the authors' code.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note, Recipe, encode, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, ContextRecipe, VECTORS};
-use crate::prompt_learning::schedule::{Decay, Pace, Schedule, WarmUp};
-use crate::prompt_learning::losses::{CrossDistribution, CrossModal};
-use crate::math::argmax;
-use crate::prompt_learning::trainer::Method;
+use crate::math::{UnitRows, argmax, dot};
 use crate::ood::negatives::{Excluder, Synonyms};
-use crate::math::dot;
 use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES};
 use crate::prompt::template::{CLIP7, Template};
-use crate::math::UnitRows;
+use crate::prompt_learning::context_recipe::ContextRecipe;
+use crate::prompt_learning::descent::{ContextStart, Steps};
+use crate::prompt_learning::examples::Examples;
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, encode, mean_texts};
+use crate::prompt_learning::losses::{CrossDistribution, CrossModal};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::schedule::Schedule;
+use crate::prompt_learning::trainer::{Method, Settings};
+use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
+
+parameters! {
+    /// Parameters of LAPT.
+    pub struct Params {
+        /// negative labels to train with, the best first; the prompt is used with all of them
+        negatives: usize = 50, in 1..=10_000,
+        /// weight of images mixed with texts
+        cm: f64 = 1.0, in 0.0..=100.0,
+        /// weight of class images mixed with other images
+        cd: f64 = 1.0, in 0.0..=100.0,
+        ..context: ContextStart {}
+        ..steps: Steps {
+            epochs = Auto::Set(10),
+            lr = Auto::Set(0.01),
+            batch = Auto::Set(32),
+        }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -28,84 +46,67 @@ pub const RECIPE: Recipe = Recipe {
     paper: "Zhang et al. 2024, LAPT: Label-driven Automated Prompt Tuning for OOD Detection with Vision-Language Models (ECCV)",
     summary: "Learns what is none of the classes: one context for their names, one for other words.",
     kind: Cost::Text,
-    needs: Needs::Nothing,
+    needs: Needs {
+        outliers: true,
+        ..Needs::NOTHING
+    },
     transfers: true,
-    others: true,
-    own: &[
-        Parameter::whole(
-            "negatives",
-            "50",
-            (1, 10_000),
-            "negative labels to train with, the best first; the prompt is used with all of them",
-        ),
-        Parameter::number("cm", "1", (0.0, 100.0), "weight of images mixed with texts"),
-        Parameter::number(
-            "cd",
-            "1",
-            (0.0, 100.0),
-            "weight of class images mixed with other images",
-        ),
-        EPOCHS.or("10"),
-        LR.or("0.01"),
-    ],
-    shared: &[VECTORS, crate::prompt_learning::plan::INIT, BATCH.or("32")],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 
-/// The most texts of one kind that stand in for images where there are none at all.
+/// The most texts of one kind that replace images if there are none at all.
 const MOST_TEXTS: usize = 2000;
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
     let (all, left_out) = usable(job)?;
-    let trained = &all[..all.len().min(job.options.whole("negatives"))];
+    let trained = &all[..all.len().min(params.negatives)];
     let joint = [job.names, trained].concat();
     let mut hard = Vec::new();
     for (done, template) in Template::parse_all(CLIP7)?.iter().enumerate() {
-        job.observer.progress.step("texts", done, CLIP7.len()).await?;
+        job.observer
+            .progress
+            .step("texts", done, CLIP7.len())
+            .await?;
         hard.extend(encode(job.model, template, &joint).await?);
     }
     let hard = UnitRows::new(&hard, d).values;
-    let lesson = Lesson::new(job, &hard, joint.len())?;
+    let training = TrainingSet::new(job, &hard, joint.len())?;
     let inner = TrainingJob {
         names: &joint,
-        examples: Some(&lesson.examples),
+        examples: Some(&training.examples),
         ..*job
     };
 
-    let mut plan = ContextRecipe::coop(&inner)?;
-    plan.start = plan.start.repeat(2);
-    plan.layout.assigned = Some((0..joint.len()).map(|i| usize::from(i >= k)).collect());
-    plan.settings.epochs = job.options.whole("epochs").max(1);
-    plan.settings.method = Method::Sgd {
-        momentum: 0.9,
-        weight_decay: 1e-5,
-        nesterov: true,
+    let settings = Settings {
+        method: Method::Sgd {
+            momentum: 0.9,
+            weight_decay: 1e-5,
+            nesterov: true,
+        },
+        schedule: Schedule::COSINE,
+        ..params.steps.settings(&inner)
     };
-    plan.settings.schedule = Schedule {
-        lr: job.options.number("lr"),
-        decay: Decay::Cosine,
-        pace: Pace::Step,
-        warm_up: WarmUp::None,
-    };
-    let draws = |stream: u64| RefCell::new(Rng::derive(job.seed, u64::MAX - stream));
-    let (cm, cd) = (job.options.number("cm"), job.options.number("cd"));
-    if cm > 0.0 {
-        plan.losses.push(Box::new(CrossModal {
-            strength: cm,
+    let mut two_contexts = ContextRecipe::new(&inner, &params.context, settings)?;
+    two_contexts.start = two_contexts.start.repeat(2);
+    two_contexts.layout.assigned = Some((0..joint.len()).map(|i| usize::from(i >= k)).collect());
+    let draws = |stream: u64| Rng::derive(job.seed, u64::MAX - stream);
+    if params.cm > 0.0 {
+        two_contexts.losses.push(Box::new(CrossModal {
+            strength: params.cm,
             texts: hard,
             rng: draws(1),
         }));
     }
-    if cd > 0.0 {
-        plan.losses.push(Box::new(CrossDistribution {
-            strength: cd,
+    if params.cd > 0.0 {
+        two_contexts.losses.push(Box::new(CrossDistribution {
+            strength: params.cd,
             classes: k,
             rng: draws(2),
         }));
     }
-    let layout = plan.layout.clone();
-    let fit = plan.fit(&inner).await?;
+    let layout = two_contexts.layout.clone();
+    let fit = two_contexts.fit(&inner).await?;
 
     let (own, negative) = fit.parameters.split_at(fit.parameters.len() / 2);
     let shape = [layout.rows(), job.model.width()];
@@ -116,11 +117,14 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         NEGATIVES.to_owned(),
         serde_json::Value::from(all.clone()).to_string(),
     );
-    let taught = lesson.taught_with.to_owned();
+    let taught = training.taught_with.to_owned();
     prompt.extra.insert("taught_with".to_owned(), taught);
-    let mut notes = lesson.notes;
+    let mut notes = training.notes;
     notes.push(Note::new("negative labels", all.len() as f64));
-    notes.push(Note::new("negative labels trained with", trained.len() as f64));
+    notes.push(Note::new(
+        "negative labels trained with",
+        trained.len() as f64,
+    ));
     if left_out > 0 {
         notes.push(Note::new("negative labels left out", left_out as f64));
     }
@@ -136,7 +140,7 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
 fn usable(job: &TrainingJob<'_>) -> Result<(Vec<String>, usize)> {
     let excluder = Excluder::new(job.names, &[], Synonyms::bundled());
     let mut seen = BTreeSet::new();
-    let given = job.others.negatives;
+    let given = job.outliers.negatives;
     let all: Vec<String> = given
         .iter()
         .filter(|word| excluder.reject_added(word, &mut seen).is_none())
@@ -153,18 +157,18 @@ fn usable(job: &TrainingJob<'_>) -> Result<(Vec<String>, usize)> {
 }
 
 /// Samples of both kinds; labels count through the classes and then the negatives.
-struct Lesson {
+struct TrainingSet {
     examples: Examples,
     taught_with: &'static str,
     notes: Vec<Note>,
 }
 
-impl Lesson {
+impl TrainingSet {
     /// From the job's images and `hard` texts [P, K + N, d].
     fn new(job: &TrainingJob<'_>, hard: &[f64], joint: usize) -> Result<Self> {
         let (k, d) = (job.names.len(), job.model.dim());
         let texts = mean_texts(hard, joint, d);
-        let (own, other) = (job.examples, job.others.images);
+        let (own, other) = (job.examples, job.outliers.images);
         let views = own.or(other).map_or(1, Examples::views);
         if own.or(other).is_some_and(|e| e.dim() != d)
             || other.is_some_and(|e| e.views() != views || e.dim() != d)
@@ -174,27 +178,27 @@ impl Lesson {
                 "Images of the classes and others need the same crops and the same model.",
             ));
         }
-        let mut lesson = Samples {
+        let mut samples = Samples {
             features: Vec::new(),
             labels: Vec::new(),
             views,
         };
         if let Some(own) = own {
-            lesson.images(own, |i| own.labels()[i]);
+            samples.images(own, |i| own.labels()[i]);
         }
-        let classes = lesson.labels.len();
+        let classes = samples.labels.len();
         if let Some(other) = other {
             let negatives = &texts[k * d..];
-            lesson.images(other, |i| k + nearest(other.view(i, 0), negatives, d));
+            samples.images(other, |i| k + nearest(other.view(i, 0), negatives, d));
         }
-        let others = lesson.labels.len() - classes;
+        let others = samples.labels.len() - classes;
         let sets = hard.len() / (joint * d);
         let without = (sets * k).max(joint - k).min(MOST_TEXTS);
         let mut stand_in = |from: usize, until: usize, images: usize| {
             let count = if images > 0 { images } else { without };
             for number in 0..count {
                 let label = from + number % (until - from);
-                lesson.text(hard, d, joint, label, number / (until - from));
+                samples.text(hard, d, joint, label, number / (until - from));
             }
             count
         };
@@ -217,7 +221,7 @@ impl Lesson {
             (false, false) => "texts only",
         };
         Ok(Self {
-            examples: Examples::new(lesson.features, lesson.labels, views, d, joint)?,
+            examples: Examples::new(samples.features, samples.labels, views, d, joint)?,
             taught_with,
             notes,
         })

@@ -1,82 +1,83 @@
 //! MoCoOp: several contexts, of which a gate picks two for every image.
 
-use super::templates::chosen;
+use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{ContextSharing, EPOCHS, ContextRecipe, learned, noise};
-use crate::prompt_learning::parametrizations::{Gate, Mixture};
+use crate::math::{UnitRows, dot, softmax};
+use crate::prompt_learning::context_recipe::{
+    ContextRecipe, ContextSharing, SPREAD, learned, noise,
+};
+use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::HardTexts;
-use crate::math::dot;
-use crate::math::softmax;
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::parametrizations::{Gate, Mixture};
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
+
+parameters! {
+    /// Parameters of MoCoOp.
+    pub struct Params {
+        /// how many contexts
+        experts: usize = 3, in 1..=7,
+        /// strength of the pull of each context to its group of templates
+        texts: f64 = 5.0, in 0.0..=1e4,
+        /// strength of the gate's own cross-entropy
+        gate: f64 = 1.0, in 0.0..=1e4,
+        ..descent: Descent { steps.epochs = Auto::Set(25) }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "mocoop",
     paper: "Du et al. 2024, Mixture of Prompt Learning for Vision Language Models",
     summary: "A gate picks two of several contexts per image; each stays near a group of templates.",
-    own: &[
-        Parameter::whole("experts", "3", (1, 7), "how many contexts"),
-        Parameter::number(
-            "texts",
-            "5",
-            (0.0, 1e4),
-            "strength of the pull of each context to its group of templates",
-        ),
-        Parameter::number(
-            "gate",
-            "1",
-            (0.0, 1e4),
-            "strength of the gate's own cross-entropy",
-        ),
-        EPOCHS.or("25"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
 /// Added to the scores of a class's two nearest groups in the gate's targets.
 const PREFERENCE: f64 = 10.0;
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
-    let experts = job.options.whole("experts");
-    let templates = chosen("clip7")?;
+    let experts = params.experts;
+    let templates = TemplateSet::Clip7.templates()?;
     let mut hard = Vec::new();
     for group in 0..experts {
         let own: Vec<_> = templates.iter().skip(group).step_by(experts).collect();
         let own: Vec<_> = own.into_iter().cloned().collect();
         hard.extend(mean_texts(&job.texts(&own).await?, k, d));
     }
-    let mut plan = ContextRecipe::coop(job)?;
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
-    let mut start = plan.start.repeat(experts);
+    let mut start = coop.start.repeat(experts);
     if experts > 1 {
-        let spread = noise(start.len(), crate::prompt_learning::plan::SPREAD, &mut rng);
+        let spread = noise(start.len(), SPREAD, &mut rng);
         start.iter_mut().zip(spread).for_each(|(v, n)| *v += n);
     }
     let gate = Gate { dim: d, experts };
     let limit = 1.0 / (d as f64).sqrt();
     let contexts = start.len();
     start.extend((0..gate.count()).map(|_| rng.uniform(-limit, limit) as f32));
-    plan.start = start;
-    plan.copies = ContextSharing::Several(experts);
-    plan.settings.clip = Some(1.0);
-    plan.parametrization = Box::new(Mixture {
+    coop.start = start;
+    coop.sharing = ContextSharing::Several(experts);
+    coop.settings.clip = Some(1.0);
+    coop.parametrization = Box::new(Mixture {
         contexts,
         gate,
-        strength: job.options.number("gate"),
+        strength: params.gate,
         targets: targets(job, &hard, experts)?,
     });
-    plan.losses.push(Box::new(HardTexts {
-        strength: job.options.number("texts"),
+    coop.losses.push(Box::new(HardTexts {
+        strength: params.texts,
         fixed: hard,
     }));
-    let (layout, copies) = (plan.layout.clone(), plan.copies);
-    let fit = plan.fit(job).await?;
+    let (layout, sharing) = (coop.layout.clone(), coop.sharing);
+    let fit = coop.fit(job).await?;
     let (found, parameters) = fit.parameters.split_at(contexts);
-    let mut done = learned(job, &layout, copies, found, &fit);
+    let mut done = learned(job, &layout, sharing, found, &fit);
     let (weights, biases) = parameters.split_at(experts * d);
     done.prompt
         .put("gate.weight", &[experts, d], weights.to_vec());
@@ -84,9 +85,9 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     Ok(done)
 }
 
-/// What the gate should say to images of each class, [K, G]: the softmax over groups of s times the
-/// cosine of the class's mean image (the mean of its texts where it has none) with its text in the
-/// group, the two best preferred.
+/// The gate's targets for images of each class, [K, G]: the softmax over groups of s times the cosine
+/// of the class's mean image (the mean of its texts if it has none) with its text in the group, the
+/// two best preferred.
 fn targets(job: &TrainingJob<'_>, hard: &[f64], experts: usize) -> Result<Vec<f64>> {
     let (k, d) = (job.names.len(), job.model.dim());
     let mut prototypes = vec![0f64; k * d];
@@ -105,7 +106,7 @@ fn targets(job: &TrainingJob<'_>, hard: &[f64], experts: usize) -> Result<Vec<f6
             }
         }
     }
-    let prototypes = crate::math::UnitRows::new(&prototypes, d).values;
+    let prototypes = UnitRows::new(&prototypes, d).values;
     let s = f64::from(job.model.logit_scale());
     let mut out = Vec::with_capacity(k * experts);
     for (class, image) in prototypes.chunks_exact(d).enumerate() {

@@ -1,9 +1,9 @@
 //! Every recipe that promptlens knows: one file each, and one line here.
 
-use super::job::Recipe;
+use super::recipe::Recipe;
 use crate::error::{Error, Kind, Result};
 
-macro_rules! shelf {
+macro_rules! recipes {
     ($($name:ident),* $(,)?) => {
         $(pub mod $name;)*
 
@@ -12,7 +12,7 @@ macro_rules! shelf {
     };
 }
 
-shelf! {
+recipes! {
     templates,
     cupl,
     proapo,

@@ -1,54 +1,49 @@
-//! MSGCoOp: several contexts side by side, kept apart and near descriptions. Every context starts
-//! with noise of its own: without it all have the same gradient and never part.
+//! MSGCoOp: several contexts, kept apart from each other and near descriptions. Every context starts
+//! with different noise; without it all have the same gradient and stay equal.
 
-use super::templates::chosen;
+use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{ContextSharing, ContextRecipe, noise};
+use crate::prompt_learning::context_recipe::{ContextRecipe, ContextSharing, noise};
+use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::{Anchor, Diversity};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::rng::Rng;
+
+parameters! {
+    /// Parameters of MSGCoOp.
+    pub struct Params {
+        /// how many contexts
+        contexts: usize = 4, in 1..=16,
+        /// strength of the pull to the descriptions, or to the default template without them
+        guidance: f64 = 8.0, in 0.0..=1e4,
+        /// strength with which contexts are held apart
+        diversity: f64 = 1.0, in 0.0..=1e4,
+        /// standard deviation of the noise that parts the contexts at the start
+        noise: f64 = 0.02, in 0.0..=1.0,
+        ..descent: Descent {}
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "msgcoop",
     paper: "Wang et al. 2025, MSGCoOp: Multiple Semantic-Guided Context Optimization for Few-Shot Learning",
     summary: "Several contexts averaged, held apart from each other and near descriptions of the classes.",
-    own: &[
-        Parameter::whole("contexts", "4", (1, 16), "how many contexts"),
-        Parameter::number(
-            "guidance",
-            "8",
-            (0.0, 1e4),
-            "strength of the pull to the descriptions, or to the prompt where there are none",
-        ),
-        Parameter::number(
-            "diversity",
-            "1",
-            (0.0, 1e4),
-            "strength with which contexts are held apart",
-        ),
-        Parameter::number(
-            "noise",
-            "0.02",
-            (0.0, 1.0),
-            "deviation of the noise that tells contexts apart at the start",
-        ),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let contexts = job.options.whole("contexts");
-    let mut plan = ContextRecipe::coop(job)?;
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
-    let mut start = plan.start.repeat(contexts);
-    let spread = noise(start.len(), job.options.number("noise"), &mut rng);
+    let mut start = coop.start.repeat(params.contexts);
+    let spread = noise(start.len(), params.noise, &mut rng);
     start.iter_mut().zip(spread).for_each(|(v, n)| *v += n);
-    plan.start = start;
-    plan.copies = ContextSharing::Several(contexts);
-    let templates = chosen("default")?;
+    coop.start = start;
+    coop.sharing = ContextSharing::Several(params.contexts);
+    let templates = TemplateSet::Default.templates()?;
     let fixed = match job.descriptions {
         Some(descriptions) => super::cupl::centroids(job, descriptions, &templates).await?,
         None => mean_texts(
@@ -57,12 +52,12 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
             job.model.dim(),
         ),
     };
-    plan.losses.push(Box::new(Anchor {
-        strength: job.options.number("guidance"),
+    coop.losses.push(Box::new(Anchor {
+        strength: params.guidance,
         fixed,
     }));
-    plan.losses.push(Box::new(Diversity {
-        strength: job.options.number("diversity"),
+    coop.losses.push(Box::new(Diversity {
+        strength: params.diversity,
     }));
-    plan.learn(job).await
+    coop.learn(job).await
 }

@@ -1,63 +1,74 @@
-//! PRE: CoOp through a residual encoder that is thrown away afterwards.
+//! PRE: CoOp through a residual encoder that is discarded after training.
 
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe};
-use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::context_recipe::{ContextRecipe, learned};
+use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::lstm::Lstm;
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::parametrizations::{Encoder, Reparametrized};
 use crate::prompt_learning::perceptron::Perceptron;
-use crate::prompt_learning::plan::{EPOCHS, ContextRecipe, learned};
-use crate::prompt_learning::parametrizations::{Reparametrized, Encoder};
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::values::{Auto, words};
 use crate::rng::Rng;
+
+parameters! {
+    /// Parameters of PRE.
+    pub struct Params {
+        /// weight of the network's output
+        strength: f64 = 1.0, in 0.0..=100.0,
+        /// a bidirectional LSTM over the vectors, or two layers for each vector
+        encoder: EncoderKind = EncoderKind::Lstm,
+        /// hidden units of the two layers
+        hidden: usize = 64, in 1..=4096,
+        ..descent: Descent { steps.epochs = Auto::Set(50) }
+    }
+}
+
+words! {
+    /// The residual network.
+    pub enum EncoderKind {
+        /// A bidirectional LSTM over the vectors.
+        Lstm = "lstm",
+        /// Two linear layers on each vector.
+        Mlp = "mlp",
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "pre",
     paper: "Pham Thi Minh Anh et al. 2023, PRE: Vision-Language Prompt Learning with Reparameterization Encoder",
     summary: "CoOp whose vectors pass a small residual network while they learn.",
-    own: &[
-        Parameter::number(
-            "strength",
-            "1",
-            (0.0, 100.0),
-            "weight of the network's output",
-        ),
-        Parameter::word(
-            "encoder",
-            &["lstm", "mlp"],
-            "a bidirectional LSTM over the vectors, or two layers for each vector",
-        ),
-        Parameter::whole("hidden", "64", (1, 4096), "hidden units of the two layers"),
-        EPOCHS.or("50"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let mut plan = ContextRecipe::coop(job)?;
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let width = job.model.width();
-    let encoder = match job.options.text("encoder") {
-        "mlp" => Encoder::Perceptron(Perceptron {
+    let encoder = match params.encoder {
+        EncoderKind::Mlp => Encoder::Perceptron(Perceptron {
             input: width,
-            hidden: job.options.whole("hidden"),
+            hidden: params.hidden,
             output: width,
         }),
         // Both directions together are as wide as a vector.
-        _ => Encoder::Lstm(Lstm {
+        EncoderKind::Lstm => Encoder::Lstm(Lstm {
             input: width,
             hidden: width / 2,
         }),
     };
-    let shape = Reparametrized {
-        context: plan.start.len(),
+    let reparametrized = Reparametrized {
+        context: coop.start.len(),
         encoder,
-        strength: job.options.number("strength"),
+        strength: params.strength,
     };
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
-    plan.start.extend(encoder.start(&mut rng));
-    plan.parametrization = Box::new(shape);
-    let (layout, copies) = (plan.layout.clone(), plan.copies);
-    let fit = plan.fit(job).await?;
-    let context = shape.merged(&fit.parameters);
-    Ok(learned(job, &layout, copies, &context, &fit))
+    coop.start.extend(encoder.start(&mut rng));
+    coop.parametrization = Box::new(reparametrized);
+    let (layout, sharing) = (coop.layout.clone(), coop.sharing);
+    let fit = coop.fit(job).await?;
+    let context = reparametrized.merged(&fit.parameters);
+    Ok(learned(job, &layout, sharing, &context, &fit))
 }

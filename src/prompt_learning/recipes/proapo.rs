@@ -1,36 +1,39 @@
 //! ProAPO: search for the sentences that fit the images.
 
-use super::templates::{accuracy, chosen};
+use super::templates::{TemplateSet, accuracy};
 use crate::error::Result;
+use crate::math::UnitRows;
+use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::bound::{DELTA, kl_inverse};
 use crate::prompt_learning::examples::Batch;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Note, Recipe};
-use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::search::Search;
 use crate::prompt_learning::trainer::TrainingProgress;
-use crate::prompt::template::DEFAULT;
-use crate::math::UnitRows;
 use crate::rng::Rng;
+
+parameters! {
+    /// Parameters of ProAPO.
+    pub struct Params {
+        /// generations of the search; 0 keeps the default template
+        rounds: usize = 8, in 0..=100,
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "proapo",
     paper: "Qu et al. 2025, ProAPO: Progressively Automatic Prompt Optimization (CVPR)",
     summary: "Breeds the set of templates and descriptions that tells the images apart best.",
-    own: &[Parameter::whole(
-        "rounds",
-        "8",
-        (0, 100),
-        "generations; 0 keeps the one default template",
-    )],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
     let images = job.images()?;
-    let templates = chosen("clip80")?;
+    let templates = TemplateSet::Clip80.templates()?;
     let mut sentences = job.texts(&templates).await?;
     let plain = templates
         .iter()
@@ -59,7 +62,7 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         classes: k,
         scale: f64::from(job.model.logit_scale()),
     };
-    let rounds = job.options.whole("rounds");
+    let rounds = params.rounds;
     let mut best = vec![plain];
     let mut notes = vec![Note::new("fitness before", search.fitness(&best)?)];
     let mut rng = Rng::derive(job.seed, u64::MAX);
@@ -97,7 +100,7 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         .cloned()
         .collect();
     if kept.is_empty() {
-        kept = chosen("default")?;
+        kept = TemplateSet::Default.templates()?;
     }
     Ok(TrainedPrompt {
         prompt: job.text_prompt(&texts, &kept),

@@ -1,46 +1,45 @@
 //! ProGrad: CoOp that never steps against general knowledge.
 
-use super::templates::chosen;
+use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::ContextRecipe;
+use crate::prompt_learning::context_recipe::ContextRecipe;
+use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::losses::Distil;
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::text::ProGradRule;
+
+parameters! {
+    /// Parameters of ProGrad.
+    pub struct Params {
+        /// share of the opposing part that is removed
+        lambda: f64 = 1.0, in 0.0..=1.0,
+        /// temperature of the predictions
+        temperature: f64 = 1.0, in 0.01..=100.0,
+        ..descent: Descent {}
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "prograd",
     paper: "Zhu et al. 2023, Prompt-aligned Gradient for Prompt Tuning (ICCV)",
-    summary: "CoOp whose steps lose the part that runs against the zero-shot predictions.",
-    own: &[
-        Parameter::number(
-            "lambda",
-            "1",
-            (0.0, 1.0),
-            "share of the opposing part that is taken out",
-        ),
-        Parameter::number(
-            "temperature",
-            "1",
-            (0.01, 100.0),
-            "temperature of the predictions",
-        ),
-    ],
-    run: |job| Box::pin(run(job)),
+    summary: "CoOp whose steps lose the part that opposes the zero-shot predictions.",
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let mut plan = ContextRecipe::coop(job)?;
-    plan.guide = Some(ProGradRule {
-        strength: job.options.number("lambda"),
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
+    coop.prograd = Some(ProGradRule {
+        strength: params.lambda,
         distil: Distil {
             strength: 1.0,
-            fixed: job.texts(&chosen("default")?).await?,
-            temperature: job.options.number("temperature"),
+            fixed: job.texts(&TemplateSet::Default.templates()?).await?,
+            temperature: params.temperature,
             per_class: false,
         },
     });
-    plan.learn(job).await
+    coop.learn(job).await
 }

@@ -1,68 +1,58 @@
 //! PromptSRC in its text form: agreement with the frozen model in features and predictions, and a
-//! Gaussian mean over epochs. The image tower stays frozen here, so its own term has nothing to do.
+//! Gaussian mean over epochs. The image tower stays frozen here, so its loss on images does not apply.
 
-use super::templates::chosen;
+use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{BATCH, EPOCHS, ContextRecipe};
+use crate::prompt_learning::context_recipe::ContextRecipe;
+use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::{Absolute, Distil};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::values::Auto;
+
+parameters! {
+    /// Parameters of PromptSRC.
+    pub struct Params {
+        /// strength of the pull to the frozen text features
+        texts: f64 = 25.0, in 0.0..=1e4,
+        /// strength of the pull to the frozen predictions
+        predictions: f64 = 1.0, in 0.0..=1e4,
+        /// center of the average over epochs, as a share of the epochs
+        mean: f64 = 0.75, in 0.0..=1.0,
+        /// standard deviation of the average, as a share of the epochs; 0 keeps the last epoch
+        deviation: f64 = 0.05, in 0.0..=10.0,
+        ..descent: Descent { steps.epochs = Auto::Set(20), steps.batch = Auto::Set(4) }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "promptsrc",
     paper: "Khattak et al. 2023, Self-regulating Prompts (ICCV); text side only",
     summary: "CoOp tied to the frozen texts and predictions, averaged over epochs.",
-    own: &[
-        Parameter::number(
-            "texts",
-            "25",
-            (0.0, 1e4),
-            "strength of the pull to the frozen text features",
-        ),
-        Parameter::number(
-            "predictions",
-            "1",
-            (0.0, 1e4),
-            "strength of the pull to the frozen predictions",
-        ),
-        Parameter::number(
-            "mean",
-            "0.75",
-            (0.0, 1.0),
-            "where in the epochs the average has its centre",
-        ),
-        Parameter::number(
-            "deviation",
-            "0.05",
-            (0.0, 10.0),
-            "width of the average as a share of the epochs; 0 keeps the last epoch",
-        ),
-        EPOCHS.or("20"),
-        BATCH.or("4"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let mut plan = ContextRecipe::coop(job)?;
-    let raw = job.raw_texts(&chosen("clip80")?).await?;
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let mut coop = ContextRecipe::coop(job, &params.descent)?;
+    let raw = job.raw_texts(&TemplateSet::Clip80.templates()?).await?;
     let fixed = mean_texts(&raw, job.names.len(), job.model.dim());
-    plan.losses.push(Box::new(Absolute {
-        strength: job.options.number("texts"),
+    coop.losses.push(Box::new(Absolute {
+        strength: params.texts,
         fixed: fixed.clone(),
     }));
-    plan.losses.push(Box::new(Distil {
-        strength: job.options.number("predictions"),
+    coop.losses.push(Box::new(Distil {
+        strength: params.predictions,
         fixed,
         temperature: 1.0,
         per_class: true,
     }));
-    let epochs = plan.settings.epochs as f64;
-    let deviation = job.options.number("deviation") * epochs;
+    let epochs = coop.settings.epochs as f64;
+    let deviation = params.deviation * epochs;
     if deviation > 0.0 {
-        plan.settings.average = Some((job.options.number("mean") * epochs, deviation));
+        coop.settings.average = Some((params.mean * epochs, deviation));
     }
-    plan.learn(job).await
+    coop.learn(job).await
 }

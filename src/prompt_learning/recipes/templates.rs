@@ -1,13 +1,50 @@
 //! Hard prompts and their ensembles: nothing is trained.
 
 use crate::error::Result;
-use crate::prompt_learning::bound::{DELTA, kl_inverse, uniform_prior};
-use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::math::argmax;
-use crate::math::dot;
+use crate::math::{argmax, dot};
 use crate::prompt::ensemble::CLIP80;
 use crate::prompt::template::{CLIP7, DEFAULT, Template};
+use crate::prompt_learning::bound::{DELTA, kl_inverse, uniform_prior};
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::values::words;
+
+parameters! {
+    /// Parameters of the hand-written prompts.
+    pub struct Params {
+        /// which sentences: one, seven or eighty
+        set: TemplateSet = TemplateSet::Default,
+        /// your sentences with {} for the name, separated by |; they replace the set
+        own: String = String::new(),
+    }
+}
+
+words! {
+    /// A published list of sentences around a class name.
+    pub enum TemplateSet {
+        /// `a photo of a {}.`
+        Default = "default",
+        /// Seven that CLIP's authors recommend.
+        Clip7 = "clip7",
+        /// All eighty that CLIP's authors used on ImageNet.
+        Clip80 = "clip80",
+    }
+}
+
+impl TemplateSet {
+    /// The sentences.
+    ///
+    /// # Errors
+    /// `prompt/invalid-template`.
+    pub fn templates(self) -> Result<Vec<Template>> {
+        match self {
+            Self::Default => Template::parse_all(DEFAULT),
+            Self::Clip7 => Template::parse_all(CLIP7),
+            Self::Clip80 => Template::parse_all(&CLIP80),
+        }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -15,50 +52,20 @@ pub const RECIPE: Recipe = Recipe {
     paper: "Radford et al. 2021, CLIP (ICML); bound: Akinwande et al. 2024",
     summary: "Hand-written sentences around the names, averaged; with images, how far to trust them.",
     kind: Cost::Hard,
-    needs: Needs::Nothing,
+    needs: Needs::NOTHING,
     transfers: true,
-    others: false,
-    own: &[
-        SET,
-        Parameter::text(
-            "own",
-            "",
-            "sentences of your own with {} for the name, divided by |; they replace the set",
-        ),
-    ],
-    shared: &[],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 
-/// The set of sentences.
-pub const SET: Parameter = Parameter::word(
-    "set",
-    &["default", "clip7", "clip80"],
-    "which sentences: one, seven or eighty",
-);
-
-/// The templates of the set `name`.
-///
-/// # Errors
-/// `prompt/invalid-template`.
-pub fn chosen(name: &str) -> Result<Vec<Template>> {
-    match name {
-        "clip7" => Template::parse_all(CLIP7),
-        "clip80" => Template::parse_all(&CLIP80),
-        _ => Template::parse_all(DEFAULT),
-    }
-}
-
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let own: Vec<&str> = job
-        .options
-        .text("own")
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let own: Vec<&str> = params
+        .own
         .split('|')
         .map(str::trim)
         .filter(|text| !text.is_empty())
         .collect();
     let templates = if own.is_empty() {
-        chosen(job.options.text("set"))?
+        params.set.templates()?
     } else {
         Template::parse_all(&own)?
     };

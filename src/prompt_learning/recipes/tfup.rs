@@ -1,28 +1,32 @@
-//! TFUP: a cache from images that nobody labeled.
+//! TFUP: a cache of unlabeled images.
 
-use super::templates::{SET, chosen};
+use super::tip_adapter::CacheParams;
 use crate::error::{Error, Kind, Result};
 use crate::prompt_learning::cache::{Cache, Likeness};
 use crate::prompt_learning::head::keep_cache;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Needs, Recipe, TypedRun};
 use crate::prompt_learning::unlabeled::{per_class, predictions, select};
+
+parameters! {
+    /// Parameters of TFUP.
+    pub struct Params {
+        ..cache: CacheParams { alpha = 0.3 }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "tfup",
     paper: "Long et al. 2024, Training-Free Unsupervised Prompt for Vision-Language Models",
     summary: "Tip-Adapter without labels: remembers the surest and most typical images per class.",
-    needs: Needs::Unlabeled,
-    own: &[
-        super::tip_adapter::ALPHA.or("0.3"),
-        super::tip_adapter::BETA,
-        SET,
-    ],
-    run: |job| Box::pin(run(job)),
+    needs: Needs::IMAGES,
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
     let plain = job.examples.map(|e| e.plain()).unwrap_or_default();
     let images = if job.unlabeled.is_empty() {
@@ -36,7 +40,7 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
             "tfup needs images of the kind to be told apart; labels are not needed.",
         ));
     }
-    let templates = chosen(job.options.text("set"))?;
+    let templates = params.cache.set.templates()?;
     let texts = mean_texts(&job.texts(&templates).await?, k, d);
     let images: Vec<f64> = images.iter().map(|v| f64::from(*v)).collect();
     let count = images.len() / d;
@@ -47,8 +51,8 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let mut cache = Cache {
         keys: Vec::new(),
         classes: Vec::new(),
-        alpha: job.options.number("alpha"),
-        beta: job.options.number("beta"),
+        alpha: params.cache.alpha,
+        beta: params.cache.beta,
         likeness: Likeness::Predictions(Vec::new()),
     };
     let chosen = select(&all, k, per_class(count, k));

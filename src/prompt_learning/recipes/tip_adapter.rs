@@ -1,43 +1,48 @@
 //! Tip-Adapter: a cache of the images, without training.
 
-use super::templates::{SET, chosen};
+use super::templates::TemplateSet;
 use crate::error::Result;
+use crate::prompt::file::Prompt;
 use crate::prompt_learning::cache::{Cache, Likeness};
 use crate::prompt_learning::cache_search::search;
 use crate::prompt_learning::head::keep_cache;
-use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt::file::Prompt;
-use crate::prompt::template::Template;
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+
+parameters! {
+    /// Parameters of every cache of images.
+    pub struct CacheParams {
+        /// weight of the images
+        alpha: f64 = 1.17, in 0.0..=100.0,
+        /// how fast the weight of an image falls with its distance
+        beta: f64 = 1.0, in 0.0..=100.0,
+        /// which sentences: one, seven or eighty
+        set: TemplateSet = TemplateSet::Default,
+    }
+}
+
+parameters! {
+    /// Parameters of Tip-Adapter.
+    pub struct Params {
+        /// search the alpha and beta that answer the images best, each without its own entry
+        search: bool = false,
+        ..cache: CacheParams {}
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "tip-adapter",
     paper: "Zhang et al. 2022, Tip-Adapter: Training-free Adaption of CLIP (ECCV)",
-    summary: "Remembers the images and adds their likeness to the text's opinion; no training.",
+    summary: "Remembers the images and adds their likeness to the text's logits; no training.",
     kind: Cost::Features,
-    needs: Needs::Images,
+    needs: Needs::LABELED_IMAGES,
     transfers: true,
-    others: false,
-    own: &[ALPHA, BETA, SEARCH, SET],
-    run: |job| Box::pin(run(job)),
-    shared: &[],
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 
-/// α.
-pub const ALPHA: Parameter =
-    Parameter::number("alpha", "1.17", (0.0, 100.0), "weight of the images");
-/// β.
-pub const BETA: Parameter = Parameter::number("beta", "1", (0.0, 100.0), "how fast likeness fades");
-
-/// Whether both are searched for.
-pub const SEARCH: Parameter = Parameter::word(
-    "search",
-    &["no", "yes"],
-    "look for the alpha and beta that answer the images best, each without itself",
-);
-
-/// Where both forms of Tip-Adapter begin.
+/// What both forms of Tip-Adapter start with.
 pub struct Start {
     /// Unit text features [K, d].
     pub texts: Vec<f64>,
@@ -50,20 +55,20 @@ pub struct Start {
 }
 
 /// The texts and the cache of the job's images, with what was searched for.
-pub async fn start(job: &TrainingJob<'_>) -> Result<Start> {
+pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
     let images = job.images()?;
-    let templates: Vec<Template> = chosen(job.options.text("set"))?;
+    let templates = params.cache.set.templates()?;
     let texts = job.texts(&templates).await?;
     let texts = mean_texts(&texts, job.names.len(), job.model.dim());
     let mut cache = Cache {
         keys: images.means().iter().map(|v| f64::from(*v)).collect(),
         classes: images.labels().to_vec(),
-        alpha: job.options.number("alpha"),
-        beta: job.options.number("beta"),
+        alpha: params.cache.alpha,
+        beta: params.cache.beta,
         likeness: Likeness::Cosine,
     };
     let mut notes = Vec::new();
-    if job.options.text("search") == "yes" {
+    if params.search {
         let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
         let scale = f64::from(job.model.logit_scale());
         if let Some(found) = search(&cache, &plain, &texts, scale) {
@@ -81,8 +86,8 @@ pub async fn start(job: &TrainingJob<'_>) -> Result<Start> {
     })
 }
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let mut found = start(job).await?;
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
+    let mut found = start(job, params).await?;
     keep_cache(&mut found.prompt, &found.cache, job.model.dim());
     Ok(TrainedPrompt {
         prompt: found.prompt,

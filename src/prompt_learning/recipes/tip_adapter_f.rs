@@ -1,41 +1,46 @@
 //! Tip-Adapter-F: the remembered images become parameters.
 
-use super::templates::SET;
-use super::tip_adapter::{ALPHA, BETA, SEARCH, Start, start};
+use super::tip_adapter::{self, Start, start};
 use crate::error::Result;
 use crate::prompt_learning::cache::CacheLearner;
+use crate::prompt_learning::descent::Steps;
 use crate::prompt_learning::head::keep_cache;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe};
-use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, settings};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::text::cross_entropy;
 use crate::prompt_learning::trainer::{Method, fit};
+use crate::prompt_learning::values::Auto;
+
+parameters! {
+    /// Parameters of Tip-Adapter-F.
+    pub struct Params {
+        ..cache: tip_adapter::Params {}
+        ..steps: Steps {
+            epochs = Auto::Set(20),
+            lr = Auto::Set(0.001),
+            batch = Auto::Set(256),
+        }
+    }
+}
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "tip-adapter-f",
     paper: "Zhang et al. 2022, Tip-Adapter (ECCV), fine-tuned",
     summary: "Tip-Adapter whose remembered features are trained for a few epochs.",
-    own: &[
-        ALPHA,
-        BETA,
-        SEARCH,
-        SET,
-        EPOCHS.or("20"),
-        LR.or("0.001"),
-        BATCH.or("256"),
-    ],
-    run: |job| Box::pin(run(job)),
+    run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };
 
-async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let Start {
         texts,
         mut cache,
         mut prompt,
         notes,
-    } = start(job).await?;
-    let mut descent = settings(job);
+    } = start(job, &params.cache).await?;
+    let mut descent = params.steps.settings(job);
     descent.method = Method::AdamW {
         eps: 1e-4,
         weight_decay: 0.01,

@@ -4,9 +4,8 @@ use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::fewshot::{Benchmark, Comparison, Entry};
-use promptlens::prompt_learning::job::{Needs, Recipe};
-use promptlens::prompt_learning::options::Options;
 use promptlens::prompt_learning::photos::DEFAULT_CROPS;
+use promptlens::prompt_learning::recipe::{ConfiguredRecipe, Recipe};
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 use serde::Serialize;
 
@@ -27,7 +26,7 @@ struct Document<'a> {
 
 pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
     let chosen: Vec<&'static Recipe> = if args.recipes.is_empty() {
-        let able = |recipe: &&Recipe| !recipe.others && recipe.needs != Needs::Descriptions;
+        let able = |recipe: &&Recipe| !recipe.needs.outliers && !recipe.needs.descriptions;
         RECIPES.iter().filter(able).collect()
     } else {
         let names = args.recipes.iter();
@@ -38,8 +37,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         .map(|recipe| {
             let own = args.limit_for.iter().rev();
             Ok(Entry {
-                recipe,
-                options: options(recipe, &args.set)?,
+                recipe: configured(recipe, &args.set)?,
                 limit: own
                     .clone()
                     .find(|(name, _)| name == recipe.name)
@@ -103,19 +101,19 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
 /// for one.
 fn meant<'a>(recipe: &Recipe, key: &'a str) -> Option<&'a str> {
     let (whose, name) = key.split_once('.').unwrap_or((recipe.name, key));
-    let has = recipe.parameters().iter().any(|p| p.name == name);
+    let has = recipe.parameters().iter().any(|p| p.is_called(name));
     (whose == recipe.name && has).then_some(name)
 }
 
 /// What is set for `recipe` alone counts more than what is set for all.
-fn options(recipe: &Recipe, set: &[(String, String)]) -> Result<Options> {
+fn configured(recipe: &'static Recipe, set: &[(String, String)]) -> Result<ConfiguredRecipe> {
     let mut own: Vec<(&str, &str, bool)> = set
         .iter()
         .filter_map(|(key, value)| Some((meant(recipe, key)?, value.as_str(), key.contains('.'))))
         .collect();
     own.sort_by_key(|(.., alone)| *alone);
     let own: Vec<(&str, &str)> = own.iter().map(|(name, value, _)| (*name, *value)).collect();
-    Options::new(&recipe.parameters(), &own)
+    recipe.configure(&own)
 }
 
 /// One line for each recipe and number of shots, with the means over the seeds.

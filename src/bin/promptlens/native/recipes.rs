@@ -13,7 +13,8 @@ pub fn run() -> Result<Answer> {
         rows.push(line("", recipe.paper, ""));
         for parameter in recipe.parameters() {
             let set = format!("  {}={}", parameter.name, parameter.default);
-            rows.push(line("", &set, parameter.meaning));
+            let meaning = format!("{} ({})", parameter.meaning, parameter.values);
+            rows.push(line("", &set, &meaning));
         }
     }
     Answer::new(&RECIPES, aligned(&rows), true)

@@ -15,10 +15,10 @@ use promptlens::ood::negatives::MiningOptions;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::prompt_learning::descriptions::{Descriptions, MAX_BYTES};
 use promptlens::prompt_learning::examples::Examples;
-use promptlens::prompt_learning::job::{Cost, Note, Recipe};
-use promptlens::prompt_learning::options::Options;
-use promptlens::prompt_learning::others::OutlierData;
+use promptlens::prompt_learning::job::Note;
+use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::photos::DEFAULT_CROPS;
+use promptlens::prompt_learning::recipe::{Cost, Recipe};
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::TrainingProgress;
 use promptlens::prompt_learning::validate::HeldOutAccuracy;
@@ -70,9 +70,11 @@ struct Pictures {
 
 pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
     let recipe = find(&args.recipe)?;
-    let options = Options::new(&recipe.parameters(), &args.set)?;
+    let configured = recipe.configure(&args.set)?;
     let descriptions = args.descriptions.as_deref().map(read).transpose()?;
-    if args.collect.is_some() && !(recipe.others && args.labels != "auto" && args.data.is_some()) {
+    if args.collect.is_some()
+        && !(recipe.needs.outliers && args.labels != "auto" && args.data.is_some())
+    {
         return Err(Error::new(
             Kind::OptionInvalid,
             "--collect needs --data, --labels, and a recipe that learns what is none of them, such as lapt.",
@@ -94,7 +96,7 @@ pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
         (given, _) => labels(given)?,
     };
     let model = open(&args.model, device)?;
-    let negatives = match (recipe.others, &args.negatives) {
+    let negatives = match (recipe.needs.outliers, &args.negatives) {
         (true, Some(given)) => words(given)?,
         (true, None) => mined(&model, &names)?,
         (false, _) => Vec::new(),
@@ -104,11 +106,10 @@ pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
         None => Pictures::default(),
     };
     let lesson = Lesson {
-        recipe,
-        options: &options,
+        recipe: &configured,
         names: &names,
         descriptions: descriptions.as_ref(),
-        others: OutlierData {
+        outliers: OutlierData {
             negatives: &negatives,
             images: pictures.others.as_ref(),
         },
@@ -186,7 +187,7 @@ fn pictures(
             }
         }
     };
-    if let (true, Some(path)) = (recipe.others, &args.ood_data) {
+    if let (true, Some(path)) = (recipe.needs.outliers, &args.ood_data) {
         let others = DataSet::open_any(path, &Limits::default())?;
         let items = fewshot::others(&others, names, &source)?;
         let read = examples(model, &others, &items, 1, &source, &|done, of| {

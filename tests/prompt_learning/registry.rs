@@ -1,12 +1,15 @@
 //! Every recipe of the registry: runs, repeats, travels in a file, serves new names or says why not.
 
 use promptlens::prompt::file::Prompt;
+use promptlens::prompt_learning::descent::OptimizerKind;
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::head::Head;
-use promptlens::prompt_learning::job::{Cost, Needs, TrainedPrompt};
-use promptlens::prompt_learning::options::Options;
-use promptlens::prompt_learning::others::OutlierData;
-use promptlens::prompt_learning::recipes::{RECIPES, find};
+use promptlens::prompt_learning::job::TrainedPrompt;
+use promptlens::prompt_learning::outliers::OutlierData;
+use promptlens::prompt_learning::parameters::parse;
+use promptlens::prompt_learning::recipe::{Cost, Needs};
+use promptlens::prompt_learning::recipes::{RECIPES, coop, find};
+use promptlens::prompt_learning::values::Auto;
 
 use super::toy::{D, Extras, Toy, W, images, names, teach_with, words};
 
@@ -29,7 +32,7 @@ fn taught(recipe: &str, seed: u64) -> TrainedPrompt {
     let (examples, negatives) = (images(4, 3, 2, 9), words());
     let extras = Extras {
         descriptions: Some(&descriptions),
-        others: OutlierData {
+        outliers: OutlierData {
             negatives: &negatives,
             images: None,
         },
@@ -166,7 +169,7 @@ fn the_snapshots_of_a_descent_speak_together() {
     let one = images(4, 1, 1, 9);
     for learned in [
         teach(&one, &[]),
-        teach(&examples, &[("optimiser", "sgd")]),
+        teach(&examples, &[("optimizer", "sgd")]),
         teach(&examples, &[("specific", "no")]),
     ] {
         assert!(!learned.prompt.tensors.contains_key("earlier_contexts"));
@@ -183,12 +186,8 @@ fn the_registry_says_what_people_may_set() {
         let mut own = std::collections::BTreeSet::new();
         for parameter in &recipe.parameters() {
             assert!(own.insert(parameter.name), "{}", parameter.name);
-            let set = [(parameter.name, parameter.default)];
-            assert!(
-                Options::new(&recipe.parameters(), &set).is_ok(),
-                "{}",
-                parameter.name
-            );
+            let set = [(parameter.name, parameter.default.as_str())];
+            assert!(recipe.configure(&set).is_ok(), "{}", parameter.name);
         }
         let json = serde_json::to_value(recipe).unwrap();
         for key in ["name", "paper", "kind", "parameters"] {
@@ -200,13 +199,13 @@ fn the_registry_says_what_people_may_set() {
         }
     }
     assert_eq!(find("cones").unwrap().kind, Cost::Features);
-    assert_eq!(find("tfup").unwrap().needs, Needs::Unlabeled);
+    assert_eq!(find("tfup").unwrap().needs, Needs::IMAGES);
     assert_eq!(find("nothing").unwrap_err().code(), "options/invalid");
 }
 
 #[test]
 fn bad_settings_are_refused() {
-    let parameters = find("coop").unwrap().parameters();
+    let recipe = find("coop").unwrap();
     for (name, value) in [
         ("vectors", "0"),
         ("vectors", "65"),
@@ -219,10 +218,76 @@ fn bad_settings_are_refused() {
         ("colour", "red"),
         ("epochs", "-1"),
     ] {
-        let error = Options::new(&parameters, &[(name, value)]).unwrap_err();
+        let error = recipe.configure(&[(name, value)]).unwrap_err();
         assert_eq!(error.code(), "options/invalid", "{name}={value}");
     }
-    let options = Options::new(&parameters, &[(" lr ", " 0.5 "), ("lr", "0.25")]).unwrap();
-    assert_eq!(options.number("lr"), 0.25);
-    assert_eq!(options.whole("vectors"), 4);
+    let params: coop::Params = parse(&[(" lr ", " 0.5 "), ("lr", "0.25")]).unwrap();
+    assert_eq!(params.descent.steps.lr, Auto::Set(0.25));
+    assert_eq!(params.descent.context.vectors, 4);
+}
+
+#[test]
+fn automatic_values_are_shown_as_auto_and_set_by_it_or_by_zero() {
+    for recipe in RECIPES {
+        for parameter in recipe.parameters() {
+            if parameter.values.ends_with("or auto") {
+                assert_ne!(parameter.default, "0", "{} {}", recipe.name, parameter.name);
+            }
+        }
+    }
+    let table = find("coop").unwrap().parameters();
+    let examples = images(4, 3, 1, 9);
+    let with = |value: &str| {
+        let set = ["epochs", "lr", "batch"].map(|name| (name, value));
+        teach_with("coop", &names(4), Some(&examples), &set, Extras::default()).unwrap()
+    };
+    for name in ["epochs", "lr", "batch"] {
+        let row = table.iter().find(|p| p.is_called(name)).unwrap();
+        assert_eq!(row.default, "auto", "{name}");
+    }
+    let left_open = teach_with("coop", &names(4), Some(&examples), &[], Extras::default());
+    assert_eq!(with("auto"), left_open.unwrap());
+    assert_eq!(with("0"), with("auto"));
+}
+
+#[test]
+fn the_older_spelling_of_a_parameter_is_an_alias() {
+    let table = find("coop").unwrap().parameters();
+    let row = table.iter().find(|p| p.is_called("optimiser")).unwrap();
+    assert_eq!((row.name, row.default.as_str()), ("optimizer", "adamw"));
+    let examples = images(4, 3, 1, 9);
+    let with = |name| {
+        let set = [(name, "sgd"), ("epochs", "3")];
+        teach_with("coop", &names(4), Some(&examples), &set, Extras::default()).unwrap()
+    };
+    assert_eq!(with("optimiser"), with("optimizer"));
+    let older: coop::Params = parse(&[("optimiser", "sgd")]).unwrap();
+    assert_eq!(older.descent.optimizer, OptimizerKind::Sgd);
+}
+
+#[test]
+fn a_recipe_changes_the_default_of_a_shared_parameter_in_its_own_table_alone() {
+    let default = |recipe: &str, name: &str| {
+        let table = find(recipe).unwrap().parameters();
+        let row = table.into_iter().find(|p| p.name == name);
+        row.unwrap_or_else(|| panic!("{recipe} has no {name}"))
+            .default
+    };
+    for (recipe, name, expected) in [
+        ("coop", "batch", "auto"),
+        ("kgcoop", "batch", "128"),
+        ("kgcoop", "epochs", "auto"),
+        ("atprompt", "vectors", "2"),
+        ("coop", "vectors", "4"),
+        ("tip-adapter", "alpha", "1.17"),
+        ("tfup", "alpha", "0.3"),
+        ("cones", "lr", "0.001"),
+        ("lapt", "lr", "0.01"),
+        ("coop", "specific", "yes"),
+        ("tip-adapter-f", "search", "no"),
+        ("cupl", "use", "descriptions"),
+        ("atprompt", "per-attribute", "2"),
+    ] {
+        assert_eq!(default(recipe, name), expected, "{recipe} {name}");
+    }
 }

@@ -1,8 +1,8 @@
-//! What images may show instead of the classes.
+//! Outlier data: negative labels and images of none of the classes.
 
 use super::examples::Examples;
 
-/// Material for recipes that learn what is none of the classes; other recipes leave it aside.
+/// Outliers for recipes whose [`Needs`](super::recipe::Needs) name them; other recipes ignore it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OutlierData<'a> {
     /// Negative labels, the best first.

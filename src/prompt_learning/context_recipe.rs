@@ -1,0 +1,163 @@
+//! CoOp and what its relatives change of it: from parameters to trained contexts.
+
+use super::descent::{ContextStart, Descent, Init};
+use super::job::{Note, TrainedPrompt, TrainingJob};
+use super::losses::Loss;
+use super::parametrizations::{Direct, Parametrization};
+use super::text::{ProGradRule, TextLearner, cross_entropy};
+use super::trainer::{FitResult, Settings, fit};
+use crate::error::Result;
+use crate::prompt::layout::PromptLayout;
+use crate::rng::Rng;
+
+/// The words that contexts start from.
+pub const WORDS: &str = "a photo of a";
+
+/// The standard deviation of random vectors.
+pub const SPREAD: f64 = 0.02;
+
+/// How classes share contexts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContextSharing {
+    /// One context for all classes.
+    Shared,
+    /// One context for each class.
+    PerClass,
+    /// So many contexts, each for all classes.
+    Several(usize),
+}
+
+/// How to train contexts.
+pub struct ContextRecipe {
+    /// Places of vectors, attributes and class name in the prompt.
+    pub layout: PromptLayout,
+    /// Which classes share a context.
+    pub sharing: ContextSharing,
+    /// How parameters make contexts.
+    pub parametrization: Box<dyn Parametrization>,
+    /// The parameters at the start.
+    pub start: Vec<f32>,
+    /// Summed.
+    pub losses: Vec<Box<dyn Loss>>,
+    /// ProGrad's rule, if it applies.
+    pub prograd: Option<ProGradRule>,
+    /// The descent.
+    pub settings: Settings,
+}
+
+impl ContextRecipe {
+    /// CoOp on a shared context, which the other recipes change.
+    ///
+    /// # Errors
+    /// `labels/too-long`.
+    pub fn coop(job: &TrainingJob<'_>, descent: &Descent) -> Result<Self> {
+        Self::new(job, &descent.context, descent.settings(job))
+    }
+
+    /// The cross-entropy of a shared context in front of the class names.
+    ///
+    /// # Errors
+    /// `labels/too-long`.
+    pub fn new(job: &TrainingJob<'_>, context: &ContextStart, settings: Settings) -> Result<Self> {
+        let mut rng = Rng::derive(job.seed, u64::MAX);
+        Ok(Self {
+            layout: PromptLayout::end(context.vectors),
+            sharing: ContextSharing::Shared,
+            parametrization: Box::new(Direct),
+            start: first_context(job, context, &mut rng)?,
+            losses: cross_entropy(),
+            prograd: None,
+            settings,
+        })
+    }
+
+    /// Trains the parameters.
+    ///
+    /// # Errors
+    /// Those of [`fit`].
+    pub async fn fit(self, job: &TrainingJob<'_>) -> Result<FitResult> {
+        let settings = self.settings;
+        let (mut learner, start) = self.learner(job)?;
+        fit(&mut learner, start, job.images()?, &settings, job.observer).await
+    }
+
+    /// What the trainer takes: the learner and its parameters at the start.
+    ///
+    /// # Errors
+    /// `labels/too-long`, `prompt/invalid` if the vectors leave no room for a name.
+    pub fn learner<'a>(self, job: &TrainingJob<'a>) -> Result<(TextLearner<'a>, Vec<f32>)> {
+        let learner = TextLearner {
+            side: job.model.text_side(job.names, &self.layout)?,
+            parametrization: self.parametrization,
+            losses: self.losses,
+            prograd: self.prograd,
+            scale: f64::from(job.model.logit_scale()),
+            classes: job.names.len(),
+        };
+        Ok((learner, self.start))
+    }
+
+    /// Trains the parameters, which are the contexts.
+    ///
+    /// # Errors
+    /// Those of [`fit`].
+    pub async fn learn(self, job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
+        let (layout, sharing) = (self.layout.clone(), self.sharing);
+        let found = self.fit(job).await?;
+        Ok(learned(job, &layout, sharing, &found.parameters, &found))
+    }
+}
+
+/// The result with `contexts` of this kind in it.
+pub fn learned(
+    job: &TrainingJob<'_>,
+    layout: &PromptLayout,
+    sharing: ContextSharing,
+    contexts: &[f32],
+    fit: &FitResult,
+) -> TrainedPrompt {
+    let mut prompt = job.prompt();
+    let (m, w) = (layout.rows(), job.model.width());
+    prompt.layout = layout.layout;
+    match sharing {
+        ContextSharing::Shared => prompt.put("context", &[m, w], contexts.to_vec()),
+        ContextSharing::PerClass => {
+            prompt.put("context", &[job.names.len(), m, w], contexts.to_vec())
+        }
+        ContextSharing::Several(n) => prompt.put("contexts", &[n, m, w], contexts.to_vec()),
+    }
+    if !layout.attributes.is_empty() {
+        let words = serde_json::Value::from(layout.attributes.clone()).to_string();
+        prompt.extra.insert("attributes".to_owned(), words);
+        let per = layout.per_attribute.to_string();
+        prompt.extra.insert("per_attribute".to_owned(), per);
+    }
+    TrainedPrompt {
+        prompt,
+        losses: fit.losses.clone(),
+        trained_parameters: fit.parameters.len(),
+        notes: fit
+            .rate
+            .map(|rate| Note::new("learning rate", rate))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// The context [vectors, W] at the start.
+fn first_context(job: &TrainingJob<'_>, context: &ContextStart, rng: &mut Rng) -> Result<Vec<f32>> {
+    let mut start = noise(context.vectors * job.model.width(), SPREAD, rng);
+    if context.init == Init::Words {
+        let words = job.model.words(WORDS)?;
+        let shared = words.len().min(start.len());
+        start[..shared].copy_from_slice(&words[..shared]);
+    }
+    Ok(start)
+}
+
+/// Normal numbers with mean 0.
+pub fn noise(count: usize, deviation: f64, rng: &mut Rng) -> Vec<f32> {
+    (0..count)
+        .map(|_| (deviation * rng.normal()) as f32)
+        .collect()
+}

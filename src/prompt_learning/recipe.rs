@@ -1,0 +1,200 @@
+//! What a recipe declares about itself, and how its parameters reach it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use super::job::{TrainedPrompt, TrainingJob};
+use super::parameters::{Parameter, Parameters, parse};
+use crate::error::Result;
+use crate::progress::LocalBoxFuture;
+
+/// What a recipe works on, which decides what it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cost {
+    /// Steps through the text tower.
+    Text,
+    /// Arithmetic on cached features.
+    Features,
+    /// Text features once, no training.
+    Hard,
+}
+
+/// What a recipe needs besides class names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Images of the classes.
+    pub images: bool,
+    /// The class of each image.
+    pub labels: bool,
+    /// Sentences about the classes.
+    pub descriptions: bool,
+    /// Negative labels, and images of none of the classes if there are any
+    /// ([`OutlierData`](super::outliers::OutlierData)).
+    pub outliers: bool,
+}
+
+impl Needs {
+    /// Class names are enough.
+    pub const NOTHING: Self = Self {
+        images: false,
+        labels: false,
+        descriptions: false,
+        outliers: false,
+    };
+
+    /// Images, labeled or not.
+    pub const IMAGES: Self = Self {
+        images: true,
+        ..Self::NOTHING
+    };
+
+    /// Images in class folders.
+    pub const LABELED_IMAGES: Self = Self {
+        labels: true,
+        ..Self::IMAGES
+    };
+
+    /// The word for it in `promptlens recipes --json` and in the package; outliers have a field of
+    /// their own there.
+    fn name(self) -> &'static str {
+        match self {
+            Self { labels: true, .. } => "images",
+            Self { images: true, .. } => "unlabelled",
+            Self {
+                descriptions: true, ..
+            } => "descriptions",
+            _ => "nothing",
+        }
+    }
+}
+
+/// A way to make a prompt.
+#[derive(Clone, Copy)]
+pub struct Recipe {
+    /// Its name on the command line and in files.
+    pub name: &'static str,
+    /// Who published it.
+    pub paper: &'static str,
+    /// One line on what it does.
+    pub summary: &'static str,
+    /// What it works on.
+    pub kind: Cost,
+    /// What it needs.
+    pub needs: Needs,
+    /// Whether its prompt serves class names that it was not trained on.
+    pub transfers: bool,
+    /// Trains: a [`TypedRun`] of the recipe's own parameters.
+    pub run: &'static dyn Run,
+}
+
+impl Recipe {
+    /// Its parameters with their defaults.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.run.parameters()
+    }
+
+    /// The recipe with `set` over its defaults; the last of equal names wins.
+    ///
+    /// # Errors
+    /// `options/invalid` for an unknown name or a value outside its range.
+    pub fn configure<S: AsRef<str>>(&'static self, set: &[(S, S)]) -> Result<ConfiguredRecipe> {
+        let set: Vec<_> = set.iter().map(|(k, v)| (k.as_ref(), v.as_ref())).collect();
+        Ok(ConfiguredRecipe {
+            info: self,
+            run: self.run.configure(&set)?,
+        })
+    }
+}
+
+impl fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recipe({})", self.name)
+    }
+}
+
+impl Serialize for Recipe {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Recipe", 8)?;
+        fields.serialize_field("name", self.name)?;
+        fields.serialize_field("paper", self.paper)?;
+        fields.serialize_field("summary", self.summary)?;
+        fields.serialize_field("kind", &self.kind)?;
+        fields.serialize_field("needs", self.needs.name())?;
+        fields.serialize_field("transfers", &self.transfers)?;
+        fields.serialize_field("others", &self.needs.outliers)?;
+        fields.serialize_field("parameters", &self.parameters())?;
+        fields.end()
+    }
+}
+
+/// A recipe whose parameters are set.
+#[derive(Clone)]
+pub struct ConfiguredRecipe {
+    /// The recipe.
+    pub info: &'static Recipe,
+    run: Arc<dyn ConfiguredRun>,
+}
+
+impl ConfiguredRecipe {
+    pub(super) fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt> {
+        self.run.run(job)
+    }
+}
+
+impl fmt::Debug for ConfiguredRecipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfiguredRecipe({})", self.info.name)
+    }
+}
+
+/// A [`TypedRun`] of any parameters, so that recipes fit into one table.
+pub trait Run: Sync {
+    /// The table of parameters.
+    fn parameters(&self) -> Vec<Parameter>;
+
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// `options/invalid`.
+    fn configure(&self, set: &[(&str, &str)]) -> Result<Arc<dyn ConfiguredRun>>;
+}
+
+/// A run whose parameters are set.
+pub trait ConfiguredRun: Send + Sync {
+    /// Trains.
+    fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt>;
+}
+
+/// The function of a recipe.
+pub type RunFn<P> = for<'a> fn(&'a TrainingJob<'a>, &'a P) -> LocalBoxFuture<'a, TrainedPrompt>;
+
+/// The function of a recipe with parameters `P`.
+pub struct TypedRun<P>(pub RunFn<P>);
+
+struct Configured<P> {
+    parameters: P,
+    run: RunFn<P>,
+}
+
+impl<P: Parameters> Run for TypedRun<P> {
+    fn parameters(&self) -> Vec<Parameter> {
+        P::default().table()
+    }
+
+    fn configure(&self, set: &[(&str, &str)]) -> Result<Arc<dyn ConfiguredRun>> {
+        Ok(Arc::new(Configured::<P> {
+            parameters: parse(set)?,
+            run: self.0,
+        }))
+    }
+}
+
+impl<P: Parameters> ConfiguredRun for Configured<P> {
+    fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt> {
+        (self.run)(job, &self.parameters)
+    }
+}

@@ -2,10 +2,10 @@
 
 use super::job::Model;
 use super::text::TextSide;
-use super::trainer::LocalBoxFuture;
 use crate::classifier::Classifier;
 use crate::error::Result;
 use crate::kernels::read;
+use crate::progress::LocalBoxFuture;
 use crate::prompt::context::from_words;
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::tape::Prompts;

@@ -8,7 +8,7 @@ use super::extra_images::ExtraImages;
 use super::negatives::{LearnedNegatives, Negatives};
 use super::rejection::{Ood, OodOptions};
 use crate::clip::text::TokenCounts;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::heatmap::{Heatmap, HeatmapMethod};
 use crate::ood::threshold::class_list_sha256;
 use crate::prompt::context::Names;
@@ -205,7 +205,7 @@ pub struct Tuning {
     /// Pictures among the views; they come last.
     pub variants: usize,
     /// Pictures that could not be used.
-    pub variant_failures: Vec<VariantFailure>,
+    pub variant_failures: Vec<Failure>,
     /// Views that steered the prompt.
     pub kept: usize,
     /// Whether something was not finite, so that the untuned answer stands.
@@ -218,17 +218,6 @@ pub struct Tuning {
     pub predictions_before: Vec<Prediction>,
     /// The kept views, surest first.
     pub kept_views: Vec<KeptView>,
-}
-
-/// A variant that could not be used.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct VariantFailure {
-    /// Its place in the order given.
-    pub index: usize,
-    /// The stable code.
-    pub code: &'static str,
-    /// The sentence for people.
-    pub message: String,
 }
 
 /// A view that steered the prompt.

@@ -15,7 +15,6 @@ mod view_features;
 
 pub use answer::{
     Classes, Classification, ClassifyOptions, KeptView, Method, Prediction, Timings, Tuning,
-    VariantFailure,
 };
 pub use calibrate::{Calibrated, Calibrator};
 pub use extra_images::ExtraImages;

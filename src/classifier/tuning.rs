@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::answer::{ClassifyOptions, KeptView, Method, Timings, Tuning, VariantFailure};
+use super::answer::{ClassifyOptions, KeptView, Method, Timings, Tuning};
 use super::{Answered, Classes, Classifier, rank};
 use crate::clock::now;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::image::Rgb8;
 use crate::image::views::{MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::math::normalize_rows;
@@ -111,14 +111,10 @@ pub(super) fn described(options: &ClassifyOptions) -> Result<String> {
     })
 }
 
-fn failures(options: &ClassifyOptions) -> Vec<VariantFailure> {
+fn failures(options: &ClassifyOptions) -> Vec<Failure> {
     let all = options.variants.iter().flat_map(|v| v.failures());
-    all.map(|(index, error)| VariantFailure {
-        index: *index,
-        code: error.code(),
-        message: error.message().to_owned(),
-    })
-    .collect()
+    all.map(|(index, error)| Failure::from((*index, error)))
+        .collect()
 }
 
 impl Classifier {

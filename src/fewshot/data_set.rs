@@ -1,166 +1,263 @@
-//! Labeled files to the features that recipes learn from.
+//! Photos of a data set, encoded on every core.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pollster::block_on;
 
+use super::photos::{ExampleBuilder, ViewEncoder};
+use super::source::{PhotoSet, PhotoSource, failures, finish};
 use crate::classifier::Classifier;
-use crate::dataset::{DataSet, Item, pipeline, workers};
-use crate::error::{Error, Kind, Result};
-use crate::evaluate::{Failure, Options, plan};
-use crate::image::views::Corruption;
+use crate::dataset::{DataSet, Item, TEST_SPLIT, pipeline, workers};
+use crate::error::{FailedItem, Failure, Result};
+use crate::evaluate::{Options, plan};
+use crate::progress::Progress;
 use crate::prompt_learning::descriptions::folded;
 use crate::prompt_learning::examples::{Examples, sample_shots};
-use crate::prompt_learning::photos::{ExampleBuilder, ViewEncoder};
 
 /// The split that recipes learn from.
 const TRAIN_SPLIT: &str = "train";
 
-/// Photos that a thread takes at a time.
+/// Photos that a thread encodes at a time.
 const PHOTOS_AT_ONCE: usize = 8;
 
-/// Which photos, and how they are looked at.
+/// Images with their class.
+pub type LabeledItems<'a> = Vec<(&'a Item, usize)>;
+
+/// Which images of a data set.
 #[derive(Debug, Clone, Default)]
-pub struct Source {
-    /// The split; none takes all of a data set without splits.
+pub struct Selection {
+    /// The split. `None`: the test split if there are splits, else all images.
     pub split: Option<String>,
-    /// The most images per class.
+    /// The most images of each class, drawn at random.
     pub shots: Option<usize>,
     /// The most images in all, taken evenly from the classes.
     pub limit: Option<usize>,
-    /// Views per image, the plain one among them.
-    pub crops: usize,
-    /// Decides which images and which crops.
+    /// Decides which images are drawn.
     pub seed: u64,
-    /// What is done to every image first; its noise has the same seed.
-    pub corruption: Option<Corruption>,
 }
 
-impl Source {
-    /// The images to learn from: those of the train split where `data` has splits.
+impl Selection {
+    /// The images to learn from: those of the train split if `data` has splits.
     pub fn training(data: &DataSet) -> Self {
         Self {
             split: (!data.splits().is_empty()).then(|| TRAIN_SPLIT.to_owned()),
-            crops: 1,
             ..Self::default()
         }
     }
-}
 
-/// Images as features.
-#[derive(Debug)]
-pub struct Taken {
-    /// The images that could be read.
-    pub examples: Examples,
-    /// Images that could not be read.
-    pub failures: Vec<Failure>,
-}
-
-/// The chosen images of `data` with the place of their class among `names`, and how many were left
-/// out because their class is not there.
-///
-/// # Errors
-/// `data/unknown-split`.
-pub fn chosen<'a>(
-    data: &'a DataSet,
-    names: &[String],
-    source: &Source,
-) -> Result<(Vec<(&'a Item, usize)>, usize)> {
-    let options = Options {
-        split: source.split.clone(),
-        limit: source.limit,
-        ..Options::default()
-    };
-    let (mut chosen, skipped) = plan(data, names, &options)?;
-    if let Some(shots) = source.shots {
-        let labels: Vec<usize> = chosen.iter().map(|(_, label)| *label).collect();
-        let kept = sample_shots(&labels, shots, source.seed);
-        chosen = kept.into_iter().map(|i| chosen[i]).collect();
+    /// The selected images of `data` with the position of their class among `names`, and how many
+    /// were left out because their class is not there.
+    ///
+    /// # Errors
+    /// `data/unknown-split`.
+    pub fn items<'a>(
+        &self,
+        data: &'a DataSet,
+        names: &[String],
+    ) -> Result<(LabeledItems<'a>, usize)> {
+        let options = Options {
+            split: self.split.clone(),
+            limit: self.limit,
+            ..Options::default()
+        };
+        let (mut items, skipped) = plan(data, names, &options)?;
+        if let Some(shots) = self.shots {
+            let labels: Vec<usize> = items.iter().map(|(_, label)| *label).collect();
+            let kept = sample_shots(&labels, shots, self.seed);
+            items = kept.into_iter().map(|i| items[i]).collect();
+        }
+        Ok((items, skipped))
     }
-    Ok((chosen, skipped))
+
+    /// The images of `data` whose folder has the name of none of the classes, all under label 0; of
+    /// the split if `data` has it.
+    ///
+    /// # Errors
+    /// `data/unknown-split`.
+    pub fn outliers<'a>(&self, data: &'a DataSet, names: &[String]) -> Result<LabeledItems<'a>> {
+        let split = self.split.as_deref();
+        let all = data.select(split.filter(|split| data.splits().contains(split)))?;
+        let classes: BTreeSet<String> = names.iter().map(|name| folded(name)).collect();
+        let other = all.into_iter();
+        Ok(other
+            .filter(|item| !classes.contains(&folded(&item.class)))
+            .map(|item| (item, 0))
+            .collect())
+    }
 }
 
-/// The images of `data` whose folder has the name of none of the classes, all under label 0; of the
-/// split to learn from where `data` has it.
-///
-/// # Errors
-/// `data/unknown-split`.
-pub fn others<'a>(
-    data: &'a DataSet,
-    names: &[String],
-    source: &Source,
-) -> Result<Vec<(&'a Item, usize)>> {
-    let wanted = source.split.as_deref();
-    let all = data.select(wanted.filter(|split| data.splits().contains(split)))?;
-    let own: BTreeSet<String> = names.iter().map(|name| folded(name)).collect();
-    Ok(all
-        .into_iter()
-        .filter(|item| !own.contains(&folded(&item.class)))
-        .map(|item| (item, 0))
-        .collect())
+/// Is told how many of how many photos of a set are encoded, on another thread.
+pub type PhotoCount<'a> = dyn Fn(PhotoSet, usize, usize) + Sync + 'a;
+
+/// Photos of one or more data sets.
+pub struct DataSetPhotos<'a> {
+    sets: BTreeMap<PhotoSet, (&'a DataSet, LabeledItems<'a>)>,
+    /// Images of `data` that were left out because their class is not among the names.
+    pub skipped: usize,
+    count: &'a PhotoCount<'a>,
 }
 
-/// The features of `chosen` images of `data`; tells `observe` how many are done.
+impl<'a> DataSetPhotos<'a> {
+    /// No photos yet.
+    pub fn new(count: &'a PhotoCount<'a>) -> Self {
+        Self {
+            sets: BTreeMap::new(),
+            skipped: 0,
+            count,
+        }
+    }
+
+    /// Learns from the images of `data` that `selection` names, by their class folder.
+    ///
+    /// # Errors
+    /// `data/unknown-split`.
+    pub fn classes(
+        &mut self,
+        data: &'a DataSet,
+        names: &[String],
+        selection: &Selection,
+    ) -> Result<()> {
+        let (items, skipped) = selection.items(data, names)?;
+        self.skipped += skipped;
+        self.sets.insert(PhotoSet::Classes, (data, items));
+        Ok(())
+    }
+
+    /// Learns from the images of `data` that `selection` names, whatever folder they lie in.
+    ///
+    /// # Errors
+    /// `data/unknown-split`.
+    pub fn unlabeled(&mut self, data: &'a DataSet, selection: &Selection) -> Result<()> {
+        let items = selection.outliers(data, &[])?;
+        self.sets.insert(PhotoSet::Unlabeled, (data, items));
+        Ok(())
+    }
+
+    /// Learns from the images of `data` whose class is not among `names`.
+    ///
+    /// # Errors
+    /// `data/unknown-split`.
+    pub fn outliers(
+        &mut self,
+        data: &'a DataSet,
+        names: &[String],
+        selection: &Selection,
+    ) -> Result<()> {
+        let items = selection.outliers(data, names)?;
+        self.sets.insert(PhotoSet::Outliers, (data, items));
+        Ok(())
+    }
+
+    /// Measures on the test split of `data` if it has one, on at most `limit` images.
+    ///
+    /// # Errors
+    /// `data/unknown-split`.
+    pub fn test(
+        &mut self,
+        data: &'a DataSet,
+        names: &[String],
+        limit: Option<usize>,
+    ) -> Result<()> {
+        if !data.splits().contains(TEST_SPLIT) {
+            return Ok(());
+        }
+        let selection = Selection {
+            limit,
+            ..Selection::default()
+        };
+        let (items, skipped) = selection.items(data, names)?;
+        self.skipped += skipped;
+        self.sets.insert(PhotoSet::Test, (data, items));
+        Ok(())
+    }
+}
+
+impl PhotoSource for DataSetPhotos<'_> {
+    fn labels(&self, set: PhotoSet) -> Option<Vec<usize>> {
+        let (_, items) = self.sets.get(&set)?;
+        Some(items.iter().map(|(_, label)| *label).collect())
+    }
+
+    fn item(&self, set: PhotoSet, number: usize) -> FailedItem {
+        file(&self.sets[&set].1, number)
+    }
+
+    fn requires(&self, _: PhotoSet) -> bool {
+        true
+    }
+
+    async fn encode(
+        &self,
+        set: PhotoSet,
+        model: &Classifier,
+        photos: &mut ExampleBuilder,
+        _: &dyn Progress,
+    ) -> Result<()> {
+        let Some((data, items)) = self.sets.get(&set) else {
+            return Ok(());
+        };
+        let count = self.count;
+        let count = |done, total| count(set, done, total);
+        encode_into(model, data, items, photos, &count)
+    }
+}
+
+/// What an image is called in a list of failures.
+fn file(items: &[(&Item, usize)], number: usize) -> FailedItem {
+    FailedItem::File(items[number].0.path.clone())
+}
+
+/// The examples of images of `data`, and the images that are not usable.
 ///
 /// # Errors
-/// `data/empty` where none can be read, `data/invalid`, `io/failed`, `engine/not-finite`,
-/// `gpu/lost`.
-pub fn examples(
+/// `data/empty` if none is usable, `data/invalid`, `io/failed`, `engine/not-finite`, `gpu/lost`.
+pub fn encode_items(
     model: &Classifier,
     data: &DataSet,
-    chosen: &[(&Item, usize)],
+    items: &[(&Item, usize)],
     classes: usize,
-    source: &Source,
-    observe: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Taken> {
-    let look = ViewEncoder::new(source.crops, source.seed, source.corruption)?;
-    let mut photos = ExampleBuilder::new(classes, look);
-    let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
+    encoder: ViewEncoder,
+) -> Result<(Examples, Vec<Failure>)> {
+    let mut photos = ExampleBuilder::new(classes, encoder);
+    encode_into(model, data, items, &mut photos, &|_, _| {})?;
+    let item = |number| file(items, number);
+    let failures = failures(&photos, &item);
+    Ok((finish(photos, &item)?, failures))
+}
+
+fn encode_into(
+    model: &Classifier,
+    data: &DataSet,
+    items: &[(&Item, usize)],
+    photos: &mut ExampleBuilder,
+    count: &(dyn Fn(usize, usize) + Sync),
+) -> Result<()> {
+    let encoder = photos.encoder();
+    let wanted: Vec<&Item> = items.iter().map(|(item, _)| *item).collect();
     pipeline(
         (workers(model), PHOTOS_AT_ONCE),
         |give| {
             let mut numbers = 0..;
-            data.read(&items, &mut |_, bytes| {
+            data.read(&wanted, &mut |_, bytes| {
                 numbers.next().map_or(Ok(()), |number| give(number, bytes))
             })
         },
         &|files| {
-            let look_at = |(number, file): (usize, Result<Vec<u8>>)| {
-                let found = match file {
-                    Ok(bytes) => block_on(look.features(model, number, &bytes))?,
+            let encode = |(number, file): (usize, Result<Vec<u8>>)| {
+                let encoded = match file {
+                    Ok(bytes) => block_on(encoder.encode(model, number, &bytes))?,
                     Err(error) => Err(error),
                 };
-                Ok((number, found))
+                Ok((number, encoded))
             };
-            files.into_iter().map(look_at).collect()
+            files.into_iter().map(encode).collect()
         },
-        &mut |number, found| {
-            observe(number, items.len());
-            photos.keep(found, chosen[number].1);
+        &mut |number, encoded| {
+            count(number, items.len());
+            photos.push(encoded, items[number].1);
             Ok(())
         },
     )?;
-    observe(items.len(), items.len());
-    let failures: Vec<Failure> = photos
-        .failures()
-        .iter()
-        .map(|(number, error)| Failure {
-            file: items[*number].path.clone(),
-            code: error.code(),
-            message: error.message().to_owned(),
-        })
-        .collect();
-    if let (true, Some(first)) = (photos.is_empty(), failures.first()) {
-        let sentence = format!(
-            "None of the {} images can be read; {}: {}",
-            failures.len(),
-            first.file,
-            first.message
-        );
-        return Err(Error::new(Kind::DataEmpty, sentence));
-    }
-    Ok(Taken {
-        examples: photos.finish()?,
-        failures,
-    })
+    count(items.len(), items.len());
+    Ok(())
 }

@@ -1,20 +1,20 @@
 //! From image files to cached features: every photo in its plain view and a few random crops.
 
-use super::examples::Examples;
 use crate::classifier::{Classifier, Timings};
 use crate::error::{Error, Kind, Result};
 use crate::image::views::{Corruption, CropRange, MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::image::{Limits, Rgb8, decode};
+use crate::prompt_learning::examples::Examples;
 use crate::rng::Rng;
 
-/// Crops of a photo where nobody says how many, the plain one among them.
+/// Views of a photo to learn from if nobody says how many, the plain one among them.
 pub const DEFAULT_CROPS: usize = 8;
 
 /// The smallest share of a photo's area in a random crop. CoOp's 0.08 leaves a model of small
 /// pictures a few pixels of the object, and magnifies whatever has spoiled the photo.
 const SMALLEST_CROP: f64 = 0.6;
 
-/// How a photo becomes features.
+/// Encodes photos in a fixed number of views each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ViewEncoder {
     views: usize,
@@ -24,8 +24,8 @@ pub struct ViewEncoder {
 
 impl ViewEncoder {
     /// `views` views of every photo: the plain one and random crops of at least 60 % of its area,
-    /// half of them mirrored. Photo number i has the same crops whatever stands before it.
-    /// `corruption` is done to it first.
+    /// half of them mirrored. Photo number i has the same crops whatever photos come before it.
+    /// `corruption` is applied to the photo first.
     ///
     /// # Errors
     /// `options/invalid` for no view, or more than a photo may have.
@@ -43,12 +43,12 @@ impl ViewEncoder {
         })
     }
 
-    /// Unit features [views, d] of the photo in the file `bytes`, which comes as number `number`; or
-    /// why it is no usable image.
+    /// Unit features [views, d] of photo `number`, whose file is `bytes`. The inner error says why
+    /// the file is no usable image.
     ///
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
-    pub async fn features(
+    pub async fn encode(
         &self,
         model: &Classifier,
         number: usize,
@@ -85,77 +85,94 @@ impl ViewEncoder {
     }
 }
 
-/// Takes photos in, one by one.
+/// Builds [`Examples`] from photos that arrive one by one.
 pub struct ExampleBuilder {
-    look: ViewEncoder,
+    encoder: ViewEncoder,
+    classes: usize,
     features: Vec<f32>,
     labels: Vec<usize>,
-    classes: usize,
+    /// The number of the photo behind each example.
+    numbers: Vec<usize>,
     failures: Vec<(usize, Error)>,
-    taken: usize,
 }
 
 impl ExampleBuilder {
-    /// For photos of `classes` classes that are looked at like this.
-    pub fn new(classes: usize, look: ViewEncoder) -> Self {
+    /// For photos of `classes` classes.
+    pub fn new(classes: usize, encoder: ViewEncoder) -> Self {
         Self {
-            look,
+            encoder,
+            classes,
             features: Vec::new(),
             labels: Vec::new(),
-            classes,
+            numbers: Vec::new(),
             failures: Vec::new(),
-            taken: 0,
         }
     }
 
-    /// Encodes the next photo, whose class is `label`. A file that is no usable image is set aside
-    /// with its error and the others go on.
+    /// How photos are encoded.
+    pub fn encoder(&self) -> ViewEncoder {
+        self.encoder
+    }
+
+    /// The number of the next photo: how many were pushed so far, usable or not.
+    pub fn next(&self) -> usize {
+        self.labels.len() + self.failures.len()
+    }
+
+    /// Encodes and pushes the next photo, whose class is `label`. A file that is no usable image
+    /// becomes a failure and does not stop the others.
     ///
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn add(&mut self, model: &Classifier, bytes: &[u8], label: usize) -> Result<()> {
-        let found = self.look.features(model, self.taken, bytes).await?;
-        self.keep(found, label);
+        let encoded = self.encoder.encode(model, self.next(), bytes).await?;
+        self.push(encoded, label);
         Ok(())
     }
 
-    /// Takes the features of the next photo, or why it cannot be used.
-    pub fn keep(&mut self, found: Result<Vec<f32>>, label: usize) {
-        match found {
+    /// Appends the features [views, d] of the next photo, or why it cannot be used.
+    pub fn push(&mut self, encoded: Result<Vec<f32>>, label: usize) {
+        let number = self.next();
+        match encoded {
             Ok(features) => {
                 self.features.extend(features);
                 self.labels.push(label);
+                self.numbers.push(number);
             }
-            Err(error) => self.failures.push((self.taken, error)),
+            Err(error) => self.failures.push((number, error)),
         }
-        self.taken += 1;
     }
 
-    /// Photos that were usable.
+    /// Usable photos.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether none was usable.
+    /// Whether no photo was usable.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// Photos that were not, by the order in which they came, and why.
+    /// The number of each usable photo.
+    pub fn numbers(&self) -> &[usize] {
+        &self.numbers
+    }
+
+    /// The number of each photo that is not usable, and why.
     pub fn failures(&self) -> &[(usize, Error)] {
         &self.failures
     }
 
-    /// What to learn from.
+    /// The examples.
     ///
     /// # Errors
-    /// `data/empty` where no photo was usable.
+    /// `data/empty` if no photo was usable.
     pub fn finish(self) -> Result<Examples> {
-        let dim = self.features.len() / (self.labels.len() * self.look.views).max(1);
+        let dim = self.features.len() / (self.labels.len() * self.encoder.views).max(1);
         Examples::new(
             self.features,
             self.labels,
-            self.look.views,
+            self.encoder.views,
             dim,
             self.classes,
         )

@@ -19,7 +19,7 @@ pub enum PhotoSet {
     Test,
 }
 
-/// A place that photos come from: files of a browser, or a data set.
+/// Photos to learn from and to measure on: files of a browser, or a data set.
 #[expect(
     async_fn_in_trait,
     reason = "neither the engine nor a browser moves its futures between threads"
@@ -37,8 +37,8 @@ pub trait PhotoSource {
     /// Pushes every photo of `set` to `photos`, in order. `progress` counts photos.
     ///
     /// # Errors
-    /// `engine/not-finite`, `gpu/lost`, those that no other photo survives, and what `progress`
-    /// returns.
+    /// `engine/not-finite`, `gpu/lost`, errors that concern the whole set, such as those of a damaged
+    /// archive, and what `progress` returns.
     async fn encode(
         &self,
         set: PhotoSet,

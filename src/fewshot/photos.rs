@@ -114,8 +114,8 @@ impl ExampleBuilder {
         self.encoder
     }
 
-    /// The number of the next photo: how many were pushed so far, usable or not.
-    pub fn next(&self) -> usize {
+    /// Photos pushed so far, usable or not; also the number of the next one.
+    pub fn count(&self) -> usize {
         self.labels.len() + self.failures.len()
     }
 
@@ -125,14 +125,14 @@ impl ExampleBuilder {
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn add(&mut self, model: &Classifier, bytes: &[u8], label: usize) -> Result<()> {
-        let encoded = self.encoder.encode(model, self.next(), bytes).await?;
+        let encoded = self.encoder.encode(model, self.count(), bytes).await?;
         self.push(encoded, label);
         Ok(())
     }
 
     /// Appends the features [views, d] of the next photo, or why it cannot be used.
     pub fn push(&mut self, encoded: Result<Vec<f32>>, label: usize) {
-        let number = self.next();
+        let number = self.count();
         match encoded {
             Ok(features) => {
                 self.features.extend(features);

@@ -358,7 +358,7 @@ export interface NegativesOptions extends CallOptions {
   onProgress?: (event: ProgressEvent) => void;
 }
 
-export interface CollectOptions extends CallOptions {
+export interface PseudoLabelOptions extends CallOptions {
   /** The most photos kept of each class. @default 36 */
   perClass?: number;
   /** Words for none of the classes; the negative labels of the class list where left out. */
@@ -366,8 +366,8 @@ export interface CollectOptions extends CallOptions {
   onProgress?: (event: ProgressEvent) => void;
 }
 
-/** What became of photos that nobody labelled. */
-export interface Collected {
+/** The labels of photos that nobody labelled. */
+export interface PseudoLabels {
   /** Photos that probably show a class: more likely than 1 in as many as there are classes, among all names and words. */
   examples: { image: Blob; label: string }[];
   /** Photos that probably show none. */
@@ -377,6 +377,12 @@ export interface Collected {
   /** Files that are no usable photo, by their place. */
   failures: { index: number; code: string; message: string }[];
 }
+
+/** The former name of {@link PseudoLabelOptions}. */
+export type CollectOptions = PseudoLabelOptions;
+
+/** The former name of {@link PseudoLabels}. */
+export type Collected = PseudoLabels;
 
 /** A file of an archive, or why it cannot be had. */
 export type Unpacked = { path: string; file: File; error?: undefined } | { path: string; file?: undefined; error: PromptLensError };
@@ -588,8 +594,13 @@ export class Classes {
    * `lens.classes(names, { prompt })`.
    */
   train(examples: Iterable<{ image: ImageSource; label: string }>, options?: TrainOptions): Promise<Prompt>;
-  /** Makes examples for the recipe lapt out of photos that nobody labelled. */
-  collect(images: Iterable<ImageSource>, options?: CollectOptions): Promise<Collected>;
+  /**
+   * Labels photos by the class names and negative labels, to make examples for the recipe lapt out of
+   * photos that nobody labelled.
+   */
+  pseudoLabel(images: Iterable<ImageSource>, options?: PseudoLabelOptions): Promise<PseudoLabels>;
+  /** The former name of {@link Classes.pseudoLabel}. */
+  collect(images: Iterable<ImageSource>, options?: PseudoLabelOptions): Promise<PseudoLabels>;
   /** Releases the text features, after the calls already made. */
   free(): void;
 }

@@ -271,24 +271,36 @@ export class Classes {
   }
 
   /**
-   * Makes examples out of photos that nobody labelled, for `train(examples, {recipe: "lapt", others})`:
-   * those that probably show a class, the most probable first, and those that probably show none.
+   * Labels photos by the class names and negative labels, for
+   * `train(examples, {recipe: "lapt", others})`: those that probably show a class, the most probable
+   * first, and those that probably show none.
    *
    * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images
-   * @param {import("./index.js").CollectOptions} [options]
-   * @returns {Promise<import("./index.js").Collected>}
+   * @param {import("./index.js").PseudoLabelOptions} [options]
+   * @returns {Promise<import("./index.js").PseudoLabels>}
    */
-  async collect(images, { signal, onProgress, ...options } = {}) {
+  async pseudoLabel(images, { signal, onProgress, ...options } = {}) {
     if (options.negatives !== undefined) options.negatives = strings(options.negatives, "negatives");
     const blobs = Array.from(images, blobOf);
     const args = { classes: this.#set(), images: blobs, options: defined(options) };
-    const { own, others, surplus, failures } = await this.#engine.call("gather", args, { signal, onProgress });
+    const { examples, outliers, surplus, failures } = await this.#engine.call("pseudoLabel", args, { signal, onProgress });
     return {
-      examples: own.map(({ index, label }) => ({ image: blobs[index], label })),
-      others: others.map((index) => blobs[index]),
+      examples: examples.map(({ index, label }) => ({ image: blobs[index], label })),
+      others: outliers.map((index) => blobs[index]),
       surplus: surplus.map((index) => blobs[index]),
       failures,
     };
+  }
+
+  /**
+   * The same under its former name.
+   *
+   * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images
+   * @param {import("./index.js").PseudoLabelOptions} [options]
+   * @returns {Promise<import("./index.js").PseudoLabels>}
+   */
+  collect(images, options) {
+    return this.pseudoLabel(images, options);
   }
 
   /** @returns {number} what the engine knows these classes by */

@@ -38,7 +38,7 @@ const operations = {
   },
   classes: async ({ labels, options, prompt }, { signal }) =>
     prompt
-      ? engine.taughtClasses(labels, options, new Uint8Array(await prompt.arrayBuffer()), signal)
+      ? engine.classesWithPrompt(labels, options, new Uint8Array(await prompt.arrayBuffer()), signal)
       : engine.classes(labels, options, signal),
   recipes: () => Engine.recipes(),
   train: ({ classes, images, labels, options }, { signal, progress }) =>
@@ -52,7 +52,8 @@ const operations = {
   useCalibration: ({ classes, file }) => engine.useCalibration(classes, file),
   mineNegatives: ({ classes, options }, { signal, progress }) =>
     engine.mineNegatives(classes, options, progress, signal),
-  gather: ({ classes, images, options }, { signal, progress }) => engine.gather(classes, images, options, progress, signal),
+  pseudoLabel: ({ classes, images, options }, { signal, progress }) =>
+    engine.pseudoLabel(classes, images, options, progress, signal),
   unpack: async ({ archive, name }) => Engine.unpack(name, await bytesOf(archive, MAX_ARCHIVE_BYTES)),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),

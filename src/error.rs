@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// Result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -154,3 +156,64 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// One of many items that could not be used while the others went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Which one; serialized as `index` or `file`.
+    #[serde(flatten)]
+    pub item: FailedItem,
+    /// The stable code.
+    pub code: &'static str,
+    /// The sentence for people.
+    pub message: String,
+}
+
+/// Which of many items a [`Failure`] is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailedItem {
+    /// Its position in the list given, from 0.
+    Index(usize),
+    /// Its path inside the data set.
+    File(String),
+}
+
+impl Failure {
+    /// `error` of `item`.
+    pub fn new(item: FailedItem, error: &Error) -> Self {
+        Self {
+            item,
+            code: error.code(),
+            message: error.message().to_owned(),
+        }
+    }
+}
+
+impl From<(usize, &Error)> for Failure {
+    fn from((index, error): (usize, &Error)) -> Self {
+        Self::new(FailedItem::Index(index), error)
+    }
+}
+
+impl From<(&str, &Error)> for Failure {
+    fn from((file, error): (&str, &Error)) -> Self {
+        Self::new(FailedItem::File(file.to_owned()), error)
+    }
+}
+
+impl fmt::Display for FailedItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "item {index}"),
+            Self::File(file) => f.write_str(file),
+        }
+    }
+}
+
+/// The file, what is wrong with it, and the code.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} [{}]", self.item, self.message, self.code)
+    }
+}

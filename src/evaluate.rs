@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::classifier::Answerer;
 use crate::clock::now;
 use crate::dataset::{DataSet, Embedded, Item, Reading, embed_all};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::image::views::Corruption;
 
 pub use rejection::{OodEvaluation, Scored, ood_scores, own_scores};
@@ -38,17 +38,6 @@ impl Options {
             tuning: answerer.tuning().map(|_| answerer),
         }
     }
-}
-
-/// An image that could not be measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// Its path inside the data set.
-    pub file: String,
-    /// The stable code.
-    pub code: &'static str,
-    /// The sentence for people.
-    pub message: String,
 }
 
 /// What was measured.
@@ -127,11 +116,7 @@ impl Tally {
     pub fn fail(&mut self, file: &str, error: &Error) {
         self.failed += 1;
         if self.failures.len() < LISTED {
-            self.failures.push(Failure {
-                file: file.to_owned(),
-                code: error.code(),
-                message: error.message().to_owned(),
-            });
+            self.failures.push(Failure::from((file, error)));
         }
     }
 
@@ -145,7 +130,7 @@ impl Tally {
             let why = match self.failures.first() {
                 Some(first) => format!(
                     "None of the {} images can be read; {}: {}",
-                    self.failed, first.file, first.message
+                    self.failed, first.item, first.message
                 ),
                 None => format!(
                     "None of the {skipped} images has a class that is among the labels; class \

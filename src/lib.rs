@@ -14,7 +14,6 @@ pub mod device;
 pub mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod evaluate;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod fewshot;
 pub mod heatmap;
 pub mod image;

@@ -5,6 +5,7 @@ mod chunks;
 mod cli;
 mod common;
 mod cpu_nodes;
+mod fewshot;
 mod fixtures;
 mod heatmap;
 mod image;

@@ -369,7 +369,7 @@ teach.onTeach({
   addNames: (more) => names.addNames(more),
   files: () => [...cards].map((card) => card.file),
   unpack: async (archive) => asTheyAre()[0].unpack(archive),
-  collect: async (files, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.collect(files, { ...negatives.forTraining(), ...how })),
+  pseudoLabel: async (files, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.pseudoLabel(files, { ...negatives.forTraining(), ...how })),
   train: async (examples, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.train(examples, { ...negatives.forTraining(), ...how })),
   compare: async (files, prompt, { signal }) => compare(...asTheyAre(signal), files, prompt),
   score: () => reject.chooseScore("lapt"),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::detector::{OodOptions, Verdict};
 use super::negatives::{LearnedNegatives, Negatives};
 use crate::clip::text::TokenCounts;
+use crate::error::Failure;
 use crate::heatmap::{Heatmap, HeatmapMethod};
 use crate::ood::threshold::class_list_sha256;
 use crate::prompt::context::Names;
@@ -129,7 +130,7 @@ pub struct TuningReport {
     /// Pictures among the views; they come last.
     pub variants: usize,
     /// Pictures that could not be used.
-    pub variant_failures: Vec<VariantFailure>,
+    pub variant_failures: Vec<Failure>,
     /// Views that steered the prompt.
     pub kept: usize,
     /// True if tuning produced NaN or infinity and was discarded.
@@ -142,17 +143,6 @@ pub struct TuningReport {
     pub predictions_before: Vec<Prediction>,
     /// The kept views, surest first.
     pub kept_views: Vec<KeptView>,
-}
-
-/// A variant that could not be used.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct VariantFailure {
-    /// Its place in the order given.
-    pub index: usize,
-    /// The stable code.
-    pub code: &'static str,
-    /// The sentence for people.
-    pub message: String,
 }
 
 /// A view that steered the prompt.

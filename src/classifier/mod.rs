@@ -15,7 +15,6 @@ mod view_features;
 
 pub use answer::{
     Classes, Classification, ClassifyOptions, KeptView, Prediction, Timings, TuningReport,
-    VariantFailure,
 };
 pub(crate) use answerer::Answered;
 pub use answerer::{Answerer, Ranked, named};

@@ -1,9 +1,9 @@
 //! From one photo to a tuned answer.
 
-use super::answer::{KeptView, Timings, TuningReport, VariantFailure};
+use super::answer::{KeptView, Timings, TuningReport};
 use super::{Answered, Answerer, Classes, Classifier, named, rank};
 use crate::clock::now;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::image::Rgb8;
 use crate::image::views::{MAX_VIEWS, ViewMaker};
 use crate::math::normalize_rows;
@@ -11,14 +11,10 @@ use crate::progress::Progress;
 use crate::prompt::context::Names;
 use crate::tpt::{Config, Text, Tuned, Tuning, tune};
 
-fn failures(tuning: &Tuning) -> Vec<VariantFailure> {
+fn failures(tuning: &Tuning) -> Vec<Failure> {
     let all = tuning.variants().into_iter().flat_map(|v| v.failures());
-    all.map(|(index, error)| VariantFailure {
-        index: *index,
-        code: error.code(),
-        message: error.message().to_owned(),
-    })
-    .collect()
+    all.map(|(index, error)| Failure::from((*index, error)))
+        .collect()
 }
 
 impl Classifier {

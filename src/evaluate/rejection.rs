@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Failure, LISTED, Options, each, evenly};
+use super::{LISTED, Options, each, evenly};
 use crate::classifier::{Answerer, Calibrator, Detector};
 use crate::dataset::{DataSet, Item};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Failure, Kind, Result};
 use crate::ood::metrics::{Intervals, OodMetrics, intervals};
 
 /// Redraws behind the intervals.
@@ -30,11 +30,7 @@ impl Scored {
     fn fail(&mut self, file: &str, error: &Error) {
         self.failed += 1;
         if self.failures.len() < LISTED {
-            self.failures.push(Failure {
-                file: file.to_owned(),
-                code: error.code(),
-                message: error.message().to_owned(),
-            });
+            self.failures.push(Failure::from((file, error)));
         }
     }
 }

@@ -1,123 +1,20 @@
-//! Teaching from labeled files: photos of a data set to features, a recipe on them, and how good the
-//! result is.
+//! From photos to a prompt: reads and encodes photos, runs a recipe on them, and measures the result.
+//!
+//! [`run`] is the whole workflow. The command line and the browser differ only in where photos come
+//! from ([`PhotoSource`]) and in how they print a [`Report`].
 
-mod collect;
-mod compare;
-mod draws;
-mod photos;
-mod sides;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod benchmark;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod data_set;
+pub mod photos;
+pub mod pseudo_label;
+mod report;
+mod request;
+mod run;
+pub mod source;
 
-pub use collect::{Collected, collected};
-pub use compare::{Benchmark, Comparison, Entry, LimitedRun, Outcome, Scores, harmonic};
-pub use photos::{Source, Taken, chosen, examples, others};
-use pollster::block_on;
-
-use crate::classifier::Classifier;
-use crate::clock::now;
-use crate::dataset::{DataSet, TEST_SPLIT};
-use crate::error::Result;
-use crate::prompt::template::DEFAULT;
-use crate::prompt_learning::descriptions::Descriptions;
-use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::head::Head;
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
-use crate::prompt_learning::outliers::OutlierData;
-use crate::prompt_learning::recipe::ConfiguredRecipe;
-use crate::prompt_learning::trainer::{Observer, TrainingProgress};
-use crate::prompt_learning::validate::{HeldOutAccuracy, Validation, validate};
-
-/// What to teach.
-pub struct Lesson<'a> {
-    /// The recipe and its parameters.
-    pub recipe: &'a ConfiguredRecipe,
-    /// The classes.
-    pub names: &'a [String],
-    /// Sentences about them, where there are any.
-    pub descriptions: Option<&'a Descriptions>,
-    /// Negative labels and outlier images, for recipes that need outliers.
-    pub outliers: OutlierData<'a>,
-    /// Decides every random number.
-    pub seed: u64,
-}
-
-/// A result, and how good it is.
-#[derive(Debug, Clone)]
-pub struct Taught {
-    /// The prompt with its losses.
-    pub learned: TrainedPrompt,
-    /// Seconds that the recipe took, without the features of the images.
-    pub seconds: f64,
-    /// What was measured; none where there was nothing to measure on.
-    pub measured: Option<HeldOutAccuracy>,
-}
-
-impl Lesson<'_> {
-    /// Teaches from `examples`; measures on `test`, or leaves images out in turn where it is none.
-    ///
-    /// # Errors
-    /// Those of the recipe.
-    pub fn teach(
-        &self,
-        model: &Classifier,
-        examples: Option<&Examples>,
-        test: Option<&Examples>,
-        observe: &dyn Fn(&TrainingProgress),
-    ) -> Result<Taught> {
-        let job = TrainingJob {
-            recipe: self.recipe,
-            model,
-            names: self.names,
-            examples,
-            unlabeled: &[],
-            descriptions: self.descriptions,
-            outliers: self.outliers,
-            seed: self.seed,
-            observer: Observer {
-                progress: &(),
-                observe,
-            },
-        };
-        let start = now();
-        let learned = block_on(job.run())?;
-        let seconds = (now() - start) / 1e3;
-        let measured = match (test, examples) {
-            (Some(test), _) => {
-                let head = block_on(Head::open(&learned.prompt, model, self.names))?;
-                let images = test.plain();
-                let after = block_on(head.accuracy(model, &images, test.labels()))?;
-                let on = format!("{TEST_SPLIT} split");
-                Some(measured(model, self.names, on, test, after)?)
-            }
-            (None, Some(_)) => block_on(validate(&job, Validation::InTurn, &()))?,
-            (None, None) => None,
-        };
-        Ok(Taught {
-            learned,
-            seconds,
-            measured,
-        })
-    }
-}
-
-fn measured(
-    model: &Classifier,
-    names: &[String],
-    on: String,
-    images: &Examples,
-    after: f64,
-) -> Result<HeldOutAccuracy> {
-    let classes = block_on(model.classes(names, DEFAULT))?;
-    let texts = classes.features.iter().map(|v| f64::from(*v)).collect();
-    let zero_shot = Head::Texts(texts);
-    Ok(HeldOutAccuracy {
-        on,
-        n: images.len(),
-        accuracy_before: block_on(zero_shot.accuracy(model, &images.plain(), images.labels()))?,
-        accuracy_after: after,
-    })
-}
-
-/// Whether `data` has a split to measure on.
-pub fn has_test(data: &DataSet) -> bool {
-    data.splits().contains(TEST_SPLIT)
-}
+pub use report::Report;
+pub use request::{NegativeLabels, Request};
+pub use run::run;
+pub use source::{PhotoSet, PhotoSource};

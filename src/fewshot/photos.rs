@@ -1,166 +1,179 @@
-//! Labeled files to the features that recipes learn from.
-
-use std::collections::BTreeSet;
-
-use pollster::block_on;
+//! From image files to cached features: every photo in its plain view and a few random crops.
 
 use crate::classifier::Classifier;
-use crate::dataset::{DataSet, Item, pipeline, workers};
 use crate::error::{Error, Kind, Result};
-use crate::evaluate::{Failure, Options, plan};
-use crate::image::views::Corruption;
-use crate::prompt_learning::descriptions::folded;
-use crate::prompt_learning::examples::{Examples, sample_shots};
-use crate::prompt_learning::photos::{ExampleBuilder, ViewEncoder};
+use crate::image::views::{Corruption, CropRange, MAX_VIEWS, ViewMaker, ViewPlan};
+use crate::image::{Limits, Rgb8, decode};
+use crate::prompt_learning::examples::Examples;
+use crate::rng::Rng;
 
-/// The split that recipes learn from.
-const TRAIN_SPLIT: &str = "train";
+/// Views of a photo to learn from if nobody says how many, the plain one among them.
+pub const DEFAULT_CROPS: usize = 8;
 
-/// Photos that a thread takes at a time.
-const PHOTOS_AT_ONCE: usize = 8;
+/// The smallest share of a photo's area in a random crop. CoOp's 0.08 leaves a model of small
+/// pictures a few pixels of the object, and magnifies whatever has spoiled the photo.
+const SMALLEST_CROP: f64 = 0.6;
 
-/// Which photos, and how they are looked at.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    /// The split; none takes all of a data set without splits.
-    pub split: Option<String>,
-    /// The most images per class.
-    pub shots: Option<usize>,
-    /// The most images in all, taken evenly from the classes.
-    pub limit: Option<usize>,
-    /// Views per image, the plain one among them.
-    pub crops: usize,
-    /// Decides which images and which crops.
-    pub seed: u64,
-    /// What is done to every image first; its noise has the same seed.
-    pub corruption: Option<Corruption>,
+/// Encodes photos in a fixed number of views each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ViewEncoder {
+    views: usize,
+    seed: u64,
+    corruption: Option<Corruption>,
 }
 
-impl Source {
-    /// The images to learn from: those of the train split where `data` has splits.
-    pub fn training(data: &DataSet) -> Self {
-        Self {
-            split: (!data.splits().is_empty()).then(|| TRAIN_SPLIT.to_owned()),
-            crops: 1,
-            ..Self::default()
+impl ViewEncoder {
+    /// `views` views of every photo: the plain one and random crops of at least 60 % of its area,
+    /// half of them mirrored. Photo number i has the same crops whatever photos come before it.
+    /// `corruption` is applied to the photo first.
+    ///
+    /// # Errors
+    /// `options/invalid` for no view, or more than a photo may have.
+    pub fn new(views: usize, seed: u64, corruption: Option<Corruption>) -> Result<Self> {
+        if !(1..=MAX_VIEWS).contains(&views) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                format!("Each photo has 1 to {MAX_VIEWS} crops."),
+            ));
+        }
+        Ok(Self {
+            views,
+            seed,
+            corruption,
+        })
+    }
+
+    /// Unit features [views, d] of photo `number`, whose file is `bytes`. The inner error says why
+    /// the file is no usable image.
+    ///
+    /// # Errors
+    /// `engine/not-finite`, `gpu/lost`.
+    pub async fn encode(
+        &self,
+        model: &Classifier,
+        number: usize,
+        bytes: &[u8],
+    ) -> Result<Result<Vec<f32>>> {
+        let photo = match self.open(bytes) {
+            Ok(photo) => photo,
+            Err(error) => return Ok(Err(error)),
+        };
+        let range = CropRange {
+            area: (SMALLEST_CROP, 1.0),
+            ..CropRange::default()
+        };
+        let plan = ViewPlan {
+            range,
+            ..ViewPlan::tpt(self.views, false)
+        };
+        let seed = Rng::derive(self.seed, number as u64).bits();
+        let maker = match ViewMaker::new(&photo, &model.preprocess, &plan, seed) {
+            Ok(maker) => maker,
+            Err(error) => return Ok(Err(error)),
+        };
+        let features = model.view_features(&maker, &()).await?.features;
+        Ok(Ok(features))
+    }
+
+    fn open(&self, bytes: &[u8]) -> Result<Rgb8> {
+        let photo = decode(bytes, &Limits::default())?;
+        match self.corruption {
+            Some(corruption) => corruption.apply(&photo, self.seed),
+            None => Ok(photo),
         }
     }
 }
 
-/// Images as features.
-#[derive(Debug)]
-pub struct Taken {
-    /// The images that could be read.
-    pub examples: Examples,
-    /// Images that could not be read.
-    pub failures: Vec<Failure>,
-}
-
-/// The chosen images of `data` with the place of their class among `names`, and how many were left
-/// out because their class is not there.
-///
-/// # Errors
-/// `data/unknown-split`.
-pub fn chosen<'a>(
-    data: &'a DataSet,
-    names: &[String],
-    source: &Source,
-) -> Result<(Vec<(&'a Item, usize)>, usize)> {
-    let options = Options {
-        split: source.split.clone(),
-        limit: source.limit,
-        ..Options::default()
-    };
-    let (mut chosen, skipped) = plan(data, names, &options)?;
-    if let Some(shots) = source.shots {
-        let labels: Vec<usize> = chosen.iter().map(|(_, label)| *label).collect();
-        let kept = sample_shots(&labels, shots, source.seed);
-        chosen = kept.into_iter().map(|i| chosen[i]).collect();
-    }
-    Ok((chosen, skipped))
-}
-
-/// The images of `data` whose folder has the name of none of the classes, all under label 0; of the
-/// split to learn from where `data` has it.
-///
-/// # Errors
-/// `data/unknown-split`.
-pub fn others<'a>(
-    data: &'a DataSet,
-    names: &[String],
-    source: &Source,
-) -> Result<Vec<(&'a Item, usize)>> {
-    let wanted = source.split.as_deref();
-    let all = data.select(wanted.filter(|split| data.splits().contains(split)))?;
-    let own: BTreeSet<String> = names.iter().map(|name| folded(name)).collect();
-    Ok(all
-        .into_iter()
-        .filter(|item| !own.contains(&folded(&item.class)))
-        .map(|item| (item, 0))
-        .collect())
-}
-
-/// The features of `chosen` images of `data`; tells `observe` how many are done.
-///
-/// # Errors
-/// `data/empty` where none can be read, `data/invalid`, `io/failed`, `engine/not-finite`,
-/// `gpu/lost`.
-pub fn examples(
-    model: &Classifier,
-    data: &DataSet,
-    chosen: &[(&Item, usize)],
+/// Builds [`Examples`] from photos that arrive one by one.
+pub struct ExampleBuilder {
+    encoder: ViewEncoder,
     classes: usize,
-    source: &Source,
-    observe: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Taken> {
-    let look = ViewEncoder::new(source.crops, source.seed, source.corruption)?;
-    let mut photos = ExampleBuilder::new(classes, look);
-    let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
-    pipeline(
-        (workers(model), PHOTOS_AT_ONCE),
-        |give| {
-            let mut numbers = 0..;
-            data.read(&items, &mut |_, bytes| {
-                numbers.next().map_or(Ok(()), |number| give(number, bytes))
-            })
-        },
-        &|files| {
-            let look_at = |(number, file): (usize, Result<Vec<u8>>)| {
-                let found = match file {
-                    Ok(bytes) => block_on(look.features(model, number, &bytes))?,
-                    Err(error) => Err(error),
-                };
-                Ok((number, found))
-            };
-            files.into_iter().map(look_at).collect()
-        },
-        &mut |number, found| {
-            observe(number, items.len());
-            photos.keep(found, chosen[number].1);
-            Ok(())
-        },
-    )?;
-    observe(items.len(), items.len());
-    let failures: Vec<Failure> = photos
-        .failures()
-        .iter()
-        .map(|(number, error)| Failure {
-            file: items[*number].path.clone(),
-            code: error.code(),
-            message: error.message().to_owned(),
-        })
-        .collect();
-    if let (true, Some(first)) = (photos.is_empty(), failures.first()) {
-        let sentence = format!(
-            "None of the {} images can be read; {}: {}",
-            failures.len(),
-            first.file,
-            first.message
-        );
-        return Err(Error::new(Kind::DataEmpty, sentence));
+    features: Vec<f32>,
+    labels: Vec<usize>,
+    /// The number of the photo behind each example.
+    numbers: Vec<usize>,
+    failures: Vec<(usize, Error)>,
+}
+
+impl ExampleBuilder {
+    /// For photos of `classes` classes.
+    pub fn new(classes: usize, encoder: ViewEncoder) -> Self {
+        Self {
+            encoder,
+            classes,
+            features: Vec::new(),
+            labels: Vec::new(),
+            numbers: Vec::new(),
+            failures: Vec::new(),
+        }
     }
-    Ok(Taken {
-        examples: photos.finish()?,
-        failures,
-    })
+
+    /// How photos are encoded.
+    pub fn encoder(&self) -> ViewEncoder {
+        self.encoder
+    }
+
+    /// Photos pushed so far, usable or not; also the number of the next one.
+    pub fn count(&self) -> usize {
+        self.labels.len() + self.failures.len()
+    }
+
+    /// Encodes and pushes the next photo, whose class is `label`. A file that is no usable image
+    /// becomes a failure and does not stop the others.
+    ///
+    /// # Errors
+    /// `engine/not-finite`, `gpu/lost`.
+    pub async fn add(&mut self, model: &Classifier, bytes: &[u8], label: usize) -> Result<()> {
+        let encoded = self.encoder.encode(model, self.count(), bytes).await?;
+        self.push(encoded, label);
+        Ok(())
+    }
+
+    /// Appends the features [views, d] of the next photo, or why it cannot be used.
+    pub fn push(&mut self, encoded: Result<Vec<f32>>, label: usize) {
+        let number = self.count();
+        match encoded {
+            Ok(features) => {
+                self.features.extend(features);
+                self.labels.push(label);
+                self.numbers.push(number);
+            }
+            Err(error) => self.failures.push((number, error)),
+        }
+    }
+
+    /// Usable photos.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether no photo was usable.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The number of each usable photo.
+    pub fn numbers(&self) -> &[usize] {
+        &self.numbers
+    }
+
+    /// The number of each photo that is not usable, and why.
+    pub fn failures(&self) -> &[(usize, Error)] {
+        &self.failures
+    }
+
+    /// The examples.
+    ///
+    /// # Errors
+    /// `data/empty` if no photo was usable.
+    pub fn finish(self) -> Result<Examples> {
+        let dim = self.features.len() / (self.labels.len() * self.encoder.views).max(1);
+        Examples::new(
+            self.features,
+            self.labels,
+            self.encoder.views,
+            dim,
+            self.classes,
+        )
+    }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::rng::Rng;
 
-/// The most images that one prompt is taught with.
+/// The most images that one prompt learns from.
 pub const MAX_EXAMPLES: usize = 200_000;
 
 /// Features [N, views, d] of unit length and the class of each image. View 0 is the plain image.
@@ -20,7 +20,7 @@ impl Examples {
     ///
     /// # Errors
     /// `data/empty` without images, `data/too-large` above [`MAX_EXAMPLES`], `engine/not-finite`,
-    /// `engine/internal` where the lengths disagree.
+    /// `engine/internal` if the lengths disagree.
     pub fn new(
         features: Vec<f32>,
         labels: Vec<usize>,
@@ -68,7 +68,7 @@ impl Examples {
     /// The same images under other labels.
     ///
     /// # Errors
-    /// `engine/internal` where there is not one label for each.
+    /// `engine/internal` if there is not one label for each.
     pub fn labeled(self, labels: Vec<usize>) -> Result<Self> {
         Self::new(self.features, labels, self.views, self.dim, usize::MAX)
     }
@@ -167,16 +167,16 @@ pub fn sample_shots(labels: &[usize], shots: usize, seed: u64) -> Vec<usize> {
         .into_iter()
         .filter(|i| {
             let left = left.entry(labels[*i]).or_insert(shots);
-            let room = *left > 0;
-            *left -= usize::from(room);
-            room
+            let wanted = *left > 0;
+            *left -= usize::from(wanted);
+            wanted
         })
         .collect();
     kept.sort_unstable();
     kept
 }
 
-/// What one step looks at.
+/// The images of one training step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// Unit features [B, d].

@@ -1,44 +1,46 @@
-//! How good is what was learned? Measured on images that took no part in learning it.
+//! The accuracy of a recipe, measured on images that it did not learn from.
 
 use serde::Serialize;
 
 use super::examples::Examples;
 use super::head::Head;
-use super::job::{TrainingJob, mean_texts};
+use super::job::{Model, TrainingJob, encode, mean_texts};
 use super::recipe::{Cost, Recipe};
 use super::trainer::{Observer, TrainingProgress};
 use crate::error::{Error, Kind, Result};
+use crate::math::UnitRows;
 use crate::progress::Progress;
+use crate::prompt::file::Prompt;
 use crate::prompt::template::{DEFAULT, Template};
 
-/// The most images that are left out one by one where every round descends through the text tower.
-const FEW: usize = 20;
+/// The most images that are left out one by one if every round takes steps through the text tower.
+const MAX_LEFT_OUT_IN_TURN: usize = 20;
 
 /// Rounds for more images than that.
 const FOLDS: usize = 5;
 
-/// The part of the images that is held out once is one in so many.
+/// Every n-th image is held out.
 const HOLD_OUT_EVERY: usize = 4;
 
 /// Which images are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Validation {
-    /// Each image in turn; five parts of them where every round takes long.
-    InTurn,
+    /// Each image in turn; five folds if every round takes long.
+    LeaveOneOut,
     /// Every fourth image of a class, once.
-    Once,
+    HoldOut,
 }
 
 impl Validation {
-    /// The way of this name; none for `none`.
+    /// The validation of this name; `None` for `none`.
     ///
     /// # Errors
     /// `options/invalid`.
     pub fn parse(name: &str) -> Result<Option<Self>> {
         match name {
             "none" => Ok(None),
-            "leave-one-out" => Ok(Some(Self::InTurn)),
-            "held-out" => Ok(Some(Self::Once)),
+            "leave-one-out" => Ok(Some(Self::LeaveOneOut)),
+            "held-out" => Ok(Some(Self::HoldOut)),
             _ => Err(Error::new(
                 Kind::OptionInvalid,
                 "The validation is not known; it is leave-one-out, held-out or none.",
@@ -46,12 +48,14 @@ impl Validation {
         }
     }
 
-    /// Parts that the images are divided into, and how many of these are left out in turn.
-    fn parts(self, recipe: &Recipe, images: usize) -> (usize, usize) {
+    /// How many folds the images are divided into, and how many of these are left out in turn.
+    fn folds(self, recipe: &Recipe, images: usize) -> (usize, usize) {
         match self {
-            Self::InTurn if recipe.kind == Cost::Text && images > FEW => (FOLDS, FOLDS),
-            Self::InTurn => (images, images),
-            Self::Once => (HOLD_OUT_EVERY.min(images), 1),
+            Self::LeaveOneOut if recipe.kind == Cost::Text && images > MAX_LEFT_OUT_IN_TURN => {
+                (FOLDS, FOLDS)
+            }
+            Self::LeaveOneOut => (images, images),
+            Self::HoldOut => (HOLD_OUT_EVERY.min(images), 1),
         }
     }
 }
@@ -63,67 +67,93 @@ pub struct HeldOutAccuracy {
     pub on: String,
     /// Images.
     pub n: usize,
-    /// Fraction that the default template answers rightly.
+    /// Fraction that the default template answers correctly.
     pub accuracy_before: f64,
-    /// Fraction that was answered rightly by a prompt that had not seen them.
+    /// Fraction that is answered correctly by a prompt that has not seen them.
     pub accuracy_after: f64,
 }
 
-/// The part that each image belongs to: images of a class are spread over all parts.
-pub fn parts(examples: &Examples, count: usize) -> Vec<usize> {
+/// The fold of each image: images of a class are spread over all `count` folds.
+pub fn folds(examples: &Examples, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..examples.len()).collect();
     order.sort_by_key(|i| (examples.labels()[*i], *i));
-    let mut out = vec![0; examples.len()];
-    for (place, i) in order.into_iter().enumerate() {
-        out[i] = place % count;
+    let mut folds = vec![0; examples.len()];
+    for (position, i) in order.into_iter().enumerate() {
+        folds[i] = position % count;
     }
-    out
+    folds
 }
 
-/// Does `job` without the images that `way` leaves out, and answers these. None for a single image,
-/// which leaves nothing to learn from. The job's own watch counts rounds; `within` is asked inside of
-/// them.
+/// The default template on `names`.
+///
+/// # Errors
+/// `labels/too-long` and the device's errors.
+pub async fn zero_shot(model: &dyn Model, names: &[String]) -> Result<Head> {
+    let mut texts = Vec::new();
+    for template in Template::parse_all(DEFAULT)? {
+        let features = encode(model, &template, names).await?;
+        texts.extend(UnitRows::new(&features, model.dim()).values);
+    }
+    Ok(Head::Texts(mean_texts(&texts, names.len(), model.dim())))
+}
+
+/// The accuracies on `test`, of which `prompt`, the result of `job`, has seen none.
+///
+/// # Errors
+/// Those of [`Head::open`] and the device's.
+pub async fn test_accuracy(
+    job: &TrainingJob<'_>,
+    prompt: &Prompt,
+    test: &Examples,
+) -> Result<HeldOutAccuracy> {
+    let (images, labels) = (test.plain(), test.labels());
+    let before = zero_shot(job.model, job.names).await?;
+    let after = Head::open(prompt, job.model, job.names).await?;
+    Ok(HeldOutAccuracy {
+        on: "test split".to_owned(),
+        n: test.len(),
+        accuracy_before: before.accuracy(job.model, &images, labels).await?,
+        accuracy_after: after.accuracy(job.model, &images, labels).await?,
+    })
+}
+
+/// Runs `job` without the images that `validation` leaves out, and measures on these. `None` for a
+/// single image, which leaves nothing to learn from. The job's own progress counts rounds; `within`
+/// is the progress inside of a round.
 ///
 /// # Errors
 /// Those of the job.
 pub async fn validate(
     job: &TrainingJob<'_>,
-    way: Validation,
+    validation: Validation,
     within: &dyn Progress,
 ) -> Result<Option<HeldOutAccuracy>> {
     let examples = job.images()?;
-    let (count, rounds) = way.parts(job.recipe.info, examples.len());
+    let (count, rounds) = validation.folds(job.recipe.info, examples.len());
     if count < 2 {
         return Ok(None);
     }
-    let assigned = parts(examples, count);
-    let templates = Template::parse_all(DEFAULT)?;
-    let texts = mean_texts(
-        &job.texts(&templates).await?,
-        job.names.len(),
-        job.model.dim(),
-    );
-    let zero_shot = Head::Texts(texts);
+    let folds = folds(examples, count);
+    let zero_shot = zero_shot(job.model, job.names).await?;
     let (mut before, mut after, mut n) = (0.0, 0.0, 0);
     for round in 0..rounds {
         job.observer
             .progress
             .step("validate", round, rounds)
             .await?;
-        let (out, left): (Vec<usize>, Vec<usize>) =
-            (0..examples.len()).partition(|i| assigned[*i] == round);
-        let (out, left) = (examples.subset(&out)?, examples.subset(&left)?);
-        let quiet = |_: &TrainingProgress| {};
-        let part = TrainingJob {
-            examples: Some(&left),
+        let (out, rest): (Vec<usize>, Vec<usize>) =
+            (0..examples.len()).partition(|i| folds[*i] == round);
+        let (out, rest) = (examples.subset(&out)?, examples.subset(&rest)?);
+        let without = TrainingJob {
+            examples: Some(&rest),
             observer: Observer {
                 progress: within,
-                observe: &quiet,
+                observe: &|_: &TrainingProgress| {},
             },
             ..*job
         };
-        let learned = part.run().await?;
-        let head = Head::open(&learned.prompt, job.model, job.names).await?;
+        let trained = without.run().await?;
+        let head = Head::open(&trained.prompt, job.model, job.names).await?;
         let (images, labels) = (out.plain(), out.labels());
         n += out.len();
         after += head.accuracy(job.model, &images, labels).await? * out.len() as f64;
@@ -133,10 +163,10 @@ pub async fn validate(
         .progress
         .step("validate", rounds, rounds)
         .await?;
-    let on = match way {
-        Validation::Once => "held-out images".to_owned(),
-        Validation::InTurn if count == examples.len() => "leave-one-out".to_owned(),
-        Validation::InTurn => format!("{count} folds"),
+    let on = match validation {
+        Validation::HoldOut => "held-out images".to_owned(),
+        Validation::LeaveOneOut if count == examples.len() => "leave-one-out".to_owned(),
+        Validation::LeaveOneOut => format!("{count} folds"),
     };
     Ok(Some(HeldOutAccuracy {
         on,

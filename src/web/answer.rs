@@ -1,13 +1,13 @@
 //! Options and answers with the names of the package's types.
 
+use js_sys::{Array, Reflect};
 use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
 
-use crate::classifier::{
-    Calibrated, Classification, ClassifyOptions, KeptView, Negatives, OodOptions, Prediction,
-    Timings, TuningReport, VariantFailure, Verdict,
-};
-use crate::error::{Error, Result};
-use crate::heatmap::{Heatmap, HeatmapMethod, Map};
+use super::convert::to_js;
+use crate::classifier::{Calibrated, Classification, ClassifyOptions, Negatives, OodOptions};
+use crate::error::{Failure, Result};
+use crate::heatmap::HeatmapMethod;
 use crate::ood::metrics::Interval;
 use crate::ood::negatives::{Excluded, MiningOptions, SHARE};
 use crate::prompt::template::DEFAULT;
@@ -148,6 +148,41 @@ impl NegativesOptions {
     }
 }
 
+/// The answer for one image; parts that were not asked for are null. `stale` says why a calibrated
+/// threshold does not hold for these options.
+///
+/// # Errors
+/// `engine/internal`.
+pub fn answer(found: &Classification, stale: Option<&str>) -> Result<JsValue> {
+    let value = to_js(found)?;
+    if found.ood.is_some() {
+        set(&get(&value, "ood"), "stale", &to_js(&stale)?);
+    }
+    if let Some(tuning) = &found.tuning {
+        let views = Array::from(&get(&get(&value, "tuning"), "keptViews"));
+        for (view, kept) in views.iter().zip(&tuning.kept_views) {
+            set(&view, "size", &kept.size.into());
+            set(&view, "thumbnail", &to_js(&kept.thumbnail)?);
+        }
+    }
+    if let Some(best) = found.heatmap.as_ref().and_then(|h| h.maps.first()) {
+        let heatmap = get(&value, "heatmap");
+        set(&heatmap, "label", &best.label.as_str().into());
+        set(&heatmap, "values", &to_js(&best.values)?);
+    }
+    Ok(value)
+}
+
+/// A property of an object made here, whose access cannot fail.
+fn get(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or_default()
+}
+
+/// Sets a property of an object made here, which cannot fail.
+fn set(object: &JsValue, name: &str, value: &JsValue) {
+    let _ = Reflect::set(object, &name.into(), value);
+}
+
 /// The negative labels of a class list.
 #[derive(Serialize)]
 pub struct NegativesAnswer<'a> {
@@ -164,166 +199,35 @@ impl<'a> From<&'a Negatives> for NegativesAnswer<'a> {
     }
 }
 
-/// What tuning did.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TuningAnswer {
-    views: usize,
-    variants: usize,
-    variant_failures: Vec<VariantFailure>,
-    kept: usize,
-    guarded: bool,
-    entropy_before: f64,
-    entropy_after: f64,
-    predictions_before: Vec<Prediction>,
-    kept_views: Vec<ViewAnswer>,
-}
-
-/// A kept view; its thumbnail is RGB, rows from the top.
-#[derive(Serialize)]
-struct ViewAnswer {
-    index: usize,
-    kind: &'static str,
-    entropy: f64,
-    size: u32,
-    #[serde(with = "serde_bytes")]
-    thumbnail: Vec<u8>,
-}
-
-impl From<TuningReport> for TuningAnswer {
-    fn from(t: TuningReport) -> Self {
-        let view = |v: KeptView| ViewAnswer {
-            index: v.index,
-            kind: v.kind,
-            entropy: v.entropy,
-            size: v.size,
-            thumbnail: v.thumbnail,
-        };
-        Self {
-            views: t.views,
-            variants: t.variants,
-            variant_failures: t.variant_failures,
-            kept: t.kept,
-            guarded: t.guarded,
-            entropy_before: t.entropy_before,
-            entropy_after: t.entropy_after,
-            predictions_before: t.predictions_before,
-            kept_views: t.kept_views.into_iter().map(view).collect(),
-        }
-    }
-}
-
-/// The score with the verdict.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OodAnswer {
-    score: &'static str,
-    value: f64,
-    threshold: Option<f64>,
-    is_outlier: Option<bool>,
-    nearest_negatives: Vec<String>,
-    /// Why the calibrated threshold does not hold for these options, where there is one.
-    stale: Option<String>,
-}
-
-/// Maps over the image; `label` and `values` are those of the best class.
-#[derive(Serialize)]
-struct HeatmapAnswer {
-    method: &'static str,
-    width: usize,
-    height: usize,
-    label: String,
-    values: Vec<f32>,
-    maps: Vec<Map>,
-}
-
-impl HeatmapAnswer {
-    /// None where there is no class.
-    fn new(heatmap: Heatmap) -> Option<Self> {
-        let best = heatmap.maps.first()?.clone();
-        Some(Self {
-            method: heatmap.method,
-            width: heatmap.width,
-            height: heatmap.height,
-            label: best.label,
-            values: best.values,
-            maps: heatmap.maps,
-        })
-    }
-}
-
-/// One image's answer; parts that were not asked for are null.
-#[derive(Serialize)]
-pub struct Answer {
-    predictions: Vec<Prediction>,
-    ood: Option<OodAnswer>,
-    tuning: Option<TuningAnswer>,
-    heatmap: Option<HeatmapAnswer>,
-    timings: Timings,
-}
-
-impl Answer {
-    /// `stale` says why a threshold was left aside.
-    pub fn new(found: Classification, stale: Option<String>) -> Self {
-        let ood = |ood: Verdict| OodAnswer {
-            score: ood.score,
-            value: ood.value,
-            threshold: ood.threshold,
-            is_outlier: ood.is_outlier,
-            nearest_negatives: ood.nearest_negatives,
-            stale,
-        };
-        Self {
-            predictions: found.predictions,
-            ood: found.ood.map(ood),
-            tuning: found.tuning.map(Into::into),
-            heatmap: found.heatmap.and_then(HeatmapAnswer::new),
-            timings: found.timings,
-        }
-    }
-}
-
-/// An image that could not be scored.
-#[derive(Serialize)]
-struct Failure {
-    index: usize,
-    code: &'static str,
-    message: String,
-}
-
 /// A fitted threshold; `file` restores it.
 #[derive(Serialize)]
-pub struct CalibrationAnswer {
-    score: String,
+pub struct CalibrationAnswer<'a> {
+    score: &'a str,
     threshold: f64,
     n: usize,
     m: usize,
     interval: Interval,
-    scores: Vec<f64>,
+    scores: &'a [f64],
     failures: Vec<Failure>,
     file: String,
 }
 
-impl CalibrationAnswer {
+impl<'a> CalibrationAnswer<'a> {
     /// From what was fitted.
     ///
     /// # Errors
     /// `engine/internal`.
-    pub fn new(fitted: &Calibrated) -> Result<Self> {
+    pub fn new(fitted: &'a Calibrated) -> Result<Self> {
         let calibration = &fitted.calibration;
-        let failure = |(index, error): &(usize, Error)| Failure {
-            index: *index,
-            code: error.code(),
-            message: error.message().to_owned(),
-        };
+        let failures = fitted.failures.iter();
         Ok(Self {
-            score: calibration.key.score.clone(),
+            score: &calibration.key.score,
             threshold: calibration.threshold,
             n: calibration.n,
             m: calibration.m,
             interval: calibration.interval(),
-            scores: fitted.scores.clone(),
-            failures: fitted.failures.iter().map(failure).collect(),
+            scores: &fitted.scores,
+            failures: failures.map(|(index, e)| (*index, e).into()).collect(),
             file: calibration.to_json()?,
         })
     }

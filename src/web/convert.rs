@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, Visitor, value};
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::camel_case::CamelCase;
 use crate::error::{Error, Kind, Result};
 
 /// An `Error` object with `code` beside `message`.
@@ -15,9 +16,9 @@ pub fn to_js_error(error: &Error) -> JsValue {
     value.into()
 }
 
-/// Plain objects and arrays, `null` for none.
+/// Plain objects with camelCase keys, and arrays; `null` for `None`.
 pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue> {
-    value
+    CamelCase(value)
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
         .map_err(|e| {
             Error::new(
@@ -27,8 +28,8 @@ pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue> {
         })
 }
 
-/// Options from JavaScript; absent and `undefined` give the defaults. An option that there is not is
-/// refused: a misspelt one would otherwise be left out without a word.
+/// Options from JavaScript; absent and `undefined` give the defaults. Unknown options are rejected; a
+/// typo would otherwise be ignored silently.
 pub fn from_js<T: DeserializeOwned + Default>(value: JsValue) -> Result<T> {
     if value.is_undefined() || value.is_null() {
         return Ok(T::default());

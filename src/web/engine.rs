@@ -1,19 +1,15 @@
 //! The class that the package's worker drives.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::future::Future;
 use std::rc::Rc;
 
 use js_sys::{Array, Float32Array, Function, Promise, Reflect, Uint8Array, Uint32Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortSignal;
 
-use super::class_set::ClassSet;
 use super::convert::{from_js, to_js, to_js_error};
 use super::listener::{JsProgress, check, progress};
+use super::session::{Session, promise};
 use super::source::{Source, WebFolder};
 use crate::checkpoint::Keep;
 use crate::classifier::{Classifier, Loading};
@@ -38,7 +34,6 @@ struct LoadOptions {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Info<'a> {
     model: &'a str,
     model_sha256: &'a str,
@@ -56,46 +51,25 @@ struct Info<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct HeapBytes {
     after_load: f64,
     now: f64,
 }
 
-/// What an engine holds.
-pub struct Inner {
-    pub(super) classifier: Classifier,
+/// A loaded model.
+#[wasm_bindgen]
+pub struct Engine {
+    pub(super) session: Rc<Session>,
     model: String,
     /// Whether the model is kept, as the source says.
     store: JsValue,
     times: LoadTimes,
     /// WebAssembly memory right after loading.
     heap: f64,
-    pub(super) sets: RefCell<BTreeMap<u32, Rc<ClassSet>>>,
-    pub(super) next: Cell<u32>,
-}
-
-/// A loaded model.
-#[wasm_bindgen]
-pub struct Engine(pub(super) Rc<Inner>);
-
-/// A promise of what `work` gives, provided that the device is still sound then.
-pub(super) fn promise<F>(work: F) -> Promise
-where
-    F: Future<Output = Result<JsValue>> + 'static,
-{
-    future_to_promise(async move {
-        let outcome = work.await;
-        // A kernel that the browser skipped shows up only here, and before any answer leaves.
-        outcome
-            .and_then(|value| health::check().map(|()| value))
-            .map_err(|e| to_js_error(&e))
-    })
 }
 
 /// Milliseconds of a load.
 #[derive(Default, Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct LoadTimes {
     /// Waiting for bytes, from the network or from what is kept.
     source: f64,
@@ -203,16 +177,14 @@ impl Engine {
                 other => other?,
             };
             let heap = heap_bytes();
-            let inner = Inner {
-                classifier,
+            let engine = Engine {
+                session: Rc::new(Session::new(classifier)),
                 model: source.name(),
                 store: source.store(),
                 times,
                 heap,
-                sets: RefCell::new(BTreeMap::new()),
-                next: Cell::new(1),
             };
-            Ok(Engine(Rc::new(inner)).into())
+            Ok(engine.into())
         })
     }
 
@@ -224,9 +196,9 @@ impl Engine {
             report,
             self_test,
             ..
-        } = &self.0.classifier;
+        } = &self.session.classifier;
         let info = to_js(&Info {
-            model: &self.0.model,
+            model: &self.model,
             model_sha256: &report.model_sha256,
             quantization: report.quantization.name(),
             device: processor,
@@ -236,16 +208,16 @@ impl Engine {
             image_size: clip.config.vision.image_size,
             dimension: clip.config.projection_dim,
             parameters: clip.config.tensors().iter().map(TensorSpec::elements).sum(),
-            load_times: self.0.times,
+            load_times: self.times,
             heap_bytes: HeapBytes {
-                after_load: self.0.heap,
+                after_load: self.heap,
                 now: heap_bytes(),
             },
             version: env!("CARGO_PKG_VERSION"),
         })
         .map_err(|e| to_js_error(&e))?;
         // The source speaks JavaScript already.
-        Reflect::set(&info, &"store".into(), &self.0.store)?;
+        Reflect::set(&info, &"store".into(), &self.store)?;
         Ok(info)
     }
 
@@ -259,21 +231,21 @@ impl Engine {
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let device = self.0.classifier.clip.text.device.clone();
-        promise(async move {
-            let callback = on_progress;
-            let progress = JsProgress { callback, signal };
+        let work = async move |session: Rc<Session>, (): (), progress: JsProgress| {
+            let device = &session.classifier.clip.text.device;
             let seed = seed.unwrap_or(SEED);
-            to_js(&check_kernels(&device, only.as_deref(), seed, &progress).await?)
-        })
+            to_js(&check_kernels(device, only.as_deref(), seed, &progress).await?)
+        };
+        self.session
+            .call(JsValue::UNDEFINED, on_progress, signal, work)
     }
 
     /// L2-normalized features of an image file.
     #[wasm_bindgen(js_name = embedImage)]
     pub fn embed_image(&self, bytes: Vec<u8>) -> Promise {
-        let inner = self.0.clone();
+        let session = self.session.clone();
         promise(async move {
-            let features = inner.classifier.embed_image(&bytes).await?;
+            let features = session.classifier.embed_image(&bytes).await?;
             Ok(Float32Array::from(features.as_slice()).into())
         })
     }
@@ -281,10 +253,10 @@ impl Engine {
     /// L2-normalized features of each text.
     #[wasm_bindgen(js_name = embedText)]
     pub fn embed_text(&self, texts: Vec<String>) -> Promise {
-        let inner = self.0.clone();
+        let session = self.session.clone();
         promise(async move {
-            let (features, ..) = inner.classifier.embed_texts(&texts).await?;
-            let d = inner.classifier.clip.config.projection_dim;
+            let (features, ..) = session.classifier.embed_texts(&texts).await?;
+            let d = session.classifier.clip.config.projection_dim;
             Ok(features
                 .chunks(d)
                 .map(Float32Array::from)
@@ -296,10 +268,10 @@ impl Engine {
     /// Features before normalization of preprocessed images [B, 3, S, S], [B, d] row-major.
     #[wasm_bindgen(js_name = embedPixels)]
     pub fn embed_pixels(&self, pixels: Float32Array) -> Promise {
-        let inner = self.0.clone();
+        let session = self.session.clone();
         promise(async move {
             let pixels = pixels.to_vec();
-            let vision = &inner.classifier.clip.vision;
+            let vision = &session.classifier.clip.vision;
             if pixels.is_empty() || !pixels.len().is_multiple_of(vision.pixels_per_image()) {
                 let each = vision.pixels_per_image();
                 return Err(Error::new(
@@ -315,9 +287,9 @@ impl Engine {
     /// Features before normalization of token sequences (SOT and EOT included), [K, d] row-major.
     #[wasm_bindgen(js_name = embedTokens)]
     pub fn embed_tokens(&self, sequences: Vec<Uint32Array>) -> Promise {
-        let inner = self.0.clone();
+        let session = self.session.clone();
         promise(async move {
-            let text = &inner.classifier.clip.text;
+            let text = &session.classifier.clip.text;
             let sequences: Vec<Vec<u32>> = sequences.iter().map(Uint32Array::to_vec).collect();
             let fits = |s: &Vec<u32>| {
                 !s.is_empty()

@@ -19,7 +19,8 @@ pub fn check(signal: Option<&AbortSignal>) -> Result<()> {
     Ok(())
 }
 
-/// Calls `callback` with `{stage, loaded, total, source}`. What it throws is its own affair.
+/// Calls `callback` with `{stage, loaded, total, source}`. Exceptions thrown by the callback are
+/// ignored.
 pub fn progress(
     callback: Option<&Function>,
     stage: &str,
@@ -43,7 +44,7 @@ pub fn progress(
     let _ = callback.call1(&JsValue::NULL, &event);
 }
 
-/// Watches work for a caller.
+/// Progress and cancellation of one call.
 pub struct JsProgress {
     /// Called with progress.
     pub callback: Option<Function>,
@@ -52,13 +53,11 @@ pub struct JsProgress {
 }
 
 impl JsProgress {
-    /// Lets messages in, and refuses once the caller has aborted.
+    /// Refuses once the caller has aborted.
     ///
     /// # Errors
     /// `engine/cancelled`.
-    pub async fn pause(&self) -> Result<()> {
-        // The abort message can only arrive while the thread is free.
-        TimeoutFuture::new(0).await;
+    pub fn check(&self) -> Result<()> {
         check(self.signal.as_ref())
     }
 }
@@ -66,14 +65,17 @@ impl JsProgress {
 impl Progress for JsProgress {
     fn step(&self, stage: &'static str, done: usize, total: usize) -> LocalBoxFuture<'_, ()> {
         Box::pin(async move {
-            progress(
-                self.callback.as_ref(),
-                stage,
-                done as u64,
-                Some(total as u64),
-                "cache",
-            );
+            let callback = self.callback.as_ref();
+            progress(callback, stage, done as u64, Some(total as u64), "cache");
             self.pause().await
+        })
+    }
+
+    fn pause(&self) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async move {
+            // The abort message can only arrive while the thread is free.
+            TimeoutFuture::new(0).await;
+            self.check()
         })
     }
 }

@@ -1,15 +1,19 @@
 //! The wasm-bindgen facade: translates between JavaScript and the classifier, and computes nothing.
 
 mod answer;
+mod blobs;
+mod camel_case;
 mod class_set;
 mod convert;
 mod engine;
-mod gather;
 mod listener;
 mod log;
 mod prompt;
+mod session;
 mod source;
+mod throttled;
 mod train;
 mod tuned;
+mod unpack;
 
 pub use engine::Engine;

@@ -1,14 +1,17 @@
 //! The engine's part that puts prompt files to work.
 
+use std::rc::Rc;
+
 use js_sys::{Float32Array, Promise, Uint32Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use super::answer::ClassesOptions;
-use super::convert::{from_js, to_js};
-use super::engine::{Engine, promise};
-use super::listener::check;
+use super::convert::to_js;
+use super::engine::Engine;
+use super::listener::JsProgress;
+use super::session::Session;
 use crate::error::{Error, Kind};
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
@@ -39,31 +42,28 @@ struct Descended {
 #[wasm_bindgen]
 impl Engine {
     /// Class names under a learned prompt; resolves to the id of the set.
-    #[wasm_bindgen(js_name = taughtClasses)]
-    pub fn taught_classes(
+    #[wasm_bindgen(js_name = classesWithPrompt)]
+    pub fn classes_with_prompt(
         &self,
         labels: Vec<String>,
         options: JsValue,
         prompt: Vec<u8>,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let inner = self.0.clone();
-        promise(async move {
-            let options: ClassesOptions = from_js(options)?;
-            check(signal.as_ref())?;
-            let prompt = Prompt::from_bytes(&prompt)?;
-            let templates = options.templates();
-            let classes = inner
-                .classifier
-                .taught(&labels, &templates, &prompt)
-                .await?;
-            check(signal.as_ref())?;
-            Ok(inner.keep(classes))
-        })
+        let work =
+            async move |session: Rc<Session>, options: ClassesOptions, progress: JsProgress| {
+                let prompt = Prompt::from_bytes(&prompt)?;
+                let templates = options.templates();
+                let model = &session.classifier;
+                let classes = model.taught(&labels, &templates, &prompt).await?;
+                progress.check()?;
+                Ok(session.add(classes))
+            };
+        self.session.call(options, None, signal, work)
     }
 
     /// Steps of a shared context [M, W] on ready-made image features [N, d], all of them in every
-    /// step. The package has no such door: it takes photos.
+    /// step. Not exposed by the package, which takes photos.
     #[wasm_bindgen(js_name = descendContext)]
     pub fn descend_context(
         &self,
@@ -73,10 +73,8 @@ impl Engine {
         labels: Uint32Array,
         options: JsValue,
     ) -> Promise {
-        let inner = self.0.clone();
-        promise(async move {
-            let descent: Descent = from_js(options)?;
-            let model = &inner.classifier;
+        let work = async move |session: Rc<Session>, descent: Descent, _: JsProgress| {
+            let model = &session.classifier;
             let start = start.to_vec();
             let vectors = start.len() / model.width();
             if vectors == 0 {
@@ -125,6 +123,7 @@ impl Engine {
                 first_gradient: first.gradient,
                 context: found.parameters,
             })
-        })
+        };
+        self.session.call(options, None, None, work)
     }
 }

@@ -1,4 +1,6 @@
-//! The engine's door to tuning on views that the caller made.
+//! Binding for tuning on views that the caller made.
+
+use std::rc::Rc;
 
 use js_sys::{Array, Float32Array, Function, Promise, Reflect};
 use serde::Serialize;
@@ -6,16 +8,16 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use super::answer::AnswerOptions;
-use super::convert::{from_js, to_js};
-use super::engine::{Engine, promise};
-use super::listener::{JsProgress, check};
+use super::convert::to_js;
+use super::engine::Engine;
+use super::listener::JsProgress;
+use super::session::Session;
 use crate::classifier::{Classes, Prediction, named, rank};
 use crate::error::Result;
 use crate::tpt::Tuned;
 
 /// What can be told in plain numbers.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct TunedAnswer<'a> {
     predictions: Vec<Prediction>,
     predictions_before: Vec<Prediction>,
@@ -66,29 +68,18 @@ impl Engine {
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let inner = self.0.clone();
-        promise(async move {
-            check(signal.as_ref())?;
-            let set = inner.set(classes)?;
-            let given = from_js::<AnswerOptions>(options)?;
-            let listener = JsProgress {
-                callback: on_progress,
-                signal,
-            };
-            let model = &inner.classifier;
-            let classes = set.classes(model, None, &listener).await?;
+        let work = async move |session: Rc<Session>, given: AnswerOptions, progress: JsProgress| {
+            let model = &session.classifier;
+            let set = session.set(classes)?;
+            let classes = set.classes(model, None, &progress).await?;
             let views = features.len() / model.clip.config.projection_dim;
             let tuning = given.tuning_on(views.max(1))?;
+            let config = tuning.config();
             let tuned = model
-                .tune_features(
-                    &classes,
-                    &features,
-                    context.as_deref(),
-                    tuning.config(),
-                    &listener,
-                )
+                .tune_features(&classes, &features, context.as_deref(), config, &progress)
                 .await?;
             answer(&tuned, &classes)
-        })
+        };
+        self.session.call(options, on_progress, signal, work)
     }
 }

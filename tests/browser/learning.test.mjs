@@ -232,7 +232,7 @@ describe("CoOp's steps against PyTorch", { skip: needsShared, timeout: 900_000 }
         );
         assert.equal(got.error, undefined);
         assert.equal(got.info.device.kind, device);
-        const alike = cosine(got.first_gradient, Array.from(tensors.first_grad.data));
+        const alike = cosine(got.firstGradient, Array.from(tensors.first_grad.data));
         const worst = Math.max(...got.losses.map((loss, i) => Math.abs(loss - tensors.losses.data[i])));
         const start = tensors.ctx_init.data;
         const norm = (of) => Math.hypot(...of);

@@ -169,7 +169,7 @@ describe("rejection", { skip: needsShared, timeout: 900_000 }, () => {
         const classes = await window.lens.classes(labels);
         const images = unpacked.map(({ file }) => file);
         const stages = new Set();
-        const found = await classes.collect(images, { perClass: 4, onProgress: ({ stage }) => stages.add(stage) });
+        const found = await classes.pseudoLabel(images, { perClass: 4, onProgress: ({ stage }) => stages.add(stage) });
         const again = await classes.collect(images, { perClass: 4, negatives: ["stripes"] });
         const place = (image) => images.indexOf(image);
         const bad = await window.lens.unpack(new Blob(["PK\u0003\u0004 nothing"])).catch(({ code }) => code);

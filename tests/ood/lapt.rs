@@ -3,8 +3,8 @@
 use super::fixture::{Fixture, Uniform, worst};
 use promptlens::math::MatrixView;
 use promptlens::ood::lapt::{
-    Mix, MixedLoss, Samples, collect, cross_distribution, cross_entropy, cross_modal,
-    default_threshold, partners,
+    Mix, MixedLoss, Samples, cross_distribution, cross_entropy, cross_modal, default_threshold,
+    partners, pseudo_label,
 };
 
 fn rows(data: &[f64]) -> MatrixView<'_, f64> {
@@ -264,8 +264,8 @@ fn images_are_labeled_by_name() {
     let classes = [[0.5, 0.1], [0.6, 0.1], [0.4, 0.1], [0.1, 0.5], [0.2, 0.2]].map(|r| r.to_vec());
     let negatives =
         [[0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.1, 0.1], [0.2, 0.6]].map(|r| r.to_vec());
-    let c = collect(&classes, &negatives, 0.1, default_threshold(2), 2).unwrap();
-    let pairs = |v: &[promptlens::ood::lapt::Labeled]| {
+    let c = pseudo_label(&classes, &negatives, 0.1, default_threshold(2), 2).unwrap();
+    let pairs = |v: &[promptlens::ood::lapt::PseudoLabel]| {
         v.iter().map(|l| (l.image, l.label)).collect::<Vec<_>>()
     };
     assert_eq!(pairs(&c.id), [(1, 0), (0, 0), (3, 1)]);
@@ -274,12 +274,12 @@ fn images_are_labeled_by_name() {
     let expected = 5f64.exp() / (5f64.exp() + 3.0 * 1f64.exp());
     assert!((c.id[1].confidence - expected).abs() < 1e-12);
     // Without negatives nothing can be labeled "other".
-    let alone = collect(&classes, &[], 0.1, default_threshold(2), 9).unwrap();
+    let alone = pseudo_label(&classes, &[], 0.1, default_threshold(2), 9).unwrap();
     assert_eq!((alone.id.len(), alone.other.len()), (4, 0));
-    assert_eq!(collect(&[], &[], 0.1, 0.5, 9).unwrap().id.len(), 0);
-    let ragged = collect(&classes, &negatives[..2], 0.1, 0.5, 9);
+    assert_eq!(pseudo_label(&[], &[], 0.1, 0.5, 9).unwrap().id.len(), 0);
+    let ragged = pseudo_label(&classes, &negatives[..2], 0.1, 0.5, 9);
     assert_eq!(ragged.unwrap_err().code(), "engine/internal");
-    let nan = collect(&[vec![f64::NAN, 0.0]], &[], 0.1, 0.5, 9);
+    let nan = pseudo_label(&[vec![f64::NAN, 0.0]], &[], 0.1, 0.5, 9);
     assert_eq!(nan.unwrap_err().code(), "engine/not-finite");
     assert_eq!((default_threshold(1), default_threshold(4)), (0.5, 0.25));
 }

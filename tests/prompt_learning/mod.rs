@@ -8,7 +8,6 @@ mod files;
 mod lapt;
 mod losses;
 mod parity;
-mod photos;
 mod registry;
 mod shots;
 mod strengths;

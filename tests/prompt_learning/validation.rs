@@ -8,7 +8,7 @@ use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::job::TrainingJob;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
-use promptlens::prompt_learning::validate::{HeldOutAccuracy, Validation, parts, validate};
+use promptlens::prompt_learning::validate::{HeldOutAccuracy, Validation, folds, validate};
 
 use super::toy::{Extras, Toy, images, names, teach_with};
 
@@ -28,7 +28,7 @@ impl Progress for Rounds {
 fn held(
     recipe: &str,
     examples: &Examples,
-    way: Validation,
+    validation: Validation,
     set: &[(&str, &str)],
 ) -> (Option<HeldOutAccuracy>, Rounds) {
     let recipe = find(recipe).unwrap().configure(set).unwrap();
@@ -48,7 +48,7 @@ fn held(
             observe: &|_| {},
         },
     };
-    let found = pollster::block_on(validate(&job, way, &())).unwrap();
+    let found = pollster::block_on(validate(&job, validation, &())).unwrap();
     (found, rounds)
 }
 
@@ -64,9 +64,9 @@ fn by_hand(recipe: &str, examples: &Examples, out: &[usize], set: &[(&str, &str)
 }
 
 #[test]
-fn leaving_one_out_is_what_it_says() {
+fn leave_one_out_matches_training_once_per_image() {
     let examples = images(3, 4, 1, 7);
-    let (found, rounds) = held("tip-adapter", &examples, Validation::InTurn, &[]);
+    let (found, rounds) = held("tip-adapter", &examples, Validation::LeaveOneOut, &[]);
     let found = found.unwrap();
     assert_eq!((found.on.as_str(), found.n), ("leave-one-out", 12));
     let right: f64 = (0..12)
@@ -80,13 +80,13 @@ fn leaving_one_out_is_what_it_says() {
 fn many_images_are_left_out_in_five_parts() {
     let examples = images(3, 8, 1, 7);
     let set = [("epochs", "2")];
-    let (found, _) = held("coop", &examples, Validation::InTurn, &set);
+    let (found, _) = held("coop", &examples, Validation::LeaveOneOut, &set);
     let found = found.unwrap();
     assert_eq!((found.on.as_str(), found.n), ("5 folds", 24));
-    let assigned = parts(&examples, 5);
+    let assigned = folds(&examples, 5);
     let right: f64 = (0..5)
-        .map(|part| {
-            let out: Vec<usize> = (0..24).filter(|i| assigned[*i] == part).collect();
+        .map(|fold| {
+            let out: Vec<usize> = (0..24).filter(|i| assigned[*i] == fold).collect();
             by_hand("coop", &examples, &out, &set)
         })
         .sum();
@@ -96,10 +96,10 @@ fn many_images_are_left_out_in_five_parts() {
 #[test]
 fn every_fourth_image_is_held_out_once() {
     let examples = images(3, 8, 1, 7);
-    let (found, rounds) = held("tip-adapter", &examples, Validation::Once, &[]);
+    let (found, rounds) = held("tip-adapter", &examples, Validation::HoldOut, &[]);
     let found = found.unwrap();
     assert_eq!((found.on.as_str(), found.n), ("held-out images", 6));
-    let assigned = parts(&examples, 4);
+    let assigned = folds(&examples, 4);
     let out: Vec<usize> = (0..24).filter(|i| assigned[*i] == 0).collect();
     let labels: Vec<usize> = out.iter().map(|i| examples.labels()[*i]).collect();
     assert_eq!(labels.iter().filter(|y| **y == 0).count(), 2);
@@ -107,7 +107,7 @@ fn every_fourth_image_is_held_out_once() {
     assert!((found.accuracy_after - right / 6.0).abs() < 1e-9);
     assert_eq!(rounds.0.into_inner(), [(0, 1), (1, 1)]);
     // Hard prompts learn nothing, so both accuracies are one.
-    let (found, _) = held("templates", &examples, Validation::InTurn, &[]);
+    let (found, _) = held("templates", &examples, Validation::LeaveOneOut, &[]);
     let found = found.unwrap();
     assert_eq!(found.accuracy_before, found.accuracy_after);
 }
@@ -115,13 +115,13 @@ fn every_fourth_image_is_held_out_once() {
 #[test]
 fn one_image_cannot_be_left_out() {
     let one = images(3, 1, 1, 7).subset(&[1]).unwrap();
-    for way in [Validation::InTurn, Validation::Once] {
-        assert_eq!(held("tip-adapter", &one, way, &[]).0, None);
+    for validation in [Validation::LeaveOneOut, Validation::HoldOut] {
+        assert_eq!(held("tip-adapter", &one, validation, &[]).0, None);
     }
     assert_eq!(Validation::parse("none").unwrap(), None);
     assert_eq!(
         Validation::parse("held-out").unwrap(),
-        Some(Validation::Once)
+        Some(Validation::HoldOut)
     );
     assert_eq!(
         Validation::parse("all").unwrap_err().code(),

@@ -56,7 +56,7 @@ const unscored = () => inUse && score !== "lapt" && recipes.some(({ name, others
  * @param {(names: string[]) => void} page.addNames puts more names into the list
  * @param {() => File[]} page.files the photos on the page
  * @param {(archive: File) => Promise<import("../pkg/index.js").Unpacked[]>} page.unpack
- * @param {(files: File[], how: object) => Promise<import("../pkg/index.js").Collected>} page.collect
+ * @param {(files: File[], how: object) => Promise<import("../pkg/index.js").PseudoLabels>} page.pseudoLabel
  * @param {(examples: {image: File, label: string}[], how: object) => Promise<Prompt>} page.train
  * @param {(files: File[], prompt: Prompt, how: object) => Promise<object[]>} page.compare
  * @param {() => void} page.changed another prompt is in use
@@ -97,7 +97,7 @@ export function onTeach(page) {
     ...page,
     changed: render,
     fail,
-    sort: (images) => work((signal) => page.collect(images, { signal, onProgress: showStage }), "teach.sorting-stopped"),
+    sort: (images) => work((signal) => page.pseudoLabel(images, { signal, onProgress: showStage }), "teach.sorting-stopped"),
   });
 
   const learn = async () => {

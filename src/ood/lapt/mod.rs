@@ -6,13 +6,13 @@
 //! `0..K` of the text features belong to the classes and pass their gradients on to v_ID, rows
 //! `K..` to the negative labels and v_neg.
 
-mod collect;
 mod losses;
 mod partners;
+mod pseudo_label;
 
-pub use collect::{Collected, Labeled, MAX_IMAGES, collect, default_threshold};
 pub use losses::{Mix, MixedLoss, Samples, cross_distribution, cross_entropy, cross_modal};
 pub use partners::partners;
+pub use pseudo_label::{MAX_IMAGES, PseudoLabel, PseudoLabels, default_threshold, pseudo_label};
 
 /// α of λ ~ Beta(α, α) in cross-modal mixing.
 pub const CROSS_MODAL_ALPHA: f64 = 1.0;

@@ -195,8 +195,8 @@ pub struct TrainArgs {
     /// Take the images as unlabeled, wherever they lie, and label them by the names: the S most
     /// probable of every class are its examples, and those like none are others. For recipes that
     /// learn what is none of the classes; needs --labels.
-    #[arg(long, value_name = "S", value_parser = at_least_one, conflicts_with_all = ["shots", "ood_data"])]
-    pub collect: Option<usize>,
+    #[arg(long, visible_alias = "collect", value_name = "S", value_parser = at_least_one, conflicts_with_all = ["shots", "ood_data"])]
+    pub pseudo_label: Option<usize>,
     /// The most images per class to learn from; all of them when left out.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub shots: Option<usize>,

@@ -94,10 +94,7 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
         ));
     }
     for failure in &scored.failures {
-        answer = answer.note(format!(
-            "{}: {} [{}]",
-            failure.file, failure.message, failure.code
-        ));
+        answer = answer.note(failure.to_string());
     }
     Ok(answer)
 }

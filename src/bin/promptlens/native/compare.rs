@@ -3,8 +3,8 @@
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
-use promptlens::fewshot::{Benchmark, Comparison, Entry};
-use promptlens::prompt_learning::photos::DEFAULT_CROPS;
+use promptlens::fewshot::benchmark::{Benchmark, Comparison, Entry, Outcome};
+use promptlens::fewshot::photos::DEFAULT_CROPS;
 use promptlens::prompt_learning::recipe::{ConfiguredRecipe, Recipe};
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 use serde::Serialize;
@@ -63,7 +63,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
     }
     let data = DataSet::open(&args.data, &Limits::default())?;
     let model = open(&args.model, device)?;
-    let contest = Benchmark {
+    let benchmark = Benchmark {
         entries: &entries,
         shots: &args.shots,
         seeds: args.seeds,
@@ -72,23 +72,23 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         limit: args.limit,
         validation: args.validation,
     };
-    let comparison = contest.run(&model, &data, &|line| eprintln!("{line}"))?;
+    let comparison = benchmark.run(&model, &data, &|line| eprintln!("{line}"))?;
     let document = Document {
         data: args.data.display().to_string(),
         corrupt: args.corrupt.corruption.map(|c| c.to_string()),
         model: args.model.model.display().to_string(),
         quant: model.report.quantization.name(),
-        crops: contest.crops,
+        crops: benchmark.crops,
         comparison: &comparison,
     };
     let mut answer =
         Answer::new(&document, text(&comparison), true)?.note(described(&model, &args.model));
-    for fewer in &comparison.fewer {
+    for limited in &comparison.limited {
         answer = answer.note(format!(
             "{} is measured on {} images, where zero-shot has {}.",
-            fewer.recipe,
-            fewer.n,
-            percent(fewer.zero_shot.all).trim()
+            limited.recipe,
+            limited.n,
+            percent(limited.zero_shot.all).trim()
         ));
     }
     for (recipe, why) in &comparison.refused {
@@ -148,9 +148,8 @@ fn text(comparison: &Comparison) -> String {
         .outcomes
         .chunk_by(|a, b| a.recipe == b.recipe && a.shots == b.shots)
     {
-        let mean = |value: fn(&promptlens::fewshot::Outcome) -> f64| {
-            group.iter().map(value).sum::<f64>() / group.len() as f64
-        };
+        let mean =
+            |value: fn(&Outcome) -> f64| group.iter().map(value).sum::<f64>() / group.len() as f64;
         let values = [
             mean(|o| o.scores.all),
             mean(|o| o.scores.base),

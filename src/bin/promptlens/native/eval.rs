@@ -89,10 +89,7 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
         answer = answer.note(format!("{} files lie in no class folder.", data.ignored()));
     }
     for failure in &failures {
-        answer = answer.note(format!(
-            "{}: {} [{}]",
-            failure.file, failure.message, failure.code
-        ));
+        answer = answer.note(failure.to_string());
     }
     Ok(answer)
 }

@@ -1,27 +1,22 @@
 //! `promptlens train`.
 
 use std::cell::Cell;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
 use promptlens::checkpoint::read_file;
-use promptlens::classifier::Classifier;
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
-use promptlens::error::{Error, Kind, Result};
-use promptlens::evaluate::{Failure, class_names};
-use promptlens::fewshot::{self, Lesson, Source, Taught, chosen, examples, has_test};
-use promptlens::ood::negatives::MiningOptions;
-use promptlens::prompt::template::DEFAULT;
+use promptlens::error::{Error, Failure, Kind, Result};
+use promptlens::evaluate::class_names;
+use promptlens::fewshot::data_set::{DataSetPhotos, Selection};
+use promptlens::fewshot::{self, NegativeLabels, PhotoSet, Report, Request};
 use promptlens::prompt_learning::descriptions::{Descriptions, MAX_BYTES};
-use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::Note;
-use promptlens::prompt_learning::outliers::OutlierData;
-use promptlens::prompt_learning::photos::DEFAULT_CROPS;
-use promptlens::prompt_learning::recipe::{Cost, Recipe};
 use promptlens::prompt_learning::recipes::find;
-use promptlens::prompt_learning::trainer::TrainingProgress;
-use promptlens::prompt_learning::validate::HeldOutAccuracy;
+use promptlens::prompt_learning::trainer::{Observer, TrainingProgress};
+use promptlens::prompt_learning::validate::Validation;
 use serde::Serialize;
 
 use super::args::TrainArgs;
@@ -34,7 +29,7 @@ struct Document<'a> {
     recipe: &'static str,
     trained_parameters: usize,
     losses: &'a [f64],
-    /// None where there was nothing to measure on.
+    /// `None`: there was nothing to measure on.
     accuracy_before: Option<f64>,
     accuracy_after: Option<f64>,
     /// What the accuracies were measured on.
@@ -45,7 +40,7 @@ struct Document<'a> {
     n_train: usize,
     /// Seconds that the recipe took, without the features of the images.
     seconds: f64,
-    /// What stood for images, where the recipe says so.
+    /// What took the place of images, if the recipe says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     taught_with: Option<&'a str>,
     notes: &'a [Note],
@@ -57,166 +52,121 @@ struct Document<'a> {
     out: String,
 }
 
-/// Images to learn from and to measure on.
-#[derive(Default)]
-struct Pictures {
-    train: Option<Examples>,
-    test: Option<Examples>,
-    others: Option<Examples>,
-    skipped: usize,
-    failures: Vec<Failure>,
-    notes: Vec<Note>,
+/// The data sets that the command line names.
+struct Data {
+    train: Option<DataSet>,
+    outliers: Option<DataSet>,
 }
 
 pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
     let recipe = find(&args.recipe)?;
     let configured = recipe.configure(&args.set)?;
     let descriptions = args.descriptions.as_deref().map(read).transpose()?;
-    if args.collect.is_some()
+    let pseudo_label = args.pseudo_label.and_then(NonZeroUsize::new);
+    if pseudo_label.is_some()
         && !(recipe.needs.outliers && args.labels != "auto" && args.data.is_some())
     {
         return Err(Error::new(
             Kind::OptionInvalid,
-            "--collect needs --data, --labels, and a recipe that learns what is none of them, such as lapt.",
+            "--pseudo-label needs --data, --labels, and a recipe that learns what is none of them, such as lapt.",
         ));
     }
-    let open_data = |path: &PathBuf| match args.collect {
+    let open_train = |path: &PathBuf| match pseudo_label {
         Some(_) => DataSet::open_any(path, &Limits::default()),
         None => DataSet::open(path, &Limits::default()),
     };
-    let data = args.data.as_ref().map(open_data).transpose()?;
-    let names = match (args.labels.as_str(), &data) {
-        ("auto", Some(data)) => class_names(data, Source::training(data).split.as_deref())?,
-        ("auto", None) => {
-            return Err(Error::new(
-                Kind::OptionInvalid,
-                "Without --data there are no class folders; name the classes with --labels.",
-            ));
-        }
-        (given, _) => labels(given)?,
-    };
+    let train = args.data.as_ref().map(open_train).transpose()?;
+    let names = names(args, train.as_ref())?;
     let model = open(&args.model, device)?;
-    let negatives = match (recipe.needs.outliers, &args.negatives) {
-        (true, Some(given)) => words(given)?,
-        (true, None) => mined(&model, &names)?,
-        (false, _) => Vec::new(),
+    let negatives = args.negatives.as_deref().filter(|_| recipe.needs.outliers);
+    let negatives = negatives.map(words).transpose()?;
+    let outliers = args.ood_data.as_ref();
+    let outliers = outliers.filter(|_| recipe.needs.outliers && train.is_some());
+    let outliers = outliers.map(|path| DataSet::open_any(path, &Limits::default()));
+    let data = Data {
+        train,
+        outliers: outliers.transpose()?,
     };
-    let pictures = match &data {
-        Some(data) => pictures(&model, data, (&names, &negatives), recipe, args)?,
-        None => Pictures::default(),
-    };
-    let lesson = Lesson {
+    let photos = photos(args, &data, &names)?;
+    let request = Request {
+        model: &model,
         recipe: &configured,
         names: &names,
         descriptions: descriptions.as_ref(),
-        outliers: OutlierData {
-            negatives: &negatives,
-            images: pictures.others.as_ref(),
+        negatives: match &negatives {
+            Some(words) => NegativeLabels::Given(words),
+            None => NegativeLabels::Mined,
         },
+        crops: args.crops,
+        corruption: args.corrupt.corruption,
         seed: args.seed,
+        pseudo_label,
+        validation: Some(Validation::LeaveOneOut),
     };
     let shown = Cell::new(0);
-    let mut taught = lesson.teach(
-        &model,
-        pictures.train.as_ref(),
-        pictures.test.as_ref(),
-        &|progress| tell(progress, &shown),
-    )?;
-    taught.learned.notes.extend(pictures.notes.iter().cloned());
-    write_prompt(&taught.learned.prompt, &args.out)?;
-    answer(args, &model, &names, &pictures, &taught)
+    let observer = Observer {
+        progress: &(),
+        observe: &|progress| show_step(progress, &shown),
+    };
+    let report = block_on(fewshot::run(&request, &photos, observer))?;
+    write_prompt(&report.prompt, &args.out)?;
+    let device = described(&model, &args.model);
+    answer(args, (&names, photos.skipped), &report, &device)
 }
 
-/// Words that are far from `names`.
-fn mined(model: &Classifier, names: &[String]) -> Result<Vec<String>> {
-    let classes = block_on(model.classes(names, DEFAULT))?;
-    let mined = block_on(model.negatives(&classes, &MiningOptions::default(), &()))?;
-    Ok(mined.labels.clone())
+fn names(args: &TrainArgs, data: Option<&DataSet>) -> Result<Vec<String>> {
+    match (args.labels.as_str(), data) {
+        ("auto", Some(data)) => class_names(data, Selection::training(data).split.as_deref()),
+        ("auto", None) => Err(Error::new(
+            Kind::OptionInvalid,
+            "Without --data there are no class folders; name the classes with --labels.",
+        )),
+        (given, _) => labels(given),
+    }
 }
 
 fn read(path: &Path) -> Result<Descriptions> {
     Descriptions::from_json(&read_file(path, MAX_BYTES as u64, Kind::Io)?)
 }
 
-/// Features of the images to learn from and of those to measure on, where there is a split of these.
-fn pictures(
-    model: &Classifier,
-    data: &DataSet,
-    (names, negatives): (&[String], &[String]),
-    recipe: &Recipe,
-    args: &TrainArgs,
-) -> Result<Pictures> {
-    let tell = |what: &str, done: usize, of: usize| {
-        if done == of || done.is_multiple_of(500) {
-            eprintln!("{what}: {done} of {of} images");
-        }
+/// The images to learn from and those to measure on.
+fn photos<'a>(args: &TrainArgs, data: &'a Data, names: &[String]) -> Result<DataSetPhotos<'a>> {
+    let mut photos = DataSetPhotos::new(&show_count);
+    let Some(train) = &data.train else {
+        return Ok(photos);
     };
-    let crops = args.crops.unwrap_or(match recipe.kind {
-        Cost::Hard => 1,
-        Cost::Text | Cost::Features => DEFAULT_CROPS,
-    });
-    let source = Source {
+    let selection = Selection {
         shots: args.shots,
-        crops,
         seed: args.seed,
-        corruption: args.corrupt.corruption,
-        ..Source::training(data)
+        ..Selection::training(train)
     };
-    let mut found = match args.collect {
-        Some(per_class) => {
-            let tell = |done, of| tell("looking through", done, of);
-            let words = (names, negatives);
-            let found = fewshot::collected(model, data, words, per_class, &source, &tell)?;
-            Pictures {
-                train: found.own,
-                others: found.others,
-                failures: found.failures,
-                notes: found.notes,
-                ..Pictures::default()
-            }
-        }
-        None => {
-            let (items, skipped) = chosen(data, names, &source)?;
-            let tell = |done, of| tell("learning from", done, of);
-            let train = examples(model, data, &items, names.len(), &source, &tell)?;
-            Pictures {
-                train: Some(train.examples),
-                skipped,
-                failures: train.failures,
-                ..Pictures::default()
-            }
-        }
-    };
-    if let (true, Some(path)) = (recipe.needs.outliers, &args.ood_data) {
-        let others = DataSet::open_any(path, &Limits::default())?;
-        let items = fewshot::others(&others, names, &source)?;
-        let read = examples(model, &others, &items, 1, &source, &|done, of| {
-            tell("learning from others", done, of);
-        })?;
-        found.others = Some(read.examples);
-        found.failures.extend(read.failures);
+    if args.pseudo_label.is_some() {
+        photos.unlabeled(train, &selection)?;
+    } else {
+        photos.classes(train, names, &selection)?;
     }
-    if has_test(data) {
-        let source = Source {
-            split: None,
-            shots: None,
-            limit: args.limit,
-            crops: 1,
-            ..source
-        };
-        let (items, skipped) = chosen(data, names, &source)?;
-        let test = examples(model, data, &items, names.len(), &source, &|done, of| {
-            tell("measuring on", done, of);
-        })?;
-        found.test = Some(test.examples);
-        found.skipped += skipped;
-        found.failures.extend(test.failures);
+    if let Some(outliers) = &data.outliers {
+        photos.outliers(outliers, names, &selection)?;
     }
-    Ok(found)
+    photos.test(train, names, args.limit)?;
+    Ok(photos)
 }
 
-/// A line on stderr for every tenth of the way.
-fn tell(progress: &TrainingProgress, shown: &Cell<usize>) {
+/// A line on stderr for every 500 images.
+fn show_count(set: PhotoSet, done: usize, total: usize) {
+    let what = match set {
+        PhotoSet::Classes => "learning from",
+        PhotoSet::Outliers => "learning from others",
+        PhotoSet::Unlabeled => "looking through",
+        PhotoSet::Test => "measuring on",
+    };
+    if done == total || done.is_multiple_of(500) {
+        eprintln!("{what}: {done} of {total} images");
+    }
+}
+
+/// A line on stderr for every tenth of the steps.
+fn show_step(progress: &TrainingProgress, shown: &Cell<usize>) {
     let tenth = progress.done * 10 / progress.total.max(1);
     if tenth > shown.get() || progress.done == 1 {
         shown.set(tenth);
@@ -232,49 +182,42 @@ fn tell(progress: &TrainingProgress, shown: &Cell<usize>) {
 
 fn answer(
     args: &TrainArgs,
-    model: &Classifier,
-    names: &[String],
-    pictures: &Pictures,
-    taught: &Taught,
+    (names, skipped): (&[String], usize),
+    report: &Report,
+    device: &str,
 ) -> Result<Answer> {
-    let measured = taught.measured.as_ref();
-    let learned = &taught.learned;
+    let accuracy = report.accuracy.as_ref();
     let document = Document {
-        recipe: find(&args.recipe)?.name,
-        trained_parameters: learned.trained_parameters,
-        losses: &learned.losses,
-        accuracy_before: measured.map(|m| m.accuracy_before),
-        accuracy_after: measured.map(|m| m.accuracy_after),
-        measured_on: measured.map(|m| m.on.as_str()),
-        n: measured.map_or(0, |m| m.n),
-        n_train: pictures.train.as_ref().map_or(0, Examples::len),
-        seconds: taught.seconds,
-        taught_with: learned.prompt.extra.get("taught_with").map(String::as_str),
-        notes: &learned.notes,
+        recipe: report.recipe,
+        trained_parameters: report.trained_parameters,
+        losses: &report.losses,
+        accuracy_before: accuracy.map(|a| a.accuracy_before),
+        accuracy_after: accuracy.map(|a| a.accuracy_after),
+        measured_on: accuracy.map(|a| a.on.as_str()),
+        n: accuracy.map_or(0, |a| a.n),
+        n_train: report.images,
+        seconds: report.seconds,
+        taught_with: report.prompt.extra.get("taught_with").map(String::as_str),
+        notes: &report.notes,
         classes: names,
-        skipped: pictures.skipped,
-        failed: pictures.failures.len(),
-        failures: &pictures.failures,
+        skipped,
+        failed: report.failures.len(),
+        failures: &report.failures,
         out: args.out.display().to_string(),
     };
-    let mut answer = Answer::new(&document, text(&document, measured), true)?
-        .note(described(model, &args.model));
-    if pictures.skipped > 0 {
+    let mut answer = Answer::new(&document, text(&document), true)?.note(device);
+    if skipped > 0 {
         answer = answer.note(format!(
-            "{} images have a class that is not among the labels.",
-            pictures.skipped
+            "{skipped} images have a class that is not among the labels."
         ));
     }
-    for failure in &pictures.failures {
-        answer = answer.note(format!(
-            "{}: {} [{}]",
-            failure.file, failure.message, failure.code
-        ));
+    for failure in &report.failures {
+        answer = answer.note(failure.to_string());
     }
     Ok(answer)
 }
 
-fn text(document: &Document<'_>, measured: Option<&HeldOutAccuracy>) -> String {
+fn text(document: &Document<'_>) -> String {
     let line = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
         line("recipe", document.recipe.to_owned()),
@@ -288,9 +231,13 @@ fn text(document: &Document<'_>, measured: Option<&HeldOutAccuracy>) -> String {
     if let Some(with) = document.taught_with {
         rows.push(line("taught with", with.to_owned()));
     }
-    if let Some(m) = measured {
-        let (before, after) = (percent(m.accuracy_before), percent(m.accuracy_after));
-        rows.push(line("measured on", format!("{} images, {}", m.n, m.on)));
+    if let (Some(on), Some(before), Some(after)) = (
+        document.measured_on,
+        document.accuracy_before,
+        document.accuracy_after,
+    ) {
+        let (before, after) = (percent(before), percent(after));
+        rows.push(line("measured on", format!("{} images, {on}", document.n)));
         rows.push(line("accuracy before", before.trim().to_owned()));
         rows.push(line("accuracy after", after.trim().to_owned()));
     }

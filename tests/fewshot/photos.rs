@@ -6,17 +6,17 @@ use std::path::Path;
 use image::{ImageFormat, Rgb, RgbImage};
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
+use promptlens::fewshot::photos::{ExampleBuilder, ViewEncoder};
 use promptlens::image::views::{Corruption, CropRange, ViewMaker, ViewPlan};
 use promptlens::image::{Limits, decode};
-use promptlens::prompt_learning::photos::{ExampleBuilder, ViewEncoder};
 use promptlens::rng::Rng;
 
-fn model() -> Classifier {
+pub fn model() -> Classifier {
     let dir = Path::new("www/models/mini");
     pollster::block_on(Classifier::open(dir, Choice::Cpu, None)).expect("the built-in model loads")
 }
 
-fn picture(number: u64) -> Vec<u8> {
+pub fn picture(number: u64) -> Vec<u8> {
     let mut rng = Rng::derive(3, number);
     let picture = RgbImage::from_fn(60, 40, |x, y| {
         Rgb([(4 * x) as u8, (6 * y) as u8, rng.below(256) as u8])
@@ -27,7 +27,7 @@ fn picture(number: u64) -> Vec<u8> {
 }
 
 /// Features of these files, of class 0 each, in three views.
-fn taken(
+fn encoded(
     model: &Classifier,
     files: &[&[u8]],
     seed: u64,
@@ -45,7 +45,7 @@ fn taken(
 fn the_first_view_is_the_photo_and_the_others_are_crops_of_its_own() {
     let model = model();
     let (a, b) = (picture(1), picture(2));
-    let examples = taken(&model, &[&a, &b], 5, None).finish().unwrap();
+    let examples = encoded(&model, &[&a, &b], 5, None).finish().unwrap();
     assert_eq!((examples.len(), examples.views()), (2, 3));
     for (i, file) in [&a, &b].into_iter().enumerate() {
         let plain = pollster::block_on(model.embed_image(file)).unwrap();
@@ -54,9 +54,9 @@ fn the_first_view_is_the_photo_and_the_others_are_crops_of_its_own() {
         assert_ne!(examples.view(i, 1), examples.view(i, 0));
         assert_ne!(examples.view(i, 1), examples.view(i, 2));
     }
-    let again = taken(&model, &[&a, &b], 5, None).finish().unwrap();
+    let again = encoded(&model, &[&a, &b], 5, None).finish().unwrap();
     assert_eq!(again, examples);
-    let other = taken(&model, &[&a, &b], 6, None).finish().unwrap();
+    let other = encoded(&model, &[&a, &b], 6, None).finish().unwrap();
     assert_eq!(other.view(0, 0), examples.view(0, 0));
     assert_ne!(other.view(0, 1), examples.view(0, 1));
 }
@@ -65,7 +65,7 @@ fn the_first_view_is_the_photo_and_the_others_are_crops_of_its_own() {
 fn crops_to_learn_from_show_most_of_the_photo() {
     let model = model();
     let file = picture(1);
-    let found = taken(&model, &[&file], 5, None).finish().unwrap();
+    let found = encoded(&model, &[&file], 5, None).finish().unwrap();
     let photo = decode(&file, &Limits::default()).unwrap();
     let seed = Rng::derive(5, 0).bits();
     let views = |area| {
@@ -94,10 +94,10 @@ fn crops_to_learn_from_show_most_of_the_photo() {
 fn a_file_that_is_none_is_set_aside_and_changes_nothing_else() {
     let model = model();
     let (a, b) = (picture(1), picture(2));
-    let whole = taken(&model, &[&a, &picture(9), &b], 5, None)
+    let whole = encoded(&model, &[&a, &picture(9), &b], 5, None)
         .finish()
         .unwrap();
-    let photos = taken(&model, &[&a, b"no photo", &b], 5, None);
+    let photos = encoded(&model, &[&a, b"no photo", &b], 5, None);
     let failures: Vec<_> = photos
         .failures()
         .iter()
@@ -110,7 +110,7 @@ fn a_file_that_is_none_is_set_aside_and_changes_nothing_else() {
         assert_eq!(examples.view(0, view), whole.view(0, view));
         assert_eq!(examples.view(1, view), whole.view(2, view));
     }
-    let none = taken(&model, &[b"", b"x"], 5, None);
+    let none = encoded(&model, &[b"", b"x"], 5, None);
     assert!(none.is_empty());
     assert_eq!(none.finish().unwrap_err().code(), "data/empty");
 }
@@ -119,14 +119,14 @@ fn a_file_that_is_none_is_set_aside_and_changes_nothing_else() {
 fn a_corruption_reaches_every_view() {
     let model = model();
     let a = picture(1);
-    let clean = taken(&model, &[&a], 5, None).finish().unwrap();
-    let spoilt = taken(&model, &[&a], 5, Some("gaussian-noise:5"))
+    let clean = encoded(&model, &[&a], 5, None).finish().unwrap();
+    let spoilt = encoded(&model, &[&a], 5, Some("gaussian-noise:5"))
         .finish()
         .unwrap();
     for view in 0..3 {
         assert_ne!(clean.view(0, view), spoilt.view(0, view));
     }
-    let again = taken(&model, &[&a], 5, Some("gaussian-noise:5"))
+    let again = encoded(&model, &[&a], 5, Some("gaussian-noise:5"))
         .finish()
         .unwrap();
     assert_eq!(again, spoilt);

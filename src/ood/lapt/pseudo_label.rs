@@ -15,7 +15,7 @@ pub const MAX_IMAGES: usize = 100_000;
 
 /// An image with the label that it was given.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Labeled {
+pub struct PseudoLabel {
     /// Which image, from 0.
     pub image: usize,
     /// A class, or the number of classes plus a negative label.
@@ -24,13 +24,13 @@ pub struct Labeled {
     pub confidence: f64,
 }
 
-/// What became of the images.
+/// The labels of a list of images.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Collected {
+pub struct PseudoLabels {
     /// Examples of the classes, by class, the most confident first.
-    pub id: Vec<Labeled>,
+    pub id: Vec<PseudoLabel>,
     /// Examples of negative labels, in the order of the images.
-    pub other: Vec<Labeled>,
+    pub other: Vec<PseudoLabel>,
     /// Images of classes that already had enough, in their order.
     pub surplus: Vec<usize>,
 }
@@ -51,19 +51,19 @@ pub fn default_threshold(classes: usize) -> f64 {
 /// # Errors
 /// `labels/empty` without classes, `options/invalid` for too many images, `engine/not-finite`,
 /// `engine/internal` if an image lacks cosines.
-pub fn collect(
+pub fn pseudo_label(
     class_cosines: &[Vec<f64>],
     negative_cosines: &[Vec<f64>],
     tau: f64,
     threshold: f64,
     per_class: usize,
-) -> Result<Collected> {
+) -> Result<PseudoLabels> {
     let classes = class_cosines.first().map_or(0, Vec::len);
     let negatives = negative_cosines.first().map_or(0, Vec::len);
     check(class_cosines, negative_cosines, classes, negatives)?;
     check_tau(tau)?;
-    let mut by_class: Vec<Vec<Labeled>> = vec![Vec::new(); classes];
-    let mut collected = Collected::default();
+    let mut by_class: Vec<Vec<PseudoLabel>> = vec![Vec::new(); classes];
+    let mut labels = PseudoLabels::default();
     let mut joint = Vec::with_capacity(classes + negatives);
     for (image, cosines) in class_cosines.iter().enumerate() {
         joint.clear();
@@ -72,14 +72,14 @@ pub fn collect(
         let p = softmax(&joint, tau);
         let label = argmax(&p[..classes]);
         if p[label] > threshold {
-            by_class[label].push(Labeled {
+            by_class[label].push(PseudoLabel {
                 image,
                 label,
                 confidence: p[label],
             });
         } else if negatives > 0 {
             let label = classes + argmax(&p[classes..]);
-            collected.other.push(Labeled {
+            labels.other.push(PseudoLabel {
                 image,
                 label,
                 confidence: p[label],
@@ -93,11 +93,11 @@ pub fn collect(
                 .then(a.image.cmp(&b.image))
         });
         let extra = examples.split_off(per_class.min(examples.len()));
-        collected.surplus.extend(extra.iter().map(|e| e.image));
-        collected.id.extend(examples);
+        labels.surplus.extend(extra.iter().map(|e| e.image));
+        labels.id.extend(examples);
     }
-    collected.surplus.sort_unstable();
-    Ok(collected)
+    labels.surplus.sort_unstable();
+    Ok(labels)
 }
 
 fn check(

@@ -1,0 +1,4 @@
+//! From photos to a prompt.
+
+mod photos;
+mod run;

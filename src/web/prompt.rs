@@ -14,7 +14,7 @@ use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
 use crate::prompt_learning::examples::{Batch, Examples};
 use crate::prompt_learning::job::Model;
-use crate::prompt_learning::parametrizations::Plain;
+use crate::prompt_learning::parametrizations::Direct;
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::{TextLearner, cross_entropy};
 use crate::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
@@ -90,8 +90,8 @@ impl Engine {
             let examples = Examples::new(features, labels, 1, model.dim(), names.len())?;
             let mut learner = TextLearner {
                 side: model.text_side(&names, &PromptLayout::end(vectors))?,
-                shape: Box::new(Plain),
-                terms: cross_entropy(),
+                parametrization: Box::new(Direct),
+                losses: cross_entropy(),
                 guide: None,
                 scale: f64::from(model.logit_scale()),
                 classes: names.len(),

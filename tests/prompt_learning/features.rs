@@ -53,7 +53,7 @@ fn residuals_and_keys_have_the_gradient_of_their_loss() {
     let mut residual = ResidualLearner {
         base: &texts,
         strength: 0.8,
-        terms: cross_entropy(),
+        losses: cross_entropy(),
         scale: 12.0,
     };
     let start: Vec<f32> = drawn("residual", 1, 4 * D)
@@ -70,7 +70,7 @@ fn residuals_and_keys_have_the_gradient_of_their_loss() {
             likeness: Likeness::Cosine,
         },
         texts: &texts,
-        terms: cross_entropy(),
+        losses: cross_entropy(),
         scale: 12.0,
     };
     slopes_agree(&mut keys, &examples.plain(), &batch);

@@ -242,7 +242,7 @@ fn check_shape(
     let batch = batch();
     let mut learner = TextLearner {
         side: Toy.text_side(&names(K), &PromptLayout::end(rows)).unwrap(),
-        shape: Box::new(shape),
+        parametrization: Box::new(shape),
         losses: cross_entropy(),
         guide: None,
         scale: f64::from(SCALE),
@@ -336,7 +336,7 @@ fn a_gate_weighs_two_experts_and_has_a_gradient() {
     };
     let mut learner = TextLearner {
         side: Toy.text_side(&names(K), &PromptLayout::end(1)).unwrap(),
-        shape: Box::new(shape()),
+        parametrization: Box::new(shape()),
         losses: cross_entropy(),
         guide: None,
         scale: f64::from(SCALE),

@@ -25,8 +25,8 @@ pub fn mini(choice: Choice) -> Option<Classifier> {
 fn learner<'a>(model: &'a Classifier, names: &[String], layout: &PromptLayout) -> TextLearner<'a> {
     TextLearner {
         side: model.text_side(names, layout).expect("names fit"),
-        shape: Box::new(Direct),
-        terms: cross_entropy(),
+        parametrization: Box::new(Direct),
+        losses: cross_entropy(),
         guide: None,
         scale: f64::from(model.logit_scale()),
         classes: names.len(),

@@ -178,8 +178,8 @@ fn the_gaussian_average_is_the_weighted_sum_of_epochs() {
     let run = |epochs, average| {
         let mut learner = TextLearner {
             side: Toy.text_side(&names(4), &PromptLayout::end(2)).unwrap(),
-            shape: Box::new(Direct),
-            terms: cross_entropy(),
+            parametrization: Box::new(Direct),
+            losses: cross_entropy(),
             guide: None,
             scale: 12.0,
             classes: 4,

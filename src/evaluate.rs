@@ -266,7 +266,7 @@ pub fn evaluate(
     let mut scores = Vec::new();
     let mut tuned = TuneSettings::of(&options.answers)?.map(TuningTally::new);
     if tuned.is_some() {
-        classes.check_tunable()?;
+        classes.tunable_context()?;
     }
     let reading = options.reading(classes, rejection);
     each(model, data, &items, &reading, &mut |index, seen| {

@@ -5,13 +5,14 @@ mod calibrate;
 mod extra_images;
 mod heatmap;
 mod loading;
+mod model;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod negatives;
 mod rejection;
-mod taught;
 mod tuning;
 mod view_features;
+mod with_prompt;
 
 pub use answer::{
     Classes, Classification, ClassifyOptions, KeptView, Method, Prediction, Timings, Tuning,
@@ -26,7 +27,7 @@ pub use negatives::Negatives;
 pub use rejection::{DEFAULT_SCORE, Ood, OodOptions, Rejection, Seen};
 pub use tuning::{MAX_STEPS, TuneSettings};
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Tensor;
 
@@ -51,6 +52,7 @@ use crate::math::normalize_rows;
 use crate::ood::threshold::ordered_list_sha256;
 use crate::progress::Progress;
 use crate::prompt::context::{Names, from_words};
+use crate::prompt::heads::texts::TextHead;
 use crate::prompt::template::Template;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::quant::Quantization;
@@ -218,18 +220,18 @@ impl Classifier {
             context.len() / self.clip.text.config.width,
             &self.tokenizer,
         )?;
+        let texts = features.iter().map(|v| f64::from(*v)).collect();
+        let head = Arc::new(TextHead::new(texts).with_context(context));
         let prompt: Vec<String> = templates.iter().map(ToString::to_string).collect();
         Ok(Classes {
             labels: labels.to_vec(),
             features,
             rows,
             truncated,
-            context,
             names,
             templates,
             prompt_sha256: ordered_list_sha256(&prompt),
-            head: None,
-            learned_negatives: None,
+            head,
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })

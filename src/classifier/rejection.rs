@@ -230,7 +230,7 @@ impl Classifier {
         progress: &dyn Progress,
     ) -> Result<Option<Arc<Negatives>>> {
         let needs = score.needs();
-        if needs.learned_contexts && classes.learned_negatives.is_none() {
+        if needs.learned_contexts && classes.head.negatives().is_none() {
             return Err(Error::new(
                 Kind::OptionInvalid,
                 format!(

@@ -147,7 +147,7 @@ impl Classifier {
         options: &ClassifyOptions,
         progress: &dyn Progress,
     ) -> Result<Tuned> {
-        classes.check_tunable()?;
+        let start = classes.tunable_context()?;
         let (d, w) = (self.clip.config.projection_dim, self.clip.text.config.width);
         let whole = |values: &[f32], width: usize| {
             !values.is_empty()
@@ -170,13 +170,13 @@ impl Classifier {
         normalize_rows(&mut features, d);
         let config = config(options, features.len() / d)?;
         let other = match context.map(|context| context.len() / w) {
-            Some(m) if m != classes.context.len() / w => {
+            Some(m) if m != start.len() / w => {
                 Some(Names::new(&classes.labels, m, &self.tokenizer)?)
             }
             _ => None,
         };
         let names = other.as_ref().unwrap_or(&classes.names);
-        let context = context.unwrap_or(&classes.context);
+        let context = context.unwrap_or(start);
         tune(self.text(), names, context, &features, &config, progress).await
     }
 
@@ -189,7 +189,7 @@ impl Classifier {
         timings: &mut Timings,
         progress: &dyn Progress,
     ) -> Result<Answered> {
-        classes.check_tunable()?;
+        let context = classes.tunable_context()?;
         let views = options.views.unwrap_or(DEFAULT_VIEWS);
         let config = config(options, views)?;
         let plan = match (options.tune, &options.variants) {
@@ -207,7 +207,7 @@ impl Classifier {
         let tuned = tune(
             self.text(),
             &classes.names,
-            &classes.context,
+            context,
             &features,
             &config,
             progress,

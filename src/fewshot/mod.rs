@@ -16,10 +16,10 @@ use crate::classifier::Classifier;
 use crate::clock::now;
 use crate::dataset::{DataSet, TEST_SPLIT};
 use crate::error::Result;
+use crate::prompt::heads::open;
 use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::descriptions::Descriptions;
 use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::head::Head;
 use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::options::Options;
 use crate::prompt_learning::others::OutlierData;
@@ -85,7 +85,7 @@ impl Lesson<'_> {
         let seconds = (now() - start) / 1e3;
         let measured = match (test, examples) {
             (Some(test), _) => {
-                let head = block_on(Head::open(&learned.prompt, model, self.names))?;
+                let head = block_on(open(&learned.prompt, model, self.names))?;
                 let images = test.plain();
                 let after = block_on(head.accuracy(model, &images, test.labels()))?;
                 let on = format!("{TEST_SPLIT} split");
@@ -110,8 +110,7 @@ fn measured(
     after: f64,
 ) -> Result<HeldOutAccuracy> {
     let classes = block_on(model.classes(names, DEFAULT))?;
-    let texts = classes.features.iter().map(|v| f64::from(*v)).collect();
-    let zero_shot = Head::Texts(texts);
+    let zero_shot = &classes.head;
     Ok(HeldOutAccuracy {
         on,
         n: images.len(),

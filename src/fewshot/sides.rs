@@ -6,9 +6,9 @@ use super::compare::{Outcome, Scores};
 use crate::classifier::Classifier;
 use crate::clock::now;
 use crate::error::Result;
+use crate::prompt::heads::{Head, open};
 use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::head::Head;
 use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::options::Options;
 use crate::prompt_learning::trainer::{Observer, TrainingProgress};
@@ -37,19 +37,18 @@ impl<'a> ClassSubset<'a> {
         side
     }
 
-    fn accuracy(&self, model: &Classifier, head: &Head) -> Result<f64> {
+    fn accuracy(&self, model: &Classifier, head: &dyn Head) -> Result<f64> {
         block_on(head.accuracy(model, &self.images, &self.labels))
     }
 
     fn zero_shot(&self, model: &Classifier) -> Result<f64> {
         let classes = block_on(model.classes(self.names, DEFAULT))?;
-        let texts = classes.features.iter().map(|v| f64::from(*v)).collect();
-        self.accuracy(model, &Head::Texts(texts))
+        self.accuracy(model, classes.head.as_ref())
     }
 
     fn taught(&self, model: &Classifier, learned: &TrainedPrompt) -> Result<f64> {
-        let head = block_on(Head::open(&learned.prompt, model, self.names))?;
-        self.accuracy(model, &head)
+        let head = block_on(open(&learned.prompt, model, self.names))?;
+        self.accuracy(model, head.as_ref())
     }
 }
 

@@ -8,19 +8,7 @@ use crate::error::Result;
 use crate::math::UnitRows;
 use crate::math::dot;
 use crate::progress::LocalBoxFuture;
-
-/// A text tower over a list of class names, differentiable in the contexts.
-///
-/// The losses never see the tower: it hands out features and takes their gradient back.
-pub trait TextSide {
-    /// Features before normalization of every name under every one of the contexts [C, M, W], as
-    /// [C, K, d]; or [K, d] where each name has a context of its own choice among them.
-    fn forward<'a>(&'a mut self, contexts: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
-
-    /// d loss / d contexts of the last [`forward`](Self::forward) from d loss / d features. One
-    /// forward is taken back once.
-    fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
-}
+use crate::prompt::model::TextSide;
 
 /// Keeps a step from unlearning: the part of the gradient that runs against the distillation to
 /// fixed texts is taken out (ProGrad, Zhu et al., 2023).

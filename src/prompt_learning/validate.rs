@@ -1,13 +1,16 @@
 //! How good is what was learned? Measured on images that took no part in learning it.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::examples::Examples;
-use super::head::Head;
 use super::job::{Cost, Recipe, TrainingJob, mean_texts};
 use super::trainer::{Observer, TrainingProgress};
 use crate::error::{Error, Kind, Result};
 use crate::progress::Progress;
+use crate::prompt::heads::texts::TextHead;
+use crate::prompt::heads::{Head, open};
 use crate::prompt::template::{DEFAULT, Template};
 
 /// The most images that are left out one by one where every round descends through the text tower.
@@ -102,7 +105,7 @@ pub async fn validate(
         job.names.len(),
         job.model.dim(),
     );
-    let zero_shot = Head::Texts(texts);
+    let zero_shot: Arc<dyn Head> = Arc::new(TextHead::new(texts));
     let (mut before, mut after, mut n) = (0.0, 0.0, 0);
     for round in 0..rounds {
         job.observer
@@ -122,7 +125,7 @@ pub async fn validate(
             ..*job
         };
         let learned = part.run().await?;
-        let head = Head::open(&learned.prompt, job.model, job.names).await?;
+        let head = open(&learned.prompt, job.model, job.names).await?;
         let (images, labels) = (out.plain(), out.labels());
         n += out.len();
         after += head.accuracy(job.model, &images, labels).await? * out.len() as f64;

@@ -12,8 +12,8 @@ use super::listener::check;
 use crate::error::{Error, Kind};
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
+use crate::prompt::model::Model;
 use crate::prompt_learning::examples::{Batch, Examples};
-use crate::prompt_learning::job::Model;
 use crate::prompt_learning::parametrizations::Direct;
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::{TextLearner, cross_entropy};
@@ -54,7 +54,7 @@ impl Engine {
             let templates = options.templates();
             let classes = inner
                 .classifier
-                .taught(&labels, &templates, &prompt)
+                .with_prompt(&labels, &templates, &prompt)
                 .await?;
             check(signal.as_ref())?;
             Ok(inner.keep(classes))

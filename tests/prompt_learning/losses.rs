@@ -2,6 +2,7 @@
 
 use promptlens::math::UnitRows;
 use promptlens::math::dot;
+use promptlens::math::perceptron::Perceptron;
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::job::Model;
@@ -13,7 +14,6 @@ use promptlens::prompt_learning::lstm::Lstm;
 use promptlens::prompt_learning::parametrizations::{
     Conditional, Direct, Encoder, Gate, Mixture, Parametrization, Reparametrized,
 };
-use promptlens::prompt_learning::perceptron::Perceptron;
 use promptlens::prompt_learning::text::{TextLearner, cross_entropy, remove_conflict};
 use promptlens::prompt_learning::trainer::Learner;
 use promptlens::rng::Rng;

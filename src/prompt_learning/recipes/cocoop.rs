@@ -1,12 +1,11 @@
 //! CoCoOp: a context that every image shifts.
 
 use crate::error::Result;
-use crate::prompt_learning::head::check_conditional;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe};
+use crate::math::perceptron::Perceptron;
+use crate::prompt::heads::conditional::{Conditional, ConditionalContext, check_classes};
+use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::perceptron::Perceptron;
-use crate::prompt_learning::plan::{BATCH, EPOCHS, ContextRecipe, learned};
-use crate::prompt_learning::parametrizations::Conditional;
+use crate::prompt_learning::plan::{BATCH, ContextRecipe, EPOCHS, learned};
 use crate::rng::Rng;
 
 /// The recipe.
@@ -24,7 +23,7 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    check_conditional(job.names.len())?;
+    check_classes(job.names.len())?;
     let mut plan = ContextRecipe::coop(job)?;
     let (d, w) = (job.model.dim(), job.model.width());
     let network = Perceptron {
@@ -32,31 +31,20 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         hidden: (d / 16).max(1),
         output: w,
     };
-    let strength = job.options.number("strength");
-    let context = plan.start.len();
+    let condition = Conditional {
+        context: plan.start.len(),
+        network,
+        strength: job.options.number("strength"),
+    };
     plan.start
         .extend(network.start(&mut Rng::derive(job.seed, u64::MAX - 1)));
-    plan.parametrization = Box::new(Conditional {
-        context,
-        network,
-        strength,
-    });
-    let (layout, copies) = (plan.layout.clone(), plan.copies);
+    plan.parametrization = Box::new(condition);
+    let layout = plan.layout.clone();
     let fit = plan.fit(job).await?;
-    let mut done = learned(job, &layout, copies, &fit.parameters[..context], &fit);
-    let h = network.hidden;
-    let mut rest = &fit.parameters[context..];
-    for (name, shape) in [
-        ("condition.weight1", vec![h, d]),
-        ("condition.bias1", vec![h]),
-        ("condition.weight2", vec![w, h]),
-        ("condition.bias2", vec![w]),
-    ] {
-        let (values, after) = rest.split_at(shape.iter().product());
-        done.prompt.put(name, &shape, values.to_vec());
-        rest = after;
-    }
-    let strength = strength.to_string();
-    done.prompt.extra.insert("strength".to_owned(), strength);
-    Ok(done)
+    let weights = ConditionalContext {
+        layout,
+        condition,
+        parameters: fit.parameters.clone(),
+    };
+    Ok(learned(job, &weights, &fit))
 }

@@ -2,7 +2,8 @@
 
 use super::templates::{SET, chosen};
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
+use crate::prompt::heads::texts::TextFeatures;
+use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::options::Parameter;
 use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, settings};
 use crate::prompt_learning::residual::{ResidualLearner, moved};
@@ -40,13 +41,12 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let zero = vec![0f32; base.len()];
     let found = fit(&mut learner, zero, job.images()?, &descent, job.observer).await?;
     let texts = moved(&base, &found.parameters, strength, d).values;
-    let mut prompt = job.text_prompt(&texts, &templates);
-    prompt.put("residual", &[k, d], found.parameters.clone());
-    prompt
-        .extra
-        .insert("fitted".to_owned(), "features".to_owned());
+    let weights = TextFeatures {
+        residual: Some(found.parameters.clone()),
+        ..TextFeatures::new(&texts, &templates)
+    };
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: found.losses,
         trained_parameters: found.parameters.len(),
         notes: Vec::new(),

@@ -5,21 +5,25 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note, Recipe, encode, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, ContextRecipe, VECTORS};
-use crate::prompt_learning::schedule::{Decay, Pace, Schedule, WarmUp};
-use crate::prompt_learning::losses::{CrossDistribution, CrossModal};
-use crate::math::argmax;
-use crate::prompt_learning::trainer::Method;
-use crate::ood::negatives::{Excluder, Synonyms};
-use crate::math::dot;
-use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES};
-use crate::prompt::template::{CLIP7, Template};
 use crate::math::UnitRows;
+use crate::math::argmax;
+use crate::math::dot;
+use crate::ood::negatives::{Excluder, Synonyms};
+use crate::prompt::heads::context::{ContextVectors, LearnedContext, NegativeContext};
+use crate::prompt::layout::PromptLayout;
+use crate::prompt::template::{CLIP7, Template};
+use crate::prompt_learning::examples::Examples;
+use crate::prompt_learning::job::{
+    Cost, Needs, Note, Recipe, TrainedPrompt, TrainingJob, encode, mean_texts,
+};
+use crate::prompt_learning::losses::{CrossDistribution, CrossModal};
+use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::plan::{BATCH, ContextRecipe, EPOCHS, LR, VECTORS};
+use crate::prompt_learning::schedule::{Decay, Pace, Schedule, WarmUp};
+use crate::prompt_learning::trainer::Method;
 use crate::rng::Rng;
 
 /// The recipe.
@@ -62,7 +66,10 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let joint = [job.names, trained].concat();
     let mut hard = Vec::new();
     for (done, template) in Template::parse_all(CLIP7)?.iter().enumerate() {
-        job.observer.progress.step("texts", done, CLIP7.len()).await?;
+        job.observer
+            .progress
+            .step("texts", done, CLIP7.len())
+            .await?;
         hard.extend(encode(job.model, template, &joint).await?);
     }
     let hard = UnitRows::new(&hard, d).values;
@@ -108,24 +115,29 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let fit = plan.fit(&inner).await?;
 
     let (own, negative) = fit.parameters.split_at(fit.parameters.len() / 2);
-    let shape = [layout.rows(), job.model.width()];
-    let mut prompt = job.prompt();
-    prompt.put("context", &shape, own.to_vec());
-    prompt.put(NEGATIVE_CONTEXT, &shape, negative.to_vec());
-    prompt.extra.insert(
-        NEGATIVES.to_owned(),
-        serde_json::Value::from(all.clone()).to_string(),
-    );
-    let taught = lesson.taught_with.to_owned();
-    prompt.extra.insert("taught_with".to_owned(), taught);
+    let weights = LearnedContext {
+        layout: PromptLayout {
+            assigned: None,
+            ..layout
+        },
+        vectors: ContextVectors::Shared(own.to_vec()),
+        negatives: Some(Arc::new(NegativeContext {
+            context: negative.to_vec(),
+            words: all.clone(),
+            taught_with: Some(lesson.taught_with.to_owned()),
+        })),
+    };
     let mut notes = lesson.notes;
     notes.push(Note::new("negative labels", all.len() as f64));
-    notes.push(Note::new("negative labels trained with", trained.len() as f64));
+    notes.push(Note::new(
+        "negative labels trained with",
+        trained.len() as f64,
+    ));
     if left_out > 0 {
         notes.push(Note::new("negative labels left out", left_out as f64));
     }
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: fit.losses,
         trained_parameters: fit.parameters.len(),
         notes,

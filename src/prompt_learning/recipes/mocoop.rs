@@ -2,13 +2,14 @@
 
 use super::templates::chosen;
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt_learning::plan::{ContextSharing, EPOCHS, ContextRecipe, learned, noise};
-use crate::prompt_learning::parametrizations::{Gate, Mixture};
-use crate::prompt_learning::losses::HardTexts;
 use crate::math::dot;
 use crate::math::softmax;
+use crate::prompt::heads::mixture::{ContextMixture, Gate};
+use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::losses::HardTexts;
+use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::parametrizations::Mixture;
+use crate::prompt_learning::plan::{ContextRecipe, ContextSharing, EPOCHS, learned, noise};
 use crate::rng::Rng;
 
 /// The recipe.
@@ -73,15 +74,16 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         strength: job.options.number("texts"),
         fixed: hard,
     }));
-    let (layout, copies) = (plan.layout.clone(), plan.copies);
+    let layout = plan.layout.clone();
     let fit = plan.fit(job).await?;
-    let (found, parameters) = fit.parameters.split_at(contexts);
-    let mut done = learned(job, &layout, copies, found, &fit);
-    let (weights, biases) = parameters.split_at(experts * d);
-    done.prompt
-        .put("gate.weight", &[experts, d], weights.to_vec());
-    done.prompt.put("gate.bias", &[experts], biases.to_vec());
-    Ok(done)
+    let (contexts, gate) = fit.parameters.split_at(contexts);
+    let weights = ContextMixture {
+        layout,
+        experts,
+        contexts: contexts.to_vec(),
+        gate: Some(gate.to_vec()),
+    };
+    Ok(learned(job, &weights, &fit))
 }
 
 /// What the gate should say to images of each class, [K, G]: the softmax over groups of s times the

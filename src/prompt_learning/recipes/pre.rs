@@ -1,12 +1,13 @@
 //! PRE: CoOp through a residual encoder that is thrown away afterwards.
 
 use crate::error::Result;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe};
-use crate::prompt_learning::options::Parameter;
+use crate::math::perceptron::Perceptron;
+use crate::prompt::heads::context::{ContextVectors, LearnedContext};
+use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::lstm::Lstm;
-use crate::prompt_learning::perceptron::Perceptron;
-use crate::prompt_learning::plan::{EPOCHS, ContextRecipe, learned};
-use crate::prompt_learning::parametrizations::{Reparametrized, Encoder};
+use crate::prompt_learning::options::Parameter;
+use crate::prompt_learning::parametrizations::{Encoder, Reparametrized};
+use crate::prompt_learning::plan::{ContextRecipe, EPOCHS, learned};
 use crate::rng::Rng;
 
 /// The recipe.
@@ -56,8 +57,12 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
     plan.start.extend(encoder.start(&mut rng));
     plan.parametrization = Box::new(shape);
-    let (layout, copies) = (plan.layout.clone(), plan.copies);
+    let layout = plan.layout.clone();
     let fit = plan.fit(job).await?;
-    let context = shape.merged(&fit.parameters);
-    Ok(learned(job, &layout, copies, &context, &fit))
+    let weights = LearnedContext {
+        layout,
+        vectors: ContextVectors::Shared(shape.merged(&fit.parameters)),
+        negatives: None,
+    };
+    Ok(learned(job, &weights, &fit))
 }

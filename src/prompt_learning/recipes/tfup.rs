@@ -2,10 +2,10 @@
 
 use super::templates::{SET, chosen};
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::cache::{Cache, Likeness};
-use crate::prompt_learning::head::keep_cache;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
-use crate::prompt_learning::unlabeled::{per_class, predictions, select};
+use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, predictions};
+use crate::prompt::heads::texts::TextFeatures;
+use crate::prompt_learning::job::{Needs, Note, Recipe, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::unlabeled::{per_class, select};
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -58,12 +58,15 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
             cache.classes.push(class);
         }
     }
-    let mut prompt = job.text_prompt(&texts, &templates);
-    keep_cache(&mut prompt, &cache, d);
+    let kept = cache.classes.len();
+    let weights = CachedTexts {
+        texts: TextFeatures::new(&texts, &templates),
+        cache,
+    };
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: Vec::new(),
         trained_parameters: 0,
-        notes: vec![Note::new("images kept", cache.classes.len() as f64)],
+        notes: vec![Note::new("images kept", kept as f64)],
     })
 }

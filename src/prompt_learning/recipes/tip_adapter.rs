@@ -2,13 +2,14 @@
 
 use super::templates::{SET, chosen};
 use crate::error::Result;
-use crate::prompt_learning::cache::{Cache, Likeness};
-use crate::prompt_learning::cache_search::search;
-use crate::prompt_learning::head::keep_cache;
-use crate::prompt_learning::job::{Cost, TrainingJob, TrainedPrompt, Needs, Note, Recipe, mean_texts};
-use crate::prompt_learning::options::Parameter;
-use crate::prompt::file::Prompt;
+use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness};
+use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt::template::Template;
+use crate::prompt_learning::cache_search::search;
+use crate::prompt_learning::job::{
+    Cost, Needs, Note, Recipe, TrainedPrompt, TrainingJob, mean_texts,
+};
+use crate::prompt_learning::options::Parameter;
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
@@ -41,10 +42,8 @@ pub const SEARCH: Parameter = Parameter::word(
 pub struct Start {
     /// Unit text features [K, d].
     pub texts: Vec<f64>,
-    /// The cache as the images make it.
-    pub cache: Cache,
-    /// The prompt of the texts, without the cache.
-    pub prompt: Prompt,
+    /// The texts and the cache as the images make it.
+    pub weights: CachedTexts,
     /// What a search found.
     pub notes: Vec<Note>,
 }
@@ -74,18 +73,19 @@ pub async fn start(job: &TrainingJob<'_>) -> Result<Start> {
         }
     }
     Ok(Start {
-        prompt: job.text_prompt(&texts, &templates),
+        weights: CachedTexts {
+            texts: TextFeatures::new(&texts, &templates),
+            cache,
+        },
         texts,
-        cache,
         notes,
     })
 }
 
 async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
-    let mut found = start(job).await?;
-    keep_cache(&mut found.prompt, &found.cache, job.model.dim());
+    let found = start(job).await?;
     Ok(TrainedPrompt {
-        prompt: found.prompt,
+        prompt: job.prompt(&found.weights),
         losses: Vec::new(),
         trained_parameters: 0,
         notes: found.notes,

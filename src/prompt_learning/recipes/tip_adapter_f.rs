@@ -4,8 +4,7 @@ use super::templates::SET;
 use super::tip_adapter::{ALPHA, BETA, SEARCH, Start, start};
 use crate::error::Result;
 use crate::prompt_learning::cache::CacheLearner;
-use crate::prompt_learning::head::keep_cache;
-use crate::prompt_learning::job::{TrainingJob, TrainedPrompt, Recipe};
+use crate::prompt_learning::job::{Recipe, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::plan::{BATCH, EPOCHS, LR, settings};
 use crate::prompt_learning::text::cross_entropy;
 use crate::prompt_learning::trainer::{Method, fit};
@@ -31,8 +30,7 @@ pub const RECIPE: Recipe = Recipe {
 async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
     let Start {
         texts,
-        mut cache,
-        mut prompt,
+        mut weights,
         notes,
     } = start(job).await?;
     let mut descent = settings(job);
@@ -40,18 +38,17 @@ async fn run(job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         eps: 1e-4,
         weight_decay: 0.01,
     };
-    let keys = cache.keys.iter().map(|v| *v as f32).collect();
+    let keys = weights.cache.keys.iter().map(|v| *v as f32).collect();
     let mut learner = CacheLearner {
-        cache: cache.clone(),
+        cache: weights.cache.clone(),
         texts: &texts,
         losses: cross_entropy(),
         scale: f64::from(job.model.logit_scale()),
     };
     let found = fit(&mut learner, keys, job.images()?, &descent, job.observer).await?;
-    cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
-    keep_cache(&mut prompt, &cache, job.model.dim());
+    weights.cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: found.losses,
         trained_parameters: found.parameters.len(),
         notes,

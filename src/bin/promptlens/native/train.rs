@@ -12,6 +12,7 @@ use promptlens::error::{Error, Kind, Result};
 use promptlens::evaluate::{Failure, class_names};
 use promptlens::fewshot::{self, Lesson, Source, Taught, chosen, examples, has_test};
 use promptlens::ood::negatives::MiningOptions;
+use promptlens::prompt::heads::context::taught_with;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::prompt_learning::descriptions::{Descriptions, MAX_BYTES};
 use promptlens::prompt_learning::examples::Examples;
@@ -248,7 +249,7 @@ fn answer(
         n: measured.map_or(0, |m| m.n),
         n_train: pictures.train.as_ref().map_or(0, Examples::len),
         seconds: taught.seconds,
-        taught_with: learned.prompt.extra.get("taught_with").map(String::as_str),
+        taught_with: taught_with(&learned.prompt),
         notes: &learned.notes,
         classes: names,
         skipped: pictures.skipped,

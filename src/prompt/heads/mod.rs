@@ -93,7 +93,7 @@ pub trait Head: Debug + Send + Sync {
     }
 }
 
-impl dyn Head {
+impl dyn Head + '_ {
     /// Logits [N, K] of unit image features [N, d].
     ///
     /// # Errors

@@ -75,8 +75,8 @@ fn check(name: &str, choice: Choice, tolerance: f32) {
     close("text_embeds", &text, &expected["text_embeds"].values);
 
     let d = model.clip.config.projection_dim;
-    promptlens::clip::normalize_rows(&mut image, d);
-    promptlens::clip::normalize_rows(&mut text, d);
+    promptlens::math::normalize_rows(&mut image, d);
+    promptlens::math::normalize_rows(&mut text, d);
     let logits: Vec<f32> = image
         .chunks(d)
         .flat_map(|f| {

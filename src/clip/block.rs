@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::config::Activation;
+use crate::kernels::Activation;
 use crate::kernels::{LayerNorm, Linear, attention};
 
 /// `x += MHA(LN1(x)); x += W2 act(W1 LN2(x) + b1) + b2`.

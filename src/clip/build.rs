@@ -10,11 +10,11 @@ use burn::tensor::Device;
 
 use super::Clip;
 use super::block::Block;
-use super::config::{Activation, ClipConfig};
+use super::config::ClipConfig;
 use super::text::{TextTower, TokenTable};
 use super::vision::VisionTower;
 use crate::error::{Error, Kind, Result};
-use crate::kernels::{LayerNorm, Linear, floats};
+use crate::kernels::{Activation, LayerNorm, Linear, floats};
 use crate::quant::HostTensor;
 use crate::quant::Packed;
 

@@ -4,6 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Kind, Result};
+use crate::kernels::Activation;
+use crate::quant::Role;
 
 /// The image tower.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,14 +10,12 @@ pub mod open_clip;
 pub mod text;
 pub mod vision;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 pub use build::Builder;
 use config::ClipConfig;
 use text::TextTower;
 use vision::VisionTower;
-
-use crate::error::{Error, Kind, Result};
 
 /// A CLIP on a device: both towers and the temperature.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ pub use tensor::{floats, read};
 
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Autodiff, DispatchDevice};
-use burn::tensor::{Device, Float, Int, Tensor};
+use burn::tensor::{DType, Device, Float, Int, Tensor, TensorData};
 
 use crate::error::{Error, Kind, Result};
 use crate::quant::{HostTensor, Packed};

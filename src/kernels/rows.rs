@@ -4,7 +4,7 @@
 //! at every operator. The loops are written so that the compiler turns them into vector instructions.
 
 /// Runs `pass` with the widest vectors that the processor has.
-fn wide<R>(pass: impl FnOnce() -> R) -> R {
+fn with_simd<R>(pass: impl FnOnce() -> R) -> R {
     #[cfg(not(target_arch = "wasm32"))]
     return pulp::Arch::new().dispatch(pass);
     // WebAssembly has one width, chosen when it is compiled.

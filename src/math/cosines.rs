@@ -92,7 +92,7 @@ where
 }
 
 /// Refuses features of two models.
-pub(crate) fn same_width(a: usize, b: usize) -> Result<()> {
+pub fn same_width(a: usize, b: usize) -> Result<()> {
     if a == b {
         return Ok(());
     }

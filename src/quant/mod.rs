@@ -4,6 +4,8 @@ mod host_tensor;
 mod packed;
 mod role;
 
+pub(crate) use packed::reserve;
+
 pub use host_tensor::HostTensor;
 pub use packed::{BLOCK, Packed, Quantization, Scheme, padded};
 pub use role::Role;

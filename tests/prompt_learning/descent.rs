@@ -32,7 +32,7 @@ fn an_open_rate_fits_the_length_of_what_is_learned() {
         let learned = one_step(&examples, &[("optimiser", optimizer)]);
         let moved = distance(&learned.prompt.tensors["context"].data, start);
         let share = moved / length(start.iter().copied());
-        assert!((share / part - 1.0).abs() < 0.05, "{optimiser}: {share}");
+        assert!((share / part - 1.0).abs() < 0.05, "{optimizer}: {share}");
     }
 }
 

@@ -208,7 +208,7 @@ fn gradients_of_all_layouts_match_finite_differences() {
         };
         let slope = (along(1e-3) - along(-1e-3)) / 2e-3;
         let error = (slope - length).abs() / length;
-        assert!(error < 1e-2, "{placing:?}: {slope} {length}");
+        assert!(error < 1e-2, "{layout:?}: {slope} {length}");
     }
 }
 

@@ -61,3 +61,13 @@ impl Model for Classifier {
         Ok(Box::new(prompts))
     }
 }
+
+impl TextSide for Prompts<'_> {
+    fn forward<'a>(&'a mut self, contexts: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>> {
+        Box::pin(Prompts::forward(self, contexts))
+    }
+
+    fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>> {
+        Box::pin(Prompts::backward(self, gradient))
+    }
+}

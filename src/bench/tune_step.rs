@@ -94,7 +94,7 @@ pub async fn measure(model: &Classifier, plan: &Plan) -> Result<(Measured, Input
         let tuned = tune(
             text,
             &classes.names,
-            &classes.context,
+            classes.tunable_context()?,
             &features,
             &config,
             &(),
@@ -134,7 +134,7 @@ pub async fn measure(model: &Classifier, plan: &Plan) -> Result<(Measured, Input
         sot: model.tokenizer.sot(),
         logit_scale: model.clip.logit_scale,
         dim: model.clip.config.projection_dim,
-        context: classes.context.clone(),
+        context: classes.tunable_context()?.to_vec(),
         suffixes: classes.names.suffixes.clone(),
         features,
         kept: tuned.selected,

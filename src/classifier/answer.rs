@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::detector::{OodOptions, Verdict};
-use super::negatives::{LearnedNegatives, Negatives};
+use super::negatives::Negatives;
 use crate::clip::text::TokenCounts;
 use crate::error::Failure;
 use crate::heatmap::{Heatmap, HeatmapMethod};
 use crate::ood::threshold::class_list_sha256;
 use crate::prompt::context::Names;
+use crate::prompt::heads::Head;
 use crate::prompt::template::Template;
-use crate::prompt_learning::head::Head;
 use crate::tpt::Tuning;
 
 /// Class names with their text features: made once, used for every image.
@@ -26,19 +26,14 @@ pub struct Classes {
     pub rows: TokenCounts,
     /// Names whose prompt was cut to the context length.
     pub truncated: usize,
-    /// Where tuning starts: the embedded words in front of the name or a learned context, [M, W];
-    /// empty for a learned prompt of another shape.
-    pub context: Vec<f32>,
-    /// The names as they stand behind that context.
+    /// The names as they stand behind the context of the head.
     pub names: Names,
     /// The sentences around the names, also around negative labels.
     pub templates: Vec<Template>,
     /// SHA-256 of what stands around the names; part of what a threshold holds for.
     pub prompt_sha256: String,
-    /// The learned prompt that answers; none where `features` do.
-    pub head: Option<Arc<Head>>,
-    /// What the prompt learned about negative labels; none where these stand in `templates`.
-    pub(super) learned_negatives: Option<Arc<LearnedNegatives>>,
+    /// What answers.
+    pub head: Arc<dyn Head>,
     pub(super) sha256: OnceLock<String>,
     pub(super) negatives: OnceLock<Arc<Negatives>>,
 }

@@ -53,7 +53,7 @@ impl<'a> Answerer<'a> {
         detector: Option<Detector>,
     ) -> Result<Self> {
         if options.tuning.is_some() {
-            classes.check_tunable()?;
+            classes.tunable_context()?;
         }
         Ok(Self {
             model,

@@ -239,7 +239,7 @@ impl Classifier {
         classes: &Classes,
         progress: &dyn Progress,
     ) -> Result<Option<Arc<Negatives>>> {
-        if score.needs.learned_contexts && classes.learned_negatives.is_none() {
+        if score.needs.learned_contexts && classes.head.negatives().is_none() {
             return Err(Error::new(
                 Kind::OptionInvalid,
                 format!(

@@ -6,12 +6,13 @@ mod calibrate;
 mod detector;
 mod heatmap;
 mod loading;
+mod model;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod negatives;
-mod taught;
 mod tuning;
 mod view_features;
+mod with_prompt;
 
 pub use answer::{
     Classes, Classification, ClassifyOptions, KeptView, Prediction, Timings, TuningReport,
@@ -25,7 +26,7 @@ pub use loading::Loading;
 pub use native::{check, convert};
 pub use negatives::Negatives;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Tensor;
 
@@ -47,6 +48,7 @@ use crate::kernels::read;
 use crate::math::{normalize_rows, softmax};
 use crate::ood::threshold::ordered_list_sha256;
 use crate::prompt::context::{Names, from_words};
+use crate::prompt::heads::texts::TextHead;
 use crate::prompt::template::Template;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::quant::Quantization;
@@ -214,18 +216,18 @@ impl Classifier {
             context.len() / self.clip.text.config.width,
             &self.tokenizer,
         )?;
+        let texts = features.iter().map(|v| f64::from(*v)).collect();
+        let head = Arc::new(TextHead::new(texts).with_context(context));
         let prompt: Vec<String> = templates.iter().map(ToString::to_string).collect();
         Ok(Classes {
             labels: labels.to_vec(),
             features,
             rows,
             truncated,
-            context,
             names,
             templates,
             prompt_sha256: ordered_list_sha256(&prompt),
-            head: None,
-            learned_negatives: None,
+            head,
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })

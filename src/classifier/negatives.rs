@@ -6,17 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
 use crate::math::MatrixView;
-use crate::math::UnitRows;
 use crate::ood::negatives::{
     ADJECTIVE_TEMPLATE, Excluded, Excluder, MiningOptions, PartOfSpeech, Synonyms, Vocabulary,
     mine, similarities,
 };
 use crate::ood::threshold::ordered_list_sha256;
 use crate::progress::Progress;
-use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES, Prompt};
-use crate::prompt::layout::PromptLayout;
 use crate::prompt::template::Template;
-use crate::prompt_learning::job::Model;
 
 /// Texts that are encoded, or compared with the classes, between two steps of the watch.
 const CHUNK: usize = 256;
@@ -37,41 +33,6 @@ pub struct Negatives {
     pub sha256: String,
     /// Whether the features come from a context that was learned for negative labels.
     pub learned: bool,
-}
-
-/// What a prompt learned about negative labels (LAPT).
-#[derive(Debug)]
-pub(super) struct LearnedNegatives {
-    /// What stands in front of them, [M, W].
-    context: Vec<f32>,
-    /// The words that it was exported with.
-    words: Vec<String>,
-}
-
-impl LearnedNegatives {
-    /// What `prompt` learned, for a text tower of this width; none for other recipes.
-    ///
-    /// # Errors
-    /// `prompt/invalid` where the context or the words do not fit.
-    pub(super) fn of(prompt: &Prompt, width: usize) -> Result<Option<Arc<Self>>> {
-        let Some(context) = prompt.get(NEGATIVE_CONTEXT, 2)? else {
-            return Ok(None);
-        };
-        let invalid = |what: &str| {
-            let sentence = format!("The prompt cannot be used: {what}.");
-            Error::new(Kind::PromptInvalid, sentence)
-        };
-        if context.shape[1] != width {
-            return Err(invalid("its vectors are not as wide as the model's"));
-        }
-        let words = match prompt.extra.get(NEGATIVES) {
-            Some(words) => serde_json::from_str(words)
-                .map_err(|_| invalid("its negative labels are no list"))?,
-            None => Vec::new(),
-        };
-        let context = context.data.clone();
-        Ok(Some(Arc::new(Self { context, words })))
-    }
 }
 
 /// A vocabulary with its text features.
@@ -124,7 +85,7 @@ impl Classifier {
             similar.extend(similarities(MatrixView::new(part, d)?, texts)?);
         }
         let mined = mine(candidates, &similar, &classes.labels, options)?;
-        if classes.learned_negatives.is_some() {
+        if classes.head.negatives().is_some() {
             let labels: Vec<String> = mined.negatives.into_iter().map(|n| n.word).collect();
             let features = self
                 .encode_negatives("negatives", &labels, classes, progress)
@@ -209,7 +170,7 @@ impl Classifier {
         if let Some(found) = classes.negatives.get() {
             return Ok(found.clone());
         }
-        let words = classes.learned_negatives.as_ref().map(|l| &l.words[..]);
+        let words = classes.head.negatives().map(|l| &l.words[..]);
         let found = match self
             .given_negatives(classes, words.unwrap_or(&[]), progress)
             .await
@@ -236,14 +197,11 @@ impl Classifier {
         let mut features = Vec::with_capacity(names.len() * d);
         for (number, part) in names.chunks(CHUNK).enumerate() {
             progress.step(stage, number * CHUNK, names.len()).await?;
-            match &classes.learned_negatives {
+            match classes.head.negatives() {
                 None => features.extend(self.ensemble(part, &classes.templates).await?.0),
                 Some(learned) => {
-                    let context = &learned.context;
                     let part: Vec<String> = part.iter().map(|n| n.as_ref().to_owned()).collect();
-                    let layout = PromptLayout::end(context.len() / self.clip.text.config.width);
-                    let mut side = self.text_side(&part, &layout)?;
-                    features.extend(UnitRows::new(&side.forward(context).await?, d).rounded());
+                    features.extend(learned.encode(self, &part).await?);
                 }
             }
         }
@@ -304,7 +262,7 @@ impl Negatives {
             labels,
             features,
             excluded,
-            learned: classes.learned_negatives.is_some(),
+            learned: classes.head.negatives().is_some(),
         })
     }
 }

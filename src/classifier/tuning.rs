@@ -43,7 +43,7 @@ impl Classifier {
         config: &Config,
         progress: &dyn Progress,
     ) -> Result<Tuned> {
-        classes.check_tunable()?;
+        let start = classes.tunable_context()?;
         let (d, w) = (self.clip.config.projection_dim, self.clip.text.config.width);
         let whole = |values: &[f32], width: usize| {
             !values.is_empty()
@@ -65,13 +65,13 @@ impl Classifier {
         let mut features = features.to_vec();
         normalize_rows(&mut features, d);
         let other = match context.map(|context| context.len() / w) {
-            Some(m) if m != classes.context.len() / w => {
+            Some(m) if m != start.len() / w => {
                 Some(Names::new(&classes.labels, m, &self.tokenizer)?)
             }
             _ => None,
         };
         let names = other.as_ref().unwrap_or(&classes.names);
-        let context = context.unwrap_or(&classes.context);
+        let context = context.unwrap_or(start);
         tune(self.text(), names, context, &features, config, progress).await
     }
 }
@@ -85,6 +85,7 @@ impl Answerer<'_> {
         progress: &dyn Progress,
     ) -> Result<Answered> {
         let (model, classes) = (self.model, self.classes);
+        let context = classes.tunable_context()?;
         let plan = tuning.view_plan();
         let maker = ViewMaker::new(photo, &model.preprocess, &plan, tuning.seed())?;
         let views = model.view_features(&maker, progress).await?;
@@ -93,7 +94,7 @@ impl Answerer<'_> {
         let tuned = tune(
             model.text(),
             &classes.names,
-            &classes.context,
+            context,
             &views.features,
             tuning.config(),
             progress,

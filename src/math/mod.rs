@@ -3,6 +3,7 @@
 mod argmax;
 mod cosines;
 pub mod optimizer;
+pub mod perceptron;
 mod softmax;
 mod unit_rows;
 

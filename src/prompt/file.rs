@@ -1,4 +1,5 @@
-//! The prompt file: what was learned, as a safetensors file that anyone can read.
+//! The prompt file: a safetensors file with required metadata. What its tensors mean is the matter of
+//! [`heads`](super::heads).
 
 use std::collections::BTreeMap;
 
@@ -6,20 +7,10 @@ use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
-use super::layout::{NamePosition, PromptLayout};
+use super::layout::NamePosition;
+use super::model::Model;
 use crate::error::{Error, Kind, Result};
 use crate::tokenize::validate;
-
-/// The tensor [M, W] in front of negative labels, where a recipe learned one (LAPT); `context` is then
-/// that of the classes.
-pub const NEGATIVE_CONTEXT: &str = "negative_context";
-
-/// The metadata with the negative labels of such a prompt, a JSON list of words.
-pub const NEGATIVES: &str = "negatives";
-
-/// The tensor [S K, M, W]: S times a context per class, each as `context` [K, M, W] has them. The
-/// features of a class are the normalized mean over all of them.
-pub const EARLIER_CONTEXTS: &str = "earlier_contexts";
 
 /// `format` of every prompt file.
 pub const FORMAT: &str = "promptlens-prompt";
@@ -59,19 +50,19 @@ pub struct Values {
 pub struct Prompt {
     /// The recipe that made it.
     pub recipe: String,
-    /// Where the vectors stand.
+    /// Where the class name stands among learned vectors.
     pub layout: NamePosition,
-    /// The classes it was taught.
+    /// The classes it was trained on.
     pub class_names: Vec<String>,
     /// SHA-256 of the source weights of its model, whatever their quantization.
     pub model_sha256: String,
-    /// s of its model.
+    /// exp(logit_scale) of its model.
     pub logit_scale: f32,
     /// The program that wrote it.
     pub created_by: String,
-    /// `context` [M, W] or [K, M, W], and what the recipe adds.
+    /// Those of its head.
     pub tensors: BTreeMap<String, Values>,
-    /// What the recipe adds to the metadata.
+    /// Metadata beyond what every file has.
     pub extra: BTreeMap<String, String>,
 }
 
@@ -83,6 +74,20 @@ fn invalid(what: impl std::fmt::Display) -> Error {
 }
 
 impl Prompt {
+    /// A prompt of `model` for `class_names`, made by `recipe`; without tensors yet.
+    pub fn new(recipe: &str, model: &dyn Model, class_names: &[String]) -> Self {
+        Self {
+            recipe: recipe.to_owned(),
+            layout: NamePosition::End,
+            class_names: class_names.to_vec(),
+            model_sha256: model.sha256().to_owned(),
+            logit_scale: model.logit_scale(),
+            created_by: concat!("promptlens ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tensors: BTreeMap::new(),
+            extra: BTreeMap::new(),
+        }
+    }
+
     /// Adds a tensor; panics where `data` does not fill `shape`.
     pub fn put(&mut self, name: &str, shape: &[usize], data: Vec<f32>) {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "{name}");
@@ -130,41 +135,37 @@ impl Prompt {
         ))
     }
 
-    /// The context [M, W] where it is all that the names have: one, in front of every name.
-    pub fn tunable(&self) -> Option<&[f32]> {
-        let context = self.tensors.get("context")?;
-        let others = usize::from(self.tensors.contains_key(NEGATIVE_CONTEXT));
-        let alone = self.tensors.len() == 1 + others && context.shape.len() == 2;
-        let plain = self.layout == NamePosition::End && !self.extra.contains_key("attributes");
-        (alone && plain).then_some(context.data.as_slice())
+    /// States `value` in the metadata.
+    pub fn note(&mut self, key: &str, value: impl std::fmt::Display) {
+        self.extra.insert(key.to_owned(), value.to_string());
     }
 
-    /// The words and vectors in front of the name, `vectors` of them around it.
+    /// States a list of texts in the metadata.
+    pub fn note_list(&mut self, key: &str, values: &[String]) {
+        self.note(key, Value::from(values));
+    }
+
+    /// A number in the metadata.
     ///
     /// # Errors
-    /// `prompt/invalid` for attributes that cannot be read.
-    pub fn layout(&self, rows: usize) -> Result<PromptLayout> {
-        let mut layout = PromptLayout {
-            layout: self.layout,
-            vectors: rows,
-            ..PromptLayout::default()
+    /// `prompt/invalid` if it is absent or not finite.
+    pub fn number(&self, key: &str) -> Result<f64> {
+        let value = self.extra.get(key).and_then(|v| v.parse::<f64>().ok());
+        value
+            .filter(|v| v.is_finite())
+            .ok_or_else(|| invalid(format!("its {key} is no number")))
+    }
+
+    /// A list of texts in the metadata, if there is one.
+    ///
+    /// # Errors
+    /// `prompt/invalid` for anything else under that key.
+    pub fn list(&self, key: &str) -> Result<Option<Vec<String>>> {
+        let parse = |json| {
+            serde_json::from_str(json)
+                .map_err(|_| invalid(format!("its {key} are no list of texts")))
         };
-        let Some(attributes) = self.extra.get("attributes") else {
-            return Ok(layout);
-        };
-        layout.attributes =
-            serde_json::from_str(attributes).map_err(|_| invalid("its attributes are no list"))?;
-        let per = self.extra.get("per_attribute").map(|n| n.parse());
-        layout.per_attribute = match per {
-            Some(Ok(per)) => per,
-            _ => return Err(invalid("it does not say how long its attributes are")),
-        };
-        let before = layout
-            .per_attribute
-            .checked_mul(layout.attributes.len())
-            .and_then(|before| rows.checked_sub(before));
-        layout.vectors = before.ok_or_else(|| invalid("its context is too short"))?;
-        Ok(layout)
+        self.extra.get(key).map(|json| parse(json)).transpose()
     }
 
     /// The file. Equal prompts give equal bytes.

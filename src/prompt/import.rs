@@ -1,18 +1,33 @@
 //! CoOp's own checkpoints: the state of its prompt learner as PyTorch saves it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use half::{bf16, f16};
 use pytorch_reader::{DType, PytorchReader, Tensor};
 
-use super::file::{MAX_BYTES, Prompt, Values};
-use super::layout::NamePosition;
+use super::file::{MAX_BYTES, Prompt};
+use super::heads::context::{ContextVectors, LearnedContext};
+use super::heads::save;
+use super::layout::{NamePosition, PromptLayout};
+use super::model::Model;
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::job::Model;
 
 /// The context's name in the prompt learner's state.
 const CONTEXT: &str = "ctx";
+
+/// The metadata that says where a prompt came from; for people, nothing reads it.
+const IMPORTED_FROM: &str = "imported_from";
+
+/// A prompt, and the tensor that it was made from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// The tensor's name in the checkpoint.
+    pub tensor: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+}
 
 fn unusable(path: &Path, what: impl std::fmt::Display) -> Error {
     let sentence = format!(
@@ -22,8 +37,8 @@ fn unusable(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(Kind::PromptInvalid, sentence)
 }
 
-/// The context of the checkpoint at `path` as a prompt of `model`, and the name of its tensor. Token
-/// embeddings that stand beside it are left aside: they are the model's own.
+/// The context of the checkpoint at `path` as a prompt of `model`. Token embeddings beside it are
+/// ignored: they are the model's own.
 ///
 /// # Errors
 /// `io/failed`, `prompt/invalid` for anything but one context [M, W] or [K, M, W] of finite floats
@@ -33,7 +48,7 @@ pub fn coop_checkpoint(
     model: &dyn Model,
     names: &[String],
     layout: NamePosition,
-) -> Result<(Prompt, String)> {
+) -> Result<Imported> {
     std::fs::File::open(path)
         .map_err(|error| Error::new(Kind::Io, format!("{}: {error}.", path.display())))?;
     let reader = PytorchReader::new(path).map_err(|error| unusable(path, error))?;
@@ -66,18 +81,28 @@ pub fn coop_checkpoint(
         }
     }
     let data = floats(tensor).map_err(|what| unusable(path, what))?;
-    let context = Values { shape, data };
-    let prompt = Prompt {
-        recipe: "coop".to_owned(),
-        layout,
-        class_names: names.to_vec(),
-        model_sha256: model.sha256().to_owned(),
-        logit_scale: model.logit_scale(),
-        created_by: concat!("promptlens ", env!("CARGO_PKG_VERSION")).to_owned(),
-        tensors: BTreeMap::from([("context".to_owned(), context)]),
-        extra: BTreeMap::from([("imported_from".to_owned(), "PyTorch".to_owned())]),
+    let weights = LearnedContext {
+        layout: PromptLayout {
+            layout,
+            ..PromptLayout::end(shape[shape.len() - 2])
+        },
+        vectors: if shape.len() == 2 {
+            ContextVectors::Shared(data)
+        } else {
+            ContextVectors::PerClass {
+                last: data,
+                earlier: Vec::new(),
+            }
+        },
+        negatives: None,
     };
-    Ok((prompt, name.clone()))
+    let mut prompt = save("coop", model, names, &weights);
+    prompt.note(IMPORTED_FROM, "PyTorch");
+    Ok(Imported {
+        prompt,
+        tensor: name.clone(),
+        shape,
+    })
 }
 
 fn floats(tensor: &Tensor) -> std::result::Result<Vec<f32>, String> {

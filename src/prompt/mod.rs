@@ -1,10 +1,12 @@
-//! What stands around a class name.
+//! Prompts: templates, learned contexts, their file format, and encoding them with the text tower.
 
 pub mod context;
 pub mod ensemble;
 pub mod file;
+pub mod heads;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod import;
 pub mod layout;
+pub mod model;
 pub mod tape;
 pub mod template;

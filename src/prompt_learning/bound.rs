@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::prompt::file::Prompt;
+use crate::prompt::heads::load;
 
 /// Tokens of CLIP's vocabulary.
 pub const VOCABULARY: f64 = 49_408.0;
@@ -70,10 +71,9 @@ fn divergence(q: f64, p: f64) -> f64 {
 /// Refuses what no bound holds for.
 ///
 /// # Errors
-/// `options/invalid` for a prompt with learned vectors or fitted features.
+/// `options/invalid` for a prompt with learned vectors or fitted features, `prompt/invalid`.
 pub fn only_hard(prompt: &Prompt) -> Result<()> {
-    let soft = prompt.tensors.keys().any(|name| name != "text_features");
-    if !soft && prompt.extra.contains_key("templates") && !prompt.extra.contains_key("fitted") {
+    if load(prompt)?.is_words_only() {
         return Ok(());
     }
     Err(Error::new(

@@ -1,69 +1,11 @@
-//! A cache of image features whose logits are added to those of the texts (Tip-Adapter, Zhang et al.,
-//! 2022).
+//! Training the keys of a cache (Tip-Adapter-F, Zhang et al., 2022).
 
 use super::examples::Batch;
 use super::losses::{self, Loss, LossInput};
 use super::trainer::{Learner, Step};
 use crate::error::Result;
-use crate::math::dot;
 use crate::progress::LocalBoxFuture;
-
-/// Keys and their classes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cache {
-    /// F [N, d], unit features of the cached images.
-    pub keys: Vec<f64>,
-    /// The class of every key, [N].
-    pub classes: Vec<usize>,
-    /// α, the weight of the cache.
-    pub alpha: f64,
-    /// β, how fast the affinity falls with the distance.
-    pub beta: f64,
-    /// How likeness is measured.
-    pub likeness: Likeness,
-}
-
-/// How alike an image and a key are.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Likeness {
-    /// Their cosine.
-    Cosine,
-    /// Their cosine times how alike their predictions are (TFUP); the keys' predictions [N, K].
-    Predictions(Vec<f64>),
-}
-
-impl Cache {
-    /// exp(−β (1 − likeness)) of an image with every key, [N].
-    pub fn affinities(&self, image: &[f64], texts: &[f64]) -> Vec<f64> {
-        let cosines = self
-            .keys
-            .chunks_exact(image.len())
-            .map(|key| dot(image, key));
-        let fade = |a: f64| (-self.beta * (1.0 - a)).exp();
-        match &self.likeness {
-            Likeness::Cosine => cosines.map(fade).collect(),
-            Likeness::Predictions(keys) => {
-                let own = super::unlabeled::predictions(image, texts);
-                let alike = super::unlabeled::likeness(&own, keys);
-                cosines.zip(alike).map(|(a, sim)| fade(a * sim)).collect()
-            }
-        }
-    }
-
-    /// What the cache adds to the logits [K] of an image.
-    pub fn logits(&self, image: &[f64], texts: &[f64], classes: usize) -> Vec<f64> {
-        let mut out = vec![0.0; classes];
-        if self.alpha == 0.0 {
-            return out;
-        }
-        for (class, affinity) in self.classes.iter().zip(self.affinities(image, texts)) {
-            if let Some(z) = out.get_mut(*class) {
-                *z += self.alpha * affinity;
-            }
-        }
-        out
-    }
-}
+use crate::prompt::heads::cache::Cache;
 
 /// Trains the keys of a cache (Tip-Adapter-F).
 pub struct CacheLearner<'a> {

@@ -1,10 +1,10 @@
 //! The search for α and β of a cache: the pair that answers its images best, each without its own key.
 //! (Tip-Adapter searches on a validation split, which people with a few photos do not have.)
 
-use super::cache::Cache;
 use super::losses::cross_entropy;
 use crate::math::argmax;
 use crate::math::dot;
+use crate::prompt::heads::cache::Cache;
 
 /// Values of each that are tried.
 const STEPS: usize = 20;

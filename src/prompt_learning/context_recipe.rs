@@ -7,6 +7,9 @@ use super::parametrizations::{Direct, Parametrization};
 use super::text::{ProGradRule, TextLearner, cross_entropy};
 use super::trainer::{FitResult, Settings, fit};
 use crate::error::Result;
+use crate::prompt::heads::Weights;
+use crate::prompt::heads::context::{ContextVectors, LearnedContext};
+use crate::prompt::heads::mixture::ContextMixture;
 use crate::prompt::layout::PromptLayout;
 use crate::rng::Rng;
 
@@ -104,36 +107,41 @@ impl ContextRecipe {
     pub async fn learn(self, job: &TrainingJob<'_>) -> Result<TrainedPrompt> {
         let (layout, sharing) = (self.layout.clone(), self.sharing);
         let found = self.fit(job).await?;
-        Ok(learned(job, &layout, sharing, &found.parameters, &found))
+        let weights = sharing.weights(layout, found.parameters.clone());
+        Ok(learned(job, weights.as_ref(), &found))
     }
 }
 
-/// The result with `contexts` of this kind in it.
-pub fn learned(
-    job: &TrainingJob<'_>,
-    layout: &PromptLayout,
-    sharing: ContextSharing,
-    contexts: &[f32],
-    fit: &FitResult,
-) -> TrainedPrompt {
-    let mut prompt = job.prompt();
-    let (m, w) = (layout.rows(), job.model.width());
-    prompt.layout = layout.layout;
-    match sharing {
-        ContextSharing::Shared => prompt.put("context", &[m, w], contexts.to_vec()),
-        ContextSharing::PerClass => {
-            prompt.put("context", &[job.names.len(), m, w], contexts.to_vec())
-        }
-        ContextSharing::Several(n) => prompt.put("contexts", &[n, m, w], contexts.to_vec()),
+impl ContextSharing {
+    /// What a prompt file keeps of `contexts` [C, M, W] that are shared like this.
+    fn weights(self, layout: PromptLayout, contexts: Vec<f32>) -> Box<dyn Weights> {
+        let vectors = match self {
+            Self::Shared => ContextVectors::Shared(contexts),
+            Self::PerClass => ContextVectors::PerClass {
+                last: contexts,
+                earlier: Vec::new(),
+            },
+            Self::Several(experts) => {
+                return Box::new(ContextMixture {
+                    layout,
+                    experts,
+                    contexts,
+                    gate: None,
+                });
+            }
+        };
+        Box::new(LearnedContext {
+            layout,
+            vectors,
+            negatives: None,
+        })
     }
-    if !layout.attributes.is_empty() {
-        let words = serde_json::Value::from(layout.attributes.clone()).to_string();
-        prompt.extra.insert("attributes".to_owned(), words);
-        let per = layout.per_attribute.to_string();
-        prompt.extra.insert("per_attribute".to_owned(), per);
-    }
+}
+
+/// The result of `fit` with `weights` in its prompt.
+pub fn learned(job: &TrainingJob<'_>, weights: &dyn Weights, fit: &FitResult) -> TrainedPrompt {
     TrainedPrompt {
-        prompt,
+        prompt: job.prompt(weights),
         losses: fit.losses.clone(),
         trained_parameters: fit.parameters.len(),
         notes: fit

@@ -7,19 +7,7 @@ use super::trainer::{Learner, Step};
 use crate::error::Result;
 use crate::math::{UnitRows, dot};
 use crate::progress::LocalBoxFuture;
-
-/// A text tower over a list of class names, differentiable in the contexts.
-///
-/// The losses never see the tower: it hands out features and takes their gradient back.
-pub trait TextSide {
-    /// Features before normalization of every name under every one of the contexts [C, M, W], as
-    /// [C, K, d]; or [K, d] if each name is assigned to one of them.
-    fn forward<'a>(&'a mut self, contexts: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
-
-    /// d loss / d contexts of the last [`forward`](Self::forward) from d loss / d features. One
-    /// forward is taken back once.
-    fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
-}
+use crate::prompt::model::TextSide;
 
 /// ProGrad's rule (Zhu et al., 2023): remove the part of the gradient that opposes the gradient of a
 /// distillation to fixed texts.

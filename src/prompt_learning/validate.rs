@@ -1,16 +1,20 @@
 //! The accuracy of a recipe, measured on images that it did not learn from.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::examples::Examples;
-use super::head::Head;
-use super::job::{Model, TrainingJob, encode, mean_texts};
+use super::job::TrainingJob;
 use super::recipe::{Cost, Recipe};
 use super::trainer::{Observer, TrainingProgress};
 use crate::error::{Error, Kind, Result};
 use crate::math::UnitRows;
 use crate::progress::Progress;
 use crate::prompt::file::Prompt;
+use crate::prompt::heads::texts::TextHead;
+use crate::prompt::heads::{Head, open};
+use crate::prompt::model::{Model, encode, mean_texts};
 use crate::prompt::template::{DEFAULT, Template};
 
 /// The most images that are left out one by one if every round takes steps through the text tower.
@@ -88,19 +92,20 @@ pub fn folds(examples: &Examples, count: usize) -> Vec<usize> {
 ///
 /// # Errors
 /// `labels/too-long` and the device's errors.
-pub async fn zero_shot(model: &dyn Model, names: &[String]) -> Result<Head> {
+pub async fn zero_shot(model: &dyn Model, names: &[String]) -> Result<Arc<dyn Head>> {
     let mut texts = Vec::new();
     for template in Template::parse_all(DEFAULT)? {
         let features = encode(model, &template, names).await?;
         texts.extend(UnitRows::new(&features, model.dim()).values);
     }
-    Ok(Head::Texts(mean_texts(&texts, names.len(), model.dim())))
+    let texts = mean_texts(&texts, names.len(), model.dim());
+    Ok(Arc::new(TextHead::new(texts)))
 }
 
 /// The accuracies on `test`, of which `prompt`, the result of `job`, has seen none.
 ///
 /// # Errors
-/// Those of [`Head::open`] and the device's.
+/// Those of [`open`] and the device's.
 pub async fn test_accuracy(
     job: &TrainingJob<'_>,
     prompt: &Prompt,
@@ -108,7 +113,7 @@ pub async fn test_accuracy(
 ) -> Result<HeldOutAccuracy> {
     let (images, labels) = (test.plain(), test.labels());
     let before = zero_shot(job.model, job.names).await?;
-    let after = Head::open(prompt, job.model, job.names).await?;
+    let after = open(prompt, job.model, job.names).await?;
     Ok(HeldOutAccuracy {
         on: "test split".to_owned(),
         n: test.len(),
@@ -153,7 +158,7 @@ pub async fn validate(
             ..*job
         };
         let trained = without.run().await?;
-        let head = Head::open(&trained.prompt, job.model, job.names).await?;
+        let head = open(&trained.prompt, job.model, job.names).await?;
         let (images, labels) = (out.plain(), out.labels());
         n += out.len();
         after += head.accuracy(job.model, &images, labels).await? * out.len() as f64;

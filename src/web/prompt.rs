@@ -15,8 +15,8 @@ use super::session::Session;
 use crate::error::{Error, Kind};
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
+use crate::prompt::model::Model;
 use crate::prompt_learning::examples::{Batch, Examples};
-use crate::prompt_learning::job::Model;
 use crate::prompt_learning::parametrizations::Direct;
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::{TextLearner, cross_entropy};
@@ -55,7 +55,7 @@ impl Engine {
                 let prompt = Prompt::from_bytes(&prompt)?;
                 let templates = options.templates();
                 let model = &session.classifier;
-                let classes = model.taught(&labels, &templates, &prompt).await?;
+                let classes = model.with_prompt(&labels, &templates, &prompt).await?;
                 progress.check()?;
                 Ok(session.add(classes))
             };

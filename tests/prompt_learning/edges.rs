@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use promptlens::error::{Error, Kind};
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::file::{MAX_BYTES, Prompt};
+use promptlens::prompt::heads;
 use promptlens::prompt_learning::examples::{Examples, batches};
-use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::job::TrainingJob;
 use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::recipes::{RECIPES, find};
@@ -45,7 +45,7 @@ fn every_recipe(names: &[String], examples: &Examples) {
                 continue;
             }
         };
-        let head = pollster::block_on(Head::open(&learned.prompt, &Toy, names)).unwrap();
+        let head = pollster::block_on(heads::open(&learned.prompt, &Toy, names)).unwrap();
         let z = pollster::block_on(head.logits(&Toy, examples.view(0, 0))).unwrap();
         assert_eq!(z.len(), names.len(), "{}", recipe.name);
         assert!(z.iter().all(|z| z.is_finite()), "{}", recipe.name);

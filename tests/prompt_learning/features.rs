@@ -3,16 +3,17 @@
 use promptlens::math::UnitRows;
 use promptlens::math::dot;
 use promptlens::math::softmax;
+use promptlens::prompt::heads;
+use promptlens::prompt::heads::cache::{Cache, Likeness, divergence, likeness};
 use promptlens::prompt_learning::bound::{kl_inverse, only_hard, uniform_prior};
-use promptlens::prompt_learning::cache::{Cache, CacheLearner, Likeness};
+use promptlens::prompt_learning::cache::CacheLearner;
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::examples::Batch;
-use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::residual::{ResidualLearner, moved};
 use promptlens::prompt_learning::search::Search;
 use promptlens::prompt_learning::text::cross_entropy;
 use promptlens::prompt_learning::trainer::Learner;
-use promptlens::prompt_learning::unlabeled::{divergence, likeness, per_class, select};
+use promptlens::prompt_learning::unlabeled::{per_class, select};
 use promptlens::rng::Rng;
 
 use super::toy::{D, Extras, Toy, drawn, images, names, teach, teach_with};
@@ -107,7 +108,7 @@ fn tip_adapter_remembers_and_its_training_helps() {
     let all = names(6);
     let score = |recipe: &str, set: &[(&str, &str)]| {
         let learned = teach(recipe, &examples, set);
-        let head = pollster::block_on(Head::open(&learned.prompt, &Toy, &all)).unwrap();
+        let head = pollster::block_on(heads::open(&learned.prompt, &Toy, &all)).unwrap();
         let plain = examples.plain();
         let run = head.accuracy(&Toy, &plain, examples.labels());
         (pollster::block_on(run).unwrap(), learned)
@@ -196,7 +197,7 @@ fn unlabeled_images_alone_make_a_cache() {
     };
     let learned = teach_with("tfup", &names(4), None, &[], extras).unwrap();
     assert_eq!(learned.prompt.tensors["cache.keys"].shape, [4 * 9, D]);
-    let head = pollster::block_on(Head::open(&learned.prompt, &Toy, &names(4))).unwrap();
+    let head = pollster::block_on(heads::open(&learned.prompt, &Toy, &names(4))).unwrap();
     let z = pollster::block_on(head.logits(&Toy, &plain[..D])).unwrap();
     assert!(z.iter().all(|z| z.is_finite()));
     let none = teach_with("tfup", &names(4), None, &[], Extras::default());
@@ -346,7 +347,7 @@ fn the_search_for_alpha_and_beta_is_that_of_brute_force() {
             let rest = examples.subset(&others).unwrap();
             let extras = Extras::default();
             let part = teach_with("tip-adapter", &names(3), Some(&rest), &set, extras).unwrap();
-            let head = pollster::block_on(Head::open(&part.prompt, &Toy, &names(3))).unwrap();
+            let head = pollster::block_on(heads::open(&part.prompt, &Toy, &names(3))).unwrap();
             let label = [examples.labels()[*i]];
             pollster::block_on(head.accuracy(&Toy, examples.view(*i, 0), &label)).unwrap() == 1.0
         });

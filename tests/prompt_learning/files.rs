@@ -1,7 +1,7 @@
 //! The prompt file, with friendly and with hostile bytes.
 
 use promptlens::prompt::file::Prompt;
-use promptlens::prompt_learning::head::Head;
+use promptlens::prompt::heads;
 
 use super::toy::{Toy, W, images, names, teach};
 
@@ -32,13 +32,13 @@ fn the_file_states_what_the_contract_asks_for() {
 fn another_model_is_refused() {
     let mut prompt = prompt();
     prompt.model_sha256 = "bb".repeat(32);
-    let error = pollster::block_on(Head::open(&prompt, &Toy, &names(3))).unwrap_err();
+    let error = pollster::block_on(heads::open(&prompt, &Toy, &names(3))).unwrap_err();
     assert_eq!(error.code(), "prompt/wrong-model");
 }
 
 #[test]
 fn tensors_that_do_not_fit_the_model_are_refused() {
-    let open = |prompt: &Prompt| pollster::block_on(Head::open(prompt, &Toy, &names(3)));
+    let open = |prompt: &Prompt| pollster::block_on(heads::open(prompt, &Toy, &names(3)));
     for shape in [vec![4, W + 1], vec![W * 4], vec![2, 4, W], vec![1, 1, 1]] {
         let mut prompt = prompt();
         prompt.put("context", &shape, vec![0.5; shape.iter().product()]);

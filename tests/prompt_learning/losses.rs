@@ -1,6 +1,7 @@
 //! Every loss and every parametrization against finite differences.
 
 use promptlens::error::{Error, Kind, Result};
+use promptlens::math::perceptron::Perceptron;
 use promptlens::math::{UnitRows, dot};
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt_learning::examples::Batch;
@@ -13,7 +14,6 @@ use promptlens::prompt_learning::lstm::Lstm;
 use promptlens::prompt_learning::parametrizations::{
     Conditional, Direct, Encoder, Gate, Mixture, Parametrization, Reparametrized,
 };
-use promptlens::prompt_learning::perceptron::Perceptron;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{TextLearner, cross_entropy, remove_conflict};
 use promptlens::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};

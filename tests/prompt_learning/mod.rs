@@ -5,6 +5,7 @@ mod descent;
 mod edges;
 mod features;
 mod files;
+mod heads;
 mod lapt;
 mod losses;
 mod parity;

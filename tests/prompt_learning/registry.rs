@@ -1,9 +1,9 @@
 //! Every recipe of the registry: runs, repeats, travels in a file, serves new names or says why not.
 
 use promptlens::prompt::file::Prompt;
+use promptlens::prompt::heads;
 use promptlens::prompt_learning::descent::OptimizerKind;
 use promptlens::prompt_learning::descriptions::Descriptions;
-use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::job::TrainedPrompt;
 use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::parameters::parse;
@@ -44,7 +44,7 @@ fn taught(recipe: &str, seed: u64) -> TrainedPrompt {
 }
 
 fn logits(prompt: &Prompt, names: &[String], images: &[f32]) -> Vec<f64> {
-    let head = pollster::block_on(Head::open(prompt, &Toy, names)).unwrap();
+    let head = pollster::block_on(heads::open(prompt, &Toy, names)).unwrap();
     pollster::block_on(head.logits(&Toy, images)).unwrap()
 }
 
@@ -141,7 +141,7 @@ fn the_snapshots_of_a_descent_speak_together() {
     assert_eq!(earlier.shape, [2 * 4, 4, W]);
     let all = ["class 2", "another", "class 0"].map(str::to_owned);
     let texts = |prompt: &Prompt| {
-        let head = pollster::block_on(Head::open(prompt, &Toy, &all)).unwrap();
+        let head = pollster::block_on(heads::open(prompt, &Toy, &all)).unwrap();
         pollster::block_on(head.centers(&Toy)).unwrap()
     };
     let together = texts(&prompt);

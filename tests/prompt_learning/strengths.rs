@@ -1,7 +1,7 @@
 //! At strength zero every recipe leaves what it builds on unchanged.
 
+use promptlens::prompt::heads;
 use promptlens::prompt_learning::examples::Examples;
-use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::job::TrainedPrompt;
 use promptlens::prompt_learning::schedule::{Decay, Schedule};
 use promptlens::prompt_learning::trainer::gaussian;
@@ -114,7 +114,7 @@ fn features_recipes_without_their_strength_are_zero_shot() {
     let all = names(5);
     let probe = examples.plain();
     let logits = |learned: &TrainedPrompt| {
-        let head = pollster::block_on(Head::open(&learned.prompt, &Toy, &all)).unwrap();
+        let head = pollster::block_on(heads::open(&learned.prompt, &Toy, &all)).unwrap();
         pollster::block_on(head.logits(&Toy, &probe)).unwrap()
     };
     let base = logits(&teach("templates", &examples, &[]));

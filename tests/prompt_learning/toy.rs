@@ -4,12 +4,12 @@
 use promptlens::error::Result;
 use promptlens::progress::LocalBoxFuture;
 use promptlens::prompt::layout::PromptLayout;
+use promptlens::prompt::model::{Model, TextSide};
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::examples::Examples;
-use promptlens::prompt_learning::job::{Model, TrainedPrompt, TrainingJob};
+use promptlens::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::recipes::find;
-use promptlens::prompt_learning::text::TextSide;
 use promptlens::prompt_learning::trainer::Observer;
 use promptlens::rng::Rng;
 

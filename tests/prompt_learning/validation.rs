@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use promptlens::progress::{LocalBoxFuture, Progress};
+use promptlens::prompt::heads;
 use promptlens::prompt_learning::examples::Examples;
-use promptlens::prompt_learning::head::Head;
 use promptlens::prompt_learning::job::TrainingJob;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
@@ -57,7 +57,7 @@ fn by_hand(recipe: &str, examples: &Examples, out: &[usize], set: &[(&str, &str)
     let left: Vec<usize> = (0..examples.len()).filter(|i| !out.contains(i)).collect();
     let rest = examples.subset(&left).unwrap();
     let learned = teach_with(recipe, &names(3), Some(&rest), set, Extras::default()).unwrap();
-    let head = pollster::block_on(Head::open(&learned.prompt, &Toy, &names(3))).unwrap();
+    let head = pollster::block_on(heads::open(&learned.prompt, &Toy, &names(3))).unwrap();
     let own = examples.subset(out).unwrap();
     let share = pollster::block_on(head.accuracy(&Toy, &own.plain(), own.labels())).unwrap();
     share * out.len() as f64

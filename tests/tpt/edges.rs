@@ -352,7 +352,7 @@ fn values_that_are_not_finite_leave_the_untuned_answer() {
         lr: f32::INFINITY,
         ..Config::tpt(1)
     };
-    let (names, context) = (&classes.names, &classes.context);
+    let (names, context) = (&classes.names, classes.tunable_context().unwrap());
     let tuned = block_on(tune(text, names, context, &feature, &config, &())).unwrap();
     assert!(tuned.guarded);
     assert_eq!(tuned.logits_after, tuned.logits_before);
@@ -419,7 +419,7 @@ fn prompts_at_their_full_length_are_tuned_alike() {
             sot: model.tokenizer.sot(),
             logit_scale: model.clip.logit_scale,
         };
-        let (names, context) = (&classes.names, &classes.context);
+        let (names, context) = (&classes.names, classes.tunable_context().unwrap());
         block_on(tune(text, names, context, &features, &config, &())).unwrap()
     };
     let (ours, full) = (run(false), run(true));

@@ -6,8 +6,8 @@ use super::types::Scores;
 use crate::classifier::Classifier;
 use crate::error::Result;
 use crate::prompt::file::Prompt;
+use crate::prompt::heads::{Head, open};
 use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::head::Head;
 use crate::prompt_learning::validate::zero_shot;
 
 /// Some of the class names with the images that show them.
@@ -35,21 +35,21 @@ impl<'a> ClassSubset<'a> {
         subset
     }
 
-    fn accuracy_of(&self, model: &Classifier, head: &Head) -> Result<f64> {
+    fn accuracy_of(&self, model: &Classifier, head: &dyn Head) -> Result<f64> {
         block_on(head.accuracy(model, &self.images, &self.labels))
     }
 
     fn zero_shot(&self, model: &Classifier) -> Result<f64> {
-        self.accuracy_of(model, &block_on(zero_shot(model, self.names))?)
+        self.accuracy_of(model, block_on(zero_shot(model, self.names))?.as_ref())
     }
 
     /// The accuracy of `prompt`.
     ///
     /// # Errors
-    /// Those of [`Head::open`] and the device's.
+    /// Those of [`open`] and the device's.
     pub fn accuracy(&self, model: &Classifier, prompt: &Prompt) -> Result<f64> {
-        let head = block_on(Head::open(prompt, model, self.names))?;
-        self.accuracy_of(model, &head)
+        let head = block_on(open(prompt, model, self.names))?;
+        self.accuracy_of(model, head.as_ref())
     }
 }
 

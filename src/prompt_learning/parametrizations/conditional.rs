@@ -1,37 +1,8 @@
-//! One context per image: v_m + a π(f), the same shift for all m (CoCoOp).
+//! One context per image (CoCoOp); how the image shifts it is the head's formula.
 
 use super::{Expanded, ParamGradient, Parametrization};
+use crate::prompt::heads::conditional::Conditional;
 use crate::prompt_learning::examples::Batch;
-use crate::prompt_learning::perceptron::Perceptron;
-
-/// v [M, W], then π: d -> hidden -> W.
-#[derive(Debug, Clone, Copy)]
-pub struct Conditional {
-    /// Numbers of v.
-    pub context: usize,
-    /// π, from an image feature to the shift.
-    pub network: Perceptron,
-    /// a, the weight of the shift.
-    pub strength: f64,
-}
-
-impl Conditional {
-    /// The context [M, W] of an image with unit feature `image` [d].
-    pub fn context(&self, parameters: &[f32], image: &[f64]) -> Vec<f32> {
-        let (v, network) = parameters.split_at(self.context);
-        let mut out = v.to_vec();
-        if self.strength == 0.0 {
-            return out;
-        }
-        let shift = self.network.forward(network, image).output;
-        for row in out.chunks_exact_mut(self.network.output) {
-            for (v, s) in row.iter_mut().zip(&shift) {
-                *v = (f64::from(*v) + self.strength * s) as f32;
-            }
-        }
-        out
-    }
-}
 
 impl Parametrization for Conditional {
     fn expand(&self, parameters: &[f32], batch: &Batch) -> Expanded {

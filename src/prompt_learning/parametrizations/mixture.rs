@@ -1,57 +1,10 @@
 //! Several contexts of which a gate picks and weighs two for every image (MoCoOp).
 
 use super::{Expanded, ParamGradient, Parametrization};
-use crate::math::argmax;
 use crate::math::dot;
-use crate::math::{log_sum_exp, softmax};
+use crate::math::log_sum_exp;
+use crate::prompt::heads::mixture::Gate;
 use crate::prompt_learning::examples::Batch;
-
-/// Experts that take part in an answer.
-const TOP: usize = 2;
-
-/// A linear gate d -> G over one flat list of parameters: weights [G, d], then biases [G].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gate {
-    /// d, the length of an image feature.
-    pub dim: usize,
-    /// G, the number of experts.
-    pub experts: usize,
-}
-
-impl Gate {
-    /// Parameters in all.
-    pub fn count(&self) -> usize {
-        self.experts * (self.dim + 1)
-    }
-
-    fn scores(&self, parameters: &[f32], image: &[f64]) -> Vec<f64> {
-        let (weights, biases) = parameters.split_at(self.experts * self.dim);
-        weights
-            .chunks_exact(self.dim)
-            .zip(biases)
-            .map(|(row, b)| dot(row, image) + f64::from(*b))
-            .collect()
-    }
-
-    /// Shares [G] of the experts for a unit image feature: the softmax over the best two, zero
-    /// elsewhere. Of equal ones the first are taken.
-    pub fn shares(&self, parameters: &[f32], image: &[f64]) -> Vec<f64> {
-        let scores = self.scores(parameters, image);
-        let mut left = scores.clone();
-        let mut chosen = Vec::with_capacity(TOP);
-        for _ in 0..TOP.min(self.experts) {
-            let best = argmax(&left);
-            chosen.push(best);
-            left[best] = f64::NEG_INFINITY;
-        }
-        let among: Vec<f64> = chosen.iter().map(|i| scores[*i]).collect();
-        let mut shares = vec![0.0; self.experts];
-        for (i, share) in chosen.into_iter().zip(softmax(&among, 1.0)) {
-            shares[i] = share;
-        }
-        shares
-    }
-}
 
 /// G contexts [G, M, W], then the gate.
 #[derive(Debug, Clone)]
@@ -91,7 +44,7 @@ impl Parametrization for Mixture {
                 .zip(dw)
                 .map(|(s, d)| s * (d - center))
                 .collect();
-            self.gate.collect(&scores, image, &mut gradient);
+            self.gate.backward(&scores, image, &mut gradient);
         }
         let mut out = back.contexts.to_vec();
         out.extend(gradient.iter().map(|g| *g as f32));
@@ -119,22 +72,10 @@ impl Parametrization for Mixture {
                     share * ((z - whole).exp() - q)
                 })
                 .collect();
-            self.gate.collect(&dz, image, &mut gradient);
+            self.gate.backward(&dz, image, &mut gradient);
         }
         let mut out = vec![0f32; self.contexts];
         out.extend(gradient.iter().map(|g| *g as f32));
         Some((share * sum, out))
-    }
-}
-
-impl Gate {
-    /// Adds the gradient that `scores` [G] of one image give the gate's parameters.
-    fn collect(&self, scores: &[f64], image: &[f64], gradient: &mut [f64]) {
-        let (weights, biases) = gradient.split_at_mut(self.experts * self.dim);
-        let rows = weights.chunks_exact_mut(self.dim).zip(biases);
-        for ((row, bias), dz) in rows.zip(scores) {
-            *bias += dz;
-            row.iter_mut().zip(image).for_each(|(g, f)| *g += dz * f);
-        }
     }
 }

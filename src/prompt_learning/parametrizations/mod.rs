@@ -5,10 +5,12 @@ mod direct;
 mod mixture;
 mod reparametrized;
 
-pub use conditional::Conditional;
 pub use direct::Direct;
-pub use mixture::{Gate, Mixture};
+pub use mixture::Mixture;
 pub use reparametrized::{Encoder, Reparametrized};
+
+pub use crate::prompt::heads::conditional::Conditional;
+pub use crate::prompt::heads::mixture::Gate;
 
 use super::examples::Batch;
 

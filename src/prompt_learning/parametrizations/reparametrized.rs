@@ -1,9 +1,9 @@
 //! A context through a residual encoder: v' = v + a Enc(v) (PRE).
 
 use super::{Expanded, ParamGradient, Parametrization};
+use crate::math::perceptron::{self, Perceptron};
 use crate::prompt_learning::examples::Batch;
 use crate::prompt_learning::lstm::{self, Lstm};
-use crate::prompt_learning::perceptron::{self, Perceptron};
 use crate::rng::Rng;
 
 /// The network between parameters and context.

@@ -1,13 +1,12 @@
 //! CoCoOp: a context that every image shifts.
 
 use crate::error::Result;
+use crate::math::perceptron::Perceptron;
+use crate::prompt::heads::conditional::{Conditional, ConditionalContext, check_classes};
 use crate::prompt_learning::context_recipe::{ContextRecipe, learned};
 use crate::prompt_learning::descent::Descent;
-use crate::prompt_learning::head::check_conditional;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
-use crate::prompt_learning::parametrizations::Conditional;
-use crate::prompt_learning::perceptron::Perceptron;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
@@ -31,7 +30,7 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    check_conditional(job.names.len())?;
+    check_classes(job.names.len())?;
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let (d, w) = (job.model.dim(), job.model.width());
     let network = Perceptron {
@@ -39,31 +38,20 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         hidden: (d / 16).max(1),
         output: w,
     };
-    let strength = params.strength;
-    let context = coop.start.len();
+    let condition = Conditional {
+        context: coop.start.len(),
+        network,
+        strength: params.strength,
+    };
     coop.start
         .extend(network.start(&mut Rng::derive(job.seed, u64::MAX - 1)));
-    coop.parametrization = Box::new(Conditional {
-        context,
-        network,
-        strength,
-    });
-    let (layout, sharing) = (coop.layout.clone(), coop.sharing);
+    coop.parametrization = Box::new(condition);
+    let layout = coop.layout.clone();
     let fit = coop.fit(job).await?;
-    let mut done = learned(job, &layout, sharing, &fit.parameters[..context], &fit);
-    let h = network.hidden;
-    let mut rest = &fit.parameters[context..];
-    for (name, shape) in [
-        ("condition.weight1", vec![h, d]),
-        ("condition.bias1", vec![h]),
-        ("condition.weight2", vec![w, h]),
-        ("condition.bias2", vec![w]),
-    ] {
-        let (values, after) = rest.split_at(shape.iter().product());
-        done.prompt.put(name, &shape, values.to_vec());
-        rest = after;
-    }
-    let strength = strength.to_string();
-    done.prompt.extra.insert("strength".to_owned(), strength);
-    Ok(done)
+    let weights = ConditionalContext {
+        layout,
+        condition,
+        parameters: fit.parameters.clone(),
+    };
+    Ok(learned(job, &weights, &fit))
 }

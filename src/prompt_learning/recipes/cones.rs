@@ -2,6 +2,7 @@
 
 use super::templates::TemplateSet;
 use crate::error::Result;
+use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt_learning::descent::Steps;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::parameters::parameters;
@@ -50,13 +51,12 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let zero = vec![0f32; base.len()];
     let found = fit(&mut learner, zero, job.images()?, &descent, job.observer).await?;
     let texts = moved(&base, &found.parameters, strength, d).values;
-    let mut prompt = job.text_prompt(&texts, &templates);
-    prompt.put("residual", &[k, d], found.parameters.clone());
-    prompt
-        .extra
-        .insert("fitted".to_owned(), "features".to_owned());
+    let weights = TextFeatures {
+        residual: Some(found.parameters.clone()),
+        ..TextFeatures::new(&texts, &templates)
+    };
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: found.losses,
         trained_parameters: found.parameters.len(),
         notes: Vec::new(),

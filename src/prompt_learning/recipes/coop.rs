@@ -1,7 +1,8 @@
 //! CoOp: learn the words in front of the class name.
 
 use crate::error::Result;
-use crate::prompt::file::{EARLIER_CONTEXTS, MAX_BYTES};
+use crate::prompt::file::MAX_BYTES;
+use crate::prompt::heads::context::{ContextVectors, LearnedContext};
 use crate::prompt::layout::NamePosition;
 use crate::prompt_learning::context_recipe::{ContextRecipe, ContextSharing, learned};
 use crate::prompt_learning::descent::{Descent, OptimizerKind};
@@ -53,26 +54,20 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         coop.settings.schedule = Schedule::cycles(snapshots);
     }
     let layout = coop.layout.clone();
-    let shape = [classes, layout.rows(), job.model.width()];
-    let found = coop.fit(job).await?;
-    let mut learned = learned(
-        job,
-        &layout,
-        ContextSharing::PerClass,
-        &found.parameters,
-        &found,
-    );
-    if let [earlier @ .., _] = found.snapshots.as_slice()
-        && !earlier.is_empty()
-    {
-        let [k, m, w] = shape;
-        let prompt = &mut learned.prompt;
-        prompt.put(
-            EARLIER_CONTEXTS,
-            &[earlier.len() * k, m, w],
-            earlier.concat(),
-        );
-        learned.trained_parameters *= found.snapshots.len();
-    }
+    let mut found = coop.fit(job).await?;
+    let mut earlier = std::mem::take(&mut found.snapshots);
+    let snapshots = earlier.len().max(1);
+    // The last snapshot is the end of the descent.
+    earlier.pop();
+    let weights = LearnedContext {
+        layout,
+        vectors: ContextVectors::PerClass {
+            last: found.parameters.clone(),
+            earlier,
+        },
+        negatives: None,
+    };
+    let mut learned = learned(job, &weights, &found);
+    learned.trained_parameters *= snapshots;
     Ok(learned)
 }

@@ -4,11 +4,13 @@
 //! If a kind has no images, its texts replace them, as in the authors' code.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use crate::math::{UnitRows, argmax, dot};
 use crate::ood::negatives::{Excluder, Synonyms};
-use crate::prompt::file::{NEGATIVE_CONTEXT, NEGATIVES};
+use crate::prompt::heads::context::{ContextVectors, LearnedContext, NegativeContext};
+use crate::prompt::layout::PromptLayout;
 use crate::prompt::template::{CLIP7, Template};
 use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::{ContextStart, Steps};
@@ -109,16 +111,18 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let fit = two_contexts.fit(&inner).await?;
 
     let (own, negative) = fit.parameters.split_at(fit.parameters.len() / 2);
-    let shape = [layout.rows(), job.model.width()];
-    let mut prompt = job.prompt();
-    prompt.put("context", &shape, own.to_vec());
-    prompt.put(NEGATIVE_CONTEXT, &shape, negative.to_vec());
-    prompt.extra.insert(
-        NEGATIVES.to_owned(),
-        serde_json::Value::from(all.clone()).to_string(),
-    );
-    let taught = training.taught_with.to_owned();
-    prompt.extra.insert("taught_with".to_owned(), taught);
+    let weights = LearnedContext {
+        layout: PromptLayout {
+            assigned: None,
+            ..layout
+        },
+        vectors: ContextVectors::Shared(own.to_vec()),
+        negatives: Some(Arc::new(NegativeContext {
+            context: negative.to_vec(),
+            words: all.clone(),
+            taught_with: Some(training.taught_with.to_owned()),
+        })),
+    };
     let mut notes = training.notes;
     notes.push(Note::new("negative labels", all.len() as f64));
     notes.push(Note::new(
@@ -129,7 +133,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         notes.push(Note::new("negative labels left out", left_out as f64));
     }
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: fit.losses,
         trained_parameters: fit.parameters.len(),
         notes,

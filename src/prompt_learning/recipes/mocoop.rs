@@ -3,6 +3,7 @@
 use super::templates::TemplateSet;
 use crate::error::Result;
 use crate::math::{UnitRows, dot, softmax};
+use crate::prompt::heads::mixture::{ContextMixture, Gate};
 use crate::prompt_learning::context_recipe::{
     ContextRecipe, ContextSharing, SPREAD, learned, noise,
 };
@@ -10,7 +11,7 @@ use crate::prompt_learning::descent::Descent;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::HardTexts;
 use crate::prompt_learning::parameters::parameters;
-use crate::prompt_learning::parametrizations::{Gate, Mixture};
+use crate::prompt_learning::parametrizations::Mixture;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
@@ -74,15 +75,16 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         strength: params.texts,
         fixed: hard,
     }));
-    let (layout, sharing) = (coop.layout.clone(), coop.sharing);
+    let layout = coop.layout.clone();
     let fit = coop.fit(job).await?;
-    let (found, parameters) = fit.parameters.split_at(contexts);
-    let mut done = learned(job, &layout, sharing, found, &fit);
-    let (weights, biases) = parameters.split_at(experts * d);
-    done.prompt
-        .put("gate.weight", &[experts, d], weights.to_vec());
-    done.prompt.put("gate.bias", &[experts], biases.to_vec());
-    Ok(done)
+    let (contexts, gate) = fit.parameters.split_at(contexts);
+    let weights = ContextMixture {
+        layout,
+        experts,
+        contexts: contexts.to_vec(),
+        gate: Some(gate.to_vec()),
+    };
+    Ok(learned(job, &weights, &fit))
 }
 
 /// The gate's targets for images of each class, [K, G]: the softmax over groups of s times the cosine

@@ -1,13 +1,14 @@
 //! PRE: CoOp through a residual encoder that is discarded after training.
 
 use crate::error::Result;
+use crate::math::perceptron::Perceptron;
+use crate::prompt::heads::context::{ContextVectors, LearnedContext};
 use crate::prompt_learning::context_recipe::{ContextRecipe, learned};
 use crate::prompt_learning::descent::Descent;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::lstm::Lstm;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::parametrizations::{Encoder, Reparametrized};
-use crate::prompt_learning::perceptron::Perceptron;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::values::{Auto, words};
 use crate::rng::Rng;
@@ -67,8 +68,12 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
     coop.start.extend(encoder.start(&mut rng));
     coop.parametrization = Box::new(reparametrized);
-    let (layout, sharing) = (coop.layout.clone(), coop.sharing);
+    let layout = coop.layout.clone();
     let fit = coop.fit(job).await?;
-    let context = reparametrized.merged(&fit.parameters);
-    Ok(learned(job, &layout, sharing, &context, &fit))
+    let weights = LearnedContext {
+        layout,
+        vectors: ContextVectors::Shared(reparametrized.merged(&fit.parameters)),
+        negatives: None,
+    };
+    Ok(learned(job, &weights, &fit))
 }

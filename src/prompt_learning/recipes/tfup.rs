@@ -2,12 +2,12 @@
 
 use super::tip_adapter::CacheParams;
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::cache::{Cache, Likeness};
-use crate::prompt_learning::head::keep_cache;
+use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, predictions};
+use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Needs, Recipe, TypedRun};
-use crate::prompt_learning::unlabeled::{per_class, predictions, select};
+use crate::prompt_learning::unlabeled::{per_class, select};
 
 parameters! {
     /// Parameters of TFUP.
@@ -62,12 +62,15 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
             cache.classes.push(class);
         }
     }
-    let mut prompt = job.text_prompt(&texts, &templates);
-    keep_cache(&mut prompt, &cache, d);
+    let kept = cache.classes.len();
+    let weights = CachedTexts {
+        texts: TextFeatures::new(&texts, &templates),
+        cache,
+    };
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: Vec::new(),
         trained_parameters: 0,
-        notes: vec![Note::new("images kept", cache.classes.len() as f64)],
+        notes: vec![Note::new("images kept", kept as f64)],
     })
 }

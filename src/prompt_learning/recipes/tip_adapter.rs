@@ -2,10 +2,9 @@
 
 use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt::file::Prompt;
-use crate::prompt_learning::cache::{Cache, Likeness};
+use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness};
+use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt_learning::cache_search::search;
-use crate::prompt_learning::head::keep_cache;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
@@ -46,10 +45,8 @@ pub const RECIPE: Recipe = Recipe {
 pub struct Start {
     /// Unit text features [K, d].
     pub texts: Vec<f64>,
-    /// The cache as the images make it.
-    pub cache: Cache,
-    /// The prompt of the texts, without the cache.
-    pub prompt: Prompt,
+    /// The texts and the cache as the images make it.
+    pub weights: CachedTexts,
     /// What a search found.
     pub notes: Vec<Note>,
 }
@@ -79,18 +76,19 @@ pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
         }
     }
     Ok(Start {
-        prompt: job.text_prompt(&texts, &templates),
+        weights: CachedTexts {
+            texts: TextFeatures::new(&texts, &templates),
+            cache,
+        },
         texts,
-        cache,
         notes,
     })
 }
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    let mut found = start(job, params).await?;
-    keep_cache(&mut found.prompt, &found.cache, job.model.dim());
+    let found = start(job, params).await?;
     Ok(TrainedPrompt {
-        prompt: found.prompt,
+        prompt: job.prompt(&found.weights),
         losses: Vec::new(),
         trained_parameters: 0,
         notes: found.notes,

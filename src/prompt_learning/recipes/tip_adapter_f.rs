@@ -4,7 +4,6 @@ use super::tip_adapter::{self, Start, start};
 use crate::error::Result;
 use crate::prompt_learning::cache::CacheLearner;
 use crate::prompt_learning::descent::Steps;
-use crate::prompt_learning::head::keep_cache;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
@@ -36,8 +35,7 @@ pub const RECIPE: Recipe = Recipe {
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let Start {
         texts,
-        mut cache,
-        mut prompt,
+        mut weights,
         notes,
     } = start(job, &params.cache).await?;
     let mut descent = params.steps.settings(job);
@@ -45,18 +43,17 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         eps: 1e-4,
         weight_decay: 0.01,
     };
-    let keys = cache.keys.iter().map(|v| *v as f32).collect();
+    let keys = weights.cache.keys.iter().map(|v| *v as f32).collect();
     let mut learner = CacheLearner {
-        cache: cache.clone(),
+        cache: weights.cache.clone(),
         texts: &texts,
         losses: cross_entropy(),
         scale: f64::from(job.model.logit_scale()),
     };
     let found = fit(&mut learner, keys, job.images()?, &descent, job.observer).await?;
-    cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
-    keep_cache(&mut prompt, &cache, job.model.dim());
+    weights.cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
     Ok(TrainedPrompt {
-        prompt,
+        prompt: job.prompt(&weights),
         losses: found.losses,
         trained_parameters: found.parameters.len(),
         notes,

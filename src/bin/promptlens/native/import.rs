@@ -2,7 +2,7 @@
 
 use promptlens::device::Choice;
 use promptlens::error::Result;
-use promptlens::prompt::import::coop_checkpoint;
+use promptlens::prompt::import::{Imported, coop_checkpoint};
 use promptlens::prompt::layout::NamePosition;
 use serde::Serialize;
 
@@ -22,11 +22,14 @@ pub fn run(args: &ImportArgs, device: Choice) -> Result<Answer> {
     let names = labels(&args.labels)?;
     let layout = NamePosition::parse(&args.layout)?;
     let model = open(&args.model, device)?;
-    let (prompt, tensor) = coop_checkpoint(&args.checkpoint, &model, &names, layout)?;
+    let Imported {
+        prompt,
+        tensor,
+        shape,
+    } = coop_checkpoint(&args.checkpoint, &model, &names, layout)?;
     // A context that does not fit the model or leaves no room for a name must not get into a file.
-    pollster::block_on(model.taught(&names, &["{}"], &prompt))?;
+    pollster::block_on(model.with_prompt(&names, &["{}"], &prompt))?;
     write_prompt(&prompt, &args.out)?;
-    let shape = prompt.tensors["context"].shape.clone();
     let line = |name: &str, value: String| vec![name.to_owned(), value];
     let text = table(&[
         line("tensor", tensor.clone()),

@@ -38,7 +38,7 @@ pub fn labels(given: &str) -> Result<Vec<String>> {
 
 pub fn classes(model: &Classifier, labels: &[String], prompt: &PromptArgs) -> Result<Classes> {
     match &prompt.prompt {
-        Some(file) => block_on(model.taught(labels, &prompt.templates, &prompt_file(file)?)),
+        Some(file) => block_on(model.with_prompt(labels, &prompt.templates, &prompt_file(file)?)),
         None => block_on(model.classes(labels, &prompt.templates)),
     }
 }

@@ -12,6 +12,7 @@ use promptlens::error::{Error, Failure, Kind, Result};
 use promptlens::evaluate::class_names;
 use promptlens::fewshot::data_set::{DataSetPhotos, Selection};
 use promptlens::fewshot::{self, NegativeLabels, PhotoSet, Report, Request};
+use promptlens::prompt::heads::context::taught_with;
 use promptlens::prompt_learning::descriptions::{Descriptions, MAX_BYTES};
 use promptlens::prompt_learning::job::Note;
 use promptlens::prompt_learning::recipes::find;
@@ -197,7 +198,7 @@ fn answer(
         n: accuracy.map_or(0, |a| a.n),
         n_train: report.images,
         seconds: report.seconds,
-        taught_with: report.prompt.extra.get("taught_with").map(String::as_str),
+        taught_with: taught_with(&report.prompt),
         notes: &report.notes,
         classes: names,
         skipped,

@@ -1,6 +1,6 @@
 //! Two linear layers with a relu between, small enough to run on the host.
 
-use crate::math::dot;
+use super::dot;
 use crate::rng::Rng;
 
 /// y = W2 relu(W1 x + b1) + b2, over one flat list of parameters: W1 [hidden, input], b1, W2
@@ -15,7 +15,7 @@ pub struct Perceptron {
     pub output: usize,
 }
 
-/// Activations saved by `forward` for `backward`.
+/// Activations that `forward` keeps for `backward`.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// y.

@@ -1,13 +1,12 @@
-//! The classifier as recipes see it.
+//! The loaded model as prompts see it.
 
-use super::job::Model;
-use super::text::TextSide;
-use crate::classifier::Classifier;
+use super::Classifier;
 use crate::error::Result;
 use crate::kernels::read;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::context::from_words;
 use crate::prompt::layout::PromptLayout;
+use crate::prompt::model::{Model, TextSide};
 use crate::prompt::tape::Prompts;
 
 impl Model for Classifier {

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use pollster::block_on;
@@ -17,7 +18,8 @@ use promptlens::error::Result;
 use promptlens::kernels::check::values;
 use promptlens::kernels::read;
 use promptlens::progress::{LocalBoxFuture, Progress};
-use promptlens::prompt::context::{Names, Pass};
+use promptlens::prompt::context_encoder::ContextEncoder;
+use promptlens::prompt::tokens::PromptTokens;
 use promptlens::quant::Quantization;
 use promptlens::tpt::{Overrides, Tuning};
 
@@ -66,18 +68,16 @@ fn a_thousand_classes_run_in_chunks() {
         // 819 classes of 5 rows and the others, each behind SOT.
         assert_eq!(rows.processed, 2 + 1000 * 5);
 
-        let suffixes = all.iter().map(|ids| ids[1..].to_vec()).collect();
-        let names = Names {
-            suffixes,
-            truncated: 0,
-        };
+        let suffixes: Vec<_> = all.iter().map(|ids| ids[1..].to_vec()).collect();
+        let tokens = PromptTokens::from_suffixes(all[0][0], 4, &suffixes);
         let context: Vec<f32> = values(4 * tower.config.width, 3)
             .iter()
             .map(|v| v * 0.05)
             .collect();
         let gradient = block_on(async {
-            let (_, pass) = Pass::forward(tower, all[0][0], &names, &context).await?;
-            pass.backward(&values(features.len(), 9)).await
+            let mut encoder = ContextEncoder::new(tower, Arc::new(tokens));
+            encoder.forward(&context).await?;
+            encoder.backward(&values(features.len(), 9)).await
         });
         (features, gradient.expect("finite values"))
     };

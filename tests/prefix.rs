@@ -1,12 +1,15 @@
 //! The shared-prefix text tower against the full-length form: features and context gradients.
 
+use std::sync::Arc;
+
 use burn::tensor::{Int, Tensor, TensorData};
 use promptlens::classifier::Classifier;
 use promptlens::clip::text::TextTower;
 use promptlens::device::Choice;
 use promptlens::kernels::floats;
 use promptlens::kernels::read;
-use promptlens::prompt::context::{Names, Pass};
+use promptlens::prompt::context_encoder::ContextEncoder;
+use promptlens::prompt::tokens::PromptTokens;
 use promptlens::quant::Quantization;
 
 use crate::common::{relative_error, shared};
@@ -17,12 +20,12 @@ use promptlens::kernels::check::values;
 fn full(
     tower: &TextTower,
     sot: u32,
-    names: &Names,
+    suffixes: &[Vec<u32>],
     context: &[f32],
     c: &[f32],
 ) -> (Vec<f32>, Vec<f32>) {
     let (w, length) = (tower.config.width, tower.config.context_length);
-    let (k, m) = (names.suffixes.len(), context.len() / w);
+    let (k, m) = (suffixes.len(), context.len() / w);
     let device = &tower.device;
     let leaf = floats(context.to_vec(), [m, w], device)
         .autodiff()
@@ -31,8 +34,7 @@ fn full(
     let learned = (leaf.clone() + tower.positions(1, m))
         .unsqueeze::<3>()
         .repeat_dim(0, k);
-    let rest: Vec<f32> = names
-        .suffixes
+    let rest: Vec<f32> = suffixes
         .iter()
         .flat_map(|suffix| {
             let mut ids = suffix.clone();
@@ -45,8 +47,7 @@ fn full(
     for block in &tower.blocks {
         x = block.forward(x, None);
     }
-    let at: Vec<i32> = names
-        .suffixes
+    let at: Vec<i32> = suffixes
         .iter()
         .enumerate()
         .map(|(i, s)| (i * length + m + s.len()) as i32)
@@ -81,7 +82,7 @@ fn check(model: &str, choice: Choice, classes: usize) {
     );
     // Token ids that need no words, so that random vocabularies serve as well.
     let (sot, eot) = (vocabulary - 2, vocabulary - 1);
-    let suffixes = (0..classes as u32)
+    let suffixes: Vec<Vec<u32>> = (0..classes as u32)
         .map(|i| {
             let mut ids: Vec<u32> = (0..1 + i % 4)
                 .map(|j| (i * 7 + j * 13 + 5) % (vocabulary - 2))
@@ -90,29 +91,23 @@ fn check(model: &str, choice: Choice, classes: usize) {
             ids
         })
         .collect();
-    let names = Names {
-        suffixes,
-        truncated: 0,
-    };
+    let tokens = PromptTokens::from_suffixes(sot, 4, &suffixes);
     let context: Vec<f32> = values(4 * w, 3).iter().map(|v| v * 0.05).collect();
     let c = values(classes * d, 9);
 
-    let (features, pass) = pollster::block_on(Pass::forward(tower, sot, &names, &context)).unwrap();
+    let mut encoder = ContextEncoder::new(tower, Arc::new(tokens));
+    let features = pollster::block_on(encoder.forward(&context)).unwrap();
     let longest = 5.min(classes + 1);
-    assert_eq!(pass.rows.full, classes * tower.config.context_length);
+    assert_eq!(encoder.rows.full, classes * tower.config.context_length);
     assert!(
-        pass.rows.processed >= 1 + 4 + classes * 2
-            && pass.rows.processed <= (1 + 4) * 8 + classes * longest
+        encoder.rows.processed >= 1 + 4 + classes * 2
+            && encoder.rows.processed <= (1 + 4) * 8 + classes * longest
     );
-    let gradient = pollster::block_on(pass.backward(&c)).unwrap();
+    let gradient = pollster::block_on(encoder.backward(&c)).unwrap();
     // A hundred classes at a time: the full-length form keeps every row of every block for its tape.
     let (mut expected, mut slope) = (Vec::new(), vec![0f32; context.len()]);
-    for (suffixes, c) in names.suffixes.chunks(100).zip(c.chunks(100 * d)) {
-        let some = Names {
-            suffixes: suffixes.to_vec(),
-            truncated: 0,
-        };
-        let (features, part) = full(&reference.clip.text, sot, &some, &context, c);
+    for (suffixes, c) in suffixes.chunks(100).zip(c.chunks(100 * d)) {
+        let (features, part) = full(&reference.clip.text, sot, suffixes, &context, c);
         expected.extend(features);
         slope
             .iter_mut()

@@ -14,7 +14,7 @@ use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::negatives::{ExcludedBecause, MiningOptions, PartOfSpeech, Vocabulary};
 use promptlens::ood::threshold::Calibration;
 use promptlens::progress::{LocalBoxFuture, Progress};
-use promptlens::prompt::context::{Names, Pass};
+use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::quant::Quantization;
 use promptlens::tpt::{Overrides, Tuning};
@@ -153,13 +153,11 @@ fn both_lapt_contexts_get_their_gradient() {
     let (stored, meta) = (load(&path), metadata(&path));
     let list = |key: &str| -> Vec<String> { serde_json::from_str(&meta[key]).unwrap() };
     let d = model.clip.config.projection_dim;
-    let (tower, sot) = (&model.clip.text, model.tokenizer.sot());
-    let id_names = Names::new(&list("id_names"), 4, &model.tokenizer).unwrap();
-    let neg_names = Names::new(&list("negative_names"), 4, &model.tokenizer).unwrap();
-    let id = Pass::forward(tower, sot, &id_names, &stored["v_id"].values);
-    let (id_raw, id_pass) = block_on(id).unwrap();
-    let neg = Pass::forward(tower, sot, &neg_names, &stored["v_neg"].values);
-    let (neg_raw, neg_pass) = block_on(neg).unwrap();
+    let (encoder, layout) = (model.text_encoder(), PromptLayout::end(4));
+    let mut id_side = encoder.contexts(&list("id_names"), &layout).unwrap();
+    let mut neg_side = encoder.contexts(&list("negative_names"), &layout).unwrap();
+    let id_raw = block_on(id_side.forward(&stored["v_id"].values)).unwrap();
+    let neg_raw = block_on(neg_side.forward(&stored["v_neg"].values)).unwrap();
     let (mut texts, id_back) = unit(&id_raw, d);
     let (neg_texts, neg_back) = unit(&neg_raw, d);
     let split = texts.len();
@@ -183,8 +181,8 @@ fn both_lapt_contexts_get_their_gradient() {
     .unwrap();
     let expected = f64::from(stored["loss"].values[0]);
     assert!((loss.value - expected).abs() <= 1e-4, "{}", loss.value);
-    let v_id = block_on(id_pass.backward(&id_back(&loss.text_gradient[..split]))).unwrap();
-    let v_neg = block_on(neg_pass.backward(&neg_back(&loss.text_gradient[split..]))).unwrap();
+    let v_id = block_on(id_side.backward(&id_back(&loss.text_gradient[..split]))).unwrap();
+    let v_neg = block_on(neg_side.backward(&neg_back(&loss.text_gradient[split..]))).unwrap();
     for (name, found) in [("grad_v_id", v_id), ("grad_v_neg", v_neg)] {
         let alike = cosine(&found, &stored[name].values);
         assert!(alike >= 0.9999, "{name}: cosine {alike}");

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use burn::tensor::Tensor;
 use promptlens::classifier::Classifier;
+use promptlens::clip::text::TextTower;
 use promptlens::device::Choice;
-use promptlens::kernels::read;
+use promptlens::kernels::{floats, read};
 use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
@@ -12,6 +14,24 @@ use crate::fixtures::load;
 
 fn open(dir: &Path, choice: Choice, quantization: Option<Quantization>) -> Classifier {
     pollster::block_on(Classifier::open(dir, choice, quantization)).expect("the model loads")
+}
+
+/// The token rows before the first and after every block in the full-length form, [K, T, W] each:
+/// sequences are padded to `length` with id 0.
+fn text_states(tower: &TextTower, sequences: &[Vec<u32>], length: usize) -> Vec<Tensor<3>> {
+    let mut values = Vec::new();
+    for sequence in sequences {
+        let mut ids = sequence.clone();
+        ids.resize(length, 0);
+        values.extend(tower.embed(&ids, 0));
+    }
+    let shape = [sequences.len(), length, tower.config.width];
+    let mut states = vec![floats(values, shape, &tower.device)];
+    for block in &tower.blocks {
+        let x = states[states.len() - 1].clone();
+        states.push(block.forward(x, None));
+    }
+    states
 }
 
 fn check(name: &str, choice: Choice, tolerance: f32) {
@@ -55,13 +75,8 @@ fn check(name: &str, choice: Choice, tolerance: f32) {
             ids.row(i)[..=end].iter().map(|v| *v as u32).collect()
         })
         .collect();
-    for (i, state) in model
-        .clip
-        .text
-        .hidden_states(&sequences, length)
-        .into_iter()
-        .enumerate()
-    {
+    let states = text_states(&model.clip.text, &sequences, length);
+    for (i, state) in states.into_iter().enumerate() {
         let state = pollster::block_on(read(state)).unwrap();
         close(
             &format!("text_hidden_{i}"),

@@ -5,7 +5,7 @@ mod edges;
 use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::image::Rgb8;
-use promptlens::prompt::context::{Names, from_words};
+use promptlens::prompt::layout::PromptLayout;
 use promptlens::quant::Quantization;
 use promptlens::tpt::{Config, Text, Tuned, tune};
 
@@ -34,14 +34,15 @@ fn features(model: &Classifier, views: &Reference) -> Vec<f32> {
 }
 
 fn run(model: &Classifier, images: &[f32], labels: &[String], config: &Config) -> Tuned {
+    let encoder = model.text_encoder();
+    let context = encoder.words("a photo of a").unwrap();
+    let mut side = encoder.contexts(labels, &PromptLayout::end(4)).unwrap();
     let text = Text {
-        tower: &model.clip.text,
-        sot: model.tokenizer.sot(),
+        side: &mut side,
+        classes: labels.len(),
         logit_scale: model.clip.logit_scale,
     };
-    let context = from_words("a photo of a", text.tower, &model.tokenizer).unwrap();
-    let names = Names::new(labels, 4, &model.tokenizer).unwrap();
-    pollster::block_on(tune(text, &names, &context, images, config, &())).expect("tuning runs")
+    pollster::block_on(tune(text, &context, images, config, &())).expect("tuning runs")
 }
 
 fn absolute(what: &str, found: &[f64], expected: &[f32], limit: f64) {

@@ -1,5 +1,6 @@
 //! How long things take on the machine at hand. Nothing here is ever asserted: speed is measured, not
 //! tested.
 
+pub mod full_length;
 pub mod stages;
 pub mod tune_step;

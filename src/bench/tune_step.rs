@@ -5,9 +5,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::full_length::FullLength;
 use crate::classifier::Classifier;
 use crate::error::{Error, Kind, Result};
 use crate::ood::negatives::Vocabulary;
+use crate::prompt::context_encoder::ContextEncoder;
+use crate::prompt::model::TextSide;
 use crate::prompt::template::DEFAULT;
 use crate::rng::Rng;
 use crate::tpt::{Config, Text, tune};
@@ -76,30 +79,26 @@ pub struct Inputs {
 pub async fn measure(model: &Classifier, plan: &Plan) -> Result<(Measured, Inputs)> {
     let classes = model.classes(&nouns(plan.classes)?, DEFAULT).await?;
     let features = features(model, plan.views);
-    let text = Text {
-        tower: &model.clip.text,
-        sot: model.tokenizer.sot(),
-        logit_scale: model.clip.logit_scale,
-    };
-    let config = Config {
-        full_length: plan.full_length,
-        ..Config::tpt(plan.views)
-    };
+    let (tower, names) = (&model.clip.text, classes.names.clone());
+    let context = classes.tunable_context()?;
+    let mut shared = ContextEncoder::new(tower, names.clone());
+    let mut full_length = FullLength::new(tower, model.tokenizer.sot(), names.suffixes());
+    let config = Config::tpt(plan.views);
     let before = memory("VmRSS:");
     // Where this cannot be written, the peak is that of the whole process.
     let _ = fs::write("/proc/self/clear_refs", "5");
     let (mut seconds, mut processor) = (Vec::new(), Vec::new());
     let tuned = loop {
         let (start, cpu) = (Instant::now(), cpu_seconds());
-        let tuned = tune(
-            text,
-            &classes.names,
-            classes.tunable_context()?,
-            &features,
-            &config,
-            &(),
-        )
-        .await?;
+        let text = Text {
+            side: match plan.full_length {
+                true => &mut full_length as &mut dyn TextSide,
+                false => &mut shared,
+            },
+            classes: classes.labels.len(),
+            logit_scale: model.clip.logit_scale,
+        };
+        let tuned = tune(text, context, &features, &config, &()).await?;
         seconds.push(start.elapsed().as_secs_f64());
         processor.extend(cpu_seconds().zip(cpu).map(|(end, start)| end - start));
         if seconds.len() == plan.repeats {
@@ -114,7 +113,11 @@ pub async fn measure(model: &Classifier, plan: &Plan) -> Result<(Measured, Input
     let measured = Measured {
         classes: classes.labels.len(),
         full_length: plan.full_length,
-        token_rows: tuned.token_rows,
+        token_rows: if plan.full_length {
+            full_length.token_rows()
+        } else {
+            shared.rows.processed
+        },
         seconds: median(&mut seconds).unwrap_or(f64::NAN),
         cpu_seconds: median(&mut processor),
         peak_bytes: memory("VmHWM:")
@@ -134,8 +137,8 @@ pub async fn measure(model: &Classifier, plan: &Plan) -> Result<(Measured, Input
         sot: model.tokenizer.sot(),
         logit_scale: model.clip.logit_scale,
         dim: model.clip.config.projection_dim,
-        context: classes.tunable_context()?.to_vec(),
-        suffixes: classes.names.suffixes.clone(),
+        context: context.to_vec(),
+        suffixes: classes.names.suffixes(),
         features,
         kept: tuned.selected,
     };

@@ -10,9 +10,9 @@ use crate::clip::text::TokenCounts;
 use crate::error::Failure;
 use crate::heatmap::{Heatmap, HeatmapMethod};
 use crate::ood::threshold::class_list_sha256;
-use crate::prompt::context::Names;
 use crate::prompt::heads::Head;
 use crate::prompt::template::Template;
+use crate::prompt::tokens::PromptTokens;
 use crate::tpt::Tuning;
 
 /// Class names with their text features: made once, used for every image.
@@ -27,7 +27,7 @@ pub struct Classes {
     /// Names whose prompt was cut to the context length.
     pub truncated: usize,
     /// The names as they stand behind the context of the head.
-    pub names: Names,
+    pub names: Arc<PromptTokens>,
     /// The sentences around the names, also around negative labels.
     pub templates: Vec<Template>,
     /// SHA-256 of what stands around the names; part of what a threshold holds for.

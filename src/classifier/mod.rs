@@ -47,9 +47,11 @@ use crate::kernels::photo::Photo;
 use crate::kernels::read;
 use crate::math::{normalize_rows, softmax};
 use crate::ood::threshold::ordered_list_sha256;
-use crate::prompt::context::{Names, from_words};
 use crate::prompt::heads::texts::TextHead;
+use crate::prompt::layout::PromptLayout;
 use crate::prompt::template::Template;
+use crate::prompt::text_encoder::Encoded;
+use crate::prompt::tokens::PromptTokens;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::quant::Quantization;
 use crate::tokenize::{ClipTokenizer, validate};
@@ -176,17 +178,11 @@ impl Classifier {
         &self,
         texts: &[S],
     ) -> Result<(Vec<f32>, TokenCounts, usize)> {
-        let tokens = texts
-            .iter()
-            .map(|text| self.tokenizer.encode(text.as_ref()))
-            .collect::<Result<Vec<_>>>()?;
-        let truncated = tokens.iter().filter(|t| t.truncated).count();
-        let ids: Vec<Vec<u32>> = tokens.into_iter().map(|t| t.ids).collect();
-        if ids.is_empty() {
-            return Ok((Vec::new(), TokenCounts::default(), 0));
-        }
-        let (features, rows) = self.clip.text.encode(&ids);
-        let mut features = read(features).await?;
+        let Encoded {
+            mut features,
+            rows,
+            truncated,
+        } = self.text_encoder().texts(texts).await?;
         normalize_rows(&mut features, self.clip.config.projection_dim);
         Ok((features, rows, truncated))
     }
@@ -203,31 +199,27 @@ impl Classifier {
     ) -> Result<Classes> {
         validate(labels)?;
         let templates = Template::parse_all(templates)?;
-        let (features, rows, truncated) = self.ensemble(labels, &templates).await?;
+        let encoder = self.text_encoder();
+        let texts = encoder.templates(labels, &templates).await?;
         let words = templates[0].words_before();
         let words = if words.is_empty() {
             DEFAULT_CONTEXT
         } else {
             words
         };
-        let context = from_words(words, &self.clip.text, &self.tokenizer)?;
-        let names = Names::new(
-            labels,
-            context.len() / self.clip.text.config.width,
-            &self.tokenizer,
-        )?;
-        let texts = features.iter().map(|v| f64::from(*v)).collect();
-        let head = Arc::new(TextHead::new(texts).with_context(context));
+        let context = encoder.words(words)?;
+        let layout = PromptLayout::end(context.len() / self.clip.text.config.width);
+        let names = PromptTokens::new(labels, &layout, &self.tokenizer)?;
         let prompt: Vec<String> = templates.iter().map(ToString::to_string).collect();
         Ok(Classes {
             labels: labels.to_vec(),
-            features,
-            rows,
-            truncated,
-            names,
+            features: texts.rounded(),
+            rows: texts.rows,
+            truncated: texts.truncated,
+            names: Arc::new(names),
             templates,
             prompt_sha256: ordered_list_sha256(&prompt),
-            head,
+            head: Arc::new(TextHead::new(texts.features).with_context(context)),
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })
@@ -238,22 +230,9 @@ impl Classifier {
         &self,
         names: &[S],
         templates: &[Template],
-    ) -> Result<(Vec<f32>, TokenCounts, usize)> {
-        let texts: Vec<String> = templates
-            .iter()
-            .flat_map(|template| names.iter().map(|name| template.fill(name.as_ref())))
-            .collect();
-        let (all, rows, truncated) = self.embed_texts(&texts).await?;
-        let d = self.clip.config.projection_dim;
-        let mut features = vec![0f32; names.len() * d];
-        for template in all.chunks(features.len()) {
-            features
-                .iter_mut()
-                .zip(template)
-                .for_each(|(sum, v)| *sum += v);
-        }
-        normalize_rows(&mut features, d);
-        Ok((features, rows, truncated))
+    ) -> Result<Vec<f32>> {
+        let texts = self.text_encoder().templates(names, templates).await?;
+        Ok(texts.rounded())
     }
 
     /// Cosines of one normalized image feature [d] with every class, [K].

@@ -2,12 +2,20 @@
 
 use super::Classifier;
 use crate::error::Result;
-use crate::kernels::read;
 use crate::progress::LocalBoxFuture;
-use crate::prompt::context::from_words;
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::model::{Model, TextSide};
-use crate::prompt::tape::Prompts;
+use crate::prompt::text_encoder::TextEncoder;
+
+impl Classifier {
+    /// The way from words to text features.
+    pub fn text_encoder(&self) -> TextEncoder<'_> {
+        TextEncoder {
+            tower: &self.clip.text,
+            tokenizer: &self.tokenizer,
+        }
+    }
+}
 
 impl Model for Classifier {
     fn dim(&self) -> usize {
@@ -31,7 +39,7 @@ impl Model for Classifier {
     }
 
     fn words(&self, text: &str) -> Result<Vec<f32>> {
-        from_words(text, &self.clip.text, &self.tokenizer)
+        self.text_encoder().words(text)
     }
 
     fn tokens(&self, text: &str) -> Result<(usize, bool)> {
@@ -40,16 +48,7 @@ impl Model for Classifier {
     }
 
     fn features<'a>(&'a self, texts: &'a [String]) -> LocalBoxFuture<'a, Vec<f32>> {
-        Box::pin(async move {
-            let ids = texts
-                .iter()
-                .map(|text| Ok(self.tokenizer.encode(text)?.ids))
-                .collect::<Result<Vec<_>>>()?;
-            if ids.is_empty() {
-                return Ok(Vec::new());
-            }
-            read(self.clip.text.encode(&ids).0).await
-        })
+        Box::pin(async move { Ok(self.text_encoder().texts(texts).await?.features) })
     }
 
     fn text_side<'a>(
@@ -57,17 +56,6 @@ impl Model for Classifier {
         names: &[String],
         layout: &PromptLayout,
     ) -> Result<Box<dyn TextSide + 'a>> {
-        let prompts = Prompts::new(&self.clip.text, &self.tokenizer, names, layout)?;
-        Ok(Box::new(prompts))
-    }
-}
-
-impl TextSide for Prompts<'_> {
-    fn forward<'a>(&'a mut self, contexts: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>> {
-        Box::pin(Prompts::forward(self, contexts))
-    }
-
-    fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>> {
-        Box::pin(Prompts::backward(self, gradient))
+        Ok(Box::new(self.text_encoder().contexts(names, layout)?))
     }
 }

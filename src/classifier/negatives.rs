@@ -198,7 +198,7 @@ impl Classifier {
         for (number, part) in names.chunks(CHUNK).enumerate() {
             progress.step(stage, number * CHUNK, names.len()).await?;
             match classes.head.negatives() {
-                None => features.extend(self.ensemble(part, &classes.templates).await?.0),
+                None => features.extend(self.ensemble(part, &classes.templates).await?),
                 Some(learned) => {
                     let part: Vec<String> = part.iter().map(|n| n.as_ref().to_owned()).collect();
                     features.extend(learned.encode(self, &part).await?);
@@ -237,7 +237,7 @@ impl Classifier {
                 let done = features.len() / d;
                 progress.step("vocabulary", done, all.len()).await?;
                 let words: Vec<&str> = part.iter().map(|c| c.word.as_str()).collect();
-                features.extend(self.ensemble(&words, templates).await?.0);
+                features.extend(self.ensemble(&words, templates).await?);
             }
         }
         let encoded = Arc::new(VocabularyCache {

@@ -1,5 +1,7 @@
 //! From one photo to a tuned answer.
 
+use std::sync::Arc;
+
 use super::answer::{KeptView, Timings, TuningReport};
 use super::{Answered, Answerer, Classes, Classifier, named, rank};
 use crate::clock::now;
@@ -8,7 +10,9 @@ use crate::image::Rgb8;
 use crate::image::views::{MAX_VIEWS, ViewMaker};
 use crate::math::normalize_rows;
 use crate::progress::Progress;
-use crate::prompt::context::Names;
+use crate::prompt::context_encoder::ContextEncoder;
+use crate::prompt::layout::PromptLayout;
+use crate::prompt::tokens::PromptTokens;
 use crate::tpt::{Config, Text, Tuned, Tuning, tune};
 
 fn failures(tuning: &Tuning) -> Vec<Failure> {
@@ -18,15 +22,6 @@ fn failures(tuning: &Tuning) -> Vec<Failure> {
 }
 
 impl Classifier {
-    /// The text side of tuning.
-    fn text(&self) -> Text<'_> {
-        Text {
-            tower: &self.clip.text,
-            sot: self.tokenizer.sot(),
-            logit_scale: self.clip.logit_scale,
-        }
-    }
-
     /// Tunes on views that the caller made: `features` [N, d] of them, of which the first is the
     /// one to answer for. Starts from `context` [M, W] if one is given, else from the words around
     /// the class names.
@@ -66,13 +61,21 @@ impl Classifier {
         normalize_rows(&mut features, d);
         let other = match context.map(|context| context.len() / w) {
             Some(m) if m != start.len() / w => {
-                Some(Names::new(&classes.labels, m, &self.tokenizer)?)
+                let layout = PromptLayout::end(m);
+                let names = PromptTokens::new(&classes.labels, &layout, &self.tokenizer)?;
+                Some(Arc::new(names))
             }
             _ => None,
         };
-        let names = other.as_ref().unwrap_or(&classes.names);
+        let names = other.unwrap_or_else(|| classes.names.clone());
+        let mut encoder = ContextEncoder::new(&self.clip.text, names);
+        let text = Text {
+            side: &mut encoder,
+            classes: classes.labels.len(),
+            logit_scale: self.clip.logit_scale,
+        };
         let context = context.unwrap_or(start);
-        tune(self.text(), names, context, &features, config, progress).await
+        tune(text, context, &features, config, progress).await
     }
 }
 
@@ -91,15 +94,14 @@ impl Answerer<'_> {
         let views = model.view_features(&maker, progress).await?;
 
         let start = now();
-        let tuned = tune(
-            model.text(),
-            &classes.names,
-            context,
-            &views.features,
-            tuning.config(),
-            progress,
-        )
-        .await?;
+        let mut encoder = ContextEncoder::new(&model.clip.text, classes.names.clone());
+        let text = Text {
+            side: &mut encoder,
+            classes: classes.labels.len(),
+            logit_scale: model.clip.logit_scale,
+        };
+        let config = tuning.config();
+        let tuned = tune(text, context, &views.features, config, progress).await?;
         let timings = Timings {
             preprocess: views.preprocess,
             encode: views.encode,

@@ -1,6 +1,6 @@
 //! Class lists that answer through a learned prompt.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
@@ -8,11 +8,12 @@ use super::{Classes, Classifier};
 use crate::clip::text::TokenCounts;
 use crate::error::{Error, Kind, Result};
 use crate::math::UnitRows;
-use crate::prompt::context::Names;
 use crate::prompt::file::Prompt;
 use crate::prompt::heads::open;
+use crate::prompt::layout::PromptLayout;
 use crate::prompt::model::Model;
 use crate::prompt::template::Template;
+use crate::prompt::tokens::PromptTokens;
 use crate::tokenize::validate;
 
 impl Classifier {
@@ -35,13 +36,13 @@ impl Classifier {
         let head = open(prompt, self, labels).await?;
         let centers = head.centers(self).await?;
         let rows = head.context().unwrap_or_default().len() / self.width();
-        let names = Names::new(labels, rows, &self.tokenizer)?;
+        let names = PromptTokens::new(labels, &PromptLayout::end(rows), &self.tokenizer)?;
         Ok(Classes {
             labels: labels.to_vec(),
             features: UnitRows::new(&centers, self.dim()).rounded(),
             rows: TokenCounts::default(),
             truncated: names.truncated,
-            names,
+            names: Arc::new(names),
             templates,
             prompt_sha256: format!("{:x}", Sha256::digest(prompt.to_bytes()?)),
             head,

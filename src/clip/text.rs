@@ -211,55 +211,6 @@ impl TextTower {
             },
         )
     }
-
-    /// The same in the form that other implementations run: every prompt has its own copy of the
-    /// prefix, and padding up to the context length. For comparison; the features are the same.
-    pub fn encode_full_length(
-        &self,
-        prefix: Tensor<2>,
-        suffixes: &[&[u32]],
-    ) -> (Tensor<2>, TokenCounts) {
-        let [start, w] = prefix.dims();
-        let own = self.config.context_length - start;
-        let per_chunk = (self.rows_per_pass() / self.config.context_length).max(1);
-        let chunks = suffixes.chunks(per_chunk).map(|chunk| {
-            let mut values = Vec::with_capacity(chunk.len() * own * w);
-            for suffix in chunk {
-                let mut ids = suffix.to_vec();
-                ids.resize(own, 0);
-                values.extend(self.embed(&ids, start));
-            }
-            let rows = floats(values, [chunk.len(), own, w], &self.device);
-            let copies = prefix.clone().unsqueeze::<3>().repeat_dim(0, chunk.len());
-            let ends: Vec<usize> = chunk.iter().map(|s| start + s.len() - 1).collect();
-            self.run(None, Tensor::cat(vec![copies, rows], 1), &ends)
-        });
-        let features = Tensor::cat(chunks.collect(), 0);
-        let full = suffixes.len() * self.config.context_length;
-        let rows = TokenCounts {
-            processed: full,
-            full,
-        };
-        (features, rows)
-    }
-
-    /// The token rows before the first and after every block in the full-length form, [K, T, W] each:
-    /// sequences are padded to `length` with id 0.
-    pub fn hidden_states(&self, sequences: &[Vec<u32>], length: usize) -> Vec<Tensor<3>> {
-        let w = self.config.width;
-        let mut values = Vec::with_capacity(sequences.len() * length * w);
-        for sequence in sequences {
-            let mut ids = sequence.clone();
-            ids.resize(length, 0);
-            values.extend(self.embed(&ids, 0));
-        }
-        let mut states = vec![floats(values, [sequences.len(), length, w], &self.device)];
-        for block in &self.blocks {
-            let x = states[states.len() - 1].clone();
-            states.push(block.forward(x, None));
-        }
-        states
-    }
 }
 
 /// [1, P, W] as [P, W].

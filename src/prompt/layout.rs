@@ -52,6 +52,16 @@ pub enum PromptToken {
     Vector(usize),
 }
 
+impl PromptToken {
+    /// The id of a token of the vocabulary.
+    pub fn id(&self) -> Option<u32> {
+        match self {
+            Self::Token(id) => Some(*id),
+            Self::Vector(_) => None,
+        }
+    }
+}
+
 /// How a prompt is put together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PromptLayout {

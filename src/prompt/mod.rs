@@ -1,6 +1,6 @@
 //! Prompts: templates, learned contexts, their file format, and encoding them with the text tower.
 
-pub mod context;
+pub mod context_encoder;
 pub mod ensemble;
 pub mod file;
 pub mod heads;
@@ -8,5 +8,6 @@ pub mod heads;
 pub mod import;
 pub mod layout;
 pub mod model;
-pub mod tape;
 pub mod template;
+pub mod text_encoder;
+pub mod tokens;

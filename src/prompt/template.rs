@@ -20,6 +20,12 @@ pub const CLIP7: &[&str] = &[
 /// The longest template in characters.
 const MAX_CHARS: usize = 1000;
 
+/// A class name as the text tower reads it: underscores become spaces, as CoOp and its successors
+/// do, since data sets write `golf_ball` for what people call a golf ball.
+pub fn spoken(name: &str) -> String {
+    name.replace('_', " ")
+}
+
 /// A sentence with exactly one `{}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -72,15 +78,11 @@ impl Template {
             .collect()
     }
 
-    /// The sentence for `name`. Underscores in the name become spaces, as CoOp and its successors
-    /// do, since data sets write `golf_ball` for what people call a golf ball. A `{}` in the name
-    /// is left alone.
+    /// The sentence for `name`, which is [`spoken`] in it. A `{}` in the name is left alone.
     pub fn fill(&self, name: &str) -> String {
-        format!("{}{}{}", self.before, name.replace('_', " "), self.after)
+        format!("{}{}{}", self.before, spoken(name), self.after)
     }
-}
 
-impl Template {
     /// The words in front of the class name, which a learned context may start from.
     pub fn words_before(&self) -> &str {
         self.before.trim()

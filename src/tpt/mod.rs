@@ -14,12 +14,11 @@ pub use settings::{
 
 use serde::Serialize;
 
-use crate::clip::text::TextTower;
 use crate::error::{Error, Kind, Result};
 use crate::math::UnitRows;
 use crate::math::optimizer::{AdamW, Optimizer};
 use crate::progress::Progress;
-use crate::prompt::context::{Names, Pass};
+use crate::prompt::model::TextSide;
 use entropy::{Marginal, entropies, logits, marginal};
 use select::{Filter, keep};
 
@@ -34,9 +33,6 @@ pub struct Config {
     pub rho: f64,
     /// Share of the other views that the cosine filter keeps before it, and where it measures.
     pub cosine: Option<(f64, Filter)>,
-    /// Whether prompts run at their full length, as in other implementations. Only to compare with
-    /// them: the answer is the same and takes longer.
-    pub full_length: bool,
 }
 
 impl Config {
@@ -47,7 +43,6 @@ impl Config {
             lr: 5e-3,
             rho: if views < 32 { 0.25 } else { 0.1 },
             cosine: None,
-            full_length: false,
         }
     }
 
@@ -58,7 +53,6 @@ impl Config {
             lr: 5e-3,
             rho: 0.3,
             cosine: Some((0.8, Filter::Logits)),
-            full_length: false,
         }
     }
 }
@@ -68,8 +62,6 @@ impl Config {
 pub struct Tuned {
     /// Views made.
     pub views: usize,
-    /// Token rows of one pass over the prompts.
-    pub token_rows: usize,
     /// Views that steered the context, in ascending entropy.
     pub selected: Vec<usize>,
     /// Views that passed the cosine filter, the plain view first; all where there is none.
@@ -107,14 +99,13 @@ impl Tuned {
     }
 }
 
-/// The model's side of tuning: its text tower, SOT and temperature.
-#[derive(Clone, Copy)]
+/// The model's side of tuning.
 pub struct Text<'a> {
-    /// The text tower.
-    pub tower: &'a TextTower,
-    /// The start token.
-    pub sot: u32,
-    /// `s` of the logits.
+    /// The class names behind any context.
+    pub side: &'a mut dyn TextSide,
+    /// How many they are.
+    pub classes: usize,
+    /// exp(logit_scale): multiplies cosines before the softmax.
     pub logit_scale: f32,
 }
 
@@ -127,15 +118,18 @@ pub struct Text<'a> {
 /// untuned answer comes back with `guarded`.
 pub async fn tune(
     text: Text<'_>,
-    names: &Names,
     context: &[f32],
     images: &[f32],
     config: &Config,
     progress: &dyn Progress,
 ) -> Result<Tuned> {
-    let k = names.suffixes.len();
-    let s = f64::from(text.logit_scale);
-    let (features, mut pass) = forward(text, names, context, config).await?;
+    let Text {
+        side,
+        classes: k,
+        logit_scale,
+    } = text;
+    let s = f64::from(logit_scale);
+    let features = side.forward(context).await?;
     let d = features.len() / k;
     let mut unit = UnitRows::new(&features, d);
     let z = logits(images, &unit.values, d, s);
@@ -148,7 +142,6 @@ pub async fn tune(
         .collect();
     let mut tuned = Tuned {
         views: entropy.len(),
-        token_rows: pass.rows.processed,
         selected,
         passed,
         entropies: entropy,
@@ -168,7 +161,7 @@ pub async fn tune(
         tuned.losses.push(loss);
         let gradient = unit.backward(&gather(&gradient, &kept, k, d, s));
         let gradient: Vec<f32> = gradient.into_iter().map(|g| g as f32).collect();
-        let step = pass.backward(&gradient).await;
+        let step = side.backward(&gradient).await;
         let Some(step) = finite(step)? else {
             return Ok(guard(tuned));
         };
@@ -178,11 +171,10 @@ pub async fn tune(
         progress
             .step("tune", 2 * done + 1, 2 * config.steps)
             .await?;
-        let Some((features, next)) = finite(forward(text, names, &current, config).await)? else {
+        let Some(features) = finite(side.forward(&current).await)? else {
             return Ok(guard(tuned));
         };
         unit = UnitRows::new(&features, d);
-        pass = next;
     }
     let after = marginal(&logits(&kept, &unit.values, d, s), k).loss;
     tuned.losses.push(after);
@@ -197,19 +189,6 @@ pub async fn tune(
     }
     tuned.text_features = unit.rounded();
     Ok(tuned)
-}
-
-async fn forward<'a>(
-    text: Text<'a>,
-    names: &'a Names,
-    context: &[f32],
-    config: &Config,
-) -> Result<(Vec<f32>, Pass<'a>)> {
-    if config.full_length {
-        Pass::forward_full_length(text.tower, text.sot, names, context).await
-    } else {
-        Pass::forward(text.tower, text.sot, names, context).await
-    }
 }
 
 /// The untuned answer.

@@ -3,12 +3,15 @@
 use std::cell::RefCell;
 
 use pollster::block_on;
+use promptlens::bench::full_length::FullLength;
 use promptlens::classifier::{Classes, Classification, Classifier, ClassifyOptions};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::image::views::{ViewPlan, make_views};
 use promptlens::image::{Limits, decode};
 use promptlens::progress::{LocalBoxFuture, Progress};
+use promptlens::prompt::context_encoder::ContextEncoder;
+use promptlens::prompt::model::TextSide;
 use promptlens::quant::Quantization;
 use promptlens::tpt::{Config, Method, Overrides, StrongViews, Text, Tuning, TuningKind, tune};
 
@@ -343,17 +346,18 @@ fn values_that_are_not_finite_leave_the_untuned_answer() {
     let Some(model) = tiny() else { return };
     let classes = classes(&model, &["cat", "dog", "church"]);
     let feature = block_on(model.embed_image(&photos()[0].1)).unwrap();
+    let mut side = ContextEncoder::new(&model.clip.text, classes.names.clone());
     let text = Text {
-        tower: &model.clip.text,
-        sot: model.tokenizer.sot(),
+        side: &mut side,
+        classes: classes.labels.len(),
         logit_scale: model.clip.logit_scale,
     };
     let config = Config {
         lr: f32::INFINITY,
         ..Config::tpt(1)
     };
-    let (names, context) = (&classes.names, classes.tunable_context().unwrap());
-    let tuned = block_on(tune(text, names, context, &feature, &config, &())).unwrap();
+    let context = classes.tunable_context().unwrap();
+    let tuned = block_on(tune(text, context, &feature, &config, &())).unwrap();
     assert!(tuned.guarded);
     assert_eq!(tuned.logits_after, tuned.logits_before);
     assert!(tuned.logits_after.iter().all(|v| v.is_finite()));
@@ -408,26 +412,28 @@ fn prompts_at_their_full_length_are_tuned_alike() {
         .iter()
         .flat_map(|(_, bytes)| block_on(model.embed_image(bytes)).unwrap())
         .collect();
-    let run = |full_length| {
+    let tower = &model.clip.text;
+    let run = |side: &mut dyn TextSide| {
         let config = Config {
-            full_length,
             rho: 0.5,
             ..Config::tpt(4)
         };
         let text = Text {
-            tower: &model.clip.text,
-            sot: model.tokenizer.sot(),
+            side,
+            classes: labels.len(),
             logit_scale: model.clip.logit_scale,
         };
-        let (names, context) = (&classes.names, classes.tunable_context().unwrap());
-        block_on(tune(text, names, context, &features, &config, &())).unwrap()
+        let context = classes.tunable_context().unwrap();
+        block_on(tune(text, context, &features, &config, &())).unwrap()
     };
-    let (ours, full) = (run(false), run(true));
-    assert_eq!(full.token_rows, 60 * 77);
+    let mut shared = ContextEncoder::new(tower, classes.names.clone());
+    let mut each = FullLength::new(tower, model.tokenizer.sot(), classes.names.suffixes());
+    let (ours, full) = (run(&mut shared), run(&mut each));
+    assert_eq!(each.token_rows(), 60 * 77);
     assert!(
-        8 * ours.token_rows <= full.token_rows,
+        8 * shared.rows.processed <= each.token_rows(),
         "{}",
-        ours.token_rows
+        shared.rows.processed
     );
     assert_eq!(ours.selected, full.selected);
     for (a, b) in ours.losses.iter().zip(&full.losses) {

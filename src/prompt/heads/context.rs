@@ -78,8 +78,9 @@ impl NegativeContext {
         Ok(UnitRows::new(&features, model.dim()).rounded())
     }
 
-    fn save(&self, shape: &[usize], file: &mut Prompt) {
-        file.put(NEGATIVE, shape, self.context.clone());
+    fn save(&self, width: usize, file: &mut Prompt) {
+        let shape = [self.context.len() / width, width];
+        file.put(NEGATIVE, &shape, self.context.clone());
         file.note_list(NEGATIVE_LABELS, &self.words);
         if let Some(with) = &self.taught_with {
             file.note(TAUGHT_WITH, with);
@@ -155,28 +156,25 @@ impl LearnedContext {
 impl Weights for LearnedContext {
     fn save(&self, file: &mut Prompt) {
         save_layout(&self.layout, file);
-        let rows = self.layout.rows();
-        match &self.vectors {
+        let (k, rows) = (file.class_names.len(), self.layout.rows());
+        let width = match &self.vectors {
             ContextVectors::Shared(context) => {
-                let shape = [rows, context.len() / rows];
-                file.put(CONTEXT, &shape, context.clone());
-                if let Some(negatives) = &self.negatives {
-                    negatives.save(&shape, file);
-                }
+                let width = context.len() / rows;
+                file.put(CONTEXT, &[rows, width], context.clone());
+                width
             }
             ContextVectors::PerClass { last, earlier } => {
-                let k = file.class_names.len();
                 let width = last.len() / (k * rows);
                 file.put(CONTEXT, &[k, rows, width], last.clone());
                 if !earlier.is_empty() {
                     let shape = [earlier.len() * k, rows, width];
                     file.put(EARLIER, &shape, earlier.concat());
                 }
-                if let Some(negatives) = &self.negatives {
-                    let shape = [negatives.context.len() / width, width];
-                    negatives.save(&shape, file);
-                }
+                width
             }
+        };
+        if let Some(negatives) = &self.negatives {
+            negatives.save(width, file);
         }
     }
 

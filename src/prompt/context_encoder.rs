@@ -1,39 +1,48 @@
-//! Features of prompts with learned vectors anywhere in them, and the gradient back to the vectors.
+//! Features of class names around learned contexts, and the gradient of any loss on these features
+//! with respect to the contexts. Losses are closed forms on the host: `forward` hands out features,
+//! `backward` takes d loss / d features.
 //!
 //! Vectors in front of every name are one shared beginning, whose keys and values are computed once.
 //! Elsewhere the rows of every prompt are gathered: a constant part, plus a selection of the rows of
-//! the contexts. What does not fit on one tape runs in pieces that are recomputed on the way back.
+//! the contexts. Classes are independent given d loss / d features, so what does not fit on one tape
+//! runs in chunks that `backward` computes again, with the same result.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
-use super::layout::{PromptLayout, PromptToken, runs};
-use crate::clip::text::TextTower;
+use super::layout::{PromptToken, runs};
+use super::model::TextSide;
+use super::tokens::PromptTokens;
+use crate::clip::text::{TextTower, TokenCounts};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::floats;
 use crate::kernels::read;
-use crate::tokenize::ClipTokenizer;
+use crate::progress::LocalBoxFuture;
 
-/// Bytes of activations that are kept for the way back.
+/// Bytes of activations that one tape may keep for the backward pass.
 const TAPE_BYTES: usize = 192 << 20;
 
-/// Kept f32 values per token row, layer and column.
+/// f32 values that a tape keeps per token row, layer and column: block inputs, normalized rows,
+/// queries, keys, values, attention output and both sides of the activation.
 const KEPT_PER_COLUMN: usize = 17;
 
-/// Class names between vectors, ready for any contexts.
-pub struct Prompts<'a> {
+/// How many prompts of `rows` token rows fit on one tape of `tower`.
+pub fn prompts_per_tape(tower: &TextTower, rows: usize) -> usize {
+    let per_row = KEPT_PER_COLUMN * tower.config.width * tower.config.layers * 4;
+    TAPE_BYTES / (per_row * rows)
+}
+
+/// Class names around contexts, differentiable in the contexts.
+pub struct ContextEncoder<'a> {
     tower: &'a TextTower,
-    sot: u32,
-    prompts: Vec<Vec<PromptToken>>,
-    assigned: Option<Vec<usize>>,
-    /// Vectors of one context.
-    rows: usize,
+    tokens: Arc<PromptTokens>,
     shares_prefix: bool,
     contexts: Vec<f32>,
     tape: Option<(Tensor<2>, Tensor<2>)>,
-    /// Names that were cut to fit.
-    pub truncated: usize,
+    /// The token rows of the last forward pass.
+    pub rows: TokenCounts,
 }
 
 /// Classes that run together, behind this context where they share one.
@@ -43,61 +52,28 @@ struct Chunk {
     classes: Range<usize>,
 }
 
-impl<'a> Prompts<'a> {
-    /// Tokenizes `names`; underscores become spaces.
-    ///
-    /// # Errors
-    /// `labels/too-long`; `prompt/invalid` where the vectors leave no room for a name.
-    pub fn new(
-        tower: &'a TextTower,
-        tokenizer: &ClipTokenizer,
-        names: &[String],
-        layout: &PromptLayout,
-    ) -> Result<Self> {
-        let inner = |text: &str| {
-            let ids = tokenizer.encode(text)?.ids;
-            Ok(ids[1..ids.len() - 1].to_vec())
-        };
-        let attributes = layout
-            .attributes
-            .iter()
-            .map(|word| inner(word))
-            .collect::<Result<Vec<_>>>()?;
-        let ends = (tokenizer.sot(), tokenizer.eot());
-        let limit = tokenizer.context_length();
-        let mut truncated = 0;
-        let mut prompts = Vec::with_capacity(names.len());
-        for name in names {
-            let name = name.replace('_', " ");
-            let length = inner(&name)?.len();
-            let whole = inner(&format!("{name}."))?;
-            let (name, stop) = whole.split_at(length.min(whole.len()));
-            let (slots, cut) = layout.slots(ends, &attributes, name, stop, limit)?;
-            truncated += usize::from(cut || stop.is_empty());
-            prompts.push(slots);
-        }
-        Ok(Self {
+impl<'a> ContextEncoder<'a> {
+    /// For prompts of `tokens` through `tower`.
+    pub fn new(tower: &'a TextTower, tokens: Arc<PromptTokens>) -> Self {
+        Self {
             tower,
-            sot: ends.0,
-            prompts,
-            assigned: layout.assigned.clone(),
-            rows: layout.rows(),
-            shares_prefix: layout.shares_prefix() && tower.config.causal,
+            shares_prefix: tokens.shares_prefix && tower.config.causal,
+            tokens,
             contexts: Vec::new(),
             tape: None,
-            truncated,
-        })
+            rows: TokenCounts::default(),
+        }
     }
 
-    /// Features before normalization under `contexts` [C, M, W]: [C, K, d], or [K, d] where every
-    /// name is assigned to a context.
+    /// Features before normalization under `contexts` [C, M, W]: [C, K, d], or [K, d] if a
+    /// context is assigned to every name.
     ///
     /// # Errors
-    /// `engine/internal` where the contexts do not fit, `engine/not-finite`, `gpu/lost`.
+    /// `engine/internal` if the contexts do not fit, `engine/not-finite`, `gpu/lost`.
     pub async fn forward(&mut self, contexts: &[f32]) -> Result<Vec<f32>> {
-        let size = self.rows * self.tower.config.width;
+        let size = self.tokens.vectors * self.tower.config.width;
         let count = contexts.len() / size.max(1);
-        let assigned = self.assigned.iter().flatten();
+        let assigned = self.tokens.assigned.iter().flatten();
         if count == 0 || contexts.len() != count * size || assigned.clone().any(|c| *c >= count) {
             return Err(Error::new(
                 Kind::Internal,
@@ -106,19 +82,22 @@ impl<'a> Prompts<'a> {
         }
         self.contexts = contexts.to_vec();
         self.tape = None;
-        let chunks = self.chunks();
+        self.rows = TokenCounts::default();
         let leaf = self.leaf();
         if self.fits() {
             let leaf = leaf.autodiff().require_grad();
-            let features: Vec<_> = chunks.iter().map(|p| self.encode(&leaf, p)).collect();
+            let mut features = Vec::new();
+            for chunk in self.chunks() {
+                features.push(self.encode_and_count(&leaf, &chunk));
+            }
             let features = Tensor::cat(features, 0);
             let values = read(features.clone().inner()).await?;
             self.tape = Some((leaf, features));
             return Ok(values);
         }
         let mut values = Vec::new();
-        for chunk in &chunks {
-            values.extend(read(self.encode(&leaf, chunk)).await?);
+        for chunk in self.chunks() {
+            values.extend(read(self.encode_and_count(&leaf, &chunk)).await?);
         }
         Ok(values)
     }
@@ -129,9 +108,9 @@ impl<'a> Prompts<'a> {
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn backward(&mut self, gradient: &[f32]) -> Result<Vec<f32>> {
         if let Some((leaf, features)) = self.tape.take() {
-            return pull(leaf, features, gradient).await;
+            return pull_back(leaf, features, gradient).await;
         }
-        let prompts = self.passes().1 * self.prompts.len();
+        let prompts = self.passes().1 * self.tokens.len();
         let d = gradient.len() / prompts.max(1);
         let mut total = vec![0f32; self.contexts.len()];
         let mut rest = gradient;
@@ -139,40 +118,39 @@ impl<'a> Prompts<'a> {
             let (own, after) = rest.split_at((chunk.classes.len() * d).min(rest.len()));
             rest = after;
             let leaf = self.leaf().autodiff().require_grad();
-            let features = self.encode(&leaf, &chunk);
-            let part = pull(leaf, features, own).await?;
+            let (features, _) = self.encode(&leaf, &chunk);
+            let part = pull_back(leaf, features, own).await?;
             total.iter_mut().zip(part).for_each(|(sum, g)| *sum += g);
         }
         Ok(total)
     }
 
     fn longest(&self) -> usize {
-        let longest = self.prompts.iter().map(Vec::len).max().unwrap_or(1);
+        let longest = self.tokens.prompts.iter().map(Vec::len).max().unwrap_or(1);
         self.tower.padded(longest, 0)
-    }
-
-    /// Bytes kept for one prompt.
-    fn bytes(&self) -> usize {
-        let config = &self.tower.config;
-        KEPT_PER_COLUMN * config.width * config.layers * 4 * self.longest()
     }
 
     /// Contexts, and the passes over the names that they call for.
     fn passes(&self) -> (usize, usize) {
-        let contexts = self.contexts.len() / (self.rows * self.tower.config.width);
-        let passes = if self.assigned.is_some() { 1 } else { contexts };
+        let contexts = self.contexts.len() / (self.tokens.vectors * self.tower.config.width);
+        let passes = if self.tokens.assigned.is_some() {
+            1
+        } else {
+            contexts
+        };
         (contexts, passes)
     }
 
     fn fits(&self) -> bool {
-        let prompts = self.passes().1 * self.prompts.len();
-        prompts.saturating_mul(self.bytes()) <= TAPE_BYTES
+        let prompts = self.passes().1 * self.tokens.len();
+        prompts <= prompts_per_tape(self.tower, self.longest())
     }
 
     fn chunks(&self) -> Vec<Chunk> {
-        let room = (TAPE_BYTES / self.bytes()).min(self.tower.rows_per_pass() / self.longest());
-        let all = 0..self.prompts.len();
-        let passes: Vec<(Option<usize>, Range<usize>)> = match &self.assigned {
+        let per_tape = prompts_per_tape(self.tower, self.longest());
+        let room = per_tape.min(self.tower.rows_per_pass() / self.longest());
+        let all = 0..self.tokens.len();
+        let passes: Vec<(Option<usize>, Range<usize>)> = match &self.tokens.assigned {
             None => (0..self.passes().0)
                 .map(|c| (Some(c), all.clone()))
                 .collect(),
@@ -200,7 +178,14 @@ impl<'a> Prompts<'a> {
         floats(self.contexts.clone(), [rows, w], &self.tower.device)
     }
 
-    fn encode(&self, leaf: &Tensor<2>, chunk: &Chunk) -> Tensor<2> {
+    fn encode_and_count(&mut self, leaf: &Tensor<2>, chunk: &Chunk) -> Tensor<2> {
+        let (features, rows) = self.encode(leaf, chunk);
+        self.rows.processed += rows.processed;
+        self.rows.full += rows.full;
+        features
+    }
+
+    fn encode(&self, leaf: &Tensor<2>, chunk: &Chunk) -> (Tensor<2>, TokenCounts) {
         match chunk.context {
             Some(context) if self.shares_prefix => {
                 self.encode_shared_prefix(leaf, context, &chunk.classes)
@@ -215,31 +200,27 @@ impl<'a> Prompts<'a> {
         leaf: &Tensor<2>,
         context: usize,
         classes: &Range<usize>,
-    ) -> Tensor<2> {
+    ) -> (Tensor<2>, TokenCounts) {
         let (tower, w) = (self.tower, self.tower.config.width);
-        let vectors = leaf.clone().narrow(0, context * self.rows, self.rows);
-        let start = floats(tower.embed(&[self.sot], 0), [1, w], &tower.device);
-        let vectors = vectors + tower.positions(1, self.rows);
-        let prefix = Tensor::cat(vec![start, vectors], 0);
-        let suffixes: Vec<Vec<u32>> = self.prompts[classes.clone()]
+        let m = self.tokens.vectors;
+        // The start is the same token in every prompt.
+        let start: Vec<u32> = self.tokens.prompts[classes.start][..1]
             .iter()
-            .map(|slots| {
-                let encode_shared_prefix = slots[1 + self.rows..].iter();
-                let ids = encode_shared_prefix.filter_map(|slot| match slot {
-                    PromptToken::Token(id) => Some(*id),
-                    PromptToken::Vector(_) => None,
-                });
-                ids.collect()
-            })
+            .filter_map(PromptToken::id)
             .collect();
+        let start = floats(tower.embed(&start, 0), [1, w], &tower.device);
+        let vectors = leaf.clone().narrow(0, context * m, m) + tower.positions(1, m);
+        let prefix = Tensor::cat(vec![start, vectors], 0);
+        let suffixes = self.tokens.suffixes_of(classes.clone());
         let suffixes: Vec<&[u32]> = suffixes.iter().map(Vec::as_slice).collect();
-        tower.encode_suffixes(Some(prefix), &suffixes).0
+        tower.encode_suffixes(Some(prefix), &suffixes)
     }
 
     /// Whole prompts, row by row.
-    fn encode_whole(&self, leaf: &Tensor<2>, chunk: &Chunk) -> Tensor<2> {
+    fn encode_whole(&self, leaf: &Tensor<2>, chunk: &Chunk) -> (Tensor<2>, TokenCounts) {
         let (tower, w) = (self.tower, self.tower.config.width);
-        let prompts = &self.prompts[chunk.classes.clone()];
+        let m = self.tokens.vectors;
+        let prompts = &self.tokens.prompts[chunk.classes.clone()];
         let longest = tower.padded(prompts.iter().map(Vec::len).max().unwrap_or(1), 0);
         // The row behind the last context is zero: tokens add nothing of it.
         let nothing = leaf.dims()[0];
@@ -247,15 +228,17 @@ impl<'a> Prompts<'a> {
         let mut constant = vec![0f32; count * w];
         let mut chosen = vec![nothing as i32; count];
         for (k, (class, slots)) in chunk.classes.clone().zip(prompts).enumerate() {
-            let context = chunk.context.unwrap_or_else(|| match &self.assigned {
-                Some(assigned) => assigned[class],
-                None => 0,
-            });
+            let context = chunk
+                .context
+                .unwrap_or_else(|| match &self.tokens.assigned {
+                    Some(assigned) => assigned[class],
+                    None => 0,
+                });
             for place in 0..longest {
                 let at = k * longest + place;
                 let row = &mut constant[at * w..(at + 1) * w];
                 match slots.get(place) {
-                    Some(PromptToken::Vector(v)) => chosen[at] = (context * self.rows + v) as i32,
+                    Some(PromptToken::Vector(v)) => chosen[at] = (context * m + v) as i32,
                     Some(PromptToken::Token(id)) => tower.tokens.row(*id, row),
                     // Rows behind the end are seen by towers that are not causal only.
                     None => tower.tokens.row(0, row),
@@ -273,11 +256,26 @@ impl<'a> Prompts<'a> {
         let shape = [prompts.len(), longest, w];
         let x = table.select(0, chosen).reshape(shape) + floats(constant, shape, &tower.device);
         let ends: Vec<usize> = prompts.iter().map(|slots| slots.len() - 1).collect();
-        tower.run(None, x, &ends)
+        let rows = TokenCounts {
+            processed: count,
+            full: prompts.len() * tower.config.context_length,
+        };
+        (tower.run(None, x, &ends), rows)
     }
 }
 
-async fn pull(leaf: Tensor<2>, features: Tensor<2>, gradient: &[f32]) -> Result<Vec<f32>> {
+impl TextSide for ContextEncoder<'_> {
+    fn forward<'a>(&'a mut self, contexts: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>> {
+        Box::pin(ContextEncoder::forward(self, contexts))
+    }
+
+    fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>> {
+        Box::pin(ContextEncoder::backward(self, gradient))
+    }
+}
+
+/// d loss / d leaf from d loss / d features, which were computed from the leaf on its tape.
+pub async fn pull_back(leaf: Tensor<2>, features: Tensor<2>, gradient: &[f32]) -> Result<Vec<f32>> {
     let (device, shape) = (features.device().inner(), features.dims());
     let weighted = features * floats(gradient.to_vec(), shape, &device);
     let grads = weighted.sum().backward();

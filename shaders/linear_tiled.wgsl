@@ -27,6 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var a${r}_$c = 0.0;
 #end
 #end
+    let x_stride = x_vectors();
     for (var k0 = 0u; k0 < p.k4; k0 += STEP) {
 #for i 2
         {
@@ -35,8 +36,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             let k = k0 + at % STEP;
             var xv = vec4<f32>(0.0);
             var wv = vec4<f32>(0.0);
-            if (k < p.k4 && m0 + row < p.m) {
-                xv = x[(m0 + row) * p.k4 + k];
+            if (k < x_stride && m0 + row < p.m) {
+                xv = x[(m0 + row) * x_stride + k];
             }
             if (k < p.k4 && n0 + row < p.n) {
                 wv = weights(n0 + row, k);

@@ -86,6 +86,8 @@ kinds! {
     ConfigMissing => "config/missing",
     /// `config.json` or `preprocessor_config.json` is damaged or describes no CLIP.
     ConfigInvalid => "config/invalid",
+    /// What was asked for needs a vision transformer, and the model's image tower is another.
+    NeedsVit => "model/needs-vit",
     /// No weights file where one was expected.
     WeightsMissing => "weights/missing",
     /// The weights file is damaged.

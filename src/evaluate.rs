@@ -1,19 +1,25 @@
 //! How often is the answer right? Accuracy over a labeled data set, overall and per class.
 
+mod draw;
+mod lenient;
 mod rejection;
+mod retrieve;
 mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::classifier::Answerer;
+use crate::classifier::{Answerer, Prediction};
 use crate::clock::now;
 use crate::dataset::{DataSet, Embedded, Item, Reading, embed_all};
 use crate::error::{Error, Failure, Kind, Result};
 use crate::image::views::Corruption;
 
+pub use draw::{DrawEvaluation, DrawOptions, Draws};
+pub use lenient::{LenientEvaluation, LenientTally, Relation, Relations};
 pub use rejection::{OodEvaluation, Scored, ood_scores, own_scores};
+pub use retrieve::{CAPTIONS, Recall, Retrieval, RetrieveOptions, retrieve};
 pub use tuning::{TuningEvaluation, TuningTally};
 
 /// What to measure on.
@@ -27,6 +33,10 @@ pub struct Options {
     pub corruption: Option<Corruption>,
     /// Decides the noise of the corruption.
     pub seed: u64,
+    /// Lists of a few names drawn at random, beside the whole list.
+    pub draw: Option<DrawOptions>,
+    /// What counts as right beside the exact name.
+    pub lenient: Option<Relations>,
 }
 
 impl Options {
@@ -51,17 +61,28 @@ pub struct Evaluation {
     pub failed: usize,
     /// Fraction of `n` whose most probable class is the true one.
     pub accuracy: f64,
-    /// The same for each class that has images.
+    /// Fraction of `n` whose true class is among the five most probable.
+    pub top5: f64,
+    /// The mean of `per_class`.
+    pub mean_per_class: f64,
+    /// `accuracy` for each class that has images.
     pub per_class: BTreeMap<String, f64>,
     /// Images measured of each of these classes.
     pub per_class_n: BTreeMap<String, usize>,
     /// The first 100 failures.
     pub failures: Vec<Failure>,
+    /// Accuracy among a few names drawn at random; none where that was not asked for.
+    pub draw: Option<DrawEvaluation>,
+    /// Accuracy with related names counted as right; none where that was not asked for.
+    pub lenient: Option<LenientEvaluation>,
     /// What tuning did; none without it.
     pub tuning: Option<TuningEvaluation>,
     /// Seconds for reading, decoding and encoding; not for the model and the text features.
     pub seconds: f64,
 }
+
+/// Places that count for `top5`.
+const NEAR: usize = 5;
 
 /// The failures that are listed.
 const LISTED: usize = 100;
@@ -71,6 +92,7 @@ const LISTED: usize = 100;
 pub struct Tally {
     labels: Vec<String>,
     right: Vec<usize>,
+    near: usize,
     seen: Vec<usize>,
     failed: usize,
     failures: Vec<Failure>,
@@ -82,34 +104,34 @@ impl Tally {
         Self {
             labels: labels.to_vec(),
             right: vec![0; labels.len()],
+            near: 0,
             seen: vec![0; labels.len()],
             failed: 0,
             failures: Vec::new(),
         }
     }
 
-    /// Counts an image of class `truth` with these scores, [K]. Of equal scores the first wins.
+    /// Counts an image of class `truth` with these scores, [K], and tells the place of the answer. Of
+    /// equal scores the first wins.
     ///
     /// # Panics
     /// If `truth` is not below the number of labels.
-    pub fn add(&mut self, truth: usize, scores: &[f64]) {
-        let best =
+    pub fn add(&mut self, truth: usize, scores: &[f64]) -> usize {
+        let (best, _) =
             scores
                 .iter()
                 .enumerate()
                 .fold((0, f64::NEG_INFINITY), |best, (place, &score)| {
                     if score > best.1 { (place, score) } else { best }
                 });
-        self.answered(truth, best.0 == truth);
-    }
-
-    /// Counts an image of class `truth` that was answered rightly or not.
-    ///
-    /// # Panics
-    /// If `truth` is not below the number of labels.
-    pub fn answered(&mut self, truth: usize, right: bool) {
+        let higher = |(place, score): (usize, &f64)| {
+            *score > scores[truth] || (*score == scores[truth] && place < truth)
+        };
+        let before = scores.iter().enumerate().filter(|s| higher(*s)).count();
         self.seen[truth] += 1;
-        self.right[truth] += usize::from(right);
+        self.right[truth] += usize::from(best == truth);
+        self.near += usize::from(before < NEAR);
+        best
     }
 
     /// Counts an image that could not be measured.
@@ -145,18 +167,23 @@ impl Tally {
             let named = self.labels.iter().zip(counts);
             named.filter(|(_, (_, seen))| **seen > 0)
         };
+        let per_class: BTreeMap<String, f64> = classes()
+            .map(|(label, (right, seen))| (label.clone(), fraction(*right, *seen)))
+            .collect();
         Ok(Evaluation {
             n,
             skipped,
             failed: self.failed,
             accuracy: fraction(self.right.iter().sum(), n),
-            per_class: classes()
-                .map(|(label, (right, seen))| (label.clone(), fraction(*right, *seen)))
-                .collect(),
+            top5: fraction(self.near, n),
+            mean_per_class: per_class.values().sum::<f64>() / per_class.len() as f64,
+            per_class,
             per_class_n: classes()
                 .map(|(label, (_, seen))| (label.clone(), *seen))
                 .collect(),
             failures: self.failures,
+            draw: None,
+            lenient: None,
             tuning: None,
             seconds,
         })
@@ -245,6 +272,12 @@ pub fn evaluate(
     let (model, classes) = (answerer.model(), answerer.classes());
     let (chosen, skipped) = plan(data, &classes.labels, options)?;
     let items: Vec<&Item> = chosen.iter().map(|(item, _)| *item).collect();
+    let truths: Vec<usize> = chosen.iter().map(|(_, truth)| *truth).collect();
+    let mut draws = match options.draw {
+        Some(draw) => Some(Draws::new(draw, &truths, classes.labels.len())?),
+        None => None,
+    };
+    let mut lenient = options.lenient.clone().map(LenientTally::new);
     let mut tally = Tally::new(&classes.labels);
     let mut scores = Vec::new();
     let mut tuned = answerer.tuning().map(TuningTally::new);
@@ -253,14 +286,19 @@ pub fn evaluate(
         let (item, truth) = chosen[index];
         match seen {
             Ok(features) => {
-                match (&features.tuned, &mut tuned) {
+                let answers = match (&features.tuned, &mut tuned) {
                     (Some(answer), Some(tuned)) => {
-                        tally.answered(truth, tuned.add(&classes.labels[truth], answer));
+                        tuned.add(&classes.labels[truth], answer);
+                        by_label(&answer.predictions, &classes.labels)
                     }
-                    _ => {
-                        let logits = model.logits(&features.image, classes);
-                        tally.add(truth, &pollster::block_on(logits)?);
-                    }
+                    _ => pollster::block_on(model.logits(&features.image, classes))?,
+                };
+                let best = tally.add(truth, &answers);
+                if let Some(draws) = &mut draws {
+                    draws.add(index, truth, &answers);
+                }
+                if let Some(lenient) = &mut lenient {
+                    lenient.add(&classes.labels[truth], &classes.labels[best]);
                 }
                 if let Some(detector) = answerer.detector() {
                     scores.push(detector.judge(features.seen(classes))?.value);
@@ -271,8 +309,20 @@ pub fn evaluate(
         Ok(())
     })?;
     let mut found = tally.finish(skipped, (now() - start) / 1e3)?;
+    found.draw = draws.and_then(Draws::finish);
+    found.lenient = lenient.map(|tally| tally.finish(found.n, found.accuracy));
     found.tuning = tuned.map(TuningTally::finish);
     Ok((found, scores))
+}
+
+/// The probabilities of `predictions` in the order of `labels`.
+fn by_label(predictions: &[Prediction], labels: &[String]) -> Vec<f64> {
+    let found: BTreeMap<&str, f64> = predictions
+        .iter()
+        .map(|p| (p.label.as_str(), p.probability))
+        .collect();
+    let of = |label: &String| found.get(label.as_str()).copied().unwrap_or(0.0);
+    labels.iter().map(of).collect()
 }
 
 /// Gives the features of `items` to `take` by their place.

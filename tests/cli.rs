@@ -10,6 +10,7 @@ mod evaluation;
 mod lapt;
 mod mini;
 mod rejection;
+mod retrieve;
 mod train;
 mod train_edges;
 mod tuning;

@@ -57,6 +57,11 @@ fn attention_matches_forward_and_backward() {
 }
 
 #[test]
+fn depthwise_convolutions_match() {
+    passes(&gpu(), Some("depthwise"));
+}
+
+#[test]
 fn crops_match_bit_for_bit() {
     passes(&gpu(), Some("photo"));
 }

@@ -5,6 +5,7 @@ mod chunks;
 mod cli;
 mod common;
 mod cpu_nodes;
+mod efficientnet;
 mod fewshot;
 mod fixtures;
 mod heatmap;

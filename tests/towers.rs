@@ -53,6 +53,8 @@ fn check(name: &str, choice: Choice, tolerance: f32) {
     for (i, state) in model
         .clip
         .vision
+        .vit("a test")
+        .unwrap()
         .hidden_states(pixels)
         .into_iter()
         .enumerate()

@@ -15,17 +15,16 @@ transformers' on the other. Exits 1 if any cosine is below 0.99999.
 """
 
 import argparse
-import json
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
-import numpy as np
 import torch
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizerFast
+
+from common import LEAST, TEXTS, least_cosine, ours, shaken, unit
 
 # (name, image patch, vision width and layers, text width, layers and heads)
 TABLE = [
@@ -37,8 +36,6 @@ TABLE = [
     ("openai-vit-b-16", 16, (768, 12), (512, 12, 8)),
     ("laion-vit-b-32", 32, (768, 12), (512, 12, 8)),
 ]
-TEXTS = ["a photo of a cat.", "three red bicycles in the rain", "a"]
-LEAST = 0.99999
 
 
 def build(patch, vision, text, act, layers):
@@ -52,26 +49,12 @@ def build(patch, vision, text, act, layers):
                          bos_token_id=49406, eos_token_id=49407, pad_token_id=49407),
     )
     torch.manual_seed(0)
-    model = CLIPModel(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            # Untrained biases and norms are zeros and ones, which would hide a swap of two.
-            if parameter.dim() == 1:
-                parameter.add_(0.05 * torch.randn_like(parameter))
-    return model
+    return shaken(CLIPModel(config).eval())
 
 
 def features(tensor):
     # Newer releases wrap the features.
-    tensor = getattr(tensor, "pooler_output", tensor)
-    return torch.nn.functional.normalize(tensor, dim=-1).double().numpy()
-
-
-def ours(program, folder, *inputs):
-    run = subprocess.run([program, "embed", "--json", "--model", folder, "--quant", "none", *inputs], capture_output=True, text=True)
-    if run.returncode != 0:
-        sys.exit(f"promptlens: {run.stdout or run.stderr}")
-    return np.array([entry["values"] for entry in json.loads(run.stdout)["embeddings"]])
+    return unit(getattr(tensor, "pooler_output", tensor))
 
 
 def main():
@@ -98,7 +81,7 @@ def main():
                     pixels = processor(Image.open(args.image).convert("RGB"), return_tensors="pt")
                     image = features(model.get_image_features(**pixels))
                 found = [(ours(args.bin, folder, "--text", *TEXTS), texts), (ours(args.bin, folder, "--image", args.image), image)]
-                cosines = [float((a * b).sum(-1).min()) for a, b in found]
+                cosines = [least_cosine(a, b) for a, b in found]
                 worst = min(worst, *cosines)
                 print(f"{name:16} {act:10} text {cosines[0]:.8f} image {cosines[1]:.8f}", flush=True)
     print(f"least cosine {worst:.8f}")

@@ -12,6 +12,15 @@ struct Params {
 
 @group(0) @binding($PARAMS) var<uniform> p: Params;
 
+// Vectors of a row of x: as many as of w, but where x is not padded to the last block of w (RAGGED).
+fn x_vectors() -> u32 {
+#if RAGGED
+    return p.k / 4u;
+#else
+    return p.k4;
+#end
+}
+
 #if PACKED
 @group(0) @binding(1) var<storage, read_write> w: array<u32>;
 @group(0) @binding($SCALES) var<storage, read_write> scales: array<u32>;

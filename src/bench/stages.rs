@@ -165,7 +165,7 @@ pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
     Ok(Measured {
         device: model.processor.clone(),
         quant: model.report.quantization.name(),
-        image_size: model.clip.config.vision.image_size,
+        image_size: model.clip.config.vision.image_size(),
         photo: [image.width, image.height],
         classes: plan.classes,
         views: plan.views,

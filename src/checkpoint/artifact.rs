@@ -167,7 +167,7 @@ impl ModelFiles {
         tokenizer: Option<Vec<u8>>,
         weights: Weights,
     ) -> Result<Self> {
-        let size = u32::try_from(config.vision.image_size).unwrap_or(u32::MAX);
+        let size = u32::try_from(config.vision.image_size()).unwrap_or(u32::MAX);
         if (preprocess.crop_width, preprocess.crop_height) != (size, size) {
             return Err(Error::new(
                 Kind::ConfigInvalid,

@@ -6,7 +6,6 @@ use super::header::invalid;
 use crate::clip::config::TensorSpec;
 use crate::error::Result;
 use crate::quant::HostTensor;
-use crate::quant::Role;
 use crate::quant::{Packed, Quantization, Scheme, reserve};
 
 /// The largest error of a column that 4 bits may cause where the choice is between 4 and 8: root
@@ -60,7 +59,7 @@ impl TensorBuilder {
         let form = match schemes {
             _ if transposed => Form::Transposed(floats()?),
             [] => {
-                let half = target == Some(Quantization::F16) && spec.role != Role::Float;
+                let half = target.is_some_and(|target| target.halves(spec.role));
                 Form::Floats(floats()?, half)
             }
             [scheme] => Form::Rows(Vec::new(), Packed::with_capacity(*scheme, rows, cols)?),

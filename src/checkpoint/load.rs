@@ -8,6 +8,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::batch_norm::Folding;
 use super::convert::Decoder;
 use super::fill::TensorBuilder;
 use super::header::{Entry, Header};
@@ -53,6 +54,8 @@ pub struct Loader {
     work: LoaderState,
     /// Names in all files, where there are several and an index lists them.
     several: bool,
+    /// Tensors of the model.
+    tensors: usize,
     digests: Vec<String>,
     header: Header,
     bytes: u64,
@@ -78,11 +81,15 @@ impl Loader {
     /// they are stored where that is `None`.
     pub fn new(config: &ClipConfig, quantization: Option<Quantization>) -> Self {
         let specs = config.tensors();
+        let tensors = specs.len();
+        let unfolded = config.unfolded().zip(Folding::new(config));
         Self {
             stream: SafetensorsStream::new(Limits::default()),
             work: LoaderState {
                 found: vec![false; specs.len()],
                 specs,
+                unfolded,
+                folding: None,
                 target: quantization,
                 stored: None,
                 jobs: Vec::new(),
@@ -94,6 +101,7 @@ impl Loader {
                 complete: true,
             },
             several: false,
+            tensors,
             digests: Vec::new(),
             header: Header::default(),
             bytes: 0,
@@ -112,6 +120,8 @@ impl Loader {
     /// # Errors
     /// `weights/missing-tensor` if that is not the whole model.
     pub fn expect<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Result<()> {
+        let names: Vec<&str> = names.collect();
+        self.work.choose(names.iter().copied());
         let mut found = vec![false; self.work.specs.len()];
         for name in names {
             for target in meaning(name).0 {
@@ -226,7 +236,7 @@ impl Loader {
             None => (Quantization::None, self.source),
         };
         Ok(LoadReport {
-            tensors: self.work.specs.len(),
+            tensors: self.tensors,
             ignored: self.work.ignored,
             bytes: self.bytes,
             model_sha256: origin.unwrap_or_else(|| file_sha256.clone()),
@@ -256,6 +266,10 @@ struct Values {
 
 struct LoaderState {
     specs: Vec<TensorSpec>,
+    /// What stands in place of `specs` where the files have batch norms.
+    unfolded: Option<(Vec<TensorSpec>, Folding)>,
+    /// Where they have.
+    folding: Option<Folding>,
     target: Option<Quantization>,
     stored: Option<Stored>,
     /// One per tensor of the model.
@@ -283,6 +297,39 @@ impl LoaderState {
         }
     }
 
+    /// Reads the tensors of the unfolded model where one of `names` is in no other.
+    fn choose<'a>(&mut self, mut names: impl Iterator<Item = &'a str>) {
+        let has_norm = |(specs, _): &(Vec<TensorSpec>, Folding)| {
+            names.any(|name| {
+                let known = |specs: &[TensorSpec], name: &str| specs.iter().any(|s| s.name == name);
+                let targets = meaning(name).0;
+                let mut targets = targets.iter();
+                targets.any(|name| known(specs, name) && !known(&self.specs, name))
+            })
+        };
+        if self.unfolded.as_ref().is_some_and(has_norm)
+            && let Some((specs, folding)) = self.unfolded.take()
+        {
+            self.found = vec![false; specs.len()];
+            self.specs = specs;
+            self.folding = Some(folding);
+        }
+    }
+
+    /// Gives a finished tensor to `sink`; one that has a batch norm behind it, once that is here.
+    fn deliver(&mut self, place: usize, tensor: HostTensor, sink: &mut Sink<'_>) -> Result<()> {
+        let name = &self.specs[place].name;
+        let Some(folding) = self.folding.as_mut().filter(|f| f.takes(name)) else {
+            return sink(name, tensor);
+        };
+        for (spec, values) in folding.put(name, tensor.into_floats())? {
+            let mut filling = TensorBuilder::new(&spec, self.target, false)?;
+            filling.push(&values)?;
+            sink(&spec.name, filling.finish()?)?;
+        }
+        Ok(())
+    }
+
     fn place(&self, name: &str) -> Option<usize> {
         self.specs.iter().position(|spec| spec.name == name)
     }
@@ -290,6 +337,9 @@ impl LoaderState {
     /// Decides what becomes of each tensor of the file, and that none is lacking.
     fn plan(&mut self, header: &Header) -> Result<()> {
         self.stored = Stored::read(header)?;
+        if self.complete {
+            self.choose(header.entries.iter().map(|entry| entry.name.as_str()));
+        }
         let mut found = std::mem::take(&mut self.found);
         let jobs = jobs(&self.specs, header, &mut found);
         self.found = found;
@@ -401,7 +451,7 @@ impl LoaderState {
             }
             _ => return Ok(()),
         };
-        sink(&self.specs[place].name, tensor)
+        self.deliver(place, tensor, sink)
     }
 
     /// A stored matrix in the form that was asked for.

@@ -3,6 +3,7 @@
 //! stream can be written as a packed model on the way.
 
 mod artifact;
+mod batch_norm;
 mod convert;
 mod fill;
 mod header;
@@ -16,6 +17,8 @@ mod reader;
 mod shapes;
 
 #[cfg(not(target_arch = "wasm32"))]
+mod backbone;
+#[cfg(not(target_arch = "wasm32"))]
 mod convert_dir;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -23,6 +26,8 @@ mod native;
 mod torch;
 
 pub use artifact::{ModelFiles, ModelFolder, WeightSink, Weights};
+#[cfg(not(target_arch = "wasm32"))]
+pub use backbone::{Backbone, Classifier};
 #[cfg(not(target_arch = "wasm32"))]
 pub use convert_dir::{Converted, Format, convert_dir};
 #[cfg(not(target_arch = "wasm32"))]

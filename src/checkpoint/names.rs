@@ -138,6 +138,7 @@ const NO_WEIGHTS: &[&str] = &[
     "context_length",
     "vocab_size",
     "attn_mask",
+    "num_batches_tracked",
 ];
 
 /// The names of the model that an entry of a file holds, in the order of its rows, and how its

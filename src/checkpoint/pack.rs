@@ -106,11 +106,7 @@ fn storage(spec: &TensorSpec, quantization: Quantization, tensor: &HostTensor) -
         (HostTensor::Packed { .. }, Role::Embedding) => Storage::Rows8,
         (HostTensor::Packed { packed, .. }, _) if packed.bits == 4 => Storage::Q4,
         (HostTensor::Packed { .. }, _) => Storage::Q8,
-        (HostTensor::Float { .. }, Role::Linear | Role::Embedding)
-            if quantization == Quantization::F16 =>
-        {
-            Storage::F16
-        }
+        (HostTensor::Float { .. }, role) if quantization.halves(role) => Storage::F16,
         (HostTensor::Float { .. }, _) => Storage::F32,
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn scheme_of(spec: &TensorSpec, words: &[usize], scales: &[usize]) ->
     let candidates: &[Scheme] = match spec.role {
         Role::Linear => &[Scheme::Blocks8, Scheme::Blocks4],
         Role::Embedding => &[Scheme::Rows8],
-        Role::Float => &[],
+        Role::Float | Role::Kernel => &[],
     };
     let (rows, cols) = spec.matrix();
     candidates.iter().copied().find(|&scheme| {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::header::Header;
 use super::names::{FileLayout, meaning};
 use super::quantized_file::SHAPES;
+use crate::clip::efficientnet::{EfficientNetConfig, FEATURES, Lite};
 
 /// Sizes of a CLIP; `None` where the file does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,7 +25,10 @@ pub struct Shapes {
 /// Sizes of a tower.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TowerShapes {
-    /// Columns of a token row.
+    /// The convolutional trunk, where the tower is none of transformer blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<&'static str>,
+    /// Columns of a token row, or of the last layer of a trunk.
     pub width: Option<usize>,
     /// Transformer blocks.
     pub layers: usize,
@@ -74,9 +78,16 @@ impl Shapes {
             ..TowerShapes::default()
         };
         let table = "text_model.embeddings.token_embedding.weight";
+        let lite = Lite::find(|conv| shapes.get(&conv.weight().name).cloned());
+        let trunk = lite.map(|lite| TowerShapes {
+            trunk: Some(lite.name()),
+            width: Some(FEATURES),
+            layers: EfficientNetConfig::trunk(lite, 1).blocks().len(),
+            ..TowerShapes::default()
+        });
         let vision_width = side("vision_model.embeddings.class_embedding", 0);
         let text_width = side(table, 1);
-        if vision_width.is_none() && text_width.is_none() {
+        if trunk.is_none() && vision_width.is_none() && text_width.is_none() {
             return None;
         }
         let patch = side("vision_model.embeddings.patch_embedding.weight", 2);
@@ -85,13 +96,14 @@ impl Shapes {
             .and_then(|(rows, patch)| rows.checked_sub(1)?.isqrt().checked_mul(patch));
         Some(Self {
             family: "clip",
-            projection_dim: side("visual_projection.weight", 0),
-            vision: TowerShapes {
+            projection_dim: side("visual_projection.weight", 0)
+                .or_else(|| side("visual.head.proj.weight", 0)),
+            vision: trunk.unwrap_or_else(|| TowerShapes {
                 width: vision_width,
                 image_size: image,
                 patch_size: patch,
                 ..tower("vision_model")
-            },
+            }),
             text: TowerShapes {
                 width: text_width,
                 context_length: side("text_model.embeddings.position_embedding.weight", 0),

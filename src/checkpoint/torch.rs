@@ -12,9 +12,11 @@ use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
 use safetensors::Dtype;
 
 use super::artifact::WeightSink;
+use super::convert::Decoder;
 use super::header::{Entry, Header, shown};
 use super::native::{digest, failed};
 use crate::error::{Error, Kind, Result};
+use crate::quant::HostTensor;
 
 /// Parts of a training checkpoint that are not the model.
 const TRAINING: &[&str] = &["optimizer.", "scaler.", "lr_scheduler.", "scheduler."];
@@ -39,16 +41,39 @@ pub fn read(path: &Path, feed: &mut WeightSink<'_>) -> Result<()> {
     let (_, sha256) = digest(path)?;
     feed.begin(header(&tensors), Some(sha256))?;
     for tensor in tensors.values().filter(|tensor| tensor.byte_len() > 0) {
-        let bytes = tensor.read().map_err(|error| {
-            if disagrees(&error) {
-                damaged(path, &error.to_string())
-            } else {
-                failed(path, &error)
-            }
-        })?;
-        feed.push(&bytes)?;
+        feed.push(&bytes(path, tensor)?)?;
     }
     Ok(())
+}
+
+/// Every tensor of floats in the file at `path`, by name.
+///
+/// # Errors
+/// As [`read`], and `weights/not-finite`.
+pub fn tensors(path: &Path) -> Result<BTreeMap<String, HostTensor>> {
+    let reader = PytorchReader::new(path).map_err(|error| refused(path, &error))?;
+    let mut found = BTreeMap::new();
+    for (name, tensor) in reader.into_tensors() {
+        // Counters of batches, which are integers, are no weights.
+        let Ok(mut decoder) = Decoder::new(&name, dtype(tensor.dtype())) else {
+            continue;
+        };
+        let mut data = Vec::new();
+        decoder.push(&bytes(path, &tensor)?, &mut data)?;
+        let shape = tensor.shape().to_vec();
+        found.insert(name, HostTensor::Float { shape, data });
+    }
+    Ok(found)
+}
+
+fn bytes(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {
+    tensor.read().map_err(|error| {
+        if disagrees(&error) {
+            damaged(path, &error.to_string())
+        } else {
+            failed(path, &error)
+        }
+    })
 }
 
 fn header(tensors: &BTreeMap<String, Tensor>) -> Header {

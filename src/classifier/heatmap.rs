@@ -21,8 +21,7 @@ impl Answerer<'_> {
         let labels = &self.classes.labels;
         let (size, found) = match method {
             HeatmapMethod::Patches => {
-                let vision = &clip.vision.config;
-                let side = vision.image_size / vision.patch_size;
+                let side = clip.vision.grid();
                 ((side, side), shares(seen.patches, seen.texts, d, scale)?)
             }
             HeatmapMethod::Regions => {

@@ -137,7 +137,7 @@ impl Classifier {
     /// As [`Self::embed_pixels`].
     pub async fn embed_crops(&self, photo: &Photo<'_>, crops: &[Crop]) -> Result<Vec<f32>> {
         let vision = &self.clip.vision;
-        let patches = photo.patches(crops, &self.preprocess, vision.config.patch_size)?;
+        let patches = photo.patches(crops, &self.preprocess, vision.patch_size())?;
         self.unit(vision.encode_patches(patches)).await
     }
 

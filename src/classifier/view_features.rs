@@ -35,7 +35,7 @@ impl Classifier {
         progress: &dyn Progress,
     ) -> Result<ViewFeatures> {
         let (total, per_pass) = (maker.total(), self.images_per_pass());
-        let photo = Photo::new(maker.photo(), &self.clip.vision.device);
+        let photo = Photo::new(maker.photo(), self.clip.vision.device());
         let crop = |index| photo.is_uploaded().then(|| maker.crop(index)).flatten();
         let mut found = ViewFeatures::default();
         let mut first = 0;

@@ -11,8 +11,11 @@ use burn::tensor::Device;
 use super::Clip;
 use super::block::Block;
 use super::config::ClipConfig;
+use super::efficientnet::EfficientNetTower;
 use super::text::{TextTower, TokenTable};
 use super::vision::VisionTower;
+use super::vision_config::{VisionConfig, VitConfig};
+use super::vit::VitTower;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::{Activation, LayerNorm, Linear, floats};
 use crate::quant::HostTensor;
@@ -49,6 +52,12 @@ impl Builder {
         let Some((layer, _)) = name.rsplit_once('.') else {
             return Ok(());
         };
+        if matches!(self.config.vision, VisionConfig::EfficientNet(_))
+            && name.starts_with("visual.")
+        {
+            // Small, and assembled at the end.
+            return Ok(());
+        }
         if name.ends_with("embedding.weight") && !name.contains("patch_embedding") {
             return Ok(());
         }
@@ -104,11 +113,7 @@ impl Builder {
                 self.take(&weight)?.into_floats(),
                 self.take(&bias)?.into_floats(),
             );
-            let eps = if layer.starts_with("text") {
-                self.config.text.layer_norm_eps
-            } else {
-                self.config.vision.layer_norm_eps
-            };
+            let eps = self.config.layer_norm_eps(layer);
             self.norms.insert(
                 layer.to_string(),
                 LayerNorm::new(gamma, beta, eps, &self.device)?,
@@ -182,12 +187,7 @@ impl Builder {
             .collect()
     }
 
-    /// The finished model.
-    ///
-    /// # Errors
-    /// `weights/missing-tensor` if a part never came.
-    pub fn finish(mut self) -> Result<Clip> {
-        let (v, t) = (self.config.vision.clone(), self.config.text.clone());
+    fn vit(&mut self, v: VitConfig) -> Result<VitTower> {
         let device = self.device.clone();
         let class = self
             .take("vision_model.embeddings.class_embedding")?
@@ -196,7 +196,7 @@ impl Builder {
             .take("vision_model.embeddings.position_embedding.weight")?
             .into_floats();
         let tokens = position.len() / v.width;
-        let vision = VisionTower {
+        Ok(VitTower {
             patch: self.take_linear("vision_model.embeddings.patch_embedding")?,
             class: floats(class, [v.width], &device),
             position: floats(position, [tokens, v.width], &device),
@@ -204,8 +204,24 @@ impl Builder {
             blocks: self.blocks("vision_model", v.layers, v.heads, v.activation, false)?,
             post: self.take_norm("vision_model.post_layernorm")?,
             projection: self.take_linear("visual_projection")?,
-            device: device.clone(),
+            device,
             config: v,
+        })
+    }
+
+    /// The finished model.
+    ///
+    /// # Errors
+    /// `weights/missing-tensor` if a part never came.
+    pub fn finish(mut self) -> Result<Clip> {
+        let t = self.config.text.clone();
+        let device = self.device.clone();
+        let vision = match self.config.vision.clone() {
+            VisionConfig::Vit(config) => VisionTower::Vit(self.vit(config)?),
+            VisionConfig::EfficientNet(config) => {
+                let tower = EfficientNetTower::build(config, &mut self.pending, &device)?;
+                VisionTower::EfficientNet(tower)
+            }
         };
         let text = TextTower {
             tokens: TokenTable::new(

@@ -3,30 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::vision_config::VisionConfig;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Activation;
 use crate::quant::Role;
-
-/// The image tower.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VisionConfig {
-    /// Columns of a token row.
-    pub width: usize,
-    /// Transformer blocks.
-    pub layers: usize,
-    /// Attention heads; `width / heads` is the head dimension, at most 128.
-    pub heads: usize,
-    /// Hidden columns of the MLP.
-    pub mlp: usize,
-    /// Side of the square input in pixels.
-    pub image_size: usize,
-    /// Side of a patch in pixels.
-    pub patch_size: usize,
-    /// Added to the variance in layer normalization.
-    pub layer_norm_eps: f32,
-    /// The MLP's nonlinearity.
-    pub activation: Activation,
-}
 
 /// The text tower.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,20 +112,8 @@ impl ClipConfig {
         let vision = Fields("vision_config", vision.unwrap_or(&empty));
         let top = Fields("config", root);
 
-        if vision.size("num_channels", 3, 16)? != 3 {
-            return Err(invalid("asks for other than 3 image channels"));
-        }
         let config = Self {
-            vision: VisionConfig {
-                width: vision.size("hidden_size", 768, 8192)?,
-                layers: vision.size("num_hidden_layers", 12, 200)?,
-                heads: vision.size("num_attention_heads", 12, 256)?,
-                mlp: vision.size("intermediate_size", 3072, 65536)?,
-                image_size: vision.size("image_size", 224, 2048)?,
-                patch_size: vision.size("patch_size", 32, 256)?,
-                layer_norm_eps: vision.eps()?,
-                activation: vision.activation()?,
-            },
+            vision: VisionConfig::read(&vision)?,
             text: TextConfig {
                 width: text.size("hidden_size", 512, 8192)?,
                 layers: text.size("num_hidden_layers", 12, 200)?,
@@ -166,18 +134,11 @@ impl ClipConfig {
 
     /// The same as a Hugging Face `config.json` with every field that is read.
     pub fn to_json(&self) -> Value {
-        let (vision, text) = (&self.vision, &self.text);
+        let text = &self.text;
         json!({
             "model_type": "clip",
             "projection_dim": self.projection_dim,
-            "vision_config": {
-                "hidden_size": vision.width, "num_hidden_layers": vision.layers,
-                "num_attention_heads": vision.heads, "intermediate_size": vision.mlp,
-                "image_size": vision.image_size, "patch_size": vision.patch_size,
-                "num_channels": 3,
-                "layer_norm_eps": shortest(vision.layer_norm_eps),
-                "hidden_act": vision.activation.name(),
-            },
+            "vision_config": self.vision.to_json(),
             "text_config": {
                 "hidden_size": text.width, "num_hidden_layers": text.layers,
                 "num_attention_heads": text.heads, "intermediate_size": text.mlp,
@@ -198,14 +159,17 @@ impl ClipConfig {
         })
     }
 
-    /// Patches along one side of the image.
-    pub fn grid(&self) -> usize {
-        self.vision.image_size / self.vision.patch_size
+    /// Local features along one side of the image.
+    pub const fn grid(&self) -> usize {
+        self.vision.grid()
     }
 
-    /// Rows of the image tower: one per patch and the class row.
-    pub fn vision_tokens(&self) -> usize {
-        self.grid() * self.grid() + 1
+    /// What is added to the variance in the LayerNorm called `layer`.
+    pub fn layer_norm_eps(&self, layer: &str) -> f32 {
+        match &self.vision {
+            VisionConfig::Vit(vision) if !layer.starts_with("text") => vision.layer_norm_eps,
+            _ => self.text.layer_norm_eps,
+        }
     }
 
     /// Every tensor of this model, by its Hugging Face name, in a fixed order.
@@ -229,34 +193,31 @@ impl ClipConfig {
         list.norm("text_model.final_layer_norm", t.width);
         list.add("text_projection.weight", &[d, t.width], Role::Linear);
 
-        let v = &self.vision;
-        let embeddings = "vision_model.embeddings";
-        list.add(
-            format!("{embeddings}.class_embedding"),
-            &[v.width],
-            Role::Float,
-        );
-        list.add(
-            format!("{embeddings}.patch_embedding.weight"),
-            &[v.width, 3, v.patch_size, v.patch_size],
-            Role::Linear,
-        );
-        list.add(
-            format!("{embeddings}.position_embedding.weight"),
-            &[self.vision_tokens(), v.width],
-            Role::Float,
-        );
-        // The missing letter is part of the published name.
-        list.norm("vision_model.pre_layrnorm", v.width);
-        list.blocks("vision_model", v.layers, v.width, v.mlp);
-        list.norm("vision_model.post_layernorm", v.width);
-        list.add("visual_projection.weight", &[d, v.width], Role::Linear);
+        self.vision.tensors(d, &mut list);
         list.0
     }
 
+    /// The same where the image tower still has its batch norms; none where it never has any.
+    pub fn unfolded(&self) -> Option<Vec<TensorSpec>> {
+        let VisionConfig::EfficientNet(vision) = &self.vision else {
+            return None;
+        };
+        let mut list = self.tensors();
+        list.truncate(list.len() - vision.tensors(self.projection_dim).len());
+        list.extend(vision.unfolded(self.projection_dim));
+        Some(list)
+    }
+
     fn check(&self) -> Result<()> {
-        let (v, t) = (&self.vision, &self.text);
-        for (tower, width, heads) in [("vision", v.width, v.heads), ("text", t.width, t.heads)] {
+        let t = &self.text;
+        let mut towers = vec![("text", t.width, t.heads)];
+        if let VisionConfig::Vit(v) = &self.vision {
+            if v.patch_size > v.image_size {
+                return Err(invalid("has a patch_size above its image_size"));
+            }
+            towers.insert(0, ("vision", v.width, v.heads));
+        }
+        for (tower, width, heads) in towers {
             if width % heads != 0 {
                 return Err(invalid(format!(
                     "divides the {tower} width {width} by {heads} heads, which leaves a rest"
@@ -268,9 +229,6 @@ impl ClipConfig {
                     width / heads
                 )));
             }
-        }
-        if v.patch_size > v.image_size {
-            return Err(invalid("has a patch_size above its image_size"));
         }
         if t.context_length < 3 || t.vocab_size < 3 {
             return Err(invalid("leaves no room for a word between start and end"));
@@ -294,10 +252,14 @@ impl ClipConfig {
     }
 }
 
-struct SpecList(Vec<TensorSpec>);
+pub(super) struct SpecList(Vec<TensorSpec>);
 
 impl SpecList {
-    fn add(&mut self, name: impl Into<String>, shape: &[usize], role: Role) {
+    pub(super) fn extend(&mut self, specs: Vec<TensorSpec>) {
+        self.0.extend(specs);
+    }
+
+    pub(super) fn add(&mut self, name: impl Into<String>, shape: &[usize], role: Role) {
         self.0.push(TensorSpec {
             name: name.into(),
             shape: shape.to_vec(),
@@ -310,12 +272,12 @@ impl SpecList {
         self.add(format!("{name}.bias"), &[outputs], Role::Float);
     }
 
-    fn norm(&mut self, name: &str, width: usize) {
+    pub(super) fn norm(&mut self, name: &str, width: usize) {
         self.add(format!("{name}.weight"), &[width], Role::Float);
         self.add(format!("{name}.bias"), &[width], Role::Float);
     }
 
-    fn blocks(&mut self, tower: &str, layers: usize, width: usize, mlp: usize) {
+    pub(super) fn blocks(&mut self, tower: &str, layers: usize, width: usize, mlp: usize) {
         for layer in 0..layers {
             let block = format!("{tower}.encoder.layers.{layer}");
             self.norm(&format!("{block}.layer_norm1"), width);
@@ -330,11 +292,11 @@ impl SpecList {
 }
 
 /// The number as people write it: the f64 whose shortest form is that of the f32.
-fn shortest(value: f32) -> f64 {
+pub(super) fn shortest(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }
 
-fn invalid(what: impl AsRef<str>) -> Error {
+pub(super) fn invalid(what: impl AsRef<str>) -> Error {
     invalid_file("config.json", what)
 }
 
@@ -361,7 +323,7 @@ fn section<'a>(root: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Ma
 }
 
 /// One section of the file with typed, bounded access.
-struct Fields<'a>(&'static str, &'a Map<String, Value>);
+pub(super) struct Fields<'a>(&'static str, &'a Map<String, Value>);
 
 impl Fields<'_> {
     fn get(&self, key: &str) -> Option<&Value> {
@@ -380,7 +342,7 @@ impl Fields<'_> {
         ))
     }
 
-    fn size(&self, key: &str, default: usize, max: usize) -> Result<usize> {
+    pub(super) fn size(&self, key: &str, default: usize, max: usize) -> Result<usize> {
         let Some(value) = self.get(key) else {
             return Ok(default);
         };
@@ -391,7 +353,7 @@ impl Fields<'_> {
             .ok_or_else(|| self.bad(key, value, format!("a whole number from 1 to {max}")))
     }
 
-    fn eps(&self) -> Result<f32> {
+    pub(super) fn eps(&self) -> Result<f32> {
         let key = "layer_norm_eps";
         let Some(value) = self.get(key) else {
             return Ok(1e-5);
@@ -403,7 +365,7 @@ impl Fields<'_> {
             .ok_or_else(|| self.bad(key, value, "a number from 1e-12 to 0.1"))
     }
 
-    fn activation(&self) -> Result<Activation> {
+    pub(super) fn activation(&self) -> Result<Activation> {
         let key = "hidden_act";
         match self.get(key) {
             None => Ok(Activation::QuickGelu),
@@ -418,7 +380,15 @@ impl Fields<'_> {
         u32::try_from(self.get(key)?.as_u64()?).ok()
     }
 
-    fn flag(&self, key: &str, default: bool) -> Result<bool> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.bad(key, other, "a text")),
+        }
+    }
+
+    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match self.get(key) {
             None => Ok(default),
             Some(Value::Bool(flag)) => Ok(*flag),

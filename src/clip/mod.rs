@@ -6,9 +6,12 @@
 pub mod block;
 pub mod build;
 pub mod config;
+pub mod efficientnet;
 pub mod open_clip;
 pub mod text;
 pub mod vision;
+pub mod vision_config;
+pub mod vit;
 
 use burn::tensor::Device;
 

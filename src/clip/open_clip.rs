@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::config::{ClipConfig, invalid_file};
+use super::efficientnet::EfficientNetConfig;
 use crate::error::Result;
 use crate::image::Preprocess;
 
@@ -28,14 +29,18 @@ struct Model {
 #[derive(Deserialize)]
 struct Vision {
     image_size: Side,
-    /// A number for a transformer; a ResNet has four.
-    layers: Value,
-    width: u64,
+    /// A number for a transformer; a ResNet has four. A tower of timm has none.
+    layers: Option<Value>,
+    width: Option<u64>,
     patch_size: Option<u64>,
     head_width: Option<u64>,
     mlp_ratio: Option<f64>,
-    /// A tower of another library.
+    /// A tower of timm.
     timm_model_name: Option<String>,
+    timm_pool: Option<String>,
+    timm_proj: Option<String>,
+    #[serde(default)]
+    timm_proj_bias: bool,
     #[serde(default)]
     attentional_pool: bool,
     #[serde(default)]
@@ -80,7 +85,7 @@ struct Views {
 ///
 /// # Errors
 /// `config/invalid` if the bytes are not such a file, or describe a model with other parts than
-/// the two transformers of CLIP.
+/// the two transformers of CLIP or an EfficientNet-Lite of timm in place of the first.
 pub fn read(bytes: &[u8]) -> Result<(ClipConfig, Preprocess)> {
     let bad = |what: &str| invalid_file(FILE, what);
     if bytes.len() > 1 << 20 {
@@ -89,14 +94,8 @@ pub fn read(bytes: &[u8]) -> Result<(ClipConfig, Preprocess)> {
     let file: File =
         serde_json::from_slice(bytes).map_err(|error| bad(&format!("cannot be read ({error})")))?;
     let (vision, text) = (file.model_cfg.vision_cfg, file.model_cfg.text_cfg);
-    let Some(layers) = vision.layers.as_u64() else {
-        return Err(bad(
-            "describes a ResNet; only vision transformers are supported",
-        ));
-    };
     let pooled = |pool: &Option<String>, plain: &str| pool.as_deref().is_none_or(|p| p == plain);
-    if vision.timm_model_name.is_some()
-        || text.hf_model_name.is_some()
+    if text.hf_model_name.is_some()
         || vision.attentional_pool
         || vision.no_ln_pre
         || text.embed_cls
@@ -112,13 +111,6 @@ pub fn read(bytes: &[u8]) -> Result<(ClipConfig, Preprocess)> {
         Side::Two([height, width]) if height == width => height,
         Side::Two(_) => return Err(bad("asks for images that are not square")),
     };
-    let head = vision.head_width.unwrap_or(64);
-    if head == 0 || vision.width % head != 0 {
-        return Err(bad(
-            "divides the vision width by heads, which leaves a rest",
-        ));
-    }
-    let hidden = |width: u64, ratio: Option<f64>| (width as f64 * ratio.unwrap_or(4.0)) as u64;
     let text_width = text.width.unwrap_or(512);
     let act = match file.model_cfg.quick_gelu {
         true => "quick_gelu",
@@ -127,13 +119,7 @@ pub fn read(bytes: &[u8]) -> Result<(ClipConfig, Preprocess)> {
     let config = json!({
         "model_type": "clip",
         "projection_dim": file.model_cfg.embed_dim,
-        "vision_config": {
-            "hidden_size": vision.width, "num_hidden_layers": layers,
-            "num_attention_heads": vision.width / head,
-            "intermediate_size": hidden(vision.width, vision.mlp_ratio),
-            "image_size": image, "patch_size": vision.patch_size.unwrap_or(16),
-            "hidden_act": act,
-        },
+        "vision_config": vision_config(&vision, image, act)?,
         "text_config": {
             "hidden_size": text_width, "num_hidden_layers": text.layers.unwrap_or(12),
             "num_attention_heads": text.heads.unwrap_or(8),
@@ -146,6 +132,48 @@ pub fn read(bytes: &[u8]) -> Result<(ClipConfig, Preprocess)> {
     let config = ClipConfig::from_json(config.to_string().as_bytes())?;
     let preprocess = views(file.preprocess_cfg, image)?;
     Ok((config, preprocess))
+}
+
+/// Hidden columns of an MLP.
+fn hidden(width: u64, ratio: Option<f64>) -> u64 {
+    (width as f64 * ratio.unwrap_or(4.0)) as u64
+}
+
+/// The `vision_config` of a `config.json`.
+fn vision_config(vision: &Vision, image: u64, act: &str) -> Result<Value> {
+    let bad = |what: &str| invalid_file(FILE, what);
+    if let Some(name) = &vision.timm_model_name {
+        let fits = |given: &Option<String>, known: &str| given.as_deref() == Some(known);
+        if !fits(&vision.timm_pool, "avg") || !fits(&vision.timm_proj, "linear") {
+            return Err(bad(
+                "asks for other than average pooling and a linear projection over a tower of timm; only these are supported",
+            ));
+        }
+        // A wrong name is to be told as one of this file.
+        EfficientNetConfig::new(FILE, name, 1, false)?;
+        return Ok(json!({
+            "timm_model_name": name, "timm_proj_bias": vision.timm_proj_bias, "image_size": image,
+        }));
+    }
+    let layers = vision.layers.as_ref().and_then(Value::as_u64);
+    let Some((layers, width)) = layers.zip(vision.width) else {
+        return Err(bad(
+            "describes a ResNet; only vision transformers and timm's EfficientNet-Lite are supported",
+        ));
+    };
+    let head = vision.head_width.unwrap_or(64);
+    if head == 0 || width % head != 0 {
+        return Err(bad(
+            "divides the vision width by heads, which leaves a rest",
+        ));
+    }
+    Ok(json!({
+        "hidden_size": width, "num_hidden_layers": layers,
+        "num_attention_heads": width / head,
+        "intermediate_size": hidden(width, vision.mlp_ratio),
+        "image_size": image, "patch_size": vision.patch_size.unwrap_or(16),
+        "hidden_act": act,
+    }))
 }
 
 fn views(views: Option<Views>, image: u64) -> Result<Preprocess> {

@@ -1,159 +1,106 @@
-//! The image tower: a ViT with a class token.
+//! The image tower, whichever kind it is.
 
 use burn::tensor::{Device, Tensor};
 
-use super::block::Block;
-use super::config::VisionConfig;
-use crate::kernels::launch::rows_that_bind;
-use crate::kernels::photo::patchify;
-use crate::kernels::{LayerNorm, Linear, floats};
+use super::efficientnet::EfficientNetTower;
+use super::vision_config::needs_vit;
+use super::vit::VitTower;
+use crate::error::Result;
 
 /// Images to features.
 #[derive(Clone, Debug)]
-pub struct VisionTower {
-    /// Sizes.
-    pub config: VisionConfig,
-    /// The patch convolution as a linear layer over 3 p p inputs, without bias.
-    pub patch: Linear,
-    /// [W].
-    pub class: Tensor<1>,
-    /// [N + 1, W].
-    pub position: Tensor<2>,
-    /// On the tokens before the first block.
-    pub pre: LayerNorm,
-    /// The blocks.
-    pub blocks: Vec<Block>,
-    /// On the class row after the last block.
-    pub post: LayerNorm,
-    /// W -> d, without bias.
-    pub projection: Linear,
-    /// Where the weights are.
-    pub device: Device,
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value for each model, never moved in bulk"
+)]
+pub enum VisionTower {
+    /// A vision transformer.
+    Vit(VitTower),
+    /// An EfficientNet-Lite.
+    EfficientNet(EfficientNetTower),
 }
 
 impl VisionTower {
+    /// Where the weights are.
+    pub fn device(&self) -> &Device {
+        match self {
+            Self::Vit(tower) => &tower.device,
+            Self::EfficientNet(tower) => &tower.trunk.device,
+        }
+    }
+
+    /// Side of the square input in pixels.
+    pub fn image_size(&self) -> usize {
+        match self {
+            Self::Vit(tower) => tower.config.image_size,
+            Self::EfficientNet(tower) => tower.trunk.config.image_size,
+        }
+    }
+
+    /// Local features along one side of the image.
+    pub fn grid(&self) -> usize {
+        match self {
+            Self::Vit(tower) => tower.config.grid(),
+            Self::EfficientNet(tower) => tower.trunk.config.grid(),
+        }
+    }
+
+    /// Side of the squares that [`encode_patches`](Self::encode_patches) takes: a convolution takes
+    /// single pixels.
+    pub fn patch_size(&self) -> usize {
+        match self {
+            Self::Vit(tower) => tower.config.patch_size,
+            Self::EfficientNet(_) => 1,
+        }
+    }
+
     /// Values of one preprocessed image: 3 S S.
     pub fn pixels_per_image(&self) -> usize {
-        3 * self.config.image_size * self.config.image_size
+        3 * self.image_size().pow(2)
     }
 
     /// Images whose token rows are at most `rows` and that every adapter can bind; one at least.
     pub fn images_within(&self, rows: usize) -> usize {
-        let VisionConfig {
-            image_size,
-            patch_size,
-            width,
-            mlp,
-            ..
-        } = self.config;
-        let tokens = (image_size / patch_size).pow(2) + 1;
-        let widest = mlp.max(3 * width).max(3 * patch_size.pow(2));
-        (rows_that_bind(widest, rows) / tokens).max(1)
-    }
-
-    /// `pixels` [B, 3, S, S] as patches [B N, 3 p p].
-    pub fn cut(&self, pixels: &[f32]) -> Tensor<2> {
-        let (size, patch) = (self.config.image_size, self.config.patch_size);
-        let inputs = 3 * patch * patch;
-        let rows = pixels.len() / inputs;
-        let values = patchify(pixels, size, patch);
-        floats(values, [rows, inputs], &self.device)
-    }
-
-    /// The token rows after `pre`, the class row first: patches [B N, 3 p p] -> [B, N + 1, W].
-    pub fn embed(&self, patches: Tensor<2>) -> Tensor<3> {
-        let VisionConfig {
-            image_size,
-            patch_size,
-            width,
-            ..
-        } = self.config;
-        let each = (image_size / patch_size).pow(2);
-        let batch = patches.dims()[0] / each;
-        let tokens = self
-            .patch
-            .forward(patches, None, None)
-            .reshape([batch, each, width]);
-        let class = self
-            .class
-            .clone()
-            .reshape([1, 1, width])
-            .repeat_dim(0, batch);
-        let x = Tensor::cat(vec![class, tokens], 1) + self.position.clone().unsqueeze::<3>();
-        self.pre
-            .forward(x.reshape([batch * (each + 1), width]))
-            .reshape([batch, each + 1, width])
-    }
-
-    /// The token rows after `pre` and after every block, [B, N + 1, W] each.
-    pub fn hidden_states(&self, pixels: &[f32]) -> Vec<Tensor<3>> {
-        let mut states = vec![self.embed(self.cut(pixels))];
-        for block in &self.blocks {
-            let x = states[states.len() - 1].clone();
-            states.push(block.forward(x, None));
+        match self {
+            Self::Vit(tower) => tower.images_within(rows),
+            Self::EfficientNet(tower) => tower.trunk.images_within(rows),
         }
-        states
-    }
-
-    fn split(&self) -> (&Block, &[Block]) {
-        self.blocks
-            .split_last()
-            .expect("a tower has at least one block")
-    }
-
-    fn head(&self, rows: Tensor<2>) -> Tensor<2> {
-        self.projection.forward(self.post.forward(rows), None, None)
     }
 
     /// Features before normalization: pixels [B, 3, S, S] -> [B, d], chunked over images.
     pub fn encode(&self, pixels: &[f32]) -> Tensor<2> {
-        let most = self.images_within(usize::MAX) * self.pixels_per_image();
-        if pixels.len() <= most {
-            return self.encode_patches(self.cut(pixels));
+        match self {
+            Self::Vit(tower) => tower.encode(pixels),
+            Self::EfficientNet(tower) => tower.encode(pixels),
         }
-        let chunks = pixels.chunks(most);
-        Tensor::cat(
-            chunks.map(|p| self.encode_patches(self.cut(p))).collect(),
-            0,
-        )
     }
 
-    /// Features before normalization: patches [B N, 3 p p] -> [B, d].
+    /// Features before normalization of images cut into squares of
+    /// [`patch_size`](Self::patch_size) p: [B (S / p)^2, 3 p p] -> [B, d].
     pub fn encode_patches(&self, patches: Tensor<2>) -> Tensor<2> {
-        self.run(self.embed(patches))
+        match self {
+            Self::Vit(tower) => tower.encode_patches(patches),
+            Self::EfficientNet(tower) => tower.encode_patches(patches),
+        }
     }
 
-    /// Features before normalization of embedded rows [B, T, W], the class row first -> [B, d]. The
-    /// patches may be fewer than an image has.
-    pub fn run(&self, x: Tensor<3>) -> Tensor<2> {
-        let (last, first) = self.split();
-        let x = first.iter().fold(x, |x, block| block.forward(x, None));
-        let dims = x.dims();
-        self.head(last.forward_picked(x, None, |rows| class_rows(rows, dims)))
-    }
-
-    /// Features [B, d] and local features of every patch [B, N, d] through the value path of the
-    /// last block, both before normalization.
+    /// Features [B, d] and local features [B, N, d], both before normalization: of every patch
+    /// through the value path of a ViT's last block, of every cell of an EfficientNet.
     pub fn encode_with_patches(&self, pixels: &[f32]) -> (Tensor<2>, Tensor<3>) {
-        let (last, first) = self.split();
-        let x = first.iter().fold(self.embed(self.cut(pixels)), |x, block| {
-            block.forward(x, None)
-        });
-        let dims @ [batch, tokens, width] = x.dims();
-        let class = last.forward_picked(x.clone(), None, |rows| class_rows(rows, dims));
-        let local = last
-            .value_path(x)
-            .narrow(1, 1, tokens - 1)
-            .reshape([batch * (tokens - 1), width]);
-        let local = self.head(local);
-        let d = local.dims()[1];
-        (self.head(class), local.reshape([batch, tokens - 1, d]))
+        match self {
+            Self::Vit(tower) => tower.encode_with_patches(pixels),
+            Self::EfficientNet(tower) => tower.encode_with_patches(pixels),
+        }
     }
-}
 
-/// The class row of each image, [B, W], of rows [B T, W].
-fn class_rows(rows: Tensor<2>, [batch, tokens, width]: [usize; 3]) -> Tensor<2> {
-    rows.reshape([batch, tokens, width])
-        .narrow(1, 0, 1)
-        .reshape([batch, width])
+    /// The vision transformer, for `what` alone can be done with one.
+    ///
+    /// # Errors
+    /// `model/needs-vit` for a tower of another kind.
+    pub fn vit(&self, what: &str) -> Result<&VitTower> {
+        match self {
+            Self::Vit(tower) => Ok(tower),
+            Self::EfficientNet(tower) => Err(needs_vit(what, &tower.trunk.config)),
+        }
+    }
 }

@@ -63,6 +63,14 @@ impl DataSet {
             Err(error) if error.kind() == Kind::DataEmpty => {}
             outcome => return outcome,
         }
+        Self::files(path, limits)
+    }
+
+    /// Every file wherever it lies, with an empty class.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); `data/empty` only if there is no file at all.
+    pub fn files(path: &Path, limits: &Limits) -> Result<Self> {
         let (names, archive) = index(path, limits)?;
         if names.is_empty() {
             return Err(Error::new(

@@ -59,7 +59,11 @@ pub fn pattern(size: usize) -> Vec<f32> {
 /// Those of [`read`].
 pub async fn answer(clip: &Clip, ids: Vec<u32>) -> Result<KnownAnswer> {
     let d = clip.config.projection_dim;
-    let mut image = read(clip.vision.encode(&pattern(clip.config.vision.image_size))).await?;
+    let mut image = read(
+        clip.vision
+            .encode(&pattern(clip.config.vision.image_size())),
+    )
+    .await?;
     let mut text = read(clip.text.encode(std::slice::from_ref(&ids)).0).await?;
     normalize_rows(&mut image, d);
     normalize_rows(&mut text, d);

@@ -70,8 +70,8 @@ impl TuningTally {
         }
     }
 
-    /// Counts an image of class `truth`; whether the tuned answer is right.
-    pub fn add(&mut self, truth: &str, answer: &TunedAnswer) -> bool {
+    /// Counts an image of class `truth`.
+    pub fn add(&mut self, truth: &str, answer: &TunedAnswer) {
         let tuning = &answer.tuning;
         let best = |of: &[Prediction]| of.first().map(|p| p.label.clone());
         let (was, is) = (best(&tuning.predictions_before), best(&answer.predictions));
@@ -91,7 +91,6 @@ impl TuningTally {
             self.before += before;
             self.after += after;
         }
-        right(&is)
     }
 
     /// The measurement.

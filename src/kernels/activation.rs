@@ -7,6 +7,8 @@ pub enum Activation {
     QuickGelu,
     /// Exact GELU, `x * (1 + erf(x / sqrt 2)) / 2`, the default of OpenCLIP.
     Gelu,
+    /// `x` cut to 0..6, in EfficientNet-Lite.
+    Relu6,
 }
 
 impl Activation {
@@ -15,6 +17,7 @@ impl Activation {
         match self {
             Self::QuickGelu => "quick_gelu",
             Self::Gelu => "gelu",
+            Self::Relu6 => "relu6",
         }
     }
 }

@@ -17,6 +17,7 @@ pub fn source(act: Activation) -> &'static str {
     match act {
         Activation::QuickGelu => "quick_gelu",
         Activation::Gelu => "gelu",
+        Activation::Relu6 => "relu6",
     }
 }
 

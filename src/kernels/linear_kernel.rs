@@ -88,7 +88,20 @@ impl Layer {
             ("PACKED", u8::from(bits != 0).to_string()),
             ("Q8", u8::from(bits == 8).to_string()),
             ("Q4", u8::from(bits == 4).to_string()),
+            ("RAGGED", u8::from(self.ragged()).to_string()),
         ])
+    }
+
+    /// Whether the last block of packed weights reaches behind a row of x, which then is read as it
+    /// is: it ends with a whole word of weights.
+    fn ragged(&self) -> bool {
+        match self.weight {
+            Weight::Dense(_) => false,
+            Weight::Packed { bits, .. } => {
+                let per_word = 32 / usize::from(bits);
+                self.k != self.k_padded && self.k.is_multiple_of(per_word)
+            }
+        }
     }
 
     /// The parameter block of every product with `m` rows.
@@ -214,9 +227,9 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
     dx
 }
 
-/// Pads the columns of x to what the weights are padded to. CLIP's widths need none.
+/// Pads the columns of x to what the weights are padded to. The widths of real models need none.
 fn padded(x: CubeTensor, layer: &Layer) -> CubeTensor {
-    let x = if layer.k == layer.k_padded {
+    let x = if layer.k == layer.k_padded || layer.ragged() {
         x
     } else {
         let m = x.meta.shape()[0];

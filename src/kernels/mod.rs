@@ -12,9 +12,11 @@ pub mod activation_kernel;
 pub mod attention_kernel;
 pub mod check;
 pub mod cpu;
+pub mod depthwise;
 pub mod launch;
 pub mod layer_norm_kernel;
 pub mod linear_kernel;
+mod mean_rows;
 pub mod photo;
 pub mod plain;
 pub mod rows;
@@ -26,6 +28,8 @@ mod tensor;
 pub mod trained;
 
 pub use activation::Activation;
+pub use depthwise::{Depthwise, Squares, same_padding};
+pub use mean_rows::mean_rows;
 pub use tensor::{floats, read};
 
 use burn::backend::wgpu::{CubeBackend, CubeTensor};

@@ -76,6 +76,7 @@ pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
             // In place where nobody else holds the tensor.
             Activation::QuickGelu => rows::quick_gelu(y.storage_mut::<f32>()),
             Activation::Gelu => y = Flex::gelu(y),
+            Activation::Relu6 => rows::relu6(y.storage_mut::<f32>()),
         }
         Tensor::<2, Float>::from_primitive::<Flex>(y)
     }
@@ -88,6 +89,7 @@ pub(super) fn activate_on<B: Backend>(x: FloatTensor<B>, act: Activation) -> Flo
             B::float_mul(x, gate)
         }
         Activation::Gelu => B::gelu(x),
+        Activation::Relu6 => B::float_clamp(x, 0f32.into(), 6f32.into()),
     }
 }
 

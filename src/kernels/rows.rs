@@ -4,7 +4,7 @@
 //! at every operator. The loops are written so that the compiler turns them into vector instructions.
 
 /// Runs `pass` with the widest vectors that the processor has.
-fn with_simd<R>(pass: impl FnOnce() -> R) -> R {
+pub(super) fn with_simd<R>(pass: impl FnOnce() -> R) -> R {
     #[cfg(not(target_arch = "wasm32"))]
     return pulp::Arch::new().dispatch(pass);
     // WebAssembly has one width, chosen when it is compiled.
@@ -77,6 +77,11 @@ pub fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
         }
     });
     total
+}
+
+/// `x` cut to 0..6, elementwise, in place.
+pub fn relu6(x: &mut [f32]) {
+    with_simd(|| x.iter_mut().for_each(|v| *v = v.clamp(0.0, 6.0)));
 }
 
 /// `x sigmoid(1.702 x)`, elementwise, in place.

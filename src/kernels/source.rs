@@ -28,6 +28,7 @@ const SHARED: &[(&str, &str)] = &[
         "quick_gelu",
         include_str!("../../shaders/shared/quick_gelu.wgsl"),
     ),
+    ("relu6", include_str!("../../shaders/shared/relu6.wgsl")),
     (
         "start_query",
         include_str!("../../shaders/shared/start_query.wgsl"),

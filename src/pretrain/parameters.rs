@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::clip::config::ClipConfig;
+use crate::clip::vision_config::VisionConfig;
 use crate::error::{Error, Kind, Result};
 use crate::quant::HostTensor;
 use crate::quant::Role;
@@ -78,7 +79,7 @@ impl Layout {
             };
             match spec.role {
                 Role::Linear => decayed.push(leaf),
-                Role::Embedding | Role::Float => others.push(leaf),
+                Role::Embedding | Role::Kernel | Role::Float => others.push(leaf),
             }
         }
         let mut total = 0;
@@ -197,10 +198,9 @@ enum Start {
 
 fn start(config: &ClipConfig, leaf: &Leaf) -> Start {
     let text = leaf.name.starts_with("text");
-    let (width, layers) = if text {
-        (config.text.width as f64, config.text.layers as f64)
-    } else {
-        (config.vision.width as f64, config.vision.layers as f64)
+    let (width, layers) = match &config.vision {
+        VisionConfig::Vit(vision) if !text => (vision.width as f64, vision.layers as f64),
+        _ => (config.text.width as f64, config.text.layers as f64),
     };
     let residual = (2.0 * layers).powf(-0.5);
     let name = leaf.name.as_str();

@@ -108,7 +108,7 @@ impl Run<'_> {
             self.teacher,
             self.start.preprocess(),
             settings,
-            self.start.config().vision_tokens() - 1,
+            self.start.config().vision.vit("pretrain")?.tokens() - 1,
             self.threads,
         );
         let first = state.step;

@@ -4,11 +4,15 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::parameters::Layout;
 use crate::clip::config::ClipConfig;
+use crate::clip::vit::VitTower;
 use crate::clip::{Builder, Clip};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::read;
 use crate::kernels::{LayerNorm, Linear, floats};
 use crate::quant::HostTensor;
+
+/// What is refused for another image tower.
+const WHAT: &str = "pretrain";
 
 /// Which rows of the image tower run: the class row and `patches` of each image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,7 @@ pub struct Kept {
 /// A CLIP whose weights are leaves of a tape.
 pub struct Towers {
     clip: Clip,
+    vision: VitTower,
     leaves: Vec<Tensor<1>>,
     token: Tensor<2>,
     position: Tensor<2>,
@@ -31,7 +36,8 @@ impl Towers {
     /// The towers of `config` with the weights `values`, in the order of `layout`.
     ///
     /// # Errors
-    /// `weights/missing-tensor` if `layout` is another model's.
+    /// `weights/missing-tensor` if `layout` is another model's, `model/needs-vit` for another image
+    /// tower.
     pub fn new(
         config: &ClipConfig,
         layout: &Layout,
@@ -65,11 +71,7 @@ impl Towers {
                 let (Some(gamma), Some(beta)) = (vector(&leaf.name), bias) else {
                     continue;
                 };
-                let eps = if layer.starts_with("text") {
-                    config.text.layer_norm_eps
-                } else {
-                    config.vision.layer_norm_eps
-                };
+                let eps = config.layer_norm_eps(layer);
                 builder.put_norm(layer, LayerNorm::Trained { gamma, beta, eps });
             } else if let Some(weight) = matrix(&leaf.name) {
                 builder.put_linear(layer, Linear::Trained { weight, bias });
@@ -90,17 +92,18 @@ impl Towers {
             };
             builder.put(name, tensor)?;
         }
-        let mut clip = builder.finish()?;
+        let clip = builder.finish()?;
         let lacking = || Error::new(Kind::Internal, "The layout lacks an embedding.");
-        clip.vision.class =
-            vector("vision_model.embeddings.class_embedding").ok_or_else(lacking)?;
-        clip.vision.position =
+        let mut vision = clip.vision.vit(WHAT)?.clone();
+        vision.class = vector("vision_model.embeddings.class_embedding").ok_or_else(lacking)?;
+        vision.position =
             matrix("vision_model.embeddings.position_embedding.weight").ok_or_else(lacking)?;
         Ok(Self {
             token: matrix("text_model.embeddings.token_embedding.weight").ok_or_else(lacking)?,
             position: matrix("text_model.embeddings.position_embedding.weight")
                 .ok_or_else(lacking)?,
             leaves,
+            vision,
             clip,
         })
     }
@@ -108,7 +111,7 @@ impl Towers {
     /// Features before normalization of pixels [B, 3, S, S] -> [B, d]; with `kept`, from these
     /// patches alone (Li et al., "Scaling Language-Image Pre-training via Masking", 2023).
     pub fn images(&self, pixels: &[f32], kept: Option<&Kept>) -> Tensor<2> {
-        let vision = &self.clip.vision;
+        let vision = &self.vision;
         let x = vision.embed(vision.cut(pixels));
         let Some(kept) = kept else {
             return vision.run(x);

@@ -59,10 +59,19 @@ impl Quantization {
         })
     }
 
+    /// Whether a tensor of `role` becomes 16-bit floats.
+    pub const fn halves(self, role: Role) -> bool {
+        match (self, role) {
+            (Self::None, _) | (_, Role::Float) => false,
+            (Self::F16, _) | (_, Role::Kernel) => true,
+            (_, Role::Linear | Role::Embedding) => false,
+        }
+    }
+
     /// How a tensor of `role` may be packed: not at all, in one way, or in the better of two.
     pub const fn schemes(self, role: Role) -> &'static [Scheme] {
         match (self, role) {
-            (Self::None | Self::F16, _) | (_, Role::Float) => &[],
+            (Self::None | Self::F16, _) | (_, Role::Float | Role::Kernel) => &[],
             (_, Role::Embedding) => &[Scheme::Rows8],
             (Self::Q8, Role::Linear) => &[Scheme::Blocks8],
             (Self::Q4, Role::Linear) => &[Scheme::Blocks4],

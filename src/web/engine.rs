@@ -205,7 +205,7 @@ impl Engine {
             self_test: *self_test,
             gpu_dispatches: dispatches(),
             logit_scale: clip.logit_scale,
-            image_size: clip.config.vision.image_size,
+            image_size: clip.config.vision.image_size(),
             dimension: clip.config.projection_dim,
             parameters: clip.config.tensors().iter().map(TensorSpec::elements).sum(),
             load_times: self.times,

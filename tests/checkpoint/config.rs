@@ -13,7 +13,7 @@ fn read(value: &Value) -> ClipConfig {
 #[test]
 fn left_out_fields_take_the_defaults_of_vit_b_32() {
     let config = read(&json!({"model_type": "clip"}));
-    let (v, t) = (&config.vision, &config.text);
+    let (v, t) = (config.vision.vit("a test").unwrap(), &config.text);
     assert_eq!((v.width, v.layers, v.heads, v.mlp), (768, 12, 12, 3072));
     assert_eq!((v.image_size, v.patch_size), (224, 32));
     assert_eq!((t.width, t.layers, t.heads, t.mlp), (512, 12, 8, 2048));
@@ -26,7 +26,7 @@ fn left_out_fields_take_the_defaults_of_vit_b_32() {
         (v.activation, v.layer_norm_eps),
         (Activation::QuickGelu, 1e-5)
     );
-    assert_eq!((config.grid(), config.vision_tokens()), (7, 50));
+    assert_eq!((config.grid(), v.tokens()), (7, 50));
     let parameters: usize = config.tensors().iter().map(|spec| spec.elements()).sum();
     assert_eq!(parameters, 151_277_313, "the published count of ViT-B/32");
 }
@@ -41,8 +41,11 @@ fn old_files_state_their_sections_as_dicts() {
         "vision_config": {"hidden_act": "gelu", "layer_norm_eps": 1e-6},
     }));
     assert_eq!((config.text.width, config.text.heads), (768, 12));
-    assert_eq!(config.vision.activation, Activation::Gelu);
-    assert_eq!(config.vision.layer_norm_eps, 1e-6);
+    assert_eq!(
+        config.vision.vit("a test").unwrap().activation,
+        Activation::Gelu
+    );
+    assert_eq!(config.vision.vit("a test").unwrap().layer_norm_eps, 1e-6);
     assert_eq!(config.text.activation, Activation::QuickGelu);
     let odd = read(&json!({"text_config": {"eos_token_id": [2, 3]}}));
     assert_eq!(odd.text.eos_token_id, None);

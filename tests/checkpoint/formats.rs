@@ -202,11 +202,9 @@ fn preprocessing_is_not_assumed() {
 fn the_artifact_says_how_it_wants_to_be_used() {
     let artifact = block_on(ModelFiles::read(&open_clip(), None)).unwrap();
     let config = &artifact.config;
-    assert_eq!(config.vision.activation, Activation::QuickGelu);
-    assert_eq!(
-        (config.vision.heads, config.vision.mlp, config.text.mlp),
-        (1, 33, 32)
-    );
+    let vision = config.vision.vit("a test").unwrap();
+    assert_eq!(vision.activation, Activation::QuickGelu);
+    assert_eq!((vision.heads, vision.mlp, config.text.mlp), (1, 33, 32));
     assert!(config.text.causal);
     let views = &artifact.preprocess;
     assert_eq!(views.filter, Filter::Bilinear);

@@ -25,6 +25,9 @@ const SHAPES: &[[usize; 3]] = &[
     [3, 2, 1],
     [17, 31, 9],
     [4, 33, 6],
+    // Packed weights that are padded, and x that is not.
+    [19, 40, 24],
+    [65, 144, 24],
     // Large matrices, with columns that no wide tile divides.
     [8, 512, 517],
     [49, 768, 345],
@@ -92,6 +95,7 @@ const FUSED: &[Fused] = &[
     fused(true, true, None),
     fused(true, false, Some(Activation::QuickGelu)),
     fused(true, false, Some(Activation::Gelu)),
+    fused(true, false, Some(Activation::Relu6)),
 ];
 
 const fn fused(bias: bool, residual: bool, act: Option<Activation>) -> Fused {
@@ -158,8 +162,13 @@ pub fn cases(seed: u32) -> Vec<Case> {
     let mut cases = dequantized();
     for [m, k, n] in SHAPES.iter().copied() {
         for scheme in SCHEMES.iter().copied() {
-            let acts = [None, Some(Activation::QuickGelu), Some(Activation::Gelu)];
-            let several = if WITH_ACTIVATIONS.contains(&m) { 3 } else { 1 };
+            let acts = [
+                None,
+                Some(Activation::QuickGelu),
+                Some(Activation::Gelu),
+                Some(Activation::Relu6),
+            ];
+            let several = if WITH_ACTIVATIONS.contains(&m) { 4 } else { 1 };
             for act in acts.into_iter().take(several) {
                 let with = fused(true, m % 2 == 1, act);
                 cases.extend(on([m, k, n], scheme, with, ""));

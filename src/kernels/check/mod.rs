@@ -8,6 +8,7 @@
 //! Shapes are a list of edges and, behind it, draws of a seed that their names tell.
 
 mod attention;
+mod depthwise;
 mod draw;
 mod layer_norm;
 mod linear;
@@ -86,6 +87,10 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         name: "attention",
         cases: attention::cases,
+    },
+    Kernel {
+        name: "depthwise",
+        cases: depthwise::cases,
     },
     Kernel {
         name: "photo",

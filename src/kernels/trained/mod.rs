@@ -28,6 +28,7 @@ pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
         Activation::QuickGelu if !is_gpu(&x.device()) => cpu::quick_gelu(x),
         Activation::QuickGelu => x.clone() * sigmoid(x * 1.702),
         Activation::Gelu => gelu(x),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
     }
 }
 

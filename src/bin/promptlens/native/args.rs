@@ -36,6 +36,8 @@ pub enum Command {
     Classify(ClassifyArgs),
     /// Accuracy over a folder or tar of <split>/<class>/<file> or <class>/<file>.
     Eval(EvalArgs),
+    /// Pictures by their captions and captions by their pictures: recall at 1, 5 and 10.
+    Retrieve(RetrieveArgs),
     /// Fits a prompt to labeled images and says how good it is.
     Train(TrainArgs),
     /// Recipes side by side on one data set: accuracy on all names, and from base to new names.
@@ -176,6 +178,32 @@ pub struct EvalArgs {
     /// The most images, taken evenly from the classes.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
+    /// Measure too among so many names drawn at random, the right one among them, so many times; --seed
+    /// decides which.
+    #[arg(long, value_name = "NAMES:DRAWS")]
+    pub draw: Option<String>,
+    /// Count related names apart: a JSON file {"name": {"aliases": [...], "is_a": [...]}}.
+    #[arg(long, value_name = "FILE")]
+    pub lenient: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RetrieveArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A folder, .tar, .tar.gz or .zip of <split>/<file> with a captions.tsv: lines of a picture's path,
+    /// a tab and a caption.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: PathBuf,
+    /// The folder of the pictures; test when left out.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The most pictures, from the first.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// The most captions of a picture, from the first; all of them when left out.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub captions: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -336,7 +364,7 @@ pub struct ConvertArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Only linear, layer_norm, attention or photo.
+    /// Only linear, layer_norm, attention, depthwise or photo.
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,
     /// Of the shapes that are drawn at random; the names of the cases tell it.

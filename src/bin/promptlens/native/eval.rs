@@ -1,12 +1,14 @@
 //! `promptlens eval`.
 
 use pollster::block_on;
+use promptlens::checkpoint::read_file;
 use promptlens::classifier::{Answerer, ClassifyOptions};
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::{Error, Kind, Result};
 use promptlens::evaluate::{
-    Evaluation, OodEvaluation, Options, TuningEvaluation, class_names, evaluate, ood_scores,
+    DrawOptions, Evaluation, OodEvaluation, Options, Relations, TuningEvaluation, class_names,
+    evaluate, ood_scores,
 };
 use promptlens::ood::metrics::Interval;
 use serde::Serialize;
@@ -15,6 +17,9 @@ use super::args::EvalArgs;
 use super::model::{classes, cut, described, labels, open};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, percent, table};
+
+/// The largest file of names and their relations.
+const NAMES_BYTES: u64 = 64 << 20;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -36,6 +41,18 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
         limit: args.limit,
         corruption: args.corrupt.corruption,
         seed: args.tune.seed,
+        draw: match &args.draw {
+            Some(text) => Some(DrawOptions::parse(text, args.tune.seed)?),
+            None => None,
+        },
+        lenient: match &args.lenient {
+            Some(file) => Some(Relations::from_json(&read_file(
+                file,
+                NAMES_BYTES,
+                Kind::Io,
+            )?)?),
+            None => None,
+        },
     };
     let tuning = args.tune.tuning()?;
     let ood = with_threshold(&args.verdict)?;
@@ -108,6 +125,33 @@ fn text(evaluation: &Evaluation, ood: Option<&OodEvaluation>) -> String {
         percent(evaluation.accuracy),
         evaluation.n.to_string(),
     ]);
+    rows.push(vec![
+        "among the five first".to_owned(),
+        percent(evaluation.top5),
+    ]);
+    rows.push(vec![
+        "mean of the classes".to_owned(),
+        percent(evaluation.mean_per_class),
+    ]);
+    if let Some(found) = &evaluation.lenient {
+        rows.push(vec![
+            "related names as right".to_owned(),
+            percent(found.accuracy),
+            format!(
+                "other words {}, names above {}, below {}",
+                percent(found.alias).trim(),
+                percent(found.above).trim(),
+                percent(found.below).trim()
+            ),
+        ]);
+    }
+    if let Some(found) = &evaluation.draw {
+        rows.push(vec![
+            format!("among {} names", found.names),
+            percent(found.accuracy),
+            format!("{} draws", found.draws),
+        ]);
+    }
     let tuned = evaluation.tuning.as_ref().map(tuned).unwrap_or_default();
     let others = ood.map(separation).unwrap_or_default();
     format!(

@@ -11,6 +11,8 @@ use promptlens::checkpoint::{
 };
 use promptlens::classifier::check;
 use promptlens::clip::config::ClipConfig;
+use promptlens::clip::efficientnet::FEATURES;
+use promptlens::clip::vision_config::VisionConfig;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::prompt::file::FORMAT;
 use serde::Serialize;
@@ -161,15 +163,23 @@ fn storage(manifest: &Manifest) -> BTreeMap<String, usize> {
 }
 
 fn architecture(config: &ClipConfig) -> Value {
-    let (vision, text) = (&config.vision, &config.text);
-    json!({
-        "family": "clip",
-        "projection_dim": config.projection_dim,
-        "vision": {
+    let text = &config.text;
+    let vision = match &config.vision {
+        VisionConfig::Vit(vision) => json!({
             "width": vision.width, "layers": vision.layers, "heads": vision.heads,
             "mlp": vision.mlp, "image_size": vision.image_size, "patch_size": vision.patch_size,
             "activation": format!("{:?}", vision.activation),
-        },
+        }),
+        VisionConfig::EfficientNet(vision) => json!({
+            "trunk": vision.lite.name(), "image_size": vision.image_size, "grid": vision.grid(),
+            "width": FEATURES, "blocks": vision.blocks().len(),
+            "projection_bias": vision.projection_bias,
+        }),
+    };
+    json!({
+        "family": "clip",
+        "projection_dim": config.projection_dim,
+        "vision": vision,
         "text": {
             "width": text.width, "layers": text.layers, "heads": text.heads, "mlp": text.mlp,
             "context_length": text.context_length, "vocab_size": text.vocab_size,

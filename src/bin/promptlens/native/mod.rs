@@ -17,6 +17,7 @@ mod output;
 mod pretrain;
 mod pretrain_args;
 mod recipes;
+mod retrieve;
 mod train;
 mod tuning;
 
@@ -45,6 +46,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Embed(args) => embed::run(args, cli.device),
         Command::Classify(args) => classify::run(args, cli.device),
         Command::Eval(args) => eval::run(args, cli.device),
+        Command::Retrieve(args) => retrieve::run(args, cli.device),
         Command::Train(args) => train::run(args, cli.device),
         Command::Compare(args) => compare::run(args, cli.device),
         Command::Recipes => recipes::run(),

@@ -291,7 +291,7 @@ pub fn evaluate(
                         tuned.add(&classes.labels[truth], answer);
                         by_label(&answer.predictions, &classes.labels)
                     }
-                    _ => pollster::block_on(model.logits(&features.image, classes))?,
+                    _ => pollster::block_on(classes.logits(model, &features.image))?,
                 };
                 let best = tally.add(truth, &answers);
                 if let Some(draws) = &mut draws {

@@ -19,6 +19,7 @@ pub mod heatmap;
 pub mod image;
 pub mod kernels;
 pub mod math;
+pub mod model;
 pub mod ood;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod pretrain;

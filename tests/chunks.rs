@@ -11,12 +11,13 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use pollster::block_on;
 use promptlens::checkpoint::Directory;
-use promptlens::classifier::{Classifier, ClassifyOptions, Loading};
+use promptlens::classifier::{ClassSet, ClassifyOptions};
 use promptlens::clip::text::TextTower;
 use promptlens::device::{Processor, cpu};
 use promptlens::error::Result;
 use promptlens::kernels::check::values;
 use promptlens::kernels::read;
+use promptlens::model::{Loading, Model};
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context_encoder::ContextEncoder;
 use promptlens::prompt::tokens::PromptTokens;
@@ -29,7 +30,7 @@ use crate::limits::limited;
 /// 4096 rows of the hidden layer of 256.
 const LIMIT: u64 = 4096 * 256 * 4;
 
-fn open(dir: &Path, device: Device) -> Classifier {
+fn open(dir: &Path, device: Device) -> Model {
     let info = cpu("a test asked for it").info;
     let processor = Processor { device, info };
     let folder = Directory::open(dir).expect("a model");
@@ -152,8 +153,8 @@ fn two_hundred_views_run_in_chunks() {
         let labels = ["cat", "church", "golf ball"].map(str::to_owned);
         let (file, passes) = (fs::read(&file).unwrap(), Passes::default());
         block_on(async {
-            let classes = model.classes(&labels, &["a photo of a {}."]).await?;
-            let answer = model.classify(&classes, &file, &options, &passes).await?;
+            let classes = ClassSet::new(&model, &labels, &["a photo of a {}."]).await?;
+            let answer = classes.classify(&model, &file, &options, &passes).await?;
             assert!(passes.0.get() >= 2, "{} passes", passes.0.get());
             let probability = |label| answer.predictions.iter().find(|p| &p.label == label);
             Ok(labels

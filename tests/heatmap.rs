@@ -1,23 +1,24 @@
 //! Where the names are, on the starter model.
 
 use pollster::block_on;
-use promptlens::classifier::{Classes, Classifier, ClassifyOptions};
+use promptlens::classifier::{ClassSet, ClassifyOptions};
 use promptlens::device::Choice;
 use promptlens::heatmap::{Heatmap, HeatmapMethod, MAPS, regions, shares};
 use promptlens::image::{Limits, Preprocess, Rect, Resize, Rgb8, decode};
+use promptlens::model::Model;
 use promptlens::prompt::template::DEFAULT;
 
 use crate::common::shared;
 
 /// The model that the page ships, which is always there.
-fn mini() -> Classifier {
+fn mini() -> Model {
     let dir = std::path::Path::new("www/models/mini");
-    block_on(Classifier::open(dir, Choice::Cpu, None)).expect("the model loads")
+    block_on(Model::open(dir, Choice::Cpu, None)).expect("the model loads")
 }
 
-fn classes(model: &Classifier, labels: &[&str]) -> Classes {
+fn classes(model: &Model, labels: &[&str]) -> ClassSet {
     let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
-    block_on(model.classes(&labels, DEFAULT)).expect("classes")
+    block_on(ClassSet::new(model, &labels, DEFAULT)).expect("classes")
 }
 
 fn asked(method: HeatmapMethod) -> ClassifyOptions {
@@ -27,8 +28,8 @@ fn asked(method: HeatmapMethod) -> ClassifyOptions {
     }
 }
 
-fn heatmap(model: &Classifier, classes: &Classes, file: &[u8], method: HeatmapMethod) -> Heatmap {
-    block_on(model.classify(classes, file, &asked(method), &()))
+fn heatmap(model: &Model, classes: &ClassSet, file: &[u8], method: HeatmapMethod) -> Heatmap {
+    block_on(classes.classify(model, file, &asked(method), &()))
         .expect("an answer")
         .heatmap
         .expect("a heat map")
@@ -45,7 +46,7 @@ fn png(picture: &Rgb8) -> Vec<u8> {
 }
 
 /// A photo of the shared fixtures, as the model sees it.
-fn photo(model: &Classifier, name: &str) -> Option<Rgb8> {
+fn photo(model: &Model, name: &str) -> Option<Rgb8> {
     let folder = shared("fixtures/mini")?;
     let path = std::fs::read_dir(folder)
         .expect("a folder")
@@ -100,8 +101,8 @@ fn a_patch_map_is_the_softmax_over_the_names_at_each_patch() {
     for map in &found.maps {
         let k = classes.labels.iter().position(|l| *l == map.label).unwrap();
         for (patch, value) in patches.chunks_exact(d).zip(&map.values) {
-            let logits: Vec<f64> = model
-                .cosines(patch, &classes)
+            let logits: Vec<f64> = classes
+                .cosines(patch)
                 .iter()
                 .map(|c| f64::from(*c) * f64::from(model.clip.logit_scale))
                 .collect();
@@ -119,10 +120,10 @@ fn a_patch_map_is_the_softmax_over_the_names_at_each_patch() {
 fn maps_are_those_of_the_most_probable_names_in_the_order_of_the_answer() {
     let model = mini();
     let many: Vec<String> = (0..30).map(|i| format!("thing number {i}")).collect();
-    let classes = block_on(model.classes(&many, DEFAULT)).expect("classes");
+    let classes = block_on(ClassSet::new(&model, &many, DEFAULT)).expect("classes");
     let file = png(&Rgb8::filled(64, 64, [10, 90, 200]));
     for method in [HeatmapMethod::Patches, HeatmapMethod::Regions] {
-        let answer = block_on(model.classify(&classes, &file, &asked(method), &())).unwrap();
+        let answer = block_on(classes.classify(&model, &file, &asked(method), &())).unwrap();
         let maps = answer.heatmap.expect("a heat map").maps;
         let labels: Vec<&String> = maps.iter().map(|map| &map.label).collect();
         let best: Vec<&String> = answer
@@ -133,7 +134,7 @@ fn maps_are_those_of_the_most_probable_names_in_the_order_of_the_answer() {
             .collect();
         assert_eq!(labels, best);
     }
-    let plain = block_on(model.classify(&classes, &file, &ClassifyOptions::default(), &()));
+    let plain = block_on(classes.classify(&model, &file, &ClassifyOptions::default(), &()));
     assert!(plain.unwrap().heatmap.is_none());
 }
 
@@ -143,7 +144,7 @@ fn regions_of_a_plain_picture_all_say_what_the_picture_says() {
     let classes = classes(&model, &["cat", "church", "golf ball"]);
     let file = png(&Rgb8::filled(64, 64, [10, 160, 60]));
     let answer =
-        block_on(model.classify(&classes, &file, &asked(HeatmapMethod::Regions), &())).unwrap();
+        block_on(classes.classify(&model, &file, &asked(HeatmapMethod::Regions), &())).unwrap();
     for map in answer.heatmap.expect("a heat map").maps {
         let whole = answer
             .predictions
@@ -161,7 +162,7 @@ fn regions_of_a_plain_picture_all_say_what_the_picture_says() {
 }
 
 /// Two photos beside each other: each name has more of its own side than of the other.
-fn finds_sides(model: &Classifier, method: HeatmapMethod) {
+fn finds_sides(model: &Model, method: HeatmapMethod) {
     let pairs = [
         ("sunflowers", "ship"),
         ("ship", "sunflowers"),
@@ -194,7 +195,7 @@ fn patches_find_the_side_of_a_name() {
     let Some(dir) = shared("models/mini-0") else {
         return;
     };
-    let model = block_on(Classifier::open(&dir, Choice::Cpu, None)).expect("the model loads");
+    let model = block_on(Model::open(&dir, Choice::Cpu, None)).expect("the model loads");
     finds_sides(&model, HeatmapMethod::Patches);
 }
 

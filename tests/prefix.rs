@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, TensorData};
-use promptlens::classifier::Classifier;
 use promptlens::clip::text::TextTower;
 use promptlens::device::Choice;
 use promptlens::kernels::floats;
 use promptlens::kernels::read;
+use promptlens::model::Model;
 use promptlens::prompt::context_encoder::ContextEncoder;
 use promptlens::prompt::tokens::PromptTokens;
 use promptlens::quant::Quantization;
@@ -71,7 +71,7 @@ fn check(model: &str, choice: Choice, classes: usize) {
     let Some(dir) = shared(model) else { return };
     let open = |choice| {
         let whole = Some(Quantization::None);
-        pollster::block_on(Classifier::open(&dir, choice, whole)).unwrap()
+        pollster::block_on(Model::open(&dir, choice, whole)).unwrap()
     };
     let (model, reference) = (open(choice), open(Choice::Cpu));
     let tower = &model.clip.text;

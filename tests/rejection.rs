@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use pollster::block_on;
 use promptlens::classifier::{
-    Classes, Classifier, ClassifyOptions, Detector, OodOptions, Seen, Verdict,
+    ClassSet, ClassifyOptions, Detector, OodOptions, Seen, Verdict, calibrate,
 };
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::math::MatrixView;
+use promptlens::model::Model;
 use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::negatives::{ExcludedBecause, MiningOptions, PartOfSpeech, Vocabulary};
 use promptlens::ood::threshold::Calibration;
@@ -22,17 +23,17 @@ use promptlens::tpt::{Overrides, Tuning};
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::{load, metadata};
 
-fn mini(choice: Choice) -> Option<Classifier> {
+fn mini(choice: Choice) -> Option<Model> {
     let dir = shared("models/mini-0")?;
-    Some(block_on(Classifier::open(&dir, choice, Some(Quantization::None))).expect("mini-0 loads"))
+    Some(block_on(Model::open(&dir, choice, Some(Quantization::None))).expect("mini-0 loads"))
 }
 
 fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 
-fn classes(model: &Classifier, labels: &[String]) -> Classes {
-    block_on(model.classes(labels, DEFAULT)).expect("classes")
+fn classes(model: &Model, labels: &[String]) -> ClassSet {
+    block_on(ClassSet::new(model, labels, DEFAULT)).expect("classes")
 }
 
 fn fixture_labels() -> Vec<String> {
@@ -72,8 +73,8 @@ fn scored(score: &str) -> ClassifyOptions {
     }
 }
 
-fn ask(model: &Classifier, classes: &Classes, photo: &[u8], options: &ClassifyOptions) -> Verdict {
-    block_on(model.classify(classes, photo, options, &()))
+fn ask(model: &Model, classes: &ClassSet, photo: &[u8], options: &ClassifyOptions) -> Verdict {
+    block_on(classes.classify(model, photo, options, &()))
         .expect("an answer")
         .ood
         .expect("a score")
@@ -211,7 +212,7 @@ fn every_answer_carries_a_score_unless_switched_off() {
         ood: None,
         ..ClassifyOptions::default()
     };
-    let answer = block_on(model.classify(&classes, &photos()[0], &off, &())).unwrap();
+    let answer = block_on(classes.classify(&model, &photos()[0], &off, &())).unwrap();
     assert!(answer.ood.is_none());
 }
 
@@ -233,7 +234,7 @@ fn scores_are_those_of_the_prompt_that_answered() {
             }),
             ..ClassifyOptions::default()
         };
-        let answer = block_on(model.classify(&classes, photo, &options, &())).unwrap();
+        let answer = block_on(classes.classify(&model, photo, &options, &())).unwrap();
         let value = answer.ood.unwrap().value;
         let top = answer.predictions[0].probability;
         assert!(
@@ -285,7 +286,7 @@ fn mined_negatives_work_end_to_end() {
     }
     assert_eq!(first, ask(&model, &classes, photo, &options));
     // The candidates are encoded once; another list of classes gets other negatives.
-    let other = block_on(model.classes(&names(&["teapot"]), DEFAULT)).unwrap();
+    let other = block_on(ClassSet::new(&model, &names(&["teapot"]), DEFAULT)).unwrap();
     assert_ne!(ask(&model, &other, photo, &options).value, first.value);
     assert_ne!(other.negatives().unwrap().labels, negatives.labels);
 
@@ -294,14 +295,14 @@ fn mined_negatives_work_end_to_end() {
         added: &names(&["flux capacitor"]),
         ..MiningOptions::default()
     };
-    let edited = block_on(model.negatives(&classes, &mining, &())).unwrap();
+    let edited = block_on(classes.mine_negatives(&model, &mining, &())).unwrap();
     assert_eq!(edited.labels.last().unwrap(), "flux capacitor");
     assert!(!edited.labels.contains(&negatives.labels[0]));
     assert_ne!(edited.sha256, negatives.sha256);
     let edited = classes.clone().with_negatives(edited);
     assert_ne!(ask(&model, &edited, photo, &options).value, first.value);
 
-    let lapt = block_on(model.classify(&classes, photo, &scored("lapt"), &()));
+    let lapt = block_on(classes.classify(&model, photo, &scored("lapt"), &()));
     assert_eq!(lapt.unwrap_err().kind(), Kind::OptionInvalid);
 }
 
@@ -312,7 +313,7 @@ fn given_negatives_drop_what_cannot_be_one() {
     };
     let classes = classes(&model, &names(&["cat", "dog"]));
     let given = names(&["teapot", "Dogs", "pizza", "teapot", "cat", "  ", "zebra"]);
-    let kept = block_on(model.given_negatives(&classes, &given, &())).unwrap();
+    let kept = block_on(classes.given_negatives(&model, &given, &())).unwrap();
     assert_eq!(kept.labels, ["teapot", "pizza", "zebra"]);
     let why = |word: &str| {
         &kept
@@ -327,15 +328,15 @@ fn given_negatives_drop_what_cannot_be_one() {
     assert!(matches!(why("cat"), ExcludedBecause::SameName { class } if class == "cat"));
     assert_eq!(*why("  "), ExcludedBecause::Empty);
     let once =
-        block_on(model.given_negatives(&classes, &names(&["teapot", "pizza", "zebra"]), &()));
+        block_on(classes.given_negatives(&model, &names(&["teapot", "pizza", "zebra"]), &()));
     assert_eq!(once.unwrap().features, kept.features);
 
-    let none = block_on(model.given_negatives(&classes, &names(&["cat", "dog"]), &()));
+    let none = block_on(classes.given_negatives(&model, &names(&["cat", "dog"]), &()));
     assert_eq!(none.unwrap_err().kind(), Kind::NegativesEmpty);
-    let many = block_on(model.given_negatives(&classes, &vec!["a".to_owned(); 50_001], &()));
+    let many = block_on(classes.given_negatives(&model, &vec!["a".to_owned(); 50_001], &()));
     assert_eq!(many.unwrap_err().kind(), Kind::NegativesInvalid);
     model.set_vocabulary(Vocabulary::default());
-    let empty = block_on(model.classify(&classes, &photos()[0], &scored("neglabel"), &()));
+    let empty = block_on(classes.classify(&model, &photos()[0], &scored("neglabel"), &()));
     assert_eq!(empty.unwrap_err().kind(), Kind::NegativesEmpty);
     let mut words = Vocabulary::default();
     words
@@ -389,7 +390,7 @@ fn a_threshold_holds_for_its_use_only() {
     let mut images = photos();
     images.insert(3, b"GIF89a not an image".to_vec());
     let options = scored("neglabel");
-    let fitted = block_on(model.calibrate(&set, &images, &options, &())).unwrap();
+    let fitted = block_on(calibrate(&model, &set, &images, &options, &())).unwrap();
     assert_eq!((fitted.calibration.n, fitted.calibration.m), (24, 1));
     assert_eq!(fitted.failures.len(), 1);
     assert_eq!(fitted.failures[0].0, 3);
@@ -417,17 +418,17 @@ fn a_threshold_holds_for_its_use_only() {
     let rejected = ask(&model, &set, &images[0], &with(&strict, &options));
     assert_eq!(rejected.is_outlier, Some(true));
 
-    let refused = |classes: &Classes, options: &ClassifyOptions| {
-        let error = block_on(model.classify(classes, &images[0], options, &())).unwrap_err();
+    let refused = |classes: &ClassSet, options: &ClassifyOptions| {
+        let error = block_on(classes.classify(&model, &images[0], options, &())).unwrap_err();
         assert_eq!(error.kind(), Kind::CalibrationMismatch);
         error.message().to_owned()
     };
     let other = classes(&model, &names(&["cat", "dog"]));
     assert!(refused(&other, &calibrated).contains("class names"));
-    let prompt = block_on(model.classes(&set.labels, &["a drawing of a {}."])).unwrap();
+    let prompt = block_on(ClassSet::new(&model, &set.labels, &["a drawing of a {}."])).unwrap();
     let prompt = prompt.with_negatives(set.negatives().unwrap().clone());
     assert!(refused(&prompt, &calibrated).contains("the prompt"));
-    let given = block_on(model.given_negatives(&set, &names(&["teapot"]), &())).unwrap();
+    let given = block_on(set.given_negatives(&model, &names(&["teapot"]), &())).unwrap();
     let given = set.clone().with_negatives(given);
     assert!(refused(&given, &calibrated).contains("negative labels"));
     let tuned = ClassifyOptions {
@@ -440,7 +441,7 @@ fn a_threshold_holds_for_its_use_only() {
     assert!(refused(&set, &groups).contains("parameters"));
     assert!(refused(&set, &with(&calibration, &scored("mcm"))).contains("score"));
 
-    let few = block_on(model.calibrate(&set, &images[..12], &options, &()));
+    let few = block_on(calibrate(&model, &set, &images[..12], &options, &()));
     assert_eq!(few.unwrap_err().kind(), Kind::CalibrationTooFew);
 }
 
@@ -474,7 +475,7 @@ fn mining_can_be_cancelled_and_repeated() {
         let progress = Impatient {
             left: Cell::new(steps),
         };
-        let error = block_on(model.classify(&classes, photo, &options, &progress)).unwrap_err();
+        let error = block_on(classes.classify(&model, photo, &options, &progress)).unwrap_err();
         assert_eq!(error.kind(), Kind::Cancelled);
         assert!(classes.negatives().is_none());
     }

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use burn::tensor::Tensor;
-use promptlens::classifier::Classifier;
 use promptlens::clip::text::TextTower;
 use promptlens::device::Choice;
 use promptlens::kernels::{floats, read};
+use promptlens::model::Model;
 use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::load;
 
-fn open(dir: &Path, choice: Choice, quantization: Option<Quantization>) -> Classifier {
-    pollster::block_on(Classifier::open(dir, choice, quantization)).expect("the model loads")
+fn open(dir: &Path, choice: Choice, quantization: Option<Quantization>) -> Model {
+    pollster::block_on(Model::open(dir, choice, quantization)).expect("the model loads")
 }
 
 /// The token rows before the first and after every block in the full-length form, [K, T, W] each:

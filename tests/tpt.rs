@@ -2,9 +2,9 @@
 
 mod edges;
 
-use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::image::Rgb8;
+use promptlens::model::Model;
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::quant::Quantization;
 use promptlens::tpt::{Config, Text, Tuned, tune};
@@ -12,15 +12,15 @@ use promptlens::tpt::{Config, Text, Tuned, tune};
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::{Reference, load, metadata};
 
-fn mini(choice: Choice) -> Option<Classifier> {
+fn mini(choice: Choice) -> Option<Model> {
     let dir = shared("models/mini-0")?;
     Some(
-        pollster::block_on(Classifier::open(&dir, choice, Some(Quantization::None)))
+        pollster::block_on(Model::open(&dir, choice, Some(Quantization::None)))
             .expect("mini-0 loads"),
     )
 }
 
-fn features(model: &Classifier, views: &Reference) -> Vec<f32> {
+fn features(model: &Model, views: &Reference) -> Vec<f32> {
     let size = views.shape[1] as u32;
     let pixels: Vec<f32> = views
         .values
@@ -33,7 +33,7 @@ fn features(model: &Classifier, views: &Reference) -> Vec<f32> {
     pollster::block_on(model.embed_pixels(&pixels)).expect("features")
 }
 
-fn run(model: &Classifier, images: &[f32], labels: &[String], config: &Config) -> Tuned {
+fn run(model: &Model, images: &[f32], labels: &[String], config: &Config) -> Tuned {
     let encoder = model.text_encoder();
     let context = encoder.words("a photo of a").unwrap();
     let mut side = encoder.contexts(labels, &PromptLayout::end(4)).unwrap();

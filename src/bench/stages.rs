@@ -5,12 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::classifier::{Classifier, ClassifyOptions, Timings};
+use crate::classifier::{ClassSet, ClassifyOptions, Timings};
 use crate::clock::now;
 use crate::device::{Choice, DeviceInfo};
 use crate::error::Result;
 use crate::image::Rgb8;
 use crate::image::views::encode_jpeg;
+use crate::model::Model;
 use crate::quant::Quantization;
 use crate::rng::Rng;
 use crate::tpt::{Overrides, Tuning};
@@ -104,7 +105,7 @@ fn photo(width: u32, height: u32) -> Result<(Rgb8, Vec<u8>)> {
 /// Those of loading and classifying.
 pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
     let start = now();
-    let model = Classifier::open(dir, plan.device, plan.quantization).await?;
+    let model = Model::open(dir, plan.device, plan.quantization).await?;
     let mut stages = vec![Stage::new("load", &[now() - start])];
     let names: Vec<String> = (0..plan.classes).map(|i| format!("thing {i}")).collect();
     let templates = ["a photo of a {}.".to_owned()];
@@ -112,13 +113,13 @@ pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
     let mut classes = None;
     for _ in 0..plan.repeats {
         let start = now();
-        classes = Some(model.classes(&names, &templates).await?);
+        classes = Some(ClassSet::new(&model, &names, &templates).await?);
         times.push(now() - start);
     }
     stages.push(Stage::new("text", &times));
     let classes = match classes {
         Some(classes) => classes,
-        None => model.classes(&names, &templates).await?,
+        None => ClassSet::new(&model, &names, &templates).await?,
     };
 
     let (image, file) = photo(1280, 960)?;
@@ -153,7 +154,7 @@ pub async fn measure(dir: &Path, plan: &Plan) -> Result<Measured> {
         let Some(options) = options else { continue };
         let mut each = Vec::new();
         for _ in 0..plan.repeats.max(1) {
-            each.push(model.classify(&classes, &file, options, &()).await?.timings);
+            each.push(classes.classify(&model, &file, options, &()).await?.timings);
         }
         for (stage, part) in parts {
             stages.push(Stage::new(

@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::full_length::FullLength;
-use crate::classifier::Classifier;
+use crate::classifier::ClassSet;
 use crate::error::{Error, Kind, Result};
+use crate::model::Model;
 use crate::ood::negatives::Vocabulary;
 use crate::prompt::context_encoder::ContextEncoder;
 use crate::prompt::model::TextSide;
@@ -76,8 +77,8 @@ pub struct Inputs {
 ///
 /// # Errors
 /// `options/invalid` for more classes than the bundled list has words, and those of tuning.
-pub async fn measure(model: &Classifier, plan: &Plan) -> Result<(Measured, Inputs)> {
-    let classes = model.classes(&nouns(plan.classes)?, DEFAULT).await?;
+pub async fn measure(model: &Model, plan: &Plan) -> Result<(Measured, Inputs)> {
+    let classes = ClassSet::new(model, &nouns(plan.classes)?, DEFAULT).await?;
     let features = features(model, plan.views);
     let (tower, names) = (&model.clip.text, classes.names.clone());
     let context = classes.tunable_context()?;
@@ -163,7 +164,7 @@ fn nouns(count: usize) -> Result<Vec<String>> {
 }
 
 /// Unit vectors that share a direction, as views of one photo do, [views, d].
-fn features(model: &Classifier, views: usize) -> Vec<f32> {
+fn features(model: &Model, views: usize) -> Vec<f32> {
     let d = model.clip.config.projection_dim;
     let mut rng = Rng::new(0);
     let common: Vec<f64> = (0..d).map(|_| rng.normal()).collect();

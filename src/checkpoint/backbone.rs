@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// The linear layer from pooled features to ImageNet's names.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Classifier {
+pub struct Model {
     /// [classes, 1280].
     pub weight: Vec<f32>,
     /// [classes].
@@ -37,7 +37,7 @@ pub struct Backbone {
     /// (`visual.trunk.conv_stem.weight`).
     pub tensors: BTreeMap<String, HostTensor>,
     /// What it was trained with.
-    pub classifier: Classifier,
+    pub classifier: Model,
     /// SHA-256 of the `.pth`, lower-case hexadecimal.
     pub sha256: String,
 }
@@ -88,7 +88,7 @@ impl Backbone {
         Ok(Self {
             lite,
             tensors,
-            classifier: Classifier { weight, bias },
+            classifier: Model { weight, bias },
             sha256,
         })
     }

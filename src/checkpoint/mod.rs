@@ -27,7 +27,7 @@ mod torch;
 
 pub use artifact::{ModelFiles, ModelFolder, WeightSink, Weights};
 #[cfg(not(target_arch = "wasm32"))]
-pub use backbone::{Backbone, Classifier};
+pub use backbone::{Backbone, Model};
 #[cfg(not(target_arch = "wasm32"))]
 pub use convert_dir::{Converted, Format, convert_dir};
 #[cfg(not(target_arch = "wasm32"))]

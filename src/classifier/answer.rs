@@ -1,61 +1,11 @@
 //! Options and results of `classify`.
 
-use std::sync::{Arc, OnceLock};
-
 use serde::Serialize;
 
 use super::detector::{OodOptions, Verdict};
-use super::negatives::Negatives;
-use crate::clip::text::TokenCounts;
 use crate::error::Failure;
 use crate::heatmap::{Heatmap, HeatmapMethod};
-use crate::ood::threshold::class_list_sha256;
-use crate::prompt::heads::Head;
-use crate::prompt::template::Template;
-use crate::prompt::tokens::PromptTokens;
 use crate::tpt::Tuning;
-
-/// Class names with their text features: made once, used for every image.
-#[derive(Debug, Clone)]
-pub struct Classes {
-    /// The names as given.
-    pub labels: Vec<String>,
-    /// L2-normalized text features [K, d].
-    pub features: Vec<f32>,
-    /// How many token rows it took.
-    pub rows: TokenCounts,
-    /// Names whose prompt was cut to the context length.
-    pub truncated: usize,
-    /// The names as they stand behind the context of the head.
-    pub names: Arc<PromptTokens>,
-    /// The sentences around the names, also around negative labels.
-    pub templates: Vec<Template>,
-    /// SHA-256 of what stands around the names; part of what a threshold holds for.
-    pub prompt_sha256: String,
-    /// What answers.
-    pub head: Arc<dyn Head>,
-    pub(super) sha256: OnceLock<String>,
-    pub(super) negatives: OnceLock<Arc<Negatives>>,
-}
-
-impl Classes {
-    /// [`class_list_sha256`] of the names.
-    pub fn sha256(&self) -> &str {
-        self.sha256.get_or_init(|| class_list_sha256(&self.labels))
-    }
-
-    /// The negative labels in use; none until a score that needs them mined some.
-    pub fn negatives(&self) -> Option<&Arc<Negatives>> {
-        self.negatives.get()
-    }
-
-    /// The same classes with these negative labels.
-    #[must_use]
-    pub fn with_negatives(mut self, negatives: Arc<Negatives>) -> Self {
-        self.negatives = OnceLock::from(negatives);
-        self
-    }
-}
 
 /// One class of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,21 +2,22 @@
 //! the texts (tuned on it or not), the ranking, the verdict and the maps.
 
 use super::{
-    Classes, Classification, Classifier, ClassifyOptions, Detector, Prediction, Seen, Timings,
-    TuningReport, rank,
+    ClassSet, Classification, ClassifyOptions, Detector, Prediction, Seen, Timings, TuningReport,
 };
 use crate::clock::now;
 use crate::error::Result;
 use crate::heatmap::HeatmapMethod;
 use crate::image::{Limits, Rgb8, decode};
+use crate::math::softmax;
+use crate::model::Model;
 use crate::progress::Progress;
 use crate::tpt::Tuning;
 
 /// Answers photos among one class list in one way. What does not depend on the photo is resolved
 /// when it is made.
 pub struct Answerer<'a> {
-    pub(super) model: &'a Classifier,
-    pub(super) classes: &'a Classes,
+    pub(super) model: &'a Model,
+    pub(super) classes: &'a ClassSet,
     tuning: Option<&'a Tuning>,
     heatmap: Option<HeatmapMethod>,
     detector: Option<Detector>,
@@ -29,8 +30,8 @@ impl<'a> Answerer<'a> {
     /// # Errors
     /// Those of [`Detector::new`]; `options/invalid` for a prompt that cannot be tuned.
     pub async fn new(
-        model: &'a Classifier,
-        classes: &'a Classes,
+        model: &'a Model,
+        classes: &'a ClassSet,
         options: &'a ClassifyOptions,
         progress: &dyn Progress,
     ) -> Result<Self> {
@@ -47,8 +48,8 @@ impl<'a> Answerer<'a> {
     /// # Errors
     /// `options/invalid` for a prompt that cannot be tuned.
     pub fn with_detector(
-        model: &'a Classifier,
-        classes: &'a Classes,
+        model: &'a Model,
+        classes: &'a ClassSet,
         options: &'a ClassifyOptions,
         detector: Option<Detector>,
     ) -> Result<Self> {
@@ -75,12 +76,12 @@ impl<'a> Answerer<'a> {
     }
 
     /// The model.
-    pub fn model(&self) -> &'a Classifier {
+    pub fn model(&self) -> &'a Model {
         self.model
     }
 
     /// The class list.
-    pub fn classes(&self) -> &'a Classes {
+    pub fn classes(&self) -> &'a ClassSet {
         self.classes
     }
 
@@ -142,7 +143,7 @@ impl<'a> Answerer<'a> {
             }
             None => {
                 let look = self.look(photo, progress).await?;
-                let logits = self.model.logits(&look.feature, self.classes).await?;
+                let logits = self.classes.logits(self.model, &look.feature).await?;
                 Ok(Answered {
                     ranking: rank(&logits),
                     tuning: None,
@@ -199,6 +200,18 @@ pub struct Ranked {
     pub probability: f64,
 }
 
+/// Softmax of `logits`, most probable first; equal ones keep their order.
+pub fn rank(logits: &[f64]) -> Vec<Ranked> {
+    let probabilities = softmax(logits, 1.0);
+    let mut ranking: Vec<Ranked> = probabilities
+        .into_iter()
+        .enumerate()
+        .map(|(class, probability)| Ranked { class, probability })
+        .collect();
+    ranking.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    ranking
+}
+
 /// A photo with its answer.
 pub(crate) struct Answered {
     /// Most probable first.
@@ -217,7 +230,7 @@ pub(crate) struct Answered {
 
 impl Answered {
     /// What scores and maps read.
-    pub fn seen<'a>(&'a self, classes: &'a Classes) -> Seen<'a> {
+    pub fn seen<'a>(&'a self, classes: &'a ClassSet) -> Seen<'a> {
         Seen {
             feature: &self.feature,
             patches: &self.patches,
@@ -226,7 +239,7 @@ impl Answered {
     }
 
     /// The ranking with names.
-    pub fn predictions(&self, classes: &Classes) -> Vec<Prediction> {
+    pub fn predictions(&self, classes: &ClassSet) -> Vec<Prediction> {
         named(&self.ranking, &classes.labels)
     }
 }
@@ -240,19 +253,19 @@ pub fn named(ranking: &[Ranked], labels: &[String]) -> Vec<Prediction> {
     named.collect()
 }
 
-impl Classifier {
+impl ClassSet {
     /// Classifies one image file; [`Answerer`] does it for many.
     ///
     /// # Errors
     /// Those of [`Answerer::new`] and [`Answerer::classify`].
     pub async fn classify(
         &self,
-        classes: &Classes,
+        model: &Model,
         bytes: &[u8],
         options: &ClassifyOptions,
         progress: &dyn Progress,
     ) -> Result<Classification> {
-        let answerer = Answerer::new(self, classes, options, progress).await?;
+        let answerer = Answerer::new(model, self, options, progress).await?;
         answerer.classify(bytes, progress).await
     }
 }

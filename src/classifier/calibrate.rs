@@ -1,7 +1,8 @@
 //! A threshold from the user's own images, scored exactly as later images will be.
 
-use super::{Answerer, Classes, Classifier, ClassifyOptions, Detector, OodOptions};
+use super::{Answerer, ClassSet, ClassifyOptions, Detector, OodOptions};
 use crate::error::{Error, Kind, Result};
+use crate::model::Model;
 use crate::ood::threshold::Calibration;
 use crate::progress::Progress;
 use crate::tpt::Tuning;
@@ -93,31 +94,29 @@ impl<'a> Calibrator<'a> {
     }
 }
 
-impl Classifier {
-    /// The threshold that accepts 95 % of images like these, for use with the same `classes` and
-    /// `options`. An image that cannot be decoded or scored is reported and left out.
-    ///
-    /// # Errors
-    /// `calibration/too-few`, and those of [`classify`](Self::classify) that do not lie in an image.
-    pub async fn calibrate<B: AsRef<[u8]>>(
-        &self,
-        classes: &Classes,
-        images: &[B],
-        options: &ClassifyOptions,
-        progress: &dyn Progress,
-    ) -> Result<Calibrated> {
-        let options = options.for_calibration();
-        let answerer = Answerer::new(self, classes, &options, progress).await?;
-        let mut calibrator = Calibrator::new(&answerer)?;
-        for (done, image) in images.iter().enumerate() {
-            progress.step("calibrate", done, images.len()).await?;
-            calibrator.add(image.as_ref(), progress).await?;
-        }
-        progress
-            .step("calibrate", images.len(), images.len())
-            .await?;
-        calibrator.finish()
+/// The threshold that accepts 95 % of images like these, for use with the same `classes` and
+/// `options`. An image that cannot be decoded or scored is reported and left out.
+///
+/// # Errors
+/// `calibration/too-few`, and those of [`Answerer::classify`] that do not lie in an image.
+pub async fn calibrate<B: AsRef<[u8]>>(
+    model: &Model,
+    classes: &ClassSet,
+    images: &[B],
+    options: &ClassifyOptions,
+    progress: &dyn Progress,
+) -> Result<Calibrated> {
+    let options = options.for_calibration();
+    let answerer = Answerer::new(model, classes, &options, progress).await?;
+    let mut calibrator = Calibrator::new(&answerer)?;
+    for (done, image) in images.iter().enumerate() {
+        progress.step("calibrate", done, images.len()).await?;
+        calibrator.add(image.as_ref(), progress).await?;
     }
+    progress
+        .step("calibrate", images.len(), images.len())
+        .await?;
+    calibrator.finish()
 }
 
 impl ClassifyOptions {

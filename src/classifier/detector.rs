@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::ClassSet;
 use super::negatives::Negatives;
-use super::{Classes, Classifier};
 use crate::error::{Error, Kind, Result};
 use crate::math::{MatrixView, cosines};
+use crate::model::Model;
 use crate::ood::negatives::nearest;
 use crate::ood::score::{Score, ScoreInput, ScoreParameters, by_name, check_parameters};
 use crate::ood::threshold::{Calibration, CalibrationKey};
@@ -100,16 +101,16 @@ impl Detector {
     /// # Errors
     /// `options/invalid` for an unknown score, for parameters outside their range, and for a score
     /// on learned contexts without such; `calibration/mismatch`; those of
-    /// [`Classifier::negatives`].
+    /// [`ClassSet::mine_negatives`].
     pub async fn new(
-        model: &Classifier,
-        classes: &Classes,
+        model: &Model,
+        classes: &ClassSet,
         tuning: Option<&Tuning>,
         ood: &OodOptions,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let (score, parameters) = resolve(ood, f64::from(model.clip.logit_scale))?;
-        let negatives = model.required_negatives(score, classes, progress).await?;
+        let negatives = required_negatives(score, model, classes, progress).await?;
         let key = CalibrationKey {
             model_sha256: model.report.model_sha256.clone(),
             quantization: model.report.quantization.name().to_owned(),
@@ -231,27 +232,25 @@ fn resolve(ood: &OodOptions, logit_scale: f64) -> Result<(&'static Score, ScoreP
     Ok((score, score.canonical(&parameters)))
 }
 
-impl Classifier {
-    /// The negative labels that `score` reads, if any.
-    async fn required_negatives(
-        &self,
-        score: &Score,
-        classes: &Classes,
-        progress: &dyn Progress,
-    ) -> Result<Option<Arc<Negatives>>> {
-        if score.needs.learned_contexts && classes.head.negatives().is_none() {
-            return Err(Error::new(
-                Kind::OptionInvalid,
-                format!(
-                    "The score {} needs a prompt that was trained with negative labels: train one \
-                     with the recipe lapt, or choose neglabel.",
-                    score.name
-                ),
-            ));
-        }
-        if !score.needs.negatives {
-            return Ok(None);
-        }
-        self.negatives_of(classes, progress).await.map(Some)
+/// The negative labels that `score` reads, if any.
+async fn required_negatives(
+    score: &Score,
+    model: &Model,
+    classes: &ClassSet,
+    progress: &dyn Progress,
+) -> Result<Option<Arc<Negatives>>> {
+    if score.needs.learned_contexts && classes.head.negatives().is_none() {
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            format!(
+                "The score {} needs a prompt that was trained with negative labels: train one \
+                 with the recipe lapt, or choose neglabel.",
+                score.name
+            ),
+        ));
     }
+    if !score.needs.negatives {
+        return Ok(None);
+    }
+    classes.negatives_or_mined(model, progress).await.map(Some)
 }

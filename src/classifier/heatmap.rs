@@ -1,9 +1,10 @@
 //! Maps of an answer over its photo.
 
-use super::{Answerer, Classifier, Ranked, Seen};
+use super::{Answerer, Ranked, Seen};
 use crate::error::Result;
 use crate::heatmap::{Heatmap, HeatmapMethod, maps, regions, shares};
 use crate::image::Rgb8;
+use crate::model::Model;
 use crate::progress::Progress;
 
 impl Answerer<'_> {
@@ -25,7 +26,7 @@ impl Answerer<'_> {
                 ((side, side), shares(seen.patches, seen.texts, d, scale)?)
             }
             HeatmapMethod::Regions => {
-                let features = self.model.windows(photo, progress).await?;
+                let features = windows(self.model, photo, progress).await?;
                 let windows = shares(&features, seen.texts, d, scale)?;
                 let cells = regions::spread(&windows, labels.len());
                 ((regions::CELLS, regions::CELLS), cells)
@@ -36,23 +37,21 @@ impl Answerer<'_> {
     }
 }
 
-impl Classifier {
-    /// L2-normalized features [WINDOWS, d] of the windows of a photo.
-    async fn windows(&self, image: &Rgb8, progress: &dyn Progress) -> Result<Vec<f32>> {
-        let seen = self.preprocess.seen(image.width, image.height);
-        let per_pass = self.images_per_pass();
-        let mut features = Vec::new();
-        for first in (0..regions::WINDOWS).step_by(per_pass) {
-            progress.step("regions", first, regions::WINDOWS).await?;
-            let mut pixels = Vec::new();
-            for index in first..regions::WINDOWS.min(first + per_pass) {
-                pixels.extend(regions::window(image, seen, &self.preprocess, index)?);
-            }
-            features.extend(self.embed_pixels(&pixels).await?);
+/// L2-normalized features [WINDOWS, d] of the windows of a photo.
+async fn windows(model: &Model, image: &Rgb8, progress: &dyn Progress) -> Result<Vec<f32>> {
+    let seen = model.preprocess.seen(image.width, image.height);
+    let per_pass = model.images_per_pass();
+    let mut features = Vec::new();
+    for first in (0..regions::WINDOWS).step_by(per_pass) {
+        progress.step("regions", first, regions::WINDOWS).await?;
+        let mut pixels = Vec::new();
+        for index in first..regions::WINDOWS.min(first + per_pass) {
+            pixels.extend(regions::window(image, seen, &model.preprocess, index)?);
         }
-        progress
-            .step("regions", regions::WINDOWS, regions::WINDOWS)
-            .await?;
-        Ok(features)
+        features.extend(model.embed_pixels(&pixels).await?);
     }
+    progress
+        .step("regions", regions::WINDOWS, regions::WINDOWS)
+        .await?;
+    Ok(features)
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::answer::{KeptView, Timings, TuningReport};
-use super::{Answered, Answerer, Classes, Classifier, named, rank};
+use super::{Answered, Answerer, ClassSet, named, rank};
 use crate::clock::now;
 use crate::error::{Error, Failure, Kind, Result};
 use crate::image::Rgb8;
 use crate::image::views::{MAX_VIEWS, ViewMaker};
 use crate::math::normalize_rows;
+use crate::model::Model;
 use crate::progress::Progress;
 use crate::prompt::context_encoder::ContextEncoder;
 use crate::prompt::layout::PromptLayout;
@@ -21,7 +22,7 @@ fn failures(tuning: &Tuning) -> Vec<Failure> {
         .collect()
 }
 
-impl Classifier {
+impl ClassSet {
     /// Tunes on views that the caller made: `features` [N, d] of them, of which the first is the
     /// one to answer for. Starts from `context` [M, W] if one is given, else from the words around
     /// the class names.
@@ -32,14 +33,17 @@ impl Classifier {
     /// room for a name; `gpu/lost`, and what `progress` returns.
     pub async fn tune_features(
         &self,
-        classes: &Classes,
+        model: &Model,
         features: &[f32],
         context: Option<&[f32]>,
         config: &Config,
         progress: &dyn Progress,
     ) -> Result<Tuned> {
-        let start = classes.tunable_context()?;
-        let (d, w) = (self.clip.config.projection_dim, self.clip.text.config.width);
+        let start = self.tunable_context()?;
+        let (d, w) = (
+            model.clip.config.projection_dim,
+            model.clip.text.config.width,
+        );
         let whole = |values: &[f32], width: usize| {
             !values.is_empty()
                 && values.len().is_multiple_of(width)
@@ -62,17 +66,17 @@ impl Classifier {
         let other = match context.map(|context| context.len() / w) {
             Some(m) if m != start.len() / w => {
                 let layout = PromptLayout::end(m);
-                let names = PromptTokens::new(&classes.labels, &layout, &self.tokenizer)?;
+                let names = PromptTokens::new(&self.labels, &layout, &model.tokenizer)?;
                 Some(Arc::new(names))
             }
             _ => None,
         };
-        let names = other.unwrap_or_else(|| classes.names.clone());
-        let mut encoder = ContextEncoder::new(&self.clip.text, names);
+        let names = other.unwrap_or_else(|| self.names.clone());
+        let mut encoder = ContextEncoder::new(&model.clip.text, names);
         let text = Text {
             side: &mut encoder,
-            classes: classes.labels.len(),
-            logit_scale: self.clip.logit_scale,
+            classes: self.labels.len(),
+            logit_scale: model.clip.logit_scale,
         };
         let context = context.unwrap_or(start);
         tune(text, context, &features, config, progress).await

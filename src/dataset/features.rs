@@ -1,10 +1,11 @@
 //! Features of many images: decoded on the fly and encoded in batches on every core.
 
 use super::pipeline::{Done, Feed, Files, pipeline, workers};
-use crate::classifier::{Answerer, Classes, Classifier, Prediction, Seen, TuningReport};
+use crate::classifier::{Answerer, ClassSet, Prediction, Seen, TuningReport};
 use crate::error::{Error, Kind, Result};
 use crate::image::views::Corruption;
 use crate::image::{Limits, Rgb8, decode};
+use crate::model::Model;
 
 /// Images per forward pass.
 const BATCH: usize = 16;
@@ -59,7 +60,7 @@ pub struct TunedAnswer {
 
 impl Features {
     /// What a score reads: the class texts as they are, or tuned on this image.
-    pub fn seen<'a>(&'a self, classes: &'a Classes) -> Seen<'a> {
+    pub fn seen<'a>(&'a self, classes: &'a ClassSet) -> Seen<'a> {
         Seen {
             feature: &self.image,
             patches: &self.patches,
@@ -80,7 +81,7 @@ pub type Embedded = Result<Features>;
 /// # Errors
 /// Those of `feed` and `take`, `options/invalid`, `engine/not-finite`, `gpu/lost`.
 pub fn embed_all<K: Send>(
-    model: &Classifier,
+    model: &Model,
     reading: &Reading<'_>,
     feed: impl FnOnce(&mut Feed<'_, K>) -> Result<()>,
     take: &mut (dyn FnMut(K, Embedded) -> Result<()> + Send),
@@ -89,7 +90,7 @@ pub fn embed_all<K: Send>(
     pipeline(plan, feed, &|files| encode(model, reading, files), take)
 }
 
-fn encode<K>(model: &Classifier, reading: &Reading<'_>, files: Files<K>) -> Done<K, Embedded> {
+fn encode<K>(model: &Model, reading: &Reading<'_>, files: Files<K>) -> Done<K, Embedded> {
     if reading.tuning.is_some() {
         return tune_each(reading, files);
     }

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::classifier::Classifier;
 use crate::error::{Error, Kind, Result};
+use crate::model::Model;
 
 /// Bytes of files after which a batch is closed early.
 const BATCH_BYTES: usize = 64 << 20;
@@ -25,7 +25,7 @@ pub type Done<K, T> = Result<Vec<(K, T)>>;
 
 /// Threads that may compute with `model` side by side: a GPU has one queue, and of Burn's CPU backend
 /// only the largest operations spread over the cores by themselves.
-pub fn workers(model: &Classifier) -> usize {
+pub fn workers(model: &Model) -> usize {
     match model.processor.kind {
         "cpu" => thread::available_parallelism().map_or(1, |n| n.get()),
         _ => 1,

@@ -7,10 +7,10 @@ use pollster::block_on;
 use serde::Serialize;
 
 use super::LISTED;
-use crate::classifier::Classifier;
 use crate::clock::now;
 use crate::dataset::{DataSet, Item, Limits, Reading, TEST_SPLIT, embed_all};
 use crate::error::{Error, Failure, Kind, Result};
+use crate::model::Model;
 
 /// The file with the captions: lines of a picture's path, a tab and a caption.
 pub const CAPTIONS: &str = "captions.tsv";
@@ -68,7 +68,7 @@ pub struct Retrieval {
 /// # Errors
 /// `data/empty` if there are no captions or no pictures of them, `data/invalid` for captions that are
 /// no table, those of [`DataSet::files`], `labels/too-long`, `engine/not-finite`, `gpu/lost`.
-pub fn retrieve(model: &Classifier, data: &Path, options: &RetrieveOptions) -> Result<Retrieval> {
+pub fn retrieve(model: &Model, data: &Path, options: &RetrieveOptions) -> Result<Retrieval> {
     let start = now();
     let data = DataSet::files(data, &Limits::default())?;
     let mut captions = read_captions(&data)?;

@@ -6,10 +6,10 @@ use pollster::block_on;
 
 use super::photos::{ExampleBuilder, ViewEncoder};
 use super::source::{PhotoSet, PhotoSource, failures, finish};
-use crate::classifier::Classifier;
 use crate::dataset::{DataSet, Item, TEST_SPLIT, pipeline, workers};
 use crate::error::{FailedItem, Failure, Result};
 use crate::evaluate::{Options, plan};
+use crate::model::Model;
 use crate::progress::Progress;
 use crate::prompt_learning::descriptions::folded;
 use crate::prompt_learning::examples::{Examples, sample_shots};
@@ -189,7 +189,7 @@ impl PhotoSource for DataSetPhotos<'_> {
     async fn encode(
         &self,
         set: PhotoSet,
-        model: &Classifier,
+        model: &Model,
         photos: &mut ExampleBuilder,
         _: &dyn Progress,
     ) -> Result<()> {
@@ -212,7 +212,7 @@ fn file(items: &[(&Item, usize)], number: usize) -> FailedItem {
 /// # Errors
 /// `data/empty` if none is usable, `data/invalid`, `io/failed`, `engine/not-finite`, `gpu/lost`.
 pub fn encode_items(
-    model: &Classifier,
+    model: &Model,
     data: &DataSet,
     items: &[(&Item, usize)],
     classes: usize,
@@ -226,7 +226,7 @@ pub fn encode_items(
 }
 
 fn encode_into(
-    model: &Classifier,
+    model: &Model,
     data: &DataSet,
     items: &[(&Item, usize)],
     photos: &mut ExampleBuilder,

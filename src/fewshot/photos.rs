@@ -1,9 +1,9 @@
 //! From image files to cached features: every photo in its plain view and a few random crops.
 
-use crate::classifier::Classifier;
 use crate::error::{Error, Kind, Result};
 use crate::image::views::{Corruption, CropRange, MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::image::{Limits, Rgb8, decode};
+use crate::model::Model;
 use crate::prompt_learning::examples::Examples;
 use crate::rng::Rng;
 
@@ -50,7 +50,7 @@ impl ViewEncoder {
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn encode(
         &self,
-        model: &Classifier,
+        model: &Model,
         number: usize,
         bytes: &[u8],
     ) -> Result<Result<Vec<f32>>> {
@@ -123,7 +123,7 @@ impl ExampleBuilder {
     ///
     /// # Errors
     /// `engine/not-finite`, `gpu/lost`.
-    pub async fn add(&mut self, model: &Classifier, bytes: &[u8], label: usize) -> Result<()> {
+    pub async fn add(&mut self, model: &Model, bytes: &[u8], label: usize) -> Result<()> {
         let encoded = self.encoder.encode(model, self.count(), bytes).await?;
         self.push(encoded, label);
         Ok(())

@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::photos::ViewEncoder;
 use super::request::NegativeLabels;
 use super::source::{PhotoReader, PhotoSet, PhotoSource};
-use crate::classifier::Classifier;
 use crate::error::{Failure, Result};
 use crate::math::{UnitRows, dot};
+use crate::model::Model;
 use crate::ood::lapt::{self, PseudoLabels, default_threshold};
 use crate::progress::Progress;
 use crate::prompt::template::{DEFAULT, Template};
 use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::job::{Model, encode};
+use crate::prompt_learning::job::{PromptModel, encode};
 
 /// The most photos kept of each class if nobody says how many, as in LAPT.
 pub const PER_CLASS: NonZeroUsize = NonZeroUsize::new(36).unwrap();
@@ -27,7 +27,7 @@ pub const PER_CLASS: NonZeroUsize = NonZeroUsize::new(36).unwrap();
 /// `labels/too-long`, `data/too-large`,
 /// `engine/not-finite` and the device's errors.
 pub async fn pseudo_label(
-    model: &dyn Model,
+    model: &dyn PromptModel,
     names: &[String],
     negatives: &[String],
     images: &Examples,
@@ -72,7 +72,7 @@ pub fn split(
 /// Which photos to label, and how.
 pub struct PseudoLabelRequest<'a> {
     /// The model.
-    pub model: &'a Classifier,
+    pub model: &'a Model,
     /// The class names.
     pub names: &'a [String],
     /// Words for none of the classes.

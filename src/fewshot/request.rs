@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 
 use super::photos::DEFAULT_CROPS;
-use crate::classifier::{Classes, Classifier};
+use crate::classifier::ClassSet;
 use crate::error::Result;
 use crate::image::views::Corruption;
+use crate::model::Model;
 use crate::ood::negatives::MiningOptions;
 use crate::progress::Progress;
 use crate::prompt::template::DEFAULT;
@@ -17,7 +18,7 @@ use crate::prompt_learning::validate::Validation;
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The model.
-    pub model: &'a Classifier,
+    pub model: &'a Model,
     /// The recipe with its parameters.
     pub recipe: &'a ConfiguredRecipe,
     /// The class names, [K].
@@ -56,7 +57,7 @@ pub enum NegativeLabels<'a> {
     /// These.
     Given(&'a [String]),
     /// Those of this class list, or mined for it if it has none.
-    Of(&'a Classes),
+    Of(&'a ClassSet),
     /// Mined for the class names in the default template.
     Mined,
 }
@@ -65,10 +66,10 @@ impl NegativeLabels<'_> {
     /// The words for `names`.
     ///
     /// # Errors
-    /// Those of [`Classifier::negatives`] and [`Classifier::classes`].
+    /// Those of [`Model::negatives`] and [`Model::classes`].
     pub async fn words(
         self,
-        model: &Classifier,
+        model: &Model,
         names: &[String],
         progress: &dyn Progress,
     ) -> Result<Vec<String>> {
@@ -78,17 +79,20 @@ impl NegativeLabels<'_> {
                 Some(own) => Ok(own.labels.clone()),
                 None => mine(model, classes, progress).await,
             },
-            Self::Mined => mine(model, &model.classes(names, DEFAULT).await?, progress).await,
+            Self::Mined => {
+                mine(
+                    model,
+                    &ClassSet::new(model, names, DEFAULT).await?,
+                    progress,
+                )
+                .await
+            }
         }
     }
 }
 
-async fn mine(
-    model: &Classifier,
-    classes: &Classes,
-    progress: &dyn Progress,
-) -> Result<Vec<String>> {
+async fn mine(model: &Model, classes: &ClassSet, progress: &dyn Progress) -> Result<Vec<String>> {
     let options = MiningOptions::default();
-    let mined = model.negatives(classes, &options, progress).await?;
+    let mined = classes.mine_negatives(model, &options, progress).await?;
     Ok(mined.labels.clone())
 }

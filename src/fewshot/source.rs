@@ -1,8 +1,8 @@
 //! Where photos come from, and reading them into examples.
 
 use super::photos::{ExampleBuilder, ViewEncoder};
-use crate::classifier::Classifier;
 use crate::error::{Error, FailedItem, Failure, Kind, Result};
+use crate::model::Model;
 use crate::progress::{LocalBoxFuture, Progress};
 use crate::prompt_learning::examples::Examples;
 
@@ -42,7 +42,7 @@ pub trait PhotoSource {
     async fn encode(
         &self,
         set: PhotoSet,
-        model: &Classifier,
+        model: &Model,
         photos: &mut ExampleBuilder,
         progress: &dyn Progress,
     ) -> Result<()>;
@@ -56,7 +56,7 @@ pub trait PhotoSource {
 pub async fn encode_in_turn(
     labels: &[usize],
     read: impl AsyncFn(usize) -> Result<Vec<u8>>,
-    model: &Classifier,
+    model: &Model,
     photos: &mut ExampleBuilder,
     progress: &dyn Progress,
 ) -> Result<()> {
@@ -73,7 +73,7 @@ pub async fn encode_in_turn(
 /// Reads several sets of one source and counts their photos together.
 pub struct PhotoReader<'a, S> {
     source: &'a S,
-    model: &'a Classifier,
+    model: &'a Model,
     progress: Counter<'a>,
     failures: Vec<Failure>,
 }
@@ -82,7 +82,7 @@ impl<'a, S: PhotoSource> PhotoReader<'a, S> {
     /// Will read `sets`, and tell of photos as `stage`.
     pub fn new(
         source: &'a S,
-        model: &'a Classifier,
+        model: &'a Model,
         sets: &[PhotoSet],
         (stage, progress): (&'static str, &'a dyn Progress),
     ) -> Self {

@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
 use super::layout::NamePosition;
-use super::model::Model;
+use super::model::PromptModel;
 use crate::error::{Error, Kind, Result};
 use crate::tokenize::validate;
 
@@ -75,7 +75,7 @@ fn invalid(what: impl std::fmt::Display) -> Error {
 
 impl Prompt {
     /// A prompt of `model` for `class_names`, made by `recipe`; without tensors yet.
-    pub fn new(recipe: &str, model: &dyn Model, class_names: &[String]) -> Self {
+    pub fn new(recipe: &str, model: &dyn PromptModel, class_names: &[String]) -> Self {
         Self {
             recipe: recipe.to_owned(),
             layout: NamePosition::End,

@@ -9,7 +9,7 @@ use super::file::{MAX_BYTES, Prompt};
 use super::heads::context::{ContextVectors, LearnedContext};
 use super::heads::save;
 use super::layout::{NamePosition, PromptLayout};
-use super::model::Model;
+use super::model::PromptModel;
 use crate::error::{Error, Kind, Result};
 
 /// The context's name in the prompt learner's state.
@@ -45,7 +45,7 @@ fn unusable(path: &Path, what: impl std::fmt::Display) -> Error {
 /// that fits the model and the names.
 pub fn coop_checkpoint(
     path: &Path,
-    model: &dyn Model,
+    model: &dyn PromptModel,
     names: &[String],
     layout: NamePosition,
 ) -> Result<Imported> {

@@ -7,7 +7,7 @@ use crate::math::UnitRows;
 use crate::progress::LocalBoxFuture;
 
 /// A model whose text side prompts stand in front of.
-pub trait Model {
+pub trait PromptModel {
     /// d, the columns of a feature.
     fn dim(&self) -> usize;
     /// W, the columns of a context vector.
@@ -58,7 +58,11 @@ pub trait TextSide {
 ///
 /// # Errors
 /// `labels/too-long` and the device's errors.
-pub async fn encode(model: &dyn Model, template: &Template, names: &[String]) -> Result<Vec<f32>> {
+pub async fn encode(
+    model: &dyn PromptModel,
+    template: &Template,
+    names: &[String],
+) -> Result<Vec<f32>> {
     let texts: Vec<String> = names.iter().map(|name| template.fill(name)).collect();
     model.features(&texts).await
 }

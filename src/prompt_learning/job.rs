@@ -15,7 +15,7 @@ use crate::prompt::heads::{Weights, save};
 use crate::prompt::template::Template;
 use crate::tokenize::validate;
 
-pub use crate::prompt::model::{Model, encode, mean_texts};
+pub use crate::prompt::model::{PromptModel, encode, mean_texts};
 
 /// A recipe with its parameters and everything that it learns from.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct TrainingJob<'a> {
     /// The recipe and its parameters.
     pub recipe: &'a ConfiguredRecipe,
     /// The model.
-    pub model: &'a dyn Model,
+    pub model: &'a dyn PromptModel,
     /// The classes.
     pub names: &'a [String],
     /// The labeled images, if any.

@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::prompt::file::Prompt;
 use crate::prompt::heads::texts::TextHead;
 use crate::prompt::heads::{Head, open};
-use crate::prompt::model::{Model, encode, mean_texts};
+use crate::prompt::model::{PromptModel, encode, mean_texts};
 use crate::prompt::template::{DEFAULT, Template};
 
 /// The most images that are left out one by one if every round takes steps through the text tower.
@@ -92,7 +92,7 @@ pub fn folds(examples: &Examples, count: usize) -> Vec<usize> {
 ///
 /// # Errors
 /// `labels/too-long` and the device's errors.
-pub async fn zero_shot(model: &dyn Model, names: &[String]) -> Result<Arc<dyn Head>> {
+pub async fn zero_shot(model: &dyn PromptModel, names: &[String]) -> Result<Arc<dyn Head>> {
     let mut texts = Vec::new();
     for template in Template::parse_all(DEFAULT)? {
         let features = encode(model, &template, names).await?;

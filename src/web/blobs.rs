@@ -6,12 +6,12 @@ use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
-use crate::classifier::Classifier;
 use crate::error::{Error, FailedItem, Kind, Result};
 use crate::fewshot::photos::ExampleBuilder;
 use crate::fewshot::source::encode_in_turn;
 use crate::fewshot::{PhotoSet, PhotoSource};
 use crate::image::Limits;
+use crate::model::Model;
 use crate::progress::Progress;
 
 /// The label of a photo that shows none of the classes.
@@ -97,7 +97,7 @@ impl PhotoSource for BlobPhotos {
     async fn encode(
         &self,
         set: PhotoSet,
-        model: &Classifier,
+        model: &Model,
         photos: &mut ExampleBuilder,
         progress: &dyn Progress,
     ) -> Result<()> {

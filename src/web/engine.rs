@@ -12,7 +12,6 @@ use super::listener::{JsProgress, check, progress};
 use super::session::{Session, promise};
 use super::source::{Source, WebFolder};
 use crate::checkpoint::Keep;
-use crate::classifier::{Classifier, Loading};
 use crate::clip::config::TensorSpec;
 use crate::clock::now;
 use crate::device::self_test::Outcome;
@@ -21,6 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::kernels::check::{SEED, check as check_kernels};
 use crate::kernels::launch::dispatches;
 use crate::kernels::read;
+use crate::model::{Loading, Model};
 use crate::quant::Quantization;
 
 #[derive(Default, Deserialize)]
@@ -91,7 +91,7 @@ async fn fetch_model(
     processor: Processor,
     callback: Option<&Function>,
     signal: Option<&AbortSignal>,
-) -> Result<(Classifier, LoadTimes)> {
+) -> Result<(Model, LoadTimes)> {
     let start = now();
     progress(callback, "configuration", 0, None, "network");
     let folder = WebFolder::new(source);
@@ -190,13 +190,13 @@ impl Engine {
 
     /// What is loaded and where it runs, at this moment.
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        let Classifier {
+        let Model {
             clip,
             processor,
             report,
             self_test,
             ..
-        } = &self.session.classifier;
+        } = &self.session.model;
         let info = to_js(&Info {
             model: &self.model,
             model_sha256: &report.model_sha256,
@@ -232,7 +232,7 @@ impl Engine {
         signal: Option<AbortSignal>,
     ) -> Promise {
         let work = async move |session: Rc<Session>, (): (), progress: JsProgress| {
-            let device = &session.classifier.clip.text.device;
+            let device = &session.model.clip.text.device;
             let seed = seed.unwrap_or(SEED);
             to_js(&check_kernels(device, only.as_deref(), seed, &progress).await?)
         };
@@ -245,7 +245,7 @@ impl Engine {
     pub fn embed_image(&self, bytes: Vec<u8>) -> Promise {
         let session = self.session.clone();
         promise(async move {
-            let features = session.classifier.embed_image(&bytes).await?;
+            let features = session.model.embed_image(&bytes).await?;
             Ok(Float32Array::from(features.as_slice()).into())
         })
     }
@@ -255,8 +255,8 @@ impl Engine {
     pub fn embed_text(&self, texts: Vec<String>) -> Promise {
         let session = self.session.clone();
         promise(async move {
-            let (features, ..) = session.classifier.embed_texts(&texts).await?;
-            let d = session.classifier.clip.config.projection_dim;
+            let (features, ..) = session.model.embed_texts(&texts).await?;
+            let d = session.model.clip.config.projection_dim;
             Ok(features
                 .chunks(d)
                 .map(Float32Array::from)
@@ -271,7 +271,7 @@ impl Engine {
         let session = self.session.clone();
         promise(async move {
             let pixels = pixels.to_vec();
-            let vision = &session.classifier.clip.vision;
+            let vision = &session.model.clip.vision;
             if pixels.is_empty() || !pixels.len().is_multiple_of(vision.pixels_per_image()) {
                 let each = vision.pixels_per_image();
                 return Err(Error::new(
@@ -289,7 +289,7 @@ impl Engine {
     pub fn embed_tokens(&self, sequences: Vec<Uint32Array>) -> Promise {
         let session = self.session.clone();
         promise(async move {
-            let text = &session.classifier.clip.text;
+            let text = &session.model.clip.text;
             let sequences: Vec<Vec<u32>> = sequences.iter().map(Uint32Array::to_vec).collect();
             let fits = |s: &Vec<u32>| {
                 !s.is_empty()

@@ -2,8 +2,8 @@
 
 mod answer;
 mod blobs;
+mod calibrated_classes;
 mod camel_case;
-mod class_set;
 mod convert;
 mod engine;
 mod listener;

@@ -15,7 +15,7 @@ use super::session::Session;
 use crate::error::{Error, Kind};
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
-use crate::prompt::model::Model;
+use crate::prompt::model::PromptModel;
 use crate::prompt_learning::examples::{Batch, Examples};
 use crate::prompt_learning::parametrizations::Direct;
 use crate::prompt_learning::schedule::Schedule;
@@ -54,8 +54,8 @@ impl Engine {
             async move |session: Rc<Session>, options: ClassesOptions, progress: JsProgress| {
                 let prompt = Prompt::from_bytes(&prompt)?;
                 let templates = options.templates();
-                let model = &session.classifier;
-                let classes = model.with_prompt(&labels, &templates, &prompt).await?;
+                let model = &session.model;
+                let classes = ClassSet::with_prompt(model, &labels, &templates, &prompt).await?;
                 progress.check()?;
                 Ok(session.add(classes))
             };
@@ -74,7 +74,7 @@ impl Engine {
         options: JsValue,
     ) -> Promise {
         let work = async move |session: Rc<Session>, descent: Descent, _: JsProgress| {
-            let model = &session.classifier;
+            let model = &session.model;
             let start = start.to_vec();
             let vectors = start.len() / model.width();
             if vectors == 0 {

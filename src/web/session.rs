@@ -11,26 +11,27 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::AbortSignal;
 
-use super::class_set::ClassSet;
+use super::calibrated_classes::CalibratedClasses;
 use super::convert::{from_js, to_js_error};
 use super::listener::JsProgress;
-use crate::classifier::{Classes, Classifier};
+use crate::classifier::ClassSet;
 use crate::device::health;
 use crate::error::{Error, Kind, Result};
+use crate::model::Model;
 
 /// A loaded model with the class lists that were made for it.
 pub struct Session {
     /// The model.
-    pub classifier: Classifier,
-    sets: RefCell<BTreeMap<u32, Rc<ClassSet>>>,
+    pub model: Model,
+    sets: RefCell<BTreeMap<u32, Rc<CalibratedClasses>>>,
     next: Cell<u32>,
 }
 
 impl Session {
     /// Without class lists.
-    pub fn new(classifier: Classifier) -> Self {
+    pub fn new(model: Model) -> Self {
         Self {
-            classifier,
+            model,
             sets: RefCell::new(BTreeMap::new()),
             next: Cell::new(1),
         }
@@ -61,10 +62,10 @@ impl Session {
     }
 
     /// Keeps a class list; the id that it goes by.
-    pub fn add(&self, classes: Classes) -> JsValue {
+    pub fn add(&self, classes: ClassSet) -> JsValue {
         let id = self.next.get();
         self.next.set(id + 1);
-        let set = Rc::new(ClassSet::new(classes));
+        let set = Rc::new(CalibratedClasses::new(classes));
         self.sets.borrow_mut().insert(id, set);
         JsValue::from_f64(f64::from(id))
     }
@@ -73,7 +74,7 @@ impl Session {
     ///
     /// # Errors
     /// `options/invalid` if it was freed.
-    pub fn set(&self, id: u32) -> Result<Rc<ClassSet>> {
+    pub fn set(&self, id: u32) -> Result<Rc<CalibratedClasses>> {
         self.sets.borrow().get(&id).cloned().ok_or_else(|| {
             Error::new(
                 Kind::OptionInvalid,

@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::listener::JsProgress;
 use super::session::Session;
 use super::throttled::ThrottledProgress;
-use crate::classifier::Classes;
+use crate::classifier::ClassSet;
 use crate::error::{Error, Kind, Result};
 use crate::fewshot::pseudo_label::{PER_CLASS, PseudoLabelRequest, pseudo_label_photos};
 use crate::fewshot::{self, NegativeLabels, Report, Request};
@@ -58,7 +58,7 @@ struct PseudoLabelOptions {
 }
 
 /// The words that were given, or those of the class list.
-fn negatives<'a>(given: Option<&'a [String]>, classes: &'a Classes) -> NegativeLabels<'a> {
+fn negatives<'a>(given: Option<&'a [String]>, classes: &'a ClassSet) -> NegativeLabels<'a> {
     given.map_or(NegativeLabels::Of(classes), NegativeLabels::Given)
 }
 
@@ -90,7 +90,7 @@ impl Engine {
             let descriptions = text.map(|text| Descriptions::from_json(text.as_bytes()));
             let descriptions = descriptions.transpose()?;
             let request = Request {
-                model: &session.classifier,
+                model: &session.model,
                 recipe: &recipe,
                 names: &classes.labels,
                 descriptions: descriptions.as_ref(),
@@ -136,7 +136,7 @@ impl Engine {
                     None => PER_CLASS,
                 };
                 let request = PseudoLabelRequest {
-                    model: &session.classifier,
+                    model: &session.model,
                     names: &classes.labels,
                     negatives: negatives(given.negatives.as_deref(), &classes),
                     per_class,

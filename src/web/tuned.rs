@@ -12,7 +12,7 @@ use super::convert::to_js;
 use super::engine::Engine;
 use super::listener::JsProgress;
 use super::session::Session;
-use crate::classifier::{Classes, Prediction, named, rank};
+use crate::classifier::{ClassSet, Prediction, named, rank};
 use crate::error::Result;
 use crate::tpt::Tuned;
 
@@ -31,7 +31,7 @@ struct TunedAnswer<'a> {
 }
 
 /// The answer, with long rows of numbers as typed arrays.
-fn answer(tuned: &Tuned, classes: &Classes) -> Result<JsValue> {
+fn answer(tuned: &Tuned, classes: &ClassSet) -> Result<JsValue> {
     let value = to_js(&TunedAnswer {
         predictions: named(&rank(&tuned.logits_after), &classes.labels),
         predictions_before: named(&rank(&tuned.logits_before), &classes.labels),
@@ -69,14 +69,14 @@ impl Engine {
         signal: Option<AbortSignal>,
     ) -> Promise {
         let work = async move |session: Rc<Session>, given: AnswerOptions, progress: JsProgress| {
-            let model = &session.classifier;
+            let model = &session.model;
             let set = session.set(classes)?;
             let classes = set.classes(model, None, &progress).await?;
             let views = features.len() / model.clip.config.projection_dim;
             let tuning = given.tuning_on(views.max(1))?;
             let config = tuning.config();
-            let tuned = model
-                .tune_features(&classes, &features, context.as_deref(), config, &progress)
+            let tuned = classes
+                .tune_features(model, &features, context.as_deref(), config, &progress)
                 .await?;
             answer(&tuned, &classes)
         };

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use pollster::block_on;
-use promptlens::classifier::{Classifier, Loading};
 use promptlens::clip::Builder;
 use promptlens::clip::config::ClipConfig;
 use promptlens::device;
 use promptlens::error::{Error, Result};
 use promptlens::kernels::read;
+use promptlens::model::{Loading, Model};
 use promptlens::quant::{HostTensor, Quantization};
 use promptlens::tokenize::ClipTokenizer;
 use serde_json::{Map, Value, json};
@@ -96,7 +96,7 @@ fn model() -> Memory {
 fn answer(folder: &Memory) -> Result<Vec<f32>> {
     let mut loading = block_on(Loading::start(folder, None, None, device::cpu("a test")))?;
     block_on(loading.weights(folder, None))?;
-    let model: Classifier = block_on(loading.finish())?;
+    let model: Model = block_on(loading.finish())?;
     let (mut features, ..) = block_on(model.embed_texts(TEXTS))?;
     features.extend(block_on(model.embed_pixels(&[0.5; 3 * 8 * 8]))?);
     Ok(features)

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use pollster::block_on;
 use promptlens::checkpoint::{Format, convert_dir};
-use promptlens::classifier::{Classifier, ClassifyOptions};
+use promptlens::classifier::{ClassSet, ClassifyOptions};
 use promptlens::clip::efficientnet::FEATURES;
 use promptlens::device::Choice;
 use promptlens::heatmap::HeatmapMethod;
 use promptlens::kernels::check::values;
+use promptlens::model::Model;
 use promptlens::quant::Quantization;
 use serde_json::Value;
 
@@ -17,8 +18,8 @@ use super::model::{DIM, SIDE, config, tensors, write, write_weights};
 use crate::cli::{promptlens, text};
 use crate::common::{cosine, relative_error, shared};
 
-fn open(folder: &Path, choice: Choice) -> Classifier {
-    block_on(Classifier::open(folder, choice, None)).expect("the model loads")
+fn open(folder: &Path, choice: Choice) -> Model {
+    block_on(Model::open(folder, choice, None)).expect("the model loads")
 }
 
 fn pixels(count: usize) -> Vec<f32> {
@@ -26,7 +27,7 @@ fn pixels(count: usize) -> Vec<f32> {
 }
 
 /// Normalized features of two generated images.
-fn features(model: &Classifier) -> Vec<f32> {
+fn features(model: &Model) -> Vec<f32> {
     block_on(model.embed_pixels(&pixels(2))).expect("finite features")
 }
 
@@ -72,13 +73,13 @@ fn heat_maps_have_the_cells_of_the_tower() {
     }
     let model = open(folder.path(), Choice::Cpu);
     let labels = ["cat", "dog"].map(str::to_owned);
-    let classes = block_on(model.classes(&labels, &["a photo of a {}."])).unwrap();
+    let classes = block_on(ClassSet::new(&model, &labels, &["a photo of a {}."])).unwrap();
     let photo = std::fs::read(&crate::cli::photos("fixtures/mini", "png")[0]).unwrap();
     let options = ClassifyOptions {
         heatmap: Some(HeatmapMethod::Patches),
         ..ClassifyOptions::default()
     };
-    let found = block_on(model.classify(&classes, &photo, &options, &())).unwrap();
+    let found = block_on(classes.classify(&model, &photo, &options, &())).unwrap();
     let map = found.heatmap.expect("a heat map");
     assert_eq!((map.width, map.height), (3, 3));
 }
@@ -178,7 +179,7 @@ fn damaged_batch_norms_are_told() {
         let mut tensors = tensors(&config());
         change(&mut tensors);
         write_weights(&weights, &tensors);
-        let opened = block_on(Classifier::open(folder.path(), Choice::Cpu, None));
+        let opened = block_on(Model::open(folder.path(), Choice::Cpu, None));
         opened.expect_err("damaged weights").code()
     };
     let norm = "visual.trunk.blocks.1.0.bn2";

@@ -4,16 +4,16 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
 use promptlens::fewshot::photos::{ExampleBuilder, ViewEncoder};
 use promptlens::image::views::{Corruption, CropRange, ViewMaker, ViewPlan};
 use promptlens::image::{Limits, decode};
+use promptlens::model::Model;
 use promptlens::rng::Rng;
 
-pub fn model() -> Classifier {
+pub fn model() -> Model {
     let dir = Path::new("www/models/mini");
-    pollster::block_on(Classifier::open(dir, Choice::Cpu, None)).expect("the built-in model loads")
+    pollster::block_on(Model::open(dir, Choice::Cpu, None)).expect("the built-in model loads")
 }
 
 pub fn picture(number: u64) -> Vec<u8> {
@@ -27,12 +27,7 @@ pub fn picture(number: u64) -> Vec<u8> {
 }
 
 /// Features of these files, of class 0 each, in three views.
-fn encoded(
-    model: &Classifier,
-    files: &[&[u8]],
-    seed: u64,
-    corruption: Option<&str>,
-) -> ExampleBuilder {
+fn encoded(model: &Model, files: &[&[u8]], seed: u64, corruption: Option<&str>) -> ExampleBuilder {
     let corruption = corruption.map(|text| Corruption::parse(text).unwrap());
     let mut photos = ExampleBuilder::new(1, ViewEncoder::new(3, seed, corruption).unwrap());
     for file in files {

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use promptlens::classifier::Classifier;
 use promptlens::error::{Error, FailedItem, Kind, Result};
 use promptlens::fewshot::photos::ExampleBuilder;
 use promptlens::fewshot::pseudo_label::{PER_CLASS, PseudoLabelRequest, pseudo_label_photos};
 use promptlens::fewshot::source::encode_in_turn;
 use promptlens::fewshot::{self, NegativeLabels, PhotoSet, PhotoSource, Report, Request};
+use promptlens::model::Model;
 use promptlens::progress::{LocalBoxFuture, Progress, Silent};
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
@@ -46,7 +46,7 @@ impl PhotoSource for Memory {
     async fn encode(
         &self,
         set: PhotoSet,
-        model: &Classifier,
+        model: &Model,
         photos: &mut ExampleBuilder,
         progress: &dyn Progress,
     ) -> Result<()> {

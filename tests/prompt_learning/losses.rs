@@ -5,7 +5,7 @@ use promptlens::math::perceptron::Perceptron;
 use promptlens::math::{UnitRows, dot};
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt_learning::examples::Batch;
-use promptlens::prompt_learning::job::Model;
+use promptlens::prompt_learning::job::PromptModel;
 use promptlens::prompt_learning::losses::{
     Absolute, Anchor, CrossDistribution, CrossEntropy, CrossModal, Distil, Diversity, Gradient,
     HardTexts, Loss, LossInput, total,

@@ -1,10 +1,10 @@
 //! Learning through the real text tower, against PyTorch and against itself.
 
-use promptlens::classifier::Classifier;
 use promptlens::device::Choice;
+use promptlens::model::Model;
 use promptlens::prompt::layout::{NamePosition, PromptLayout};
 use promptlens::prompt_learning::examples::{Batch, Examples};
-use promptlens::prompt_learning::job::Model;
+use promptlens::prompt_learning::job::PromptModel;
 use promptlens::prompt_learning::parametrizations::Direct;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{TextLearner, cross_entropy};
@@ -17,13 +17,13 @@ use promptlens::quant::Quantization;
 use crate::common::{cosine, relative_error, shared};
 use crate::fixtures::{load, metadata};
 
-pub fn mini(choice: Choice) -> Option<Classifier> {
+pub fn mini(choice: Choice) -> Option<Model> {
     let dir = shared("models/mini-0")?;
-    let model = pollster::block_on(Classifier::open(&dir, choice, Some(Quantization::None)));
+    let model = pollster::block_on(Model::open(&dir, choice, Some(Quantization::None)));
     Some(model.expect("mini-0 loads"))
 }
 
-fn learner<'a>(model: &'a Classifier, names: &[String], layout: &PromptLayout) -> TextLearner<'a> {
+fn learner<'a>(model: &'a Model, names: &[String], layout: &PromptLayout) -> TextLearner<'a> {
     TextLearner {
         side: model.text_side(names, layout).expect("names fit"),
         parametrization: Box::new(Direct),

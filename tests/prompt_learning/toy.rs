@@ -4,7 +4,7 @@
 use promptlens::error::Result;
 use promptlens::progress::LocalBoxFuture;
 use promptlens::prompt::layout::PromptLayout;
-use promptlens::prompt::model::{Model, TextSide};
+use promptlens::prompt::model::{PromptModel, TextSide};
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::{TrainedPrompt, TrainingJob};
@@ -102,7 +102,7 @@ impl TextSide for Side {
     }
 }
 
-impl Model for Toy {
+impl PromptModel for Toy {
     fn dim(&self) -> usize {
         D
     }

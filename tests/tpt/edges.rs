@@ -4,11 +4,12 @@ use std::cell::RefCell;
 
 use pollster::block_on;
 use promptlens::bench::full_length::FullLength;
-use promptlens::classifier::{Classes, Classification, Classifier, ClassifyOptions};
+use promptlens::classifier::{ClassSet, Classification, ClassifyOptions};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::image::views::{ViewPlan, make_views};
 use promptlens::image::{Limits, decode};
+use promptlens::model::Model;
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context_encoder::ContextEncoder;
 use promptlens::prompt::model::TextSide;
@@ -19,23 +20,23 @@ use crate::common::shared;
 
 const BOTH: [Method; 2] = [Method::Tpt, Method::DiffTptLite];
 
-fn open(dir: &str) -> Option<Classifier> {
+fn open(dir: &str) -> Option<Model> {
     let dir = shared(dir)?;
     let quantization = Some(Quantization::None);
-    Some(block_on(Classifier::open(&dir, Choice::Cpu, quantization)).expect("the model loads"))
+    Some(block_on(Model::open(&dir, Choice::Cpu, quantization)).expect("the model loads"))
 }
 
-fn tiny() -> Option<Classifier> {
+fn tiny() -> Option<Model> {
     open("fixtures/tiny-rand")
 }
 
-fn mini() -> Option<Classifier> {
+fn mini() -> Option<Model> {
     open("models/mini-0")
 }
 
-fn classes(model: &Classifier, labels: &[impl ToString]) -> Classes {
+fn classes(model: &Model, labels: &[impl ToString]) -> ClassSet {
     let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
-    block_on(model.classes(&labels, &["a photo of a {}."])).expect("classes")
+    block_on(ClassSet::new(model, &labels, &["a photo of a {}."])).expect("classes")
 }
 
 /// The twelve reference photos with their class names.
@@ -91,12 +92,12 @@ fn how(method: Method, count: usize) -> ClassifyOptions {
 }
 
 fn classify(
-    model: &Classifier,
-    classes: &Classes,
+    model: &Model,
+    classes: &ClassSet,
     bytes: &[u8],
     options: &ClassifyOptions,
 ) -> Classification {
-    block_on(model.classify(classes, bytes, options, &())).expect("an answer")
+    block_on(classes.classify(model, bytes, options, &())).expect("an answer")
 }
 
 /// What does not depend on the clock.
@@ -200,7 +201,7 @@ fn identical_views_tune_as_one_of_them() {
     let steer = |n: usize, method| {
         let features = feature.repeat(n);
         let tuning = tuning(method, &of_views(n)).unwrap();
-        block_on(model.tune_features(&classes, &features, None, tuning.config(), &())).unwrap()
+        block_on(classes.tune_features(&model, &features, None, tuning.config(), &())).unwrap()
     };
     for method in BOTH {
         let (one, many) = (steer(1, method), steer(64, method));
@@ -234,7 +235,7 @@ fn filters_keep_the_published_numbers_of_views() {
 }
 
 /// L2-normalized features of the 64 views of DiffTPT-lite for every reference photo.
-fn views(model: &Classifier, photos: &[(String, Vec<u8>)]) -> Vec<Vec<f32>> {
+fn views(model: &Model, photos: &[(String, Vec<u8>)]) -> Vec<Vec<f32>> {
     let of = |(_, bytes): &(String, Vec<u8>)| {
         let image = decode(bytes, &Limits::default()).unwrap();
         let plan = ViewPlan::difftpt_lite(64, &[]);
@@ -271,7 +272,7 @@ fn a_view_of_something_else_is_dropped_and_the_photo_itself_passes() {
             let mut all = own.clone();
             all[planted * d..(planted + 1) * d].copy_from_slice(&other[..d]);
             let tuned =
-                block_on(model.tune_features(&classes, &all, None, tuning.config(), &())).unwrap();
+                block_on(classes.tune_features(&model, &all, None, tuning.config(), &())).unwrap();
             assert_eq!((tuned.passed.len(), tuned.selected.len()), (51, 15));
             assert_eq!(
                 tuned.passed[0], 0,
@@ -327,7 +328,7 @@ fn work_that_is_cancelled_half_way_leaves_nothing_behind() {
             done,
             told: RefCell::default(),
         };
-        let error = block_on(model.classify(&classes, photo, &options, &stop)).unwrap_err();
+        let error = block_on(classes.classify(&model, photo, &options, &stop)).unwrap_err();
         assert_eq!(error.code(), "engine/cancelled");
         let told = stop.told.borrow();
         let (last, at) = told[told.len() - 1];
@@ -372,7 +373,7 @@ fn given_features_and_contexts_are_checked() {
     let (feature, w) = (vec![0.5f32; d], model.clip.text.config.width);
     let run = |features: &[f32], context: Option<&[f32]>| {
         let tuning = tuning(Method::Tpt, &of_views((features.len() / d).max(1)))?;
-        block_on(model.tune_features(&classes, features, context, tuning.config(), &()))
+        block_on(classes.tune_features(&model, features, context, tuning.config(), &()))
     };
     let code = |features: &[f32], context: Option<&[f32]>| {
         run(features, context).map_or_else(|error| error.code(), |_| "answered")

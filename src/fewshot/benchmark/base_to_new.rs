@@ -3,8 +3,8 @@
 use pollster::block_on;
 
 use super::types::Scores;
-use crate::classifier::Classifier;
 use crate::error::Result;
+use crate::model::Model;
 use crate::prompt::file::Prompt;
 use crate::prompt::heads::{Head, open};
 use crate::prompt_learning::examples::Examples;
@@ -35,11 +35,11 @@ impl<'a> ClassSubset<'a> {
         subset
     }
 
-    fn accuracy_of(&self, model: &Classifier, head: &dyn Head) -> Result<f64> {
+    fn accuracy_of(&self, model: &Model, head: &dyn Head) -> Result<f64> {
         block_on(head.accuracy(model, &self.images, &self.labels))
     }
 
-    fn zero_shot(&self, model: &Classifier) -> Result<f64> {
+    fn zero_shot(&self, model: &Model) -> Result<f64> {
         self.accuracy_of(model, block_on(zero_shot(model, self.names))?.as_ref())
     }
 
@@ -47,7 +47,7 @@ impl<'a> ClassSubset<'a> {
     ///
     /// # Errors
     /// Those of [`open`] and the device's.
-    pub fn accuracy(&self, model: &Classifier, prompt: &Prompt) -> Result<f64> {
+    pub fn accuracy(&self, model: &Model, prompt: &Prompt) -> Result<f64> {
         let head = block_on(open(prompt, model, self.names))?;
         self.accuracy_of(model, head.as_ref())
     }
@@ -82,7 +82,7 @@ impl<'a> BaseToNew<'a> {
     ///
     /// # Errors
     /// The device's.
-    pub fn zero_shot(&self, model: &Classifier) -> Result<Scores> {
+    pub fn zero_shot(&self, model: &Model) -> Result<Scores> {
         Ok(Scores::new([
             self.all.zero_shot(model)?,
             self.base.zero_shot(model)?,

@@ -8,9 +8,9 @@ use super::base_to_new::BaseToNew;
 use super::run::Run;
 use super::splits::Splits;
 use super::types::{Benchmark, Comparison, LimitedRun, Outcome};
-use crate::classifier::Classifier;
 use crate::dataset::{DataSet, workers};
 use crate::error::{Error, Kind, Result};
+use crate::model::Model;
 
 /// An entry with a number of shots and a seed.
 type Task = (usize, usize, u64);
@@ -22,12 +22,7 @@ impl Benchmark<'_> {
     /// # Errors
     /// `data/unknown-split`, `data/empty`, and the device's errors. A recipe that refuses is reported
     /// in the result.
-    pub fn run(
-        &self,
-        model: &Classifier,
-        data: &DataSet,
-        tell: &dyn Fn(&str),
-    ) -> Result<Comparison> {
+    pub fn run(&self, model: &Model, data: &DataSet, tell: &dyn Fn(&str)) -> Result<Comparison> {
         let splits = Splits::read(self, model, data, tell)?;
         let whole = BaseToNew::new(&splits.test, &splits.names, splits.base);
         let limited = self.limited(&splits)?;
@@ -102,7 +97,7 @@ impl Benchmark<'_> {
     /// Does all tasks on as many threads as the device allows; the results in the order of the tasks.
     fn side_by_side(
         &self,
-        model: &Classifier,
+        model: &Model,
         work: &(dyn Fn(Task) -> Result<Outcome> + Sync),
         tell: &dyn Fn(&str),
     ) -> Result<Vec<Result<Outcome>>> {

@@ -4,9 +4,9 @@ use pollster::block_on;
 
 use super::base_to_new::BaseToNew;
 use super::types::{Outcome, Scores};
-use crate::classifier::Classifier;
 use crate::clock::now;
 use crate::error::Result;
+use crate::model::Model;
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::recipe::ConfiguredRecipe;
@@ -15,7 +15,7 @@ use crate::prompt_learning::trainer::{Observer, TrainingProgress};
 /// One recipe with one seed.
 pub struct Run<'a> {
     /// The model.
-    pub model: &'a Classifier,
+    pub model: &'a Model,
     /// The recipe with its parameters.
     pub recipe: &'a ConfiguredRecipe,
     /// Decides every random number.

@@ -1,12 +1,12 @@
 //! The images of a comparison: several draws to learn from, and those to measure on.
 
 use super::types::Benchmark;
-use crate::classifier::Classifier;
 use crate::dataset::{DataSet, Item};
 use crate::error::{Error, Failure, Kind, Result};
 use crate::evaluate::{class_names, evenly};
 use crate::fewshot::data_set::{Selection, encode_items};
 use crate::fewshot::photos::ViewEncoder;
+use crate::model::Model;
 use crate::prompt_learning::examples::{Examples, sample_shots};
 
 /// Images per class that are held back for validation.
@@ -38,7 +38,7 @@ impl Splits {
     /// the device's errors.
     pub fn read(
         benchmark: &Benchmark<'_>,
-        model: &Classifier,
+        model: &Model,
         data: &DataSet,
         tell: &dyn Fn(&str),
     ) -> Result<Self> {

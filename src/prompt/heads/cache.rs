@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::math::{dot, softmax};
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::Prompt;
-use crate::prompt::model::Model;
+use crate::prompt::model::PromptModel;
 
 const KEYS: &str = "cache.keys";
 const CLASSES: &str = "cache.classes";
@@ -183,7 +183,7 @@ impl Weights for CachedTexts {
     fn open<'a>(
         &'a self,
         known: &'a [String],
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
@@ -224,7 +224,7 @@ struct CacheHead {
 impl Head for CacheHead {
     fn answer<'a>(
         &'a self,
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         image: &'a [f64],
     ) -> LocalBoxFuture<'a, Vec<f64>> {
         let mut logits = scaled_cosines(model, image, &self.texts);
@@ -236,7 +236,7 @@ impl Head for CacheHead {
         Box::pin(std::future::ready(Ok(logits)))
     }
 
-    fn centers<'a>(&'a self, _: &'a dyn Model) -> LocalBoxFuture<'a, Vec<f64>> {
+    fn centers<'a>(&'a self, _: &'a dyn PromptModel) -> LocalBoxFuture<'a, Vec<f64>> {
         Box::pin(std::future::ready(Ok(self.texts.clone())))
     }
 }

@@ -11,7 +11,7 @@ use crate::math::perceptron::Perceptron;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
-use crate::prompt::model::Model;
+use crate::prompt::model::PromptModel;
 
 const WEIGHT1: &str = "condition.weight1";
 const BIAS1: &str = "condition.bias1";
@@ -149,7 +149,7 @@ impl Weights for ConditionalContext {
     fn open<'a>(
         &'a self,
         _: &'a [String],
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
@@ -180,7 +180,7 @@ struct ConditionalHead {
 
 impl ConditionalHead {
     /// Unit text features [K, d] under one context.
-    async fn texts(&self, model: &dyn Model, context: &[f32]) -> Result<Vec<f64>> {
+    async fn texts(&self, model: &dyn PromptModel, context: &[f32]) -> Result<Vec<f64>> {
         let mut side = model.text_side(&self.names, &self.prompt.layout)?;
         let features = side.forward(context).await?;
         Ok(UnitRows::new(&features, model.dim()).values)
@@ -190,7 +190,7 @@ impl ConditionalHead {
 impl Head for ConditionalHead {
     fn answer<'a>(
         &'a self,
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         image: &'a [f64],
     ) -> LocalBoxFuture<'a, Vec<f64>> {
         Box::pin(async move {
@@ -206,7 +206,7 @@ impl Head for ConditionalHead {
     }
 
     /// Those of the context that no image has shifted.
-    fn centers<'a>(&'a self, model: &'a dyn Model) -> LocalBoxFuture<'a, Vec<f64>> {
+    fn centers<'a>(&'a self, model: &'a dyn PromptModel) -> LocalBoxFuture<'a, Vec<f64>> {
         let context = &self.prompt.parameters[..self.prompt.condition.context];
         Box::pin(self.texts(model, context))
     }

@@ -11,7 +11,7 @@ use crate::math::UnitRows;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::{Prompt, Values};
 use crate::prompt::layout::{NamePosition, PromptLayout};
-use crate::prompt::model::{Model, mean_texts};
+use crate::prompt::model::{PromptModel, mean_texts};
 
 pub(super) const CONTEXT: &str = "context";
 const EARLIER: &str = "earlier_contexts";
@@ -71,7 +71,7 @@ impl NegativeContext {
     ///
     /// # Errors
     /// `labels/too-long` and the device's errors.
-    pub async fn encode(&self, model: &dyn Model, labels: &[String]) -> Result<Vec<f32>> {
+    pub async fn encode(&self, model: &dyn PromptModel, labels: &[String]) -> Result<Vec<f32>> {
         let layout = PromptLayout::end(self.context.len() / model.width());
         let mut side = model.text_side(labels, &layout)?;
         let features = side.forward(&self.context).await?;
@@ -181,7 +181,7 @@ impl Weights for LearnedContext {
     fn open<'a>(
         &'a self,
         known: &'a [String],
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
@@ -222,7 +222,7 @@ pub(super) fn extents(values: &Values) -> Result<[usize; 3]> {
 
 /// Refuses `count` contexts [count, M, W] of another width than the model's.
 pub(super) fn check_width(
-    model: &dyn Model,
+    model: &dyn PromptModel,
     contexts: &[f32],
     count: usize,
     layout: &PromptLayout,
@@ -236,7 +236,7 @@ pub(super) fn check_width(
 /// Unit features [C, K, d] of `names` under `contexts` [C, M, W]; [K, d] if a context is assigned to
 /// each name.
 pub(super) async fn encode(
-    model: &dyn Model,
+    model: &dyn PromptModel,
     names: &[String],
     layout: &PromptLayout,
     contexts: &[f32],

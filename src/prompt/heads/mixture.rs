@@ -11,7 +11,7 @@ use crate::math::{argmax, dot, softmax};
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
-use crate::prompt::model::Model;
+use crate::prompt::model::PromptModel;
 
 const CONTEXTS: &str = "contexts";
 const GATE_WEIGHT: &str = "gate.weight";
@@ -138,7 +138,7 @@ impl Weights for ContextMixture {
     fn open<'a>(
         &'a self,
         _: &'a [String],
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
@@ -177,7 +177,7 @@ struct GatedHead {
 impl Head for GatedHead {
     fn answer<'a>(
         &'a self,
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         image: &'a [f64],
     ) -> LocalBoxFuture<'a, Vec<f64>> {
         let shares = self.gate.shares(&self.parameters, image);
@@ -190,7 +190,7 @@ impl Head for GatedHead {
         Box::pin(std::future::ready(Ok(logits.collect())))
     }
 
-    fn centers<'a>(&'a self, _: &'a dyn Model) -> LocalBoxFuture<'a, Vec<f64>> {
+    fn centers<'a>(&'a self, _: &'a dyn PromptModel) -> LocalBoxFuture<'a, Vec<f64>> {
         let centers = average(&self.texts, self.gate.experts);
         Box::pin(std::future::ready(Ok(centers)))
     }

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::file::Prompt;
-use super::model::Model;
+use super::model::PromptModel;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::math::{argmax, dot};
 use crate::progress::LocalBoxFuture;
@@ -61,7 +61,7 @@ pub trait Weights: Debug {
     fn open<'a>(
         &'a self,
         known: &'a [String],
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>>;
 
@@ -74,12 +74,15 @@ pub trait Weights: Debug {
 /// A prompt in use on a list of K names.
 pub trait Head: Debug + Send + Sync {
     /// Logits [K] of one unit image feature [d].
-    fn answer<'a>(&'a self, model: &'a dyn Model, image: &'a [f64])
-    -> LocalBoxFuture<'a, Vec<f64>>;
+    fn answer<'a>(
+        &'a self,
+        model: &'a dyn PromptModel,
+        image: &'a [f64],
+    ) -> LocalBoxFuture<'a, Vec<f64>>;
 
     /// One text feature per class [K, d] that represents it whatever the image; a mean of several
     /// is shorter than one.
-    fn centers<'a>(&'a self, model: &'a dyn Model) -> LocalBoxFuture<'a, Vec<f64>>;
+    fn centers<'a>(&'a self, model: &'a dyn PromptModel) -> LocalBoxFuture<'a, Vec<f64>>;
 
     /// The context [M, W] in front of every name, if that is all there is: what test-time tuning
     /// starts from.
@@ -98,7 +101,7 @@ impl dyn Head + '_ {
     ///
     /// # Errors
     /// The device's, if the text features depend on the image.
-    pub async fn logits(&self, model: &dyn Model, images: &[f32]) -> Result<Vec<f64>> {
+    pub async fn logits(&self, model: &dyn PromptModel, images: &[f32]) -> Result<Vec<f64>> {
         let mut out = Vec::new();
         for image in images.chunks_exact(model.dim()) {
             let image: Vec<f64> = image.iter().map(|v| f64::from(*v)).collect();
@@ -113,7 +116,7 @@ impl dyn Head + '_ {
     /// Those of [`logits`](Self::logits).
     pub async fn accuracy(
         &self,
-        model: &dyn Model,
+        model: &dyn PromptModel,
         images: &[f32],
         labels: &[usize],
     ) -> Result<f64> {
@@ -129,7 +132,12 @@ impl dyn Head + '_ {
 }
 
 /// The prompt file to be for `weights`, which `recipe` fitted to `names`.
-pub fn save(recipe: &str, model: &dyn Model, names: &[String], weights: &dyn Weights) -> Prompt {
+pub fn save(
+    recipe: &str,
+    model: &dyn PromptModel,
+    names: &[String],
+    weights: &dyn Weights,
+) -> Prompt {
     let mut prompt = Prompt::new(recipe, model, names);
     weights.save(&mut prompt);
     prompt
@@ -158,7 +166,11 @@ pub fn load(prompt: &Prompt) -> Result<Box<dyn Weights>> {
 /// # Errors
 /// `prompt/wrong-model`; `prompt/invalid` for tensors that do not fit the model; `options/invalid`
 /// for more names than the head can serve; the device's errors.
-pub async fn open(prompt: &Prompt, model: &dyn Model, names: &[String]) -> Result<Arc<dyn Head>> {
+pub async fn open(
+    prompt: &Prompt,
+    model: &dyn PromptModel,
+    names: &[String],
+) -> Result<Arc<dyn Head>> {
     prompt.belongs_to(model.sha256())?;
     let weights = load(prompt)?;
     weights.open(&prompt.class_names, model, names).await
@@ -166,7 +178,7 @@ pub async fn open(prompt: &Prompt, model: &dyn Model, names: &[String]) -> Resul
 
 /// Logits [K] of a unit image feature for text features [K, d]: exp(logit_scale) times their dot
 /// products.
-fn scaled_cosines(model: &dyn Model, image: &[f64], texts: &[f64]) -> Vec<f64> {
+fn scaled_cosines(model: &dyn PromptModel, image: &[f64], texts: &[f64]) -> Vec<f64> {
     let s = f64::from(model.logit_scale());
     let rows = texts.chunks_exact(image.len());
     rows.map(|text| s * dot(image, text)).collect()

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::math::UnitRows;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::Prompt;
-use crate::prompt::model::{Model, encode, mean_texts};
+use crate::prompt::model::{PromptModel, encode, mean_texts};
 use crate::prompt::template::{DEFAULT, Template};
 
 pub(super) const FEATURES: &str = "text_features";
@@ -92,7 +92,7 @@ impl TextFeatures {
     pub(super) async fn on(
         &self,
         known: &[String],
-        model: &dyn Model,
+        model: &dyn PromptModel,
         names: &[String],
     ) -> Result<Vec<f64>> {
         let d = model.dim();
@@ -137,7 +137,7 @@ impl Weights for TextFeatures {
     fn open<'a>(
         &'a self,
         known: &'a [String],
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
@@ -187,14 +187,14 @@ impl TextHead {
 impl Head for TextHead {
     fn answer<'a>(
         &'a self,
-        model: &'a dyn Model,
+        model: &'a dyn PromptModel,
         image: &'a [f64],
     ) -> LocalBoxFuture<'a, Vec<f64>> {
         let logits = scaled_cosines(model, image, &self.texts);
         Box::pin(std::future::ready(Ok(logits)))
     }
 
-    fn centers<'a>(&'a self, _: &'a dyn Model) -> LocalBoxFuture<'a, Vec<f64>> {
+    fn centers<'a>(&'a self, _: &'a dyn PromptModel) -> LocalBoxFuture<'a, Vec<f64>> {
         Box::pin(std::future::ready(Ok(self.texts.clone())))
     }
 

@@ -74,7 +74,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
                     tuning: with_pictures(options.tuning.clone(), variants, &gallery)?,
                     ..options.clone()
                 };
-                block_on(model.classify(&classes, &bytes, &options, &()))
+                block_on(classes.classify(&model, &bytes, &options, &()))
             });
             match answered {
                 Ok(answer) => Entry::Answered(Box::new(answer_of(file, answer))),

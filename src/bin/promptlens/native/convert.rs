@@ -1,7 +1,7 @@
 //! `promptlens convert`.
 
-use promptlens::classifier::convert;
 use promptlens::error::Result;
+use promptlens::model::convert;
 use serde::Serialize;
 
 use super::args::ConvertArgs;

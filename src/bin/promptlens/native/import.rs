@@ -1,5 +1,6 @@
 //! `promptlens import-prompt`.
 
+use promptlens::classifier::ClassSet;
 use promptlens::device::Choice;
 use promptlens::error::Result;
 use promptlens::prompt::import::{Imported, coop_checkpoint};
@@ -28,7 +29,7 @@ pub fn run(args: &ImportArgs, device: Choice) -> Result<Answer> {
         shape,
     } = coop_checkpoint(&args.checkpoint, &model, &names, layout)?;
     // A context that does not fit the model or leaves no room for a name must not get into a file.
-    pollster::block_on(model.with_prompt(&names, &["{}"], &prompt))?;
+    pollster::block_on(ClassSet::with_prompt(&model, &names, &["{}"], &prompt))?;
     write_prompt(&prompt, &args.out)?;
     let line = |name: &str, value: String| vec![name.to_owned(), value];
     let text = table(&[

@@ -9,11 +9,11 @@ use pollster::block_on;
 use promptlens::checkpoint::{
     Directory, Header, Loader, Manifest, Shapes, Source, Stored, Weights, digest, read_header,
 };
-use promptlens::classifier::check;
 use promptlens::clip::config::ClipConfig;
 use promptlens::clip::efficientnet::FEATURES;
 use promptlens::clip::vision_config::VisionConfig;
 use promptlens::error::{Error, Kind, Result};
+use promptlens::model::check;
 use promptlens::prompt::file::FORMAT;
 use serde::Serialize;
 use serde_json::{Value, json};

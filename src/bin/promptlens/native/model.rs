@@ -4,9 +4,10 @@ use std::path::Path;
 
 use pollster::block_on;
 use promptlens::checkpoint::read_file;
-use promptlens::classifier::{Classes, Classifier};
+use promptlens::classifier::ClassSet;
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
+use promptlens::model::Model;
 use promptlens::prompt::file::{MAX_BYTES, Prompt};
 use promptlens::tokenize::parse_labels;
 
@@ -15,8 +16,8 @@ use super::args::{ModelArgs, PromptArgs};
 /// The largest configuration, tokenizer or list of class names.
 const SMALL_BYTES: u64 = 64 << 20;
 
-pub fn open(args: &ModelArgs, device: Choice) -> Result<Classifier> {
-    block_on(Classifier::open(&args.model, device, args.quant))
+pub fn open(args: &ModelArgs, device: Choice) -> Result<Model> {
+    block_on(Model::open(&args.model, device, args.quant))
 }
 
 /// Class names from `a,b,c` or `@file`.
@@ -36,10 +37,15 @@ pub fn labels(given: &str) -> Result<Vec<String>> {
     parse_labels(&text)
 }
 
-pub fn classes(model: &Classifier, labels: &[String], prompt: &PromptArgs) -> Result<Classes> {
+pub fn classes(model: &Model, labels: &[String], prompt: &PromptArgs) -> Result<ClassSet> {
     match &prompt.prompt {
-        Some(file) => block_on(model.with_prompt(labels, &prompt.templates, &prompt_file(file)?)),
-        None => block_on(model.classes(labels, &prompt.templates)),
+        Some(file) => block_on(ClassSet::with_prompt(
+            model,
+            labels,
+            &prompt.templates,
+            &prompt_file(file)?,
+        )),
+        None => block_on(ClassSet::new(model, labels, &prompt.templates)),
     }
 }
 
@@ -55,7 +61,7 @@ pub fn write_prompt(prompt: &Prompt, file: &Path) -> Result<()> {
 }
 
 /// A line that says what answered.
-pub fn described(model: &Classifier, args: &ModelArgs) -> String {
+pub fn described(model: &Model, args: &ModelArgs) -> String {
     let device = &model.processor;
     let adapter = match device.architecture.as_str() {
         "" => String::new(),

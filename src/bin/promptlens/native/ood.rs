@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use pollster::block_on;
 use promptlens::checkpoint::read_file;
-use promptlens::classifier::{Classes, Classifier, OodOptions};
+use promptlens::classifier::{ClassSet, OodOptions};
 use promptlens::error::{Error, Kind, Result};
+use promptlens::model::Model;
 use promptlens::ood::threshold::Calibration;
 
 use super::args::{ScoreArgs, VerdictArgs};
@@ -47,14 +48,14 @@ pub fn with_threshold(args: &VerdictArgs) -> Result<Option<OodOptions>> {
 
 /// The classes with the negative labels that were given, and a line on those left out.
 pub fn with_negatives(
-    model: &Classifier,
-    classes: Classes,
+    model: &Model,
+    classes: ClassSet,
     args: &ScoreArgs,
-) -> Result<(Classes, Option<String>)> {
+) -> Result<(ClassSet, Option<String>)> {
     let Some(given) = &args.negatives else {
         return Ok((classes, None));
     };
-    let negatives = block_on(model.given_negatives(&classes, &words(given)?, &()))?;
+    let negatives = block_on(classes.given_negatives(model, &words(given)?, &()))?;
     let left_out: Vec<&str> = negatives.excluded.iter().map(|e| e.word.as_str()).collect();
     let line = (!left_out.is_empty()).then(|| {
         const SHOWN: usize = 8;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
-use promptlens::classifier::{Classifier, Prediction, TuningReport};
+use promptlens::classifier::{Prediction, TuningReport};
 use promptlens::dataset::read_image;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::image::views::{Corruption, MAX_VIEWS};
+use promptlens::model::Model;
 use promptlens::tpt::{ExtraImages, MAX_STEPS, Method, Overrides, StrongViews, Tuning, TuningKind};
 
 use super::args::{Cli, Command, at_least_one};
@@ -117,7 +118,7 @@ pub fn check(cli: Cli) -> Result<Cli, clap::Error> {
 /// The variants of `photo`, in the order of their names: the files of the folder in `dir` that is
 /// named after it, or of `dir` itself where it is the `only` photo.
 pub fn variants(
-    model: &Classifier,
+    model: &Model,
     dir: &Path,
     photo: &Path,
     only: bool,
@@ -128,7 +129,7 @@ pub fn variants(
 }
 
 /// The pictures in `folder`, in the order of their names.
-pub fn pictures(model: &Classifier, folder: &Path) -> Result<Option<Arc<ExtraImages>>> {
+pub fn pictures(model: &Model, folder: &Path) -> Result<Option<Arc<ExtraImages>>> {
     let files = files(folder)?;
     if files.is_empty() {
         let sentence = format!("There are no pictures in {}.", folder.display());

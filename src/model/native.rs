@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pollster::block_on;
 
-use super::{Classifier, Loading};
+use super::{Loading, Model};
 use crate::checkpoint::{Converted, Directory, Format, ModelFiles, convert_dir};
 use crate::device::{Choice, Processor, self_test};
 use crate::error::{Error, Kind, Result};
@@ -22,7 +22,7 @@ pub async fn open(
     dir: &Path,
     processor: Processor,
     quantization: Option<Quantization>,
-) -> Result<Classifier> {
+) -> Result<Model> {
     let folder = Directory::open(dir)?;
     let mut loading = Loading::start(&folder, None, quantization, processor).await?;
     loading.weights(&folder, None).await?;
@@ -66,7 +66,7 @@ fn write_known_answer(dir: &Path) -> Result<()> {
     if path.exists() {
         std::fs::remove_file(&path).map_err(failed)?;
     }
-    let model = block_on(Classifier::open(dir, Choice::Cpu, None))?;
+    let model = block_on(Model::open(dir, Choice::Cpu, None))?;
     let ids = model.tokenizer.encode(TEXT)?.ids;
     let known = block_on(self_test::answer(&model.clip, ids))?;
     let json = serde_json::to_vec(&known)

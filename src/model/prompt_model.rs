@@ -1,13 +1,13 @@
 //! The loaded model as prompts see it.
 
-use super::Classifier;
+use super::Model;
 use crate::error::Result;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::layout::PromptLayout;
-use crate::prompt::model::{Model, TextSide};
+use crate::prompt::model::{PromptModel, TextSide};
 use crate::prompt::text_encoder::TextEncoder;
 
-impl Classifier {
+impl Model {
     /// The way from words to text features.
     pub fn text_encoder(&self) -> TextEncoder<'_> {
         TextEncoder {
@@ -17,7 +17,7 @@ impl Classifier {
     }
 }
 
-impl Model for Classifier {
+impl PromptModel for Model {
     fn dim(&self) -> usize {
         self.clip.config.projection_dim
     }

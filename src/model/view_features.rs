@@ -1,6 +1,6 @@
 //! The features of many views of one photo.
 
-use super::Classifier;
+use super::Model;
 use crate::clock::now;
 use crate::error::Result;
 use crate::image::views::{Crop, ViewMaker};
@@ -21,9 +21,9 @@ pub struct ViewFeatures {
     pub encode: f64,
 }
 
-impl Classifier {
+impl Model {
     /// How many images go through the image tower at a time.
-    pub(super) fn images_per_pass(&self) -> usize {
+    pub(crate) fn images_per_pass(&self) -> usize {
         self.clip.vision.images_within(ROWS_PER_PASS)
     }
 

@@ -1,10 +1,10 @@
-//! A model on its way in.
+//! Loads a model in two steps: the small files, then the weights.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::Classifier;
-use super::negatives::Candidates;
+use super::Model;
+use super::vocabulary::VocabularyCache;
 use crate::checkpoint::{
     Keep, LoadReport, LoadTimes, Loader, Manifest, ModelFiles, ModelFolder, Weights,
 };
@@ -120,7 +120,7 @@ impl Loading {
     ///
     /// # Errors
     /// `weights/missing-tensor`, `gpu/self-test-failed`, and `engine/internal` before the weights.
-    pub async fn finish(self) -> Result<Classifier> {
+    pub async fn finish(self) -> Result<Model> {
         let report = self
             .report
             .ok_or_else(|| Error::new(Kind::Internal, "The weights were not read."))?;
@@ -129,7 +129,7 @@ impl Loading {
             Some(known) => Some(self_test::run(&clip, known, self.quantization.is_some()).await?),
             None => None,
         };
-        Ok(Classifier {
+        Ok(Model {
             clip,
             tokenizer: self.tokenizer,
             preprocess: self.artifact.preprocess,
@@ -137,7 +137,7 @@ impl Loading {
             report,
             self_test,
             spent: self.spent.get(),
-            candidates: Candidates::default(),
+            vocabulary: VocabularyCache::default(),
         })
     }
 }

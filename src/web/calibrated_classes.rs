@@ -16,24 +16,25 @@ use super::convert::{to_js, to_js_error};
 use super::engine::Engine;
 use super::listener::JsProgress;
 use super::session::Session;
-use crate::classifier::{Answerer, Calibrator, Classes, Classifier, Detector};
+use crate::classifier::{Answerer, Calibrator, ClassSet, Detector};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::ood::threshold::Calibration;
 use crate::progress::{Progress, Silent};
 use crate::tpt::{ExtraImages, StrongViews};
 
 /// A class list with what was fitted to it.
-pub struct ClassSet {
-    classes: RefCell<Rc<Classes>>,
+pub struct CalibratedClasses {
+    classes: RefCell<Rc<ClassSet>>,
     /// The negative labels of the last call that gave its own, as given, and the classes with them.
-    given: RefCell<Option<(Vec<String>, Rc<Classes>)>>,
+    given: RefCell<Option<(Vec<String>, Rc<ClassSet>)>>,
     /// The thresholds, the newest last; at most one for each use.
     thresholds: RefCell<Vec<Arc<Calibration>>>,
 }
 
-impl ClassSet {
+impl CalibratedClasses {
     /// Without thresholds.
-    pub fn new(classes: Classes) -> Self {
+    pub fn new(classes: ClassSet) -> Self {
         Self {
             classes: RefCell::new(Rc::new(classes)),
             given: RefCell::new(None),
@@ -42,17 +43,17 @@ impl ClassSet {
     }
 
     /// The classes with the negative labels that were mined last.
-    pub fn current(&self) -> Rc<Classes> {
+    pub fn current(&self) -> Rc<ClassSet> {
         self.classes.borrow().clone()
     }
 
     /// The classes with the negative labels `words`, or with their own.
     pub(super) async fn classes(
         &self,
-        model: &Classifier,
+        model: &Model,
         words: Option<Vec<String>>,
         progress: &JsProgress,
-    ) -> Result<Rc<Classes>> {
+    ) -> Result<Rc<ClassSet>> {
         let own = self.classes.borrow().clone();
         let Some(words) = words else { return Ok(own) };
         if let Some((last, classes)) = &*self.given.borrow()
@@ -60,8 +61,8 @@ impl ClassSet {
         {
             return Ok(classes.clone());
         }
-        let negatives = model.given_negatives(&own, &words, progress).await?;
-        let classes = Rc::new(Classes::clone(&own).with_negatives(negatives));
+        let negatives = own.given_negatives(model, &words, progress).await?;
+        let classes = Rc::new(ClassSet::clone(&own).with_negatives(negatives));
         *self.given.borrow_mut() = Some((words, classes.clone()));
         Ok(classes)
     }
@@ -102,7 +103,7 @@ impl Engine {
         let work =
             async move |session: Rc<Session>, options: ClassesOptions, progress: JsProgress| {
                 let templates = options.templates();
-                let classes = session.classifier.classes(&labels, &templates).await?;
+                let classes = ClassSet::new(&session.model, &labels, &templates).await?;
                 progress.check()?;
                 Ok(session.add(classes))
             };
@@ -124,7 +125,7 @@ impl Engine {
             async move |session: Rc<Session>, mut given: AnswerOptions, progress: JsProgress| {
                 let set = session.set(classes)?;
                 let words = given.negatives.take();
-                let model = &session.classifier;
+                let model = &session.model;
                 let classes = set.classes(model, words, &progress).await?;
                 let variants = extra_images(model, &pictures, "variants", &progress).await?;
                 let gallery = extra_images(model, &pictures, "gallery", &progress).await?;
@@ -160,7 +161,7 @@ impl Engine {
                 let set = session.set(classes)?;
                 let words = given.negatives.take();
                 let options = given.classify(StrongViews::Drawn)?.for_calibration();
-                let model = &session.classifier;
+                let model = &session.model;
                 let classes = set.classes(model, words, &progress).await?;
                 let answerer = Answerer::new(model, &classes, &options, &progress).await?;
                 let mut calibrator = Calibrator::new(&answerer)?;
@@ -208,10 +209,12 @@ impl Engine {
             async move |session: Rc<Session>, options: NegativesOptions, progress: JsProgress| {
                 let set = session.set(classes)?;
                 let own = set.current();
-                let model = &session.classifier;
-                let mined = model.negatives(&own, &options.mining(), &progress).await?;
+                let model = &session.model;
+                let mined = own
+                    .mine_negatives(model, &options.mining(), &progress)
+                    .await?;
                 let answer = to_js(&NegativesAnswer::from(&*mined))?;
-                let classes = Classes::clone(&own).with_negatives(mined);
+                let classes = ClassSet::clone(&own).with_negatives(mined);
                 *set.classes.borrow_mut() = Rc::new(classes);
                 Ok(answer)
             };
@@ -227,7 +230,7 @@ impl Engine {
 
 /// The files called `name` in `pictures`.
 async fn extra_images(
-    model: &Classifier,
+    model: &Model,
     pictures: &JsValue,
     name: &str,
     progress: &JsProgress,

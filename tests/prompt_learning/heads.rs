@@ -105,6 +105,21 @@ fn everything_that_a_context_may_have_is_kept() {
 }
 
 #[test]
+fn the_page_on_the_format_names_every_kind_and_tensor() {
+    let page = std::fs::read_to_string("docs/prompt-format.md").unwrap();
+    for kind in KINDS {
+        assert!(
+            page.contains(&format!("### {}\n", kind.name)),
+            "{}",
+            kind.name
+        );
+        for tensor in kind.required.iter().chain(kind.optional) {
+            assert!(page.contains(&format!("`{tensor}`")), "{tensor}");
+        }
+    }
+}
+
+#[test]
 fn a_file_with_a_tensor_that_its_kind_does_not_know_is_refused() {
     let weights = LearnedContext {
         layout: PromptLayout::end(2),

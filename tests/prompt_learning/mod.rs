@@ -14,3 +14,4 @@ mod shots;
 mod strengths;
 mod toy;
 mod validation;
+mod written;

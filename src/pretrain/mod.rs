@@ -11,6 +11,7 @@ pub mod batch;
 pub mod captions;
 pub mod checkpoint;
 pub mod held_out;
+pub mod lit;
 pub mod loss;
 pub mod model;
 pub mod muon;

@@ -2,6 +2,7 @@
 
 mod batches;
 mod command;
+mod lit;
 mod parity;
 mod resume;
 mod teacher;

@@ -16,6 +16,7 @@ mod ood;
 mod output;
 mod pretrain;
 mod pretrain_args;
+mod pretrain_lit;
 mod recipes;
 mod retrieve;
 mod train;

@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::model::labels;
 use super::output::{Answer, percent, plain, table};
 use super::pretrain_args::{DataArgs, PrepareArgs, Pretrain, RunArgs};
+use super::pretrain_lit;
 
 /// The largest list of words, or training.json.
 const SMALL_BYTES: u64 = 16 << 20;
@@ -32,6 +33,7 @@ const MINUTE: f64 = 60e3;
 pub fn run(args: &Pretrain, device: Choice) -> Result<Answer> {
     match args {
         Pretrain::Prepare(args) => prepare(args),
+        Pretrain::Lit(args) => pretrain_lit::run(args),
         Pretrain::Run(args) => train(args, device),
     }
 }
@@ -104,7 +106,7 @@ fn prepare(args: &PrepareArgs) -> Result<Answer> {
     Ok(with_failures(answer, &packed.failures))
 }
 
-fn with_failures(answer: Answer, failures: &[(String, Error)]) -> Answer {
+pub fn with_failures(answer: Answer, failures: &[(String, Error)]) -> Answer {
     failures.iter().fold(answer, |answer, (file, error)| {
         answer.note(format!("{file}: {} [{}]", error.message(), error.code()))
     })

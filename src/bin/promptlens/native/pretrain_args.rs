@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use promptlens::pretrain::augment::Augmentation;
 use promptlens::pretrain::settings::Settings;
+
+use super::pretrain_lit::LitArgs;
 use promptlens::quant::Quantization;
 
 #[derive(Debug, Subcommand)]
 pub enum Pretrain {
     /// Packs the split train of data sets into one small .tar.gz.
     Prepare(PrepareArgs),
+    /// Makes the built-in model: features of a published encoder, a text tower distilled from CLIP's
+    /// text vectors, a projection between them.
+    Lit(Box<LitArgs>),
     /// Trains, from a checkpoint where there is one, and writes a model directory.
     Run(Box<RunArgs>),
 }

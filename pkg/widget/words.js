@@ -51,6 +51,7 @@ const PROBLEMS = {
     weights: "模型无法载入，请检查地址。",
     store: "另一个标签页正在使用此模型，请稍后重试。",
     network: "下载失败，请检查网络连接后重试。",
+    model: "此功能需要视觉 Transformer（ViT）模型，请换一个模型。",
     gpu: "显卡无法使用，请改用 CPU。",
     "gpu/lost": "浏览器收回了显卡，请重试。",
     camera: "无法使用相机，请改为选择照片。",

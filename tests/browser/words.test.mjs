@@ -65,7 +65,7 @@ test("what the engine says in English is known, and has words in every other lan
   assert.deepEqual(all(key, /"(the [^"]+)"/g).sort(), CHANGES.map(([what]) => what).sort());
   assert.match(all(threshold, /"(The threshold does not hold here[^"]+)"/g)[0], STALE);
 
-  const recipes = await Promise.all((await readdir(join(ROOT, "src/learn/recipes"))).map((file) => source(`src/learn/recipes/${file}`)));
+  const recipes = await Promise.all((await readdir(join(ROOT, "src/prompt_learning/recipes"))).map((file) => source(`src/prompt_learning/recipes/${file}`)));
   const named = recipes.flatMap((text) => all(text, /^ {4}name: "([a-z0-9-]+)",\n(?=(?: {4}.*\n)*? {4}summary:)/gm));
   assert.ok(named.length > 14, named.join());
   const { engine, own } = await errorCodes(ROOT);

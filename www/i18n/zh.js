@@ -475,6 +475,7 @@ export default {
   "error.store/stale": "模型在读取时发生了变化，请重试。",
   "error.gpu/unavailable": "没有可用的 WebGPU，可以改用 CPU。",
   "error.gpu/self-test-failed": "本机的显卡算错了已知的答案，请改用 CPU。",
+  "error.model/needs-vit": "此功能需要视觉 Transformer（ViT）模型，请换一个模型。",
   "error.gpu/lost": "浏览器收回了显卡，请重试。",
   "error.engine/not-finite": "结果不是有限的数值，请换一个设备再试。",
   "error.engine/out-of-memory": "内存不足，请关闭其他标签页或换更小的模型。",

@@ -1,7 +1,7 @@
 /*
- * Every recipe on the shelf, on three data sets, clean and blurred, as tables:
+ * Every recipe, on three data sets, clean and blurred, as tables:
  *
- *   node scripts/shelf.mjs DATA [RESULTS]
+ *   node scripts/recipe-benchmark.mjs DATA [RESULTS]
  *
  * DATA holds imagenette.tar.gz, cifar10.tar.gz and flowers.tar.gz. What `promptlens compare` answers
  * is kept in RESULTS (benches/results/recipes), one file for each data set and condition, and is not
@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const [data, results = join(root, "benches/results/recipes")] = process.argv.slice(2);
 if (!data) {
-  console.error("usage: node scripts/shelf.mjs DATA [RESULTS]");
+  console.error("usage: node scripts/recipe-benchmark.mjs DATA [RESULTS]");
   process.exit(2);
 }
 const target = process.env.CARGO_TARGET_DIR ?? join(homedir(), ".cache/promptlens/target");

@@ -12,6 +12,7 @@ use super::convert::to_js;
 use super::engine::Engine;
 use super::listener::JsProgress;
 use super::session::Session;
+use crate::classifier::ClassSet;
 use crate::error::{Error, Kind};
 use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;

@@ -130,34 +130,34 @@ impl<'a> Answerer<'a> {
     pub(crate) async fn answer(&self, photo: &Rgb8, progress: &dyn Progress) -> Result<Answered> {
         match self.tuning {
             Some(tuning) => {
-                let look = if self.needs_patches() {
-                    self.look(photo, progress).await?
+                let plain = if self.needs_patches() {
+                    self.look_at(photo, progress).await?
                 } else {
-                    Look::default()
+                    PlainView::default()
                 };
                 let mut answered = self.tuned(tuning, photo, progress).await?;
-                answered.patches = look.patches;
-                answered.timings.preprocess += look.timings.preprocess;
-                answered.timings.encode += look.timings.encode;
+                answered.patches = plain.patches;
+                answered.timings.preprocess += plain.timings.preprocess;
+                answered.timings.encode += plain.timings.encode;
                 Ok(answered)
             }
             None => {
-                let look = self.look(photo, progress).await?;
-                let logits = self.classes.logits(self.model, &look.feature).await?;
+                let plain = self.look_at(photo, progress).await?;
+                let logits = self.classes.logits(self.model, &plain.feature).await?;
                 Ok(Answered {
                     ranking: rank(&logits),
                     tuning: None,
-                    feature: look.feature,
-                    patches: look.patches,
+                    feature: plain.feature,
+                    patches: plain.patches,
                     texts: None,
-                    timings: look.timings,
+                    timings: plain.timings,
                 })
             }
         }
     }
 
     /// What the model sees of the plain view.
-    async fn look(&self, photo: &Rgb8, progress: &dyn Progress) -> Result<Look> {
+    async fn look_at(&self, photo: &Rgb8, progress: &dyn Progress) -> Result<PlainView> {
         let start = now();
         let view = self.model.plain_view(photo)?;
         let made = now();
@@ -173,7 +173,7 @@ impl<'a> Answerer<'a> {
             ..Timings::default()
         };
         progress.step("encode", 1, 1).await?;
-        Ok(Look {
+        Ok(PlainView {
             feature,
             patches,
             timings,
@@ -183,7 +183,7 @@ impl<'a> Answerer<'a> {
 
 /// The plain view as the model sees it.
 #[derive(Default)]
-struct Look {
+struct PlainView {
     /// [d], L2-normalized.
     feature: Vec<f32>,
     /// [N, d], L2-normalized; empty unless they are needed.

@@ -108,7 +108,7 @@ impl<'a> ContextEncoder<'a> {
     /// `engine/not-finite`, `gpu/lost`.
     pub async fn backward(&mut self, gradient: &[f32]) -> Result<Vec<f32>> {
         if let Some((leaf, features)) = self.tape.take() {
-            return pull_back(leaf, features, gradient).await;
+            return leaf_gradient(leaf, features, gradient).await;
         }
         let prompts = self.passes().1 * self.tokens.len();
         let d = gradient.len() / prompts.max(1);
@@ -119,7 +119,7 @@ impl<'a> ContextEncoder<'a> {
             rest = after;
             let leaf = self.leaf().autodiff().require_grad();
             let (features, _) = self.encode(&leaf, &chunk);
-            let part = pull_back(leaf, features, own).await?;
+            let part = leaf_gradient(leaf, features, own).await?;
             total.iter_mut().zip(part).for_each(|(sum, g)| *sum += g);
         }
         Ok(total)
@@ -275,7 +275,11 @@ impl TextSide for ContextEncoder<'_> {
 }
 
 /// d loss / d leaf from d loss / d features, which were computed from the leaf on its tape.
-pub async fn pull_back(leaf: Tensor<2>, features: Tensor<2>, gradient: &[f32]) -> Result<Vec<f32>> {
+pub async fn leaf_gradient(
+    leaf: Tensor<2>,
+    features: Tensor<2>,
+    gradient: &[f32],
+) -> Result<Vec<f32>> {
     let (device, shape) = (features.device().inner(), features.dims());
     let weighted = features * floats(gradient.to_vec(), shape, &device);
     let grads = weighted.sum().backward();

@@ -18,9 +18,9 @@ pub use beta::rejection_interval;
 pub use key::{CalibrationKey, class_list_sha256, ordered_list_sha256};
 
 /// The share of ID images that may be rejected is one in this many: 5 %.
-const ONE_IN: usize = 20;
+const ONE_REJECTED_IN: usize = 20;
 /// The fewest images that give a threshold: m = ⌊(n + 1) / 20⌋ must be at least 1.
-pub const MIN_IMAGES: usize = ONE_IN - 1;
+pub const MIN_IMAGES: usize = ONE_REJECTED_IN - 1;
 /// The largest calibration file that is read, in bytes.
 const MAX_FILE: usize = 64 * 1024;
 /// The most images, which bounds the work of [`Calibration::interval`] for a hostile file.
@@ -155,7 +155,7 @@ impl Calibration {
 
 /// m = ⌊0.05 (n + 1)⌋, in whole numbers.
 fn rank(n: usize) -> usize {
-    (n + 1) / ONE_IN
+    (n + 1) / ONE_REJECTED_IN
 }
 
 fn too_few(n: usize) -> Error {

@@ -7,7 +7,7 @@ use crate::clip::text::TextTower;
 use crate::error::Result;
 use crate::kernels::{floats, read};
 use crate::progress::LocalBoxFuture;
-use crate::prompt::context_encoder::{prompts_per_tape, pull_back};
+use crate::prompt::context_encoder::{leaf_gradient, prompts_per_tape};
 use crate::prompt::model::TextSide;
 
 /// Class names behind one context, each prompt at its full length.
@@ -85,7 +85,7 @@ impl<'a> FullLength<'a> {
 
     async fn gradient(&mut self, gradient: &[f32]) -> Result<Vec<f32>> {
         if let Some((leaf, features)) = self.tape.take() {
-            return pull_back(leaf, features, gradient).await;
+            return leaf_gradient(leaf, features, gradient).await;
         }
         let d = gradient.len() / self.suffixes.len();
         let mut total = vec![0f32; self.context.len()];
@@ -93,7 +93,7 @@ impl<'a> FullLength<'a> {
         for (chunk, gradient) in chunks.zip(gradient.chunks(self.per_tape() * d)) {
             let leaf = self.leaf().autodiff().require_grad();
             let features = self.encode(&leaf, chunk);
-            let part = pull_back(leaf, features, gradient).await?;
+            let part = leaf_gradient(leaf, features, gradient).await?;
             total.iter_mut().zip(part).for_each(|(sum, g)| *sum += g);
         }
         Ok(total)

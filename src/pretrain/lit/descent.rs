@@ -83,12 +83,11 @@ pub struct Descent {
 impl Descent {
     fn rate(&self, lr: f64, step: usize) -> f32 {
         Schedule {
-            lr,
             decay: Decay::Cosine,
             pace: Pace::Step,
             warm_up: WarmUp::Linear(self.warm_up),
         }
-        .rate(0, 1, step, self.steps) as f32
+        .rate(lr, 0, 1, step, self.steps) as f32
     }
 
     /// Descends from the checkpoint, or from `start`, to the last step, and returns the values.

@@ -351,12 +351,38 @@ pub fn lessons(sources: &Sources<'_>) -> Lessons {
             put(&many, concept, kind);
         }
     }
-    // Names that no picture teaches: read, never shown.
-    let others = vocabulary
-        .names
+    // Names that no picture teaches: read, never shown. Their other words mean the same.
+    let add = |name: &str,
+               kind: Kind,
+               rows: &mut Vec<f32>,
+               put: &mut dyn FnMut(&str, usize, Kind) -> bool| {
+        let (row, source) = space.vector(name, sources.wordnet, &vector_of)?;
+        let kind = match source {
+            Source::Clip => Kind::Clip,
+            Source::Mapped => kind,
+        };
+        let place = rows.len() / width;
+        if put(name, place, kind) {
+            rows.extend(row);
+            if kind == Kind::Clip
+                && let Some(many) = super::plural::plural(name)
+            {
+                put(&many, place, kind);
+            }
+            return Some(place);
+        }
+        None
+    };
+    for name in &vocabulary.names {
+        if let Some(place) = add(&name.text, Kind::Clip, &mut rows, &mut put) {
+            for alias in &name.aliases {
+                put(alias, place, Kind::Clip);
+            }
+        }
+    }
+    let others = sources
+        .classes
         .iter()
-        .flat_map(|name| std::iter::once(&name.text).chain(&name.aliases))
-        .chain(sources.classes)
         .chain(space.clip_names())
         .map(|name| (name, Kind::Clip));
     let nouns = sources
@@ -366,20 +392,7 @@ pub fn lessons(sources: &Sources<'_>) -> Lessons {
         .iter()
         .map(|name| (name, Kind::Noun));
     for (name, kind) in others.chain(nouns) {
-        if let Some((row, source)) = space.vector(name, sources.wordnet, &vector_of) {
-            let kind = match (kind, source) {
-                (Kind::Clip, _) | (_, Source::Clip) => Kind::Clip,
-                _ => kind,
-            };
-            if put(name, rows.len() / width, kind) {
-                rows.extend(row);
-                if kind == Kind::Clip
-                    && let Some(many) = super::plural::plural(name)
-                {
-                    put(&many, rows.len() / width - 1, kind);
-                }
-            }
-        }
+        add(name, kind, &mut rows, &mut put);
     }
     let captions = sources.minilm.captions.iter();
     for ((_, text), row) in captions.zip(

@@ -1,6 +1,6 @@
 //! Options and answers with the names of the package's types.
 
-use js_sys::{Array, Reflect};
+use js_sys::{Array, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
@@ -162,7 +162,9 @@ pub fn answer(found: &Classification, stale: Option<&str>) -> Result<JsValue> {
         let views = Array::from(&get(&get(&value, "tuning"), "keptViews"));
         for (view, kept) in views.iter().zip(&tuning.kept_views) {
             set(&view, "size", &kept.size.into());
-            set(&view, "thumbnail", &to_js(&kept.thumbnail)?);
+            // Bytes at once: as numbers they would be handed over one by one.
+            let thumbnail = Uint8Array::from(kept.thumbnail.as_slice());
+            set(&view, "thumbnail", &thumbnail);
         }
     }
     if let Some(best) = found.heatmap.as_ref().and_then(|h| h.maps.first()) {

@@ -66,7 +66,10 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
           const blob = (base64) => new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
           const classes = await window.lens.classes(labels);
           const asked = { tune: "difftpt-lite", views: 40, rho: 1, ood: false, gallery: pictures.map(blob) };
-          return classes.classify(blob(image), asked).then(({ tuning }) => tuning.keptViews.map(({ kind }) => kind));
+          const { tuning } = await classes.classify(blob(image), asked);
+          if (!tuning.keptViews.every(({ thumbnail, size }) => thumbnail instanceof Uint8Array && thumbnail.length === 3 * size * size))
+            throw new Error("a thumbnail is not RGB bytes");
+          return tuning.keptViews.map(({ kind }) => kind);
         },
         [LABELS, church.buffer.toString("base64"), given.map(({ buffer }) => buffer.toString("base64"))],
       );

@@ -18,6 +18,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 
+/**
+ * Milliseconds from the last byte to the end of a connection that is cut. A browser drops what it has
+ * received but not yet handed to the page when the connection fails, and a busy machine hands it on late.
+ */
+const CUT_AFTER = 400;
+
 /** Every file of a folder, by its name. */
 export async function filesOf(folder) {
   const names = await readdir(folder);
@@ -69,7 +75,7 @@ export async function serveFaulty(files) {
     if (how.pace !== undefined) return void drip(response, part, how.pace, part.length === body.length);
     if (how.stall !== undefined) return void response.write(part);
     if (how.cut !== undefined || (how.length ?? 0) > body.length) {
-      return void response.write(part, () => setTimeout(() => response.destroy(), 30));
+      return void response.write(part, () => setTimeout(() => response.destroy(), CUT_AFTER));
     }
     response.end(part);
   });

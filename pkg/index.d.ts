@@ -560,6 +560,11 @@ export class PromptLens {
   embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
   /** The L2-normalised features of texts, taken as they are, without a template. */
   embedText(texts: string[], options?: CallOptions): Promise<Float32Array[]>;
+  /**
+   * Those of `names` that hold a word which the model never read in training: answers for them are
+   * guesses. None if the model does not say which words it has read.
+   */
+  unknownNames(names: string[]): Promise<string[]>;
   /** The files of a tar, gzipped or not, or of a zip. */
   unpack(archive: ImageSource): Promise<Unpacked[]>;
   /** Compares every GPU kernel with the same operation on the CPU, on this very adapter. */

@@ -113,6 +113,17 @@ export class PromptLens {
   }
 
   /**
+   * Those of `names` that hold a word which the model never read in training: answers for them are
+   * guesses. None if the model does not say which words it has read.
+   *
+   * @param {string[]} names
+   * @returns {Promise<string[]>}
+   */
+  async unknownNames(names) {
+    return this.#engine.call("unknownNames", { names: strings(names, "names") });
+  }
+
+  /**
    * Compares every GPU kernel with the same operation on the CPU, on this very adapter: what to run
    * and report where answers look wrong. Takes seconds on a GPU, a minute or more on a software one.
    *

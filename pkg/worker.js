@@ -57,6 +57,7 @@ const operations = {
   unpack: async ({ archive, name }) => Engine.unpack(name, await bytesOf(archive, MAX_ARCHIVE_BYTES)),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),
+  unknownNames: ({ names }) => engine.unknownNames(names),
   checkKernels: ({ kernel, seed }, { signal, progress }) => engine.checkKernels(kernel, seed, progress, signal),
   freeClasses: ({ classes }) => engine.freeClasses(classes),
 };

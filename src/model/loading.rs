@@ -13,7 +13,7 @@ use crate::device::Processor;
 use crate::device::self_test::{self, KnownAnswer};
 use crate::error::{Error, Kind, Result};
 use crate::quant::Quantization;
-use crate::tokenize::ClipTokenizer;
+use crate::tokenize::{ClipTokenizer, KnownWords, known_words};
 
 /// A model whose small files have been read and checked. Its weights come next.
 pub struct Loading {
@@ -21,6 +21,7 @@ pub struct Loading {
     builder: Builder,
     tokenizer: ClipTokenizer,
     known: Option<KnownAnswer>,
+    known_words: Option<KnownWords>,
     processor: Processor,
     quantization: Option<Quantization>,
     report: Option<LoadReport>,
@@ -55,12 +56,14 @@ impl Loading {
                     format!("{} is damaged: {e}.", self_test::FILE),
                 )
             })?;
+        let known_words = folder.small(known_words::FILE).await?;
         let builder = Builder::new(artifact.config.clone(), processor.device.clone());
         Ok(Self {
             artifact,
             builder,
             tokenizer,
             known,
+            known_words: known_words.as_deref().map(KnownWords::from_bytes),
             processor,
             quantization,
             report: None,
@@ -132,6 +135,7 @@ impl Loading {
         Ok(Model {
             clip,
             tokenizer: self.tokenizer,
+            known_words: self.known_words,
             preprocess: self.artifact.preprocess,
             processor: self.processor.info,
             report,

@@ -34,7 +34,7 @@ use crate::math::normalize_rows;
 use crate::prompt::text_encoder::Encoded;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::quant::Quantization;
-use crate::tokenize::ClipTokenizer;
+use crate::tokenize::{ClipTokenizer, KnownWords};
 
 /// A loaded model: towers, tokenizer, preprocessing, and where it runs.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct Model {
     pub clip: Clip,
     /// The model's tokenizer.
     pub tokenizer: ClipTokenizer,
+    /// The words that its text tower has read, if the model says so.
+    pub known_words: Option<KnownWords>,
     /// The model's preprocessing.
     pub preprocess: Preprocess,
     /// Where it runs.
@@ -74,6 +76,13 @@ impl Model {
             quantization,
         )
         .await
+    }
+
+    /// Those of `names` that hold a word which the text tower never read in training, so that answers
+    /// for them are guesses; none if the model does not say what it has read.
+    pub fn unknown_names<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+        let unknown = |name: &&str| self.known_words.as_ref().is_some_and(|w| !w.know(name));
+        names.iter().map(String::as_str).filter(unknown).collect()
     }
 
     /// Pixels of one image file as the model's input [3, S, S], with the time of decoding and of

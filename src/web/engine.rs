@@ -265,6 +265,13 @@ impl Engine {
         })
     }
 
+    /// Those of `names` that hold a word which the model never read in training, as an array.
+    #[wasm_bindgen(js_name = unknownNames)]
+    pub fn unknown_names(&self, names: Vec<String>) -> Array {
+        let unknown = self.session.model.unknown_names(&names);
+        unknown.into_iter().map(JsValue::from).collect()
+    }
+
     /// Features before normalization of preprocessed images [B, 3, S, S], [B, d] row-major.
     #[wasm_bindgen(js_name = embedPixels)]
     pub fn embed_pixels(&self, pixels: Float32Array) -> Promise {

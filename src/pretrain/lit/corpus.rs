@@ -12,6 +12,7 @@ use super::vectors::{MiniLm, read_named, read_npz};
 use super::wordnet::WordNet;
 use crate::checkpoint::read_file;
 use crate::error::{Error, Kind, Result};
+use crate::tokenize::KnownWords;
 
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -106,6 +107,19 @@ impl Corpus {
             tokenizer,
             digest,
         })
+    }
+
+    /// The words that the text tower reads: those of names, classes, nouns and captions.
+    pub fn words(&self) -> KnownWords {
+        let names = self.vocabulary.names.iter();
+        let names = names.flat_map(|name| [&name.text].into_iter().chain(&name.aliases));
+        let more = self.classes.iter().chain(&self.minilm.nouns.names);
+        let captions = self.minilm.captions.iter().map(|(_, caption)| caption);
+        let texts = names
+            .chain(more)
+            .chain(self.space.clip_names())
+            .chain(captions);
+        KnownWords::of(texts.map(String::as_str))
     }
 
     /// The names that pictures are compared with.

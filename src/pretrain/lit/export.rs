@@ -15,6 +15,7 @@ use crate::checkpoint::{Backbone, WEIGHTS_FILE};
 use crate::clip::open_clip;
 use crate::error::{Error, Kind, Result};
 use crate::pretrain::model::{NAMES_FILE, TRAINING_FILE};
+use crate::tokenize::{KnownWords, known_words};
 
 /// What `training.json` says.
 #[derive(Debug, Clone, Serialize)]
@@ -42,7 +43,7 @@ fn failed(path: &Path, error: &std::io::Error) -> Error {
 }
 
 /// Writes the model to `out`: `open_clip_config.json`, `tokenizer.json`, `training.json`, the known
-/// names, and the weights, which appear last. `side` is the side of the
+/// names, the words that the text tower has read, and the weights, which appear last. `side` is the side of the
 /// encoder's input.
 ///
 /// # Errors
@@ -53,6 +54,7 @@ pub fn export(
     side: u32,
     text: &TextModel,
     project: &ProjectModel,
+    words: &KnownWords,
     training: &Training<'_>,
 ) -> Result<()> {
     fs::create_dir_all(out).map_err(|error| failed(out, &error))?;
@@ -67,6 +69,7 @@ pub fn export(
         NAMES_FILE,
         format!("{}\n", training.train_names.join("\n")).as_bytes(),
     )?;
+    write(known_words::FILE, words.to_text().as_bytes())?;
     let tensors = tensors(encoder, text, project);
     let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = tensors
         .iter()

@@ -40,9 +40,10 @@ pub struct Calibration {
     pub pictures: usize,
     /// Share of them whose name comes first among the known names.
     pub accuracy: f64,
-    /// Expected calibration error at the model's own scale.
+    /// Expected calibration error at the learned scale.
     pub error: f64,
-    /// What logits are divided by so that the likelihood is largest.
+    /// What the learned logits are divided by so that the likelihood is largest. The model's
+    /// logit_scale has it in it.
     pub temperature: f64,
     /// Expected calibration error after that.
     pub fitted_error: f64,
@@ -139,8 +140,12 @@ impl ProjectStage<'_> {
             every: self.every,
         };
         let start = [&matrix[..], &shift, &[START_SCALE.ln()]].concat();
-        let values = descent.run(&learning, start, tell)?;
+        let mut values = descent.run(&learning, start, tell)?;
         let calibration = self.calibrate(&pool, &concepts, known, map, &values)?;
+        // The scale comes last. Divided by the temperature, it makes every softmax that is shown fit.
+        if let Some(log_scale) = values.last_mut() {
+            *log_scale -= calibration.temperature.ln() as f32;
+        }
         Ok(ProjectModel {
             map,
             values,

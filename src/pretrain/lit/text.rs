@@ -64,7 +64,7 @@ impl Default for TextSettings {
     fn default() -> Self {
         Self {
             seed: 1,
-            steps: 8_000,
+            steps: 4_000,
             neutral: 144,
             modified: 48,
             captions: 4,

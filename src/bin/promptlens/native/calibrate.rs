@@ -10,7 +10,7 @@ use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
 use super::args::CalibrateArgs;
-use super::model::{classes, cut, described, labels, open};
+use super::model::{classes, cut, described, labels, open, unknown};
 use super::ood::{scoring, with_negatives};
 use super::output::{Answer, percent, table};
 
@@ -84,7 +84,14 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
         line("written to", document.out.clone()),
     ]);
     let mut answer = Answer::new(&document, text, true)?.note(described(&model, &args.model));
-    for note in [cut(classes.truncated), left_out].into_iter().flatten() {
+    for note in [
+        cut(classes.truncated),
+        unknown(&model, &classes.labels),
+        left_out,
+    ]
+    .into_iter()
+    .flatten()
+    {
         answer = answer.note(note);
     }
     if scored.skipped > 0 {

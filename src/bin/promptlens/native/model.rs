@@ -76,6 +76,23 @@ pub fn described(model: &Model, args: &ModelArgs) -> String {
     )
 }
 
+/// A line about names that the model never read in training.
+pub fn unknown(model: &Model, names: &[String]) -> Option<String> {
+    const SHOWN: usize = 8;
+    let unknown = model.unknown_names(names);
+    let more = match unknown.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let shown = &unknown[..unknown.len().min(SHOWN)];
+    (!unknown.is_empty()).then(|| {
+        format!(
+            "This model never read: {}{more}. Its answers for them are guesses; a published CLIP knows more words.",
+            shown.join(", ")
+        )
+    })
+}
+
 /// A line where prompts were cut.
 pub fn cut(truncated: usize) -> Option<String> {
     (truncated > 0).then(|| {

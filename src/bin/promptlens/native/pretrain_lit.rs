@@ -235,6 +235,7 @@ pub fn run(args: &LitArgs) -> Result<Answer> {
         args.size,
         &text,
         &project,
+        &corpus.words(),
         &Training {
             train_names: &project.names,
             near_ood: corpus.withheld.names(),

@@ -13,8 +13,8 @@ const PLACE = "const FILES = {};";
 const DOCUMENTS = [/\.md$/];
 /** Files that are kept when they are first used: never a part of installing. */
 const LATER = [/^models\//, /\.wasm$/];
-/** Files that a visit does not need, and those of models, which the engine keeps in its own store; what tells about a model stays. */
-const NEVER = [/^sw\.js$/, /^models\/(?!.*\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
+/** Files that a visit does not need, and those of models, which the engine keeps in its own store; what tells about the built-in one stays. */
+const NEVER = [/^sw\.js$/, /^models\/(?!mini\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
 
 /** When a file is kept: the first list that it is in decides. */
 const kind = (path) => {

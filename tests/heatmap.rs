@@ -12,7 +12,7 @@ use crate::common::shared;
 
 /// The model that the page ships, which is always there.
 fn mini() -> Model {
-    let dir = std::path::Path::new("www/models/mini");
+    let dir = std::path::Path::new("www/models/mini-vit");
     block_on(Model::open(dir, Choice::Cpu, None)).expect("the model loads")
 }
 

@@ -3,11 +3,12 @@ import { announce } from "./ui/announce.js";
 import { Card } from "./ui/card.js";
 import { forExport, forLink } from "./ui/choices.js";
 import { compare, withClasses } from "./ui/compare.js";
+import { checkLink, offerModel } from "./ui/earlier.js";
 import { integer, wholePercent } from "./ui/format.js";
 import { addCards, clearCards, focusCard, rearrange, removeCard } from "./ui/gallery.js";
 import { verdictText } from "./ui/gauge.js";
 import { language, languages, onLanguage, preferred, setLanguage, t } from "./ui/i18n.js";
-import { modelAt, onModel, showModel } from "./ui/models.js";
+import { modelAt, offerBigger, onModel, showModel } from "./ui/models.js";
 import * as names from "./ui/names.js";
 import { keepOffline } from "./ui/offline.js";
 import { onPermalink, restore } from "./ui/permalink.js";
@@ -131,6 +132,8 @@ async function useNames() {
     if (signal.aborted) return made.free();
     classes = made;
     negatives.forgetWords();
+    names.markUnknown(await lens.unknownNames(names.getNames()));
+    if (signal.aborted) return;
   } catch (error) {
     if (signal.aborted) return;
     refused = true;
@@ -346,8 +349,9 @@ await setLanguage(preferred(location.search), { remember: false });
 onPhotos(addPhotos);
 // An edit while the model was being loaded may be part of the first list already.
 names.onEdit(invalidate, () => classes || void useNames());
+names.onBigger(offerBigger);
 onTune(useOptions);
-onPermalink(() => forLink(settings));
+onPermalink(() => forLink(settings, lens?.info.modelSha256));
 onVariants(() => [...cards], useOptions);
 onToolbar({ stop, go, collect });
 reject.onReject({
@@ -374,6 +378,7 @@ teach.onTeach({
   compare: async (files, prompt, { signal }) => compare(...asTheyAre(signal), files, prompt),
   score: () => reject.chooseScore("lapt"),
   changed: () => void useNames(),
+  offerModel,
   report,
 });
 onThreshold(() => {
@@ -394,4 +399,5 @@ await Promise.all([
   modelLabels(settings.model).then((own) => names.setNames(settings.labels ?? own, own)),
   load(),
 ]);
+if (lens) checkLink(location.search, lens.info.modelSha256);
 await useNames();

@@ -14,7 +14,7 @@ import { isFull, openShelf } from "./shelf.js";
 
 const SMALL = 64 * 1024 * 1024;
 /** Small files that a kept model has beside its pack. */
-const BESIDE = ["self_test.json", "words.txt"];
+const BESIDE = ["self_test.json", "words.txt.gz"];
 /** Errors that say the bytes are wrong, after which none of them are kept. */
 const WRONG = /^(weights|config|tokenizer)\//;
 

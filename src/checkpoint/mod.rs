@@ -6,6 +6,7 @@ mod artifact;
 mod batch_norm;
 mod convert;
 mod fill;
+mod former;
 mod header;
 mod load;
 mod manifest;
@@ -32,6 +33,7 @@ pub use backbone::{Backbone, Model};
 pub use convert_dir::{Converted, Format, convert_dir};
 #[cfg(not(target_arch = "wasm32"))]
 pub use fill::TensorBuilder;
+pub use former::{FORMER, Former, former};
 pub use header::{Entry, Header};
 pub use load::{LoadReport, LoadTimes, Loader, Sink};
 pub use manifest::{MANIFEST_FILE, Manifest, PackedFile, PackedTensor, Source, Storage};

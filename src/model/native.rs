@@ -9,7 +9,7 @@ use crate::checkpoint::{Converted, Directory, Format, ModelFiles, convert_dir};
 use crate::device::{Choice, Processor, self_test};
 use crate::error::{Error, Kind, Result};
 use crate::quant::Quantization;
-use crate::tokenize::ClipTokenizer;
+use crate::tokenize::{ClipTokenizer, known_words};
 
 /// The text of the known answer.
 const TEXT: &str = "a photo of a cat.";
@@ -53,8 +53,24 @@ pub fn convert(
     // What could not be loaded afterwards is not written.
     check(from)?;
     let converted = convert_dir(from, quantization, format, to)?;
+    copy_words(from, to)?;
     write_known_answer(to)?;
     Ok(converted)
+}
+
+/// Takes the list of known words along, if there is one.
+fn copy_words(from: &Path, to: &Path) -> Result<()> {
+    let (source, target) = (from.join(known_words::FILE), to.join(known_words::FILE));
+    let failed =
+        |error: std::io::Error| Error::new(Kind::Io, format!("{}: {error}.", target.display()));
+    // A list from an earlier conversion is another model's.
+    if target.exists() {
+        std::fs::remove_file(&target).map_err(failed)?;
+    }
+    if source.exists() {
+        std::fs::copy(&source, &target).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Stores what the CPU answers, with which every other device is compared.

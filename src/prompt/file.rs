@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::layout::NamePosition;
 use super::model::PromptModel;
+use crate::checkpoint::former;
 use crate::error::{Error, Kind, Result};
 use crate::tokenize::validate;
 
@@ -129,10 +130,15 @@ impl Prompt {
         if self.model_sha256.eq_ignore_ascii_case(model_sha256) {
             return Ok(());
         }
-        Err(Error::new(
-            Kind::PromptWrongModel,
-            "The prompt was taught to another model; load that model, or teach it again.",
-        ))
+        let sentence = match former(&self.model_sha256) {
+            Some(model) => format!(
+                "The prompt was taught to the earlier built-in model; load {}, or teach it again.",
+                model.folder
+            ),
+            None => "The prompt was taught to another model; load that model, or teach it again."
+                .to_owned(),
+        };
+        Err(Error::new(Kind::PromptWrongModel, sentence))
     }
 
     /// States `value` in the metadata.

@@ -1,9 +1,18 @@
 //! The words that a text tower has read in training, as far as a model says so.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
 
-/// A model's file of them, one word per line.
-pub const FILE: &str = "words.txt";
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+/// A model's file of them, one word per line, gzipped.
+pub const FILE: &str = "words.txt.gz";
+/// What is more is not read.
+const MAX_BYTES: u64 = 8 << 20;
+/// How gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Words in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,14 +30,28 @@ impl KnownWords {
         Self(texts.into_iter().flat_map(words).collect())
     }
 
-    /// Those of the file; what is not UTF-8 in it is no word.
+    /// Those of the file, which a server may have unzipped on the way. What is not UTF-8 in it is no
+    /// word, and what is behind a damaged place is not read.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self::of(String::from_utf8_lossy(bytes).lines())
+        if !bytes.starts_with(&GZIP) {
+            return Self::of(String::from_utf8_lossy(bytes).lines());
+        }
+        let mut text = Vec::new();
+        // A file that ends early still says which words were read up to there.
+        let _ = GzDecoder::new(bytes).take(MAX_BYTES).read_to_end(&mut text);
+        Self::of(String::from_utf8_lossy(&text).lines())
     }
 
-    /// The file: sorted, one word per line.
-    pub fn to_text(&self) -> String {
-        self.0.iter().map(|word| format!("{word}\n")).collect()
+    /// The file: sorted, the same bytes for the same words.
+    ///
+    /// # Errors
+    /// None in memory; those of the encoder.
+    pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
+        let mut file = GzEncoder::new(Vec::new(), Compression::best());
+        for word in &self.0 {
+            writeln!(file, "{word}")?;
+        }
+        file.finish()
     }
 
     /// Whether every word of `name` was read, in the singular or in the plural. A name without
@@ -79,8 +102,13 @@ mod tests {
     #[test]
     fn the_file_gives_the_same_words() {
         let known = KnownWords::of(["b a", "A-c"]);
-        assert_eq!(known.to_text(), "a\nb\nc\n");
-        assert_eq!(KnownWords::from_bytes(known.to_text().as_bytes()), known);
+        let file = known.to_bytes().unwrap();
+        assert_eq!(file, known.to_bytes().unwrap());
+        assert_eq!(KnownWords::from_bytes(&file), known);
+        assert_eq!(KnownWords::from_bytes(b"a\nb\nc\n"), known);
+        // Cut short it knows less, and nothing else.
+        let cut = KnownWords::from_bytes(&file[..file.len() / 2]);
+        assert!(cut.0.is_subset(&known.0));
         assert_eq!(
             KnownWords::from_bytes(b"a\r\nb\nc\n\xff"),
             KnownWords::of(["a b c"])

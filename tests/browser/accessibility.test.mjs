@@ -35,7 +35,7 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.route("**/*.safetensors", () => {});
     await page.goto(`${site.url}?device=cpu&labels=ship,dog`);
     await page.waitForSelector("#status[data-state=loading]");
-    await page.click("[data-sample=ship]");
+    await page.click("[data-sample=rocket]");
     await page.waitForSelector(".card");
     await check("loading");
   });

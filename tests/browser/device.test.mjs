@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { classifyInPage, LABELS, loadPackage, photo } from "./support.mjs";
 
-const MODEL = "../models/mini/";
+const MODEL = "../models/mini-vit/";
 
 /** What an engine says of its device, or its rejection, in a worker where the script `before` ran first. */
 function deviceOf(page, site, device, before) {

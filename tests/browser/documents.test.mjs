@@ -46,13 +46,13 @@ test("README's snippets work as they are written", { timeout: 900_000 }, async (
     page.on("pageerror", (error) => complaints.push(error.message));
     await writeFile(join(site.folder, "embed.html"), `<!doctype html><title>Embed</title>\n${block(readme, "html", "prompt-lens")}`);
     await page.goto(`${site.url}embed.html`);
-    await page.setInputFiles("prompt-lens input[type=file]", join(DIST, "samples/ship.jpg"));
+    await page.setInputFiles("prompt-lens input[type=file]", join(DIST, "samples/rocket.jpg"));
     await page.waitForFunction(() => document.querySelector("prompt-lens").result !== null);
     assert.equal(await page.locator("prompt-lens li").count(), 4);
 
     const code = block(readme, "js", "PromptLens.load");
     assert.ok(code.trim().split("\n").length < 10, "a quick start is under ten lines");
-    await writeFile(join(site.folder, "ten.js"), `const file = await (await fetch("samples/ship.jpg")).blob();\n${code}\nwindow.done = [info(lens), image.length, text.length];\nfunction info({ info }) { return info.device.kind; }\n`);
+    await writeFile(join(site.folder, "ten.js"), `const file = await (await fetch("samples/rocket.jpg")).blob();\n${code}\nwindow.done = [info(lens), image.length, text.length];\nfunction info({ info }) { return info.device.kind; }\n`);
     await writeFile(join(site.folder, "ten.html"), '<!doctype html><title>Ten</title><script type="module" src="ten.js"></script>');
     await page.goto(`${site.url}ten.html`);
     await page.waitForFunction(() => window.done);

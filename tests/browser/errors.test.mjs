@@ -17,7 +17,7 @@ describe("bad input", { skip: needsShared, timeout: 900_000 }, () => {
     site = await openSite({ "": DIST, test: PAGES, "fixtures/tiny": shared("fixtures/tiny-rand") });
     session = await openBrowser({ webgpu: false });
     page = session.page;
-    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "cpu" });
     assert.equal(loaded.message, undefined);
     good = (await photo("imagenette", "test/golf ball/")).buffer;
     reference = (await classifyInPage(page, LABELS, good)).predictions;
@@ -132,7 +132,7 @@ describe("bad input", { skip: needsShared, timeout: 900_000 }, () => {
     const codes = await page.evaluate(async (entry) => {
       const { PromptLens } = await import(entry);
       const code = (options) => PromptLens.load(options).then(() => "loaded", (error) => error.code);
-      const model = "../models/mini/";
+      const model = "../models/mini-vit/";
       return {
         none: await code(undefined),
         device: await code({ model, device: "abacus" }),

@@ -28,7 +28,7 @@ describe("heat maps", { timeout: 900_000 }, () => {
   test("are the same on the GPU and on the CPU, and shares of every place", async () => {
     const found = {};
     for (const device of ["cpu", "webgpu"]) {
-      const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device });
+      const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device });
       assert.equal(loaded.message, undefined);
       found[device] = {};
       for (const heatmap of [true, "regions"]) {
@@ -73,7 +73,7 @@ describe("heat maps", { timeout: 900_000 }, () => {
     assert.match(codes[1], /^options\/invalid .*patches or regions/);
     assert.match(codes[2], /^options\/invalid .*template\b.*templates/);
     assert.match(codes[3], /^options\/invalid .*shares/);
-    const wrong = await loadPackage(page, site.url, { model: "../models/mini/", devise: "cpu" });
+    const wrong = await loadPackage(page, site.url, { model: "../models/mini-vit/", devise: "cpu" });
     assert.match(`${wrong.code} ${wrong.message}`, /^options\/invalid .*devise/);
   });
 });

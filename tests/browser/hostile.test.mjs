@@ -43,7 +43,7 @@ describe("a server that fails", { timeout: 900_000 }, () => {
     page = session.page;
     await page.goto(`${site.url}test/package.html`);
     folder = await mkdtemp(join(tmpdir(), "promptlens-hostile-"));
-    const mini = join(DIST, "models/mini");
+    const mini = join(DIST, "models/mini-vit");
     assert.equal((await cli("convert", "--model", mini, "--quant", "q8", "--out", join(folder, "pack"))).quant, "q8");
     const files = {};
     for (const [name, bytes] of Object.entries(await filesOf(mini))) files[`mini/${name}`] = bytes;

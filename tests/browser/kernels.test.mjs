@@ -14,7 +14,7 @@ describe("kernels", { timeout: 900_000 }, () => {
     site = await openSite({ "": DIST, test: PAGES });
     session = await openBrowser();
     page = session.page;
-    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "webgpu" });
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "webgpu" });
     assert.equal(loaded.message, undefined);
   });
   after(async () => {

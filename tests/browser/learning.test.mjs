@@ -7,7 +7,7 @@ import { cli, cosine, DIST, needsShared, openBrowser, openSite, PAGES, readSafet
 import { lesson } from "./lesson.mjs";
 import { comparePredictions, loadPackage } from "./support.mjs";
 
-const MODEL = ["--model", join(DIST, "models/mini"), "--device", "cpu"];
+const MODEL = ["--model", join(DIST, "models/mini-vit"), "--device", "cpu"];
 
 describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
   let site;
@@ -23,7 +23,7 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     site = await openSite({ "": DIST, test: PAGES, "models/mini-0": shared("models/mini-0") });
     session = await openBrowser();
     page = session.page;
-    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "cpu" });
     assert.equal(loaded.message, undefined);
     const files = photos.map(({ label, bytes }) => ({ label, base64: Buffer.from(bytes).toString("base64") }));
     await page.evaluate((given) => {

@@ -39,13 +39,13 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
             const { PromptLens } = await import(entry);
             const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
             const told = (promise) => promise.then(() => "answered", ({ code, message }) => ({ code, message }));
-            const lens = await PromptLens.load({ model: "../models/mini/", device: "webgpu" });
+            const lens = await PromptLens.load({ model: "../models/mini-vit/", device: "webgpu" });
             const classes = await lens.classes(labels);
             // As many views as take two passes through the device.
             const lost = await told(classes.classify(blob, { tune: "tpt", views: 20, steps: 3, ood: false }));
             const later = [await told(classes.classify(blob)), await told(lens.embedText(["a cat"]))];
             lens.free();
-            const again = await PromptLens.load({ model: "../models/mini/", device: "cpu" });
+            const again = await PromptLens.load({ model: "../models/mini-vit/", device: "cpu" });
             const { predictions } = await (await again.classes(labels)).classify(blob);
             again.free();
             return { lost, later, answers: predictions.length };
@@ -75,7 +75,7 @@ describe("a lost device", { skip: needsShared, timeout: 600_000 }, () => {
       try {
         await page.goto(`${site.url}?device=${device}&lang=en&labels=ship,church&tune=tpt&views=16`);
         await page.waitForSelector("#status[data-state=ready]");
-        await page.click("[data-sample=ship]");
+        await page.click("[data-sample=rocket]");
         await page.waitForSelector("#status[data-state=failed]");
         assert.equal(await page.textContent("#status-error code"), code);
         assert.equal(await page.textContent(".card .problem code"), code);

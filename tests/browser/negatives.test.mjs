@@ -131,7 +131,7 @@ describe("LAPT", { skip: needsShared, timeout: 900_000 }, () => {
     const own = await photos("flowers", "train/sunflowers/", 2);
     const other = await photos("textures", "test/banded/", 2);
     const sent = [own, other].map((all) => all.map(({ buffer }) => buffer.toString("base64")));
-    await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "cpu" });
     const got = await page.evaluate(
       async ([labels, [own, other]]) => {
         const blob = (base64) => new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
@@ -157,7 +157,7 @@ describe("LAPT", { skip: needsShared, timeout: 900_000 }, () => {
     assert.deepEqual([...got.ood.nearestNegatives].sort(), ["gravel", "hat", "soup"]);
 
     await page.reload();
-    await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "cpu" });
     const again = await page.evaluate(
       async ([labels, base64, file]) => {
         const { Prompt } = await import("../pkg/index.js");

@@ -107,7 +107,7 @@ describe("npm package", { timeout: 900_000 }, () => {
       const digest = createHash("sha384").update(await readFile(join(DIST, "pkg", path))).digest("base64");
       assert.equal(expected, `sha384-${digest}`, `pkg/${path} of the site`);
     }
-    const site = await openSite({ "pkg": join(published, "package"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/ship.jpg") });
+    const site = await openSite({ "pkg": join(published, "package"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/rocket.jpg") });
     // As docs/hosting.md has it: the hash of the script, and an import map with those of its imports.
     const write = (name, hashes) =>
       writeFile(
@@ -162,7 +162,7 @@ describe("npm package", { timeout: 900_000 }, () => {
     const assets = await readdir(join(project, "dist/assets"));
     assert.equal(assets.filter((name) => name.endsWith(".wasm")).length, 1, assets.join());
     assert.ok(assets.some((name) => name.startsWith("worker")), assets.join());
-    const site = await openSite({ "": join(project, "dist"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/ship.jpg") });
+    const site = await openSite({ "": join(project, "dist"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/rocket.jpg") });
     const { page, close } = await openBrowser({ webgpu: false });
     try {
       const complaints = [];
@@ -222,7 +222,7 @@ describe("npm package", { timeout: 900_000 }, () => {
       await page.goto(site.url);
       for (const framework of ["react", "vue"]) {
         const logged = page.waitForEvent("console", (message) => message.type() === "log");
-        await page.setInputFiles(`#${framework} prompt-lens input[type=file]`, join(DIST, "samples/ship.jpg"));
+        await page.setInputFiles(`#${framework} prompt-lens input[type=file]`, join(DIST, "samples/rocket.jpg"));
         const predictions = await (await logged).args()[0].jsonValue();
         assert.deepEqual(predictions.map(({ label }) => label).sort(), ["cat", "dog"], framework);
         const shown = await page.locator(`#${framework} prompt-lens li .name`).allTextContents();
@@ -269,7 +269,7 @@ describe("npm package", { timeout: 900_000 }, () => {
       await page.goto(site.url);
       const requests = recordRequests(browser);
       const model = join(DIST, "models/mini");
-      await page.setInputFiles("input", [join(DIST, "samples/ship.jpg"), ...["config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors", "self_test.json"].map((name) => join(model, name))]);
+      await page.setInputFiles("input", [join(DIST, "samples/rocket.jpg"), ...["config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors", "self_test.json"].map((name) => join(model, name))]);
       await page.waitForFunction(() => document.querySelector("output").textContent !== "");
       assert.equal(JSON.parse(await page.textContent("output")).length, 3);
       assert.deepEqual(requests.filter((url) => !/^(blob|data):/.test(url)), []);

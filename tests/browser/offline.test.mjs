@@ -36,7 +36,7 @@ const answered = (page, count) => page.waitForFunction((n) => document.querySele
 test("the build lists every file that a visit needs, and no weights to install", async () => {
   const files = await siteFiles(DIST);
   const shell = Object.keys(files).filter((path) => files[path][1] === "shell");
-  for (const path of ["index.html", "app.js", "i18n/zh.js", "pkg/worker.js", "pkg/promptlens.js", "manifest.webmanifest", "icons/192.png", "samples/ship.jpg"]) {
+  for (const path of ["index.html", "app.js", "i18n/zh.js", "pkg/worker.js", "pkg/promptlens.js", "manifest.webmanifest", "icons/192.png", "samples/rocket.jpg"]) {
     assert.ok(shell.includes(path), path);
   }
   assert.deepEqual(shell.filter((path) => /safetensors|\.wasm$|^models\//.test(path)), []);
@@ -202,11 +202,11 @@ describe("app", { timeout: 900_000 }, () => {
     // The system posts a form to the share target; a page beside the app does the same here.
     await writeFile(join(site.folder, "sharing.html"), '<!doctype html><form action="share" method="post" enctype="multipart/form-data"><input type="file" name="photos" multiple></form>');
     await page.goto(`${site.url}sharing.html`);
-    await page.setInputFiles("input", [join(DIST, "samples/ship.jpg"), join(DIST, "samples/church.jpg")]);
+    await page.setInputFiles("input", [join(DIST, "samples/rocket.jpg"), join(DIST, "samples/church.jpg")]);
     await page.evaluate(() => document.forms[0].submit());
     await page.waitForURL(/shared/);
     await page.waitForSelector(".card");
-    assert.deepEqual((await page.locator(".card .file").allTextContents()).sort(), ["church.jpg", "ship.jpg"]);
+    assert.deepEqual((await page.locator(".card .file").allTextContents()).sort(), ["church.jpg", "rocket.jpg"]);
     await page.reload();
     await page.waitForSelector(READY);
     assert.equal(await page.locator(".card").count(), 0);
@@ -218,10 +218,10 @@ describe("app", { timeout: 900_000 }, () => {
     await devtools.send("PWA.install", { manifestId });
     try {
       const opened = session.browser.waitForEvent("page");
-      await devtools.send("PWA.launchFilesInApp", { manifestId, files: [join(DIST, "samples/ship.jpg"), join(DIST, "samples/church.jpg")] });
+      await devtools.send("PWA.launchFilesInApp", { manifestId, files: [join(DIST, "samples/rocket.jpg"), join(DIST, "samples/church.jpg")] });
       const app = await opened;
       await answered(app, 2);
-      assert.deepEqual((await app.locator(".card .file").allTextContents()).sort(), ["church.jpg", "ship.jpg"]);
+      assert.deepEqual((await app.locator(".card .file").allTextContents()).sort(), ["church.jpg", "rocket.jpg"]);
       await app.close();
     } finally {
       await devtools.send("PWA.uninstall", { manifestId });
@@ -253,7 +253,7 @@ describe("app", { timeout: 900_000 }, () => {
     assert.match(await second.textContent("#notice-text"), /another tab/);
     await looks(second, "state-updated-elsewhere");
     // The tab that was not asked still answers.
-    await second.click("[data-sample=ship]");
+    await second.click("[data-sample=rocket]");
     await answered(second, 1);
     const kept = await page.evaluate(async () => {
       const cache = await caches.open("promptlens-files");

@@ -16,7 +16,7 @@ describe("package", { skip: needsShared, timeout: 900_000 }, () => {
     site = await openSite({ "": DIST, test: PAGES, "models/mini-0": shared("models/mini-0") });
     session = await openBrowser();
     page = session.page;
-    loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "webgpu" });
+    loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "webgpu" });
   });
   after(async () => {
     await session?.close();
@@ -52,7 +52,7 @@ describe("package", { skip: needsShared, timeout: 900_000 }, () => {
     assert.ok(result.info.gpuDispatches > before, "nothing ran on the GPU");
     const file = join(site.folder, church.name);
     await writeFile(file, church.buffer);
-    const model = join(DIST, "models/mini");
+    const model = join(DIST, "models/mini-vit");
     const answer = await cli("classify", "--model", model, "--device", "cpu", "--labels", LABELS.join(","), "--template", TEMPLATE, file);
     comparePredictions(assert, result.predictions, answer.results[0].predictions, 0.01);
 
@@ -155,7 +155,7 @@ describe("package", { skip: needsShared, timeout: 900_000 }, () => {
       const load = () =>
         page.evaluate(async (entry) => {
           const { PromptLens } = await import(entry);
-          const lens = await PromptLens.load({ model: "../models/mini/", device: "cpu" });
+          const lens = await PromptLens.load({ model: "../models/mini-vit/", device: "cpu" });
           const [feature] = await lens.embedText(["a cat"]);
           lens.free();
           return { kind: lens.info.device.kind, feature: [...feature] };

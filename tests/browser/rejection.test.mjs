@@ -18,7 +18,7 @@ describe("rejection", { skip: needsShared, timeout: 900_000 }, () => {
     session = await openBrowser({ webgpu: false });
     page = session.page;
     church = await photo("imagenette", "test/church/");
-    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "cpu" });
     assert.equal(loaded.message, undefined);
   });
   after(async () => {
@@ -67,7 +67,7 @@ describe("rejection", { skip: needsShared, timeout: 900_000 }, () => {
     if (!(await cliOffers("classify", "--ood"))) return t.skip("this command line has no scores");
     const file = join(site.folder, church.name);
     await writeFile(file, church.buffer);
-    const common = ["--model", join(DIST, "models/mini"), "--device", "cpu", "--labels", LABELS.join(","), "--template", TEMPLATE];
+    const common = ["--model", join(DIST, "models/mini-vit"), "--device", "cpu", "--labels", LABELS.join(","), "--template", TEMPLATE];
     for (const name of ["mcm", "energy", "gl-mcm"]) {
       const { results } = await cli("classify", ...common, "--ood", name, file);
       const { ood } = await score(name);

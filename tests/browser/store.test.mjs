@@ -24,7 +24,7 @@ describe("the store", { timeout: 900_000 }, () => {
     page = session.page;
     await page.goto(`${site.url}test/package.html`);
     const files = {};
-    for (const [name, bytes] of Object.entries(await filesOf(join(DIST, "models/mini")))) files[`mini/${name}`] = bytes;
+    for (const [name, bytes] of Object.entries(await filesOf(join(DIST, "models/mini-vit")))) files[`mini/${name}`] = bytes;
     server = await serveFaulty(files);
   });
   after(async () => {

@@ -26,7 +26,7 @@ describe("tuning", { skip: needsShared, timeout: 900_000 }, () => {
     page = session.page;
     church = await photo("imagenette", "test/church/");
     horse = await photo("cifar10", "test/horse/");
-    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "webgpu" });
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "webgpu" });
     assert.equal(loaded.message, undefined);
     plain = await classify(church, {});
     tuned = await classify(church, TPT);
@@ -87,7 +87,7 @@ describe("tuning", { skip: needsShared, timeout: 900_000 }, () => {
     if (!(await cliOffers("classify", "--tune"))) return t.skip("this command line does not tune");
     const file = join(site.folder, church.name);
     await writeFile(file, church.buffer);
-    const common = ["--model", join(DIST, "models/mini"), "--device", "cpu", "--labels", LABELS.join(","), "--template", TEMPLATE];
+    const common = ["--model", join(DIST, "models/mini-vit"), "--device", "cpu", "--labels", LABELS.join(","), "--template", TEMPLATE];
     const { results } = await cli("classify", ...common, "--tune", "tpt", "--views", "8", "--seed", "1", file);
     const [{ predictions, tuning }] = results;
     comparePredictions(assert, tuned.predictions, predictions, 0.01);

@@ -31,7 +31,7 @@ describe("variants", { skip: needsShared, timeout: 600_000 }, () => {
   const settled = (count) => page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
 
   test("in the package they are views on top of the others", async () => {
-    const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+    const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "cpu" });
     assert.equal(loaded.message, undefined);
     const classify = (variants, how) =>
       page.evaluate(

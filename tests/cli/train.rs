@@ -19,7 +19,7 @@ const CLASSES: [(&str, [u8; 3]); 3] = [
 ];
 
 pub fn mini() -> PathBuf {
-    std::env::current_dir().unwrap().join("www/models/mini")
+    std::env::current_dir().unwrap().join("www/models/mini-vit")
 }
 
 /// A picture of one color with noise, different for every number.

@@ -12,7 +12,7 @@ use promptlens::model::Model;
 use promptlens::rng::Rng;
 
 pub fn model() -> Model {
-    let dir = Path::new("www/models/mini");
+    let dir = Path::new("www/models/mini-vit");
     pollster::block_on(Model::open(dir, Choice::Cpu, None)).expect("the built-in model loads")
 }
 

@@ -19,7 +19,7 @@ use promptlens::rng::Rng;
 
 /// A model directory without weights: small towers, and the vocabulary of the shipped model.
 pub fn small_model(dir: &Path) -> PathBuf {
-    let shipped = Path::new("www/models/mini");
+    let shipped = Path::new("www/models/mini-vit");
     std::fs::copy(shipped.join("tokenizer.json"), dir.join("tokenizer.json")).unwrap();
     let config = serde_json::json!({
         "model_type": "clip",

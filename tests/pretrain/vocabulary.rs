@@ -11,7 +11,7 @@ use super::small_model;
 
 #[test]
 fn kept_tokens_keep_their_rows() {
-    let shipped = Path::new("www/models/mini");
+    let shipped = Path::new("www/models/mini-vit");
     let whole = block_on(Start::open(shipped, None, None)).unwrap();
     let had = merges(&whole.artifact.tokenizer);
     let short = block_on(Start::open(shipped, None, Some(1_000))).unwrap();

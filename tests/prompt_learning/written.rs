@@ -34,7 +34,7 @@ fn files_of_the_first_version_answer_as_they_did() {
     let photo = std::fs::read(path("photo.png")).unwrap();
     let expected = std::fs::read(path("answers.json")).unwrap();
     let expected: Vec<Expected> = serde_json::from_slice(&expected).unwrap();
-    let model = Path::new("www/models/mini");
+    let model = Path::new("www/models/mini-vit");
     let model = block_on(Model::open(model, Choice::Cpu, None)).unwrap();
     let (mut kinds, mut worst) = (BTreeSet::new(), 0f64);
     for Expected {

@@ -34,7 +34,14 @@ export default {
   "models.what":
     "A model from the hub is downloaded once, checked, made smaller on this device and kept in this browser. Photos never leave it.",
   "models.state": "{model}, {form}",
-  "models.built-in": "mini, the built-in model",
+  "models.mini": "mini, the built-in model",
+  "models.mini-note": "Everyday things, in photos of 160 x 160 pixels.",
+  "models.mini-vit": "mini-vit, the built-in model before",
+  "models.mini-vit-note": "A vision transformer that knows 22 names, for what was made with it.",
+  "earlier.link": "This link was made with another model, {name}, so its answers may differ here.",
+  "earlier.prompt": "This prompt was learned on another model, {name}. Use that model, or learn the prompt again on this one.",
+  "earlier.use": "Use {name}",
+  "earlier.close": "Stay with this one",
   "models.facts": "{parameters} weights, about {size} to download, {kept} in 8 bits · licence {licence} · {repository}",
   "models.kept": "kept: {form}, {size} · SHA-256 {hash}…",
   "models.kept-commit": "kept: {form}, {size} · SHA-256 {hash}… · commit {commit}",
@@ -73,14 +80,14 @@ export default {
   "card-of.hash": "Hash",
   "card-of.use": "Use",
   "card-of.leaves": "What leaves this device",
-  "card-of.mini-what": "promptlens-mini: a small CLIP of 5.45 million weights for images of 64 x 64 pixels, kept in 8 bits (6.1 MB).",
-  "card-of.mini-seen":
+  "card-of.mini-vit-what": "promptlens-mini: a small CLIP of 5.45 million weights for images of 64 x 64 pixels, kept in 8 bits (6.1 MB).",
+  "card-of.mini-vit-seen":
     "22 names, in photos of CIFAR-10, Imagenette and the TensorFlow flowers, and drawn patterns. Anything else it hardly knows.",
-  "card-of.mini-right": "Of the test photos of its own 22 names it gets 67.7 % (CIFAR-10) to 74.2 % (Imagenette) right.",
-  "card-of.mini-terms":
+  "card-of.mini-vit-right": "Of the test photos of its own 22 names it gets 67.7 % (CIFAR-10) to 74.2 % (Imagenette) right.",
+  "card-of.mini-vit-terms":
     "It comes with promptlens. Of its training photos, those of CIFAR-10 state no licence and those of ImageNet are for non-commercial use.",
-  "card-of.mini-use": "To try things out. Not for decisions about people, safety, health or money.",
-  "card-of.mini-leaves": "Nothing.",
+  "card-of.mini-vit-use": "To try things out. Not for decisions about people, safety, health or money.",
+  "card-of.mini-vit-leaves": "Nothing.",
   "card-of.hub-what": "A CLIP of {parameters} weights for images of {side} pixels: {layers} image layers with patches of {patch}, {words} text layers.",
   "card-of.hub-hash": "Told by the hub before the download and checked after it; until you delete it, only that very file is taken.",
   "card-of.hub-use":
@@ -112,6 +119,7 @@ export default {
   "names.remove": "Remove {name}",
   "names.removed": "{name} removed.",
   "names.known": "{name} is already in the list.",
+  "names.unknown": "{name}: the model never read this word, so its answers for it are guesses. Choose a bigger model.",
   "names.added": { one: "{name} added.", other: "{count} names added." },
   "names.cleared": "All names removed.",
   "names.restored": { one: "{count} name restored.", other: "{count} names restored." },

@@ -20,5 +20,19 @@ const choices = () => ({
 /** @param {import("../pkg/index.js").Info} info what answered */
 export const forExport = (info) => ({ ...choices(), info });
 
-/** @param {{model: string | File[], quantization?: string, device: string}} settings */
-export const forLink = ({ model, quantization, device }) => ({ ...choices(), order: getOrder(), model, quantization, device, language: language() });
+/** Digits of a hash that a link names its model by. */
+const DIGITS = 12;
+
+/**
+ * @param {{model: string | File[], quantization?: string, device: string}} settings
+ * @param {string} [sha256] of the source weights of the model that answers
+ */
+export const forLink = ({ model, quantization, device }, sha256) => ({
+  ...choices(),
+  order: getOrder(),
+  model,
+  weights: sha256?.slice(0, DIGITS),
+  quantization,
+  device,
+  language: language(),
+});

@@ -6,7 +6,10 @@ import { t } from "./i18n.js";
 
 /** What is said of a model: pairs of a heading and a text, or a link. */
 function facts(entry) {
-  if (!entry) return ["what", "seen", "right", "terms", "use", "leaves"].map((name) => [t(`card-of.${name}`), t(`card-of.mini-${name}`)]);
+  if (typeof entry === "string") {
+    const about = ["what", "seen", "right", "terms", "use", "leaves"];
+    return about.map((name) => [t(`card-of.${name}`), t(`card-of.${entry}-${name}`)]);
+  }
   const { vision_config: image, text_config: text } = entry.shapes;
   const shape = {
     parameters: () => `${integer(entry.parameters / 1e6)} M`,
@@ -38,7 +41,7 @@ function link(repository) {
 
 /**
  * @param {string} name
- * @param {ModelEntry | null} entry the built-in model's card without one
+ * @param {ModelEntry | string} entry for a model beside the page, what its messages are called
  */
 export function modelCard(name, entry) {
   const card = document.createElement("details");

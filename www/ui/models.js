@@ -3,6 +3,7 @@ import { PromptLens } from "../pkg/index.js";
 import { announce } from "./announce.js";
 import { integer, isolate, megabytes } from "./format.js";
 import { known, onLanguage, say, t } from "./i18n.js";
+import { LOCAL } from "./local.js";
 import { modelCard } from "./modelcard.js";
 import { showProblem } from "./problem.js";
 
@@ -21,7 +22,6 @@ const problem = document.getElementById("models-error");
 const room = document.getElementById("models-room");
 const template = document.getElementById("model-template");
 
-const BUILT_IN = new URL("./models/mini/", document.baseURI).href;
 /** What is loaded: an address as `stored()` gives it. */
 let current = "";
 /** @type {AbortController | null} */
@@ -54,10 +54,10 @@ const hubName = ({ sources: [{ repository }] }) => `hf:${repository}`;
 /** What `PromptLens.load` takes for a model: the entry of the table where it has that address. */
 export const modelAt = (model) => PromptLens.models.table.find((entry) => hubName(entry) === model) ?? model;
 
-/** Everything that can be chosen: the built-in model, the table, and what else is kept. */
+/** Everything that can be chosen: the models beside the page, the table, and what else is kept. */
 function entries(stored) {
   const all = [
-    { model: BUILT_IN, address: BUILT_IN, name: t("models.built-in"), note: "" },
+    ...LOCAL.map(({ model, key }) => ({ model, address: model, name: t(`models.${key}`), note: t(`models.${key}-note`), local: key })),
     ...PromptLens.models.table.map((entry) => ({
       model: entry,
       address: hubName(entry),
@@ -93,7 +93,7 @@ async function render() {
   else say(room, "models.room", { used: () => megabytes(used ?? 0), quota: () => megabytes(quota ?? 0) });
 }
 
-function row({ model, address, name, note, kept }) {
+function row({ model, address, name, note, local, kept }) {
   const item = template.content.firstElementChild.cloneNode(true);
   const loaded = address === current;
   item.toggleAttribute("data-current", loaded);
@@ -108,7 +108,7 @@ function row({ model, address, name, note, kept }) {
     }),
   );
   item.querySelector(".model-kept").textContent = lines.join("\n");
-  if (address === BUILT_IN || model.sources) item.append(modelCard(name, model.sources ? model : null));
+  if (local || model.sources) item.append(modelCard(name, local ?? model));
   const use = item.querySelector(".model-use");
   use.dataset.model = address;
   say(use, loaded ? "models.in-use" : "models.use");
@@ -166,7 +166,7 @@ function progress({ stage: what, loaded, total, source, bytesPerSecond, secondsL
   }
 }
 
-/** Loads a model beside the one that answers, which stays until the new one is ready. */
+/** Loads a model beside the one that answers, which stays until the new one is ready; whether it is. */
 async function choose(model, address, name) {
   loading?.abort();
   const mine = new AbortController();
@@ -178,18 +178,21 @@ async function choose(model, address, name) {
   stage.textContent = t("status.starting");
   bar.removeAttribute("value");
   try {
-    const quantization = address === BUILT_IN || formSelect.value === "stored" ? undefined : formSelect.value;
+    const packed = LOCAL.some((local) => local.model === address);
+    const quantization = packed || formSelect.value === "stored" ? undefined : formSelect.value;
     const onProgress = (event) => loading === mine && progress(event);
     const info = await load({ model, address: linkOf(address), quantization }, { signal: mine.signal, onProgress });
     current = address;
     show(info);
     announce(t("models.ready", { name }));
+    return true;
   } catch (error) {
     if (error.code === "engine/cancelled") announce(t("models.cancelled"));
     else {
       showProblem(problem, error);
       problem.scrollIntoView({ block: "nearest" });
     }
+    return false;
   } finally {
     if (loading === mine) {
       loading = null;
@@ -199,8 +202,21 @@ async function choose(model, address, name) {
   }
 }
 
+/** Has one of the page's own models answer; whether it does. @param {import("./local.js").Local} local */
+export const useLocal = ({ model, key }) => choose(model, model, t(`models.${key}`));
+
 function show({ model, quantization }) {
   say(state, "models.state", { model, form: quantization });
+}
+
+/** Opens the list of models at the first of those that are not beside the page. */
+export async function offerBigger() {
+  drawer.open = true;
+  await render();
+  const [first] = PromptLens.models.table;
+  const button = list.querySelector(`[data-model="${CSS.escape(hubName(first))}"]`);
+  button?.scrollIntoView({ block: "center" });
+  button?.focus();
 }
 
 /** The files right inside a folder that was dropped. */

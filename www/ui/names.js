@@ -22,6 +22,9 @@ const preset = document.getElementById("preset");
 const PAUSE_MS = 500;
 
 let names = [];
+/** Those with a word that the model never read. @type {Set<string>} */
+let unknown = new Set();
+let bigger = () => {};
 let own = [];
 let changed = () => {};
 let pause = 0;
@@ -38,6 +41,15 @@ export function setNames(list, modelNames = []) {
   names = [...list];
   render();
 }
+
+/** Marks the names with a word that the model never read. @param {string[]} list */
+export function markUnknown(list) {
+  unknown = new Set(list);
+  render();
+}
+
+/** Calls `offer` when a reader asks for a model that knows more words. */
+export const onBigger = (offer) => void (bigger = offer);
 
 /** Calls `edited` at each edit of the names or the template, and `paused` once typing has paused. */
 export function onEdit(edited, paused) {
@@ -76,6 +88,11 @@ function chip(name, index) {
   const button = item.querySelector("button");
   say(button, "names.remove", { name }, "aria-label");
   button.addEventListener("click", () => removeAt(index));
+  const mark = item.querySelector(".chip-unknown");
+  mark.hidden = !unknown.has(name);
+  say(mark, "names.unknown", { name }, "aria-label");
+  say(mark, "names.unknown", { name }, "title");
+  mark.addEventListener("click", () => bigger());
   return item;
 }
 

@@ -55,11 +55,12 @@ export function restore(search) {
  * @param {{struck: string[], added: string[]}} settings.edits
  * @param {string} settings.order
  * @param {string | File[]} settings.model files have no address, and are left out
+ * @param {string} [settings.weights] the first digits of the SHA-256 of the model's source weights
  * @param {string} [settings.quantization]
  * @param {string} settings.device
  * @param {string} settings.language
  */
-export function addressOf({ labels, template: sentence, tune: how, ood, edits, order, model, quantization, device, language }) {
+export function addressOf({ labels, template: sentence, tune: how, ood, edits, order, model, weights, quantization, device, language }) {
   const url = new URL(location.pathname, location.href);
   const query = url.searchParams;
   query.set("labels", joined(labels));
@@ -69,6 +70,7 @@ export function addressOf({ labels, template: sentence, tune: how, ood, edits, o
   for (const name of EDITS) if (edits[name].length > 0) query.set(name, joined(edits[name]));
   if (order !== "newest") query.set("sort", order);
   if (typeof model === "string") query.set("model", model);
+  if (typeof model === "string" && weights) query.set("weights", weights);
   if (typeof model === "string" && quantization) query.set("quantization", quantization);
   query.set("device", device);
   query.set("lang", language);

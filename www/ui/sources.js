@@ -7,8 +7,19 @@ const samples = document.getElementById("samples");
 /** Where sw.js keeps what another app shares. */
 const SHARED = "promptlens-shared";
 
-/** The pictures that come with the page. They are drawn, see tests/browser/pictures.mjs. */
-const SAMPLES = ["sunflower", "golf-ball", "ship", "daisy", "parachute", "church"];
+/**
+ * The pictures that come with the page, and the class name that each shows. The first three are photos,
+ * whose sources www/samples/README.md names; the others are drawn, see tests/browser/pictures.mjs.
+ */
+const SAMPLES = {
+  cat: "cat",
+  cup: "cup",
+  rocket: "rocket",
+  sunflower: "sunflower",
+  "golf-ball": "golf ball",
+  parachute: "parachute",
+  church: "church",
+};
 
 /**
  * Everything in what was dropped: files, and those of folders that are images.
@@ -61,13 +72,13 @@ export async function onSources(receive) {
 /** Shows the samples to choose from. */
 export function showSamples() {
   samples.append(
-    ...SAMPLES.map((name) => {
+    ...Object.entries(SAMPLES).map(([file, name]) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.dataset.sample = name;
+      button.dataset.sample = file;
       const image = new Image(56, 56);
-      image.src = `samples/${name}.jpg`;
-      image.alt = name.replace("-", " ");
+      image.src = `samples/${file}.jpg`;
+      image.alt = name;
       button.append(image);
       return button;
     }),

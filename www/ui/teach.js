@@ -61,6 +61,8 @@ const unscored = () => inUse && score !== "lapt" && recipes.some(({ name, others
  * @param {(files: File[], prompt: Prompt, how: object) => Promise<object[]>} page.compare
  * @param {() => void} page.changed another prompt is in use
  * @param {() => void} page.score has LAPT decide what is none of the classes
+ * @param {(sha256: string, what: "prompt", ready: () => void) => void} page.offerModel offers the model of
+ *   that hash, if the page has it
  * @param {(error: Error, show: (error: Error) => void) => void} page.report
  */
 export function onTeach(page) {
@@ -153,13 +155,11 @@ export function onTeach(page) {
     // The download has its own hold on the bytes by then.
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   });
-  importer.addEventListener("change", async () => {
-    const [file] = importer.files;
-    importer.value = "";
-    if (!file) return;
+  const bring = async (file) => {
     showProblem(problem, null);
+    let read;
     try {
-      const read = await Prompt.from(file);
+      read = await Prompt.from(file);
       const there = new Set(page.names());
       const fresh = read.labels.filter((label) => !there.has(label));
       const compared = await page.compare(page.files().slice(0, MOST_COMPARED), read, {});
@@ -168,8 +168,14 @@ export function onTeach(page) {
       announce(report.textContent);
     } catch (error) {
       page.report(error, (shown) => showProblem(problem, shown));
+      if (error.code === "prompt/wrong-model") page.offerModel(read.modelSha256, "prompt", () => void bring(file));
     }
     render();
+  };
+  importer.addEventListener("change", () => {
+    const [file] = importer.files;
+    importer.value = "";
+    if (file) void bring(file);
   });
   recipe.addEventListener("change", render);
   scoreButton.addEventListener("click", () => {

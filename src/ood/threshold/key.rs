@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::score::ScoreParameters;
+use crate::checkpoint::former;
 
 /// Everything that changes the distribution of the scores. A threshold holds only while all of it
 /// stays the same.
@@ -35,7 +36,10 @@ impl CalibrationKey {
         let checks = [
             (
                 hash(&self.model_sha256, &other.model_sha256),
-                "the model".to_owned(),
+                match former(&self.model_sha256) {
+                    Some(model) => from_to("the model", model.folder, "this one"),
+                    None => "the model".to_owned(),
+                },
             ),
             (
                 self.quantization == other.quantization,

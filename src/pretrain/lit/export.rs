@@ -69,7 +69,8 @@ pub fn export(
         NAMES_FILE,
         format!("{}\n", training.train_names.join("\n")).as_bytes(),
     )?;
-    write(known_words::FILE, words.to_text().as_bytes())?;
+    let words = words.to_bytes().map_err(|error| failed(out, &error))?;
+    write(known_words::FILE, &words)?;
     let tensors = tensors(encoder, text, project);
     let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = tensors
         .iter()

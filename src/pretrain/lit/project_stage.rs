@@ -20,7 +20,7 @@ use super::regression::regression;
 use super::student::{Map, Teaching, project};
 use super::text::NEUTRAL;
 use super::text_stage::TextModel;
-use super::text_tower::Taped;
+use super::text_tower::{Tape, Taped};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::{floats, read};
 use crate::math::normalize_rows;
@@ -167,9 +167,10 @@ impl ProjectStage<'_> {
                 .collect::<Result<_>>()?;
             let used: std::collections::BTreeSet<u32> = ids.iter().flatten().copied().collect();
             let used = used.into_iter().collect();
-            let tower = Taped::new(&self.text.layout, &self.text.values, used, self.device);
+            let (layout, values) = (&self.text.layout, &self.text.values);
+            let tower = Taped::new(layout, values, used, Tape::Off, self.device);
             let sequences: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-            features.extend(block_on(read(tower.encode(&sequences).inner()))?);
+            features.extend(block_on(read(tower.encode(&sequences)))?);
         }
         normalize_rows(&mut features, self.text.layout.sizes.out);
         Ok(features)

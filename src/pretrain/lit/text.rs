@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::descent::{Group, Objective};
 use super::student::cross_entropy;
 use super::targets::{Kind, Lessons, fill};
-use super::text_tower::{Taped, TextLayout};
+use super::text_tower::{Tape, Taped, TextLayout};
 use crate::error::Result;
 use crate::kernels::floats;
 use crate::kernels::read;
@@ -299,7 +299,8 @@ impl Objective for Distillation<'_> {
                 .flat_map(|g| g.iter().flatten())
                 .copied()
                 .collect();
-            let tower = Taped::new(self.layout, values, used.into_iter().collect(), self.device);
+            let used = used.into_iter().collect();
+            let tower = Taped::new(self.layout, values, used, Tape::On, self.device);
             let features = part
                 .iter()
                 .map(|group| {

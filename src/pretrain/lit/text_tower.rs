@@ -248,9 +248,34 @@ pub struct Taped {
     used: Vec<u32>,
 }
 
+/// Whether operations are recorded for a gradient. What is recorded stays in memory until it is
+/// asked for, so features that need no gradient are made without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tape {
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+}
+
+impl Tape {
+    fn leaf<const D: usize>(self, tensor: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::On => tensor.autodiff().require_grad(),
+            Self::Off => tensor,
+        }
+    }
+}
+
 impl Taped {
     /// The tower with `values` in the order of `layout`, for texts of the tokens `used`, ascending.
-    pub fn new(layout: &TextLayout, values: &[f32], used: Vec<u32>, device: &Device) -> Self {
+    pub fn new(
+        layout: &TextLayout,
+        values: &[f32],
+        used: Vec<u32>,
+        tape: Tape,
+        device: &Device,
+    ) -> Self {
         let sizes = layout.sizes;
         let w = sizes.width;
         let mut by_name: BTreeMap<&str, Tensor<1>> = BTreeMap::new();
@@ -262,9 +287,7 @@ impl Taped {
                     return None;
                 }
                 let part = values[leaf.range.clone()].to_vec();
-                let tensor = floats(part, [leaf.range.len()], device)
-                    .autodiff()
-                    .require_grad();
+                let tensor = tape.leaf(floats(part, [leaf.range.len()], device));
                 by_name.insert(&leaf.name, tensor.clone());
                 Some(tensor)
             })
@@ -334,9 +357,7 @@ impl Taped {
         };
         Self {
             position: matrix("positional_embedding", sizes.context_length, w),
-            tokens: floats(rows, [used.len(), w], device)
-                .autodiff()
-                .require_grad(),
+            tokens: tape.leaf(floats(rows, [used.len(), w], device)),
             tower,
             leaves,
             used,

@@ -9,7 +9,7 @@ use promptlens::pretrain::lit::cut_bpe::cut_tokenizer;
 use promptlens::pretrain::lit::descent::{Descent, Objective};
 use promptlens::pretrain::lit::targets::Lessons;
 use promptlens::pretrain::lit::text::{Distillation, TextSettings};
-use promptlens::pretrain::lit::text_tower::{Taped, TextLayout, TextSizes, word_knowledge};
+use promptlens::pretrain::lit::text_tower::{Tape, Taped, TextLayout, TextSizes, word_knowledge};
 use promptlens::tokenize::ClipTokenizer;
 
 use super::{Small, WIDTH};
@@ -36,9 +36,7 @@ struct Tower {
 impl Tower {
     fn new() -> Self {
         let lessons = Small::new().lessons();
-        let whole = std::fs::read("www/models/mini-vit/tokenizer.json")
-            .or_else(|_| std::fs::read("www/models/mini/tokenizer.json"))
-            .unwrap();
+        let whole = std::fs::read("www/models/mini-vit/tokenizer.json").unwrap();
         let texts: Vec<(String, f64)> = lessons
             .items
             .iter()
@@ -90,10 +88,11 @@ impl Tower {
             &self.layout,
             values,
             used.into_iter().collect(),
+            Tape::Off,
             &Device::flex(),
         );
         let sequences: Vec<&[u32]> = self.spelled.iter().map(Vec::as_slice).collect();
-        let features = pollster::block_on(read(tower.encode(&sequences).inner())).unwrap();
+        let features = pollster::block_on(read(tower.encode(&sequences))).unwrap();
         let rows = features.chunks(WIDTH).zip(&self.lessons.items);
         let sum: f64 = rows
             .map(|(row, item)| cosine(row, self.lessons.row(item.row)))

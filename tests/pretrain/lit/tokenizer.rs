@@ -8,9 +8,7 @@ const SPECIAL: usize = 2;
 
 /// The tokenizer of the shipped model, and how many tokens it has.
 fn whole() -> (Vec<u8>, usize) {
-    let bytes = std::fs::read("www/models/mini-vit/tokenizer.json")
-        .or_else(|_| std::fs::read("www/models/mini/tokenizer.json"))
-        .unwrap();
+    let bytes = std::fs::read("www/models/mini-vit/tokenizer.json").unwrap();
     let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     let count = json["model"]["vocab"].as_object().unwrap().len();
     (bytes, count)

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
-use promptlens::checkpoint::{Backbone, Format, convert_dir, digest};
+use promptlens::checkpoint::{Backbone, Format, digest};
 use promptlens::clock::now;
 use promptlens::error::{Error, Kind, Result};
+use promptlens::model::convert;
 use promptlens::pretrain::lit::captions;
 use promptlens::pretrain::lit::corpus::{Corpus, CorpusPaths, TeacherRows};
 use promptlens::pretrain::lit::descent::StageProgress;
@@ -72,7 +73,7 @@ pub struct LitArgs {
     /// The OpenCLIP directory to write.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Also pack it here as Q8.
+    /// Also write it here in Q8, with a known answer for self-tests: what ships.
     #[arg(long, value_name = "DIR")]
     pub pack: Option<PathBuf>,
     /// End after this stage.
@@ -252,7 +253,7 @@ pub fn run(args: &LitArgs) -> Result<Answer> {
     let mut made = done("project");
     made.calibration = Some(project.calibration);
     if let Some(pack) = &args.pack {
-        let packed = convert_dir(&args.out, Quantization::Q8, Format::Pack, pack)?;
+        let packed = convert(&args.out, Quantization::Q8, Format::Safetensors, pack)?;
         made.bytes = Some(packed.bytes_out);
     }
     Ok(with_failures(answer(&made)?, &failures))
@@ -274,7 +275,7 @@ fn answer(made: &Made) -> Result<Answer> {
         rows.push(line("error after it", percent(found.fitted_error)));
     }
     if let Some(bytes) = made.bytes {
-        rows.push(line("packed bytes", bytes.to_string()));
+        rows.push(line("bytes of the Q8 weights", bytes.to_string()));
     }
     Answer::new(made, table(&rows), true)
 }

@@ -5,6 +5,7 @@
 mod artifact;
 mod batch_norm;
 mod convert;
+mod description;
 mod fill;
 mod header;
 mod load;

@@ -70,6 +70,10 @@ impl ModelFolder for Directory {
         }
     }
 
+    async fn has(&self, name: &str) -> Result<bool> {
+        Ok(self.0.join(name).is_file())
+    }
+
     async fn chunk(&self, file: &PackedFile, _again: bool) -> Result<Vec<u8>> {
         // Whether it has the length that it should is for the reader of the pack to say.
         read_file(&self.0.join(&file.file), SMALL, Kind::WeightsMissing)

@@ -154,6 +154,11 @@ impl ModelFolder for WebFolder<'_> {
         Ok(bytes(&timed(&self.waited, self.source.small(name)).await?))
     }
 
+    async fn has(&self, name: &str) -> Result<bool> {
+        let found = timed(&self.waited, self.source.has(name)).await?;
+        Ok(found.is_truthy())
+    }
+
     async fn chunk(&self, file: &PackedFile, again: bool) -> Result<Vec<u8>> {
         let found = timed(&self.waited, self.source.chunk(&file.file, again)).await?;
         Ok(bytes(&found).unwrap_or_default())

@@ -72,9 +72,6 @@ impl Memory {
         let (_, manifest) = block_on(packing)?;
         let manifest = manifest.to_json()?;
         packed.files.insert("manifest.json".to_owned(), manifest);
-        packed
-            .files
-            .insert("tokenizer.json".to_owned(), artifact.tokenizer);
         Ok(packed)
     }
 }
@@ -83,6 +80,10 @@ impl ModelFolder for Memory {
     async fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.asked.borrow_mut().push(name.to_owned());
         Ok(self.files.get(name).cloned())
+    }
+
+    async fn has(&self, name: &str) -> Result<bool> {
+        Ok(self.files.contains_key(name))
     }
 
     async fn chunk(&self, file: &PackedFile, _again: bool) -> Result<Vec<u8>> {

@@ -467,6 +467,7 @@ export default {
   "error.weights/missing": "模型文件夹中没有权重文件，请检查地址。",
   "error.weights/invalid": "权重文件已损坏，请重新下载。",
   "error.weights/missing-tensor": "权重文件与 config.json 不匹配：缺少张量。",
+  "error.weights/unexpected": "权重文件中有模型放不下的张量：这是另一种结构的模型。",
   "error.weights/wrong-shape": "权重文件与 config.json 不匹配：张量形状不对。",
   "error.weights/not-finite": "权重中有非有限的数值，请重新下载。",
   "error.weights/unsupported-type": "权重的数值格式不受支持，请先转换。",

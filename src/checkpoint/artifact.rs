@@ -68,6 +68,29 @@ impl<'a> WeightSink<'a> {
     pub fn begin(&mut self, header: Header, source: Option<String>) -> Result<()> {
         self.loader.begin(header, source)
     }
+
+    /// Says that the tensors of `all` follow in several parts, and checks that they are the model.
+    ///
+    /// # Errors
+    /// Those of [`Loader::expect`] and [`Loader::check`].
+    pub(super) fn expect(&mut self, all: &Header) -> Result<()> {
+        let names = all.entries.iter().map(|entry| entry.name.as_str());
+        self.loader.expect(names)?;
+        self.loader.check(std::slice::from_ref(all))
+    }
+
+    /// Ends a part.
+    ///
+    /// # Errors
+    /// Those of [`Loader::end_file`].
+    pub(super) fn end_part(&mut self) -> Result<()> {
+        self.loader.end_file()
+    }
+
+    /// Says that the parts were one file of `bytes` bytes and this SHA-256.
+    pub(super) fn seal(&mut self, sha256: String, bytes: u64) {
+        self.loader.seal(sha256, bytes);
+    }
 }
 
 /// How the weights are stored.

@@ -218,6 +218,12 @@ impl Loader {
         Ok(())
     }
 
+    /// Says that the files so far were parts of one of `bytes` bytes, known by its SHA-256.
+    pub(super) fn seal(&mut self, sha256: String, bytes: u64) {
+        self.digests = vec![sha256];
+        self.bytes = bytes;
+    }
+
     /// Ends the last file.
     ///
     /// # Errors

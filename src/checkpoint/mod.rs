@@ -16,6 +16,7 @@ mod plan;
 mod quantized_file;
 mod reader;
 mod shapes;
+mod torch_stream;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod backbone;
@@ -42,3 +43,4 @@ pub use pack::{CHUNK_BYTES, Keep, PackWriter};
 pub use quantized_file::{Stored, write_model};
 pub use reader::{Limits, Piece, Receive, SafetensorsStream};
 pub use shapes::{Shapes, TowerShapes};
+pub use torch_stream::{TorchStream, is_torch};

@@ -12,6 +12,7 @@ use super::load::{LoadReport, Loader, Sink, hex};
 use super::manifest::PackedFile;
 use super::reader::{Limits, Piece, SafetensorsStream};
 use super::torch;
+use super::torch_stream::is_torch;
 use crate::error::{Error, Kind, Result};
 
 /// Name of the weights in a model directory.
@@ -88,7 +89,7 @@ impl ModelFolder for Directory {
         let Some(path) = self.find(name) else {
             return Ok(false);
         };
-        if torch::is_torch(name) {
+        if is_torch(name) {
             torch::read(&path, feed)?;
         } else {
             stream_file(&path, &mut |bytes| feed.push(bytes))?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pollster::block_on;
 use promptlens::checkpoint::{
     Header, Limits, LoadReport, Loader, ModelFiles, ModelFolder, PackedFile, SafetensorsStream,
-    WeightSink,
+    TorchStream, WeightSink, is_torch,
 };
 use promptlens::error::{Error, Kind, Result};
 use promptlens::quant::{HostTensor, Quantization};
@@ -112,9 +112,17 @@ impl ModelFolder for Memory {
         } else {
             self.piece
         };
-        for piece in bytes.chunks(piece) {
-            feed.push(piece)?;
+        if !is_torch(name) {
+            for piece in bytes.chunks(piece) {
+                feed.push(piece)?;
+            }
+            return Ok(true);
         }
+        let mut torch = TorchStream::new();
+        for piece in bytes.chunks(piece) {
+            torch.push(piece, feed)?;
+        }
+        torch.finish(feed)?;
         Ok(true)
     }
 }

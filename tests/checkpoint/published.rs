@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::folder::{Memory, hugging_face};
 use super::tiny::{self, Raw, code, values};
+use super::torch::saved;
 use crate::common;
 
 /// Weights of larger models are not made up here; their names and shapes are the same kind.
@@ -75,8 +76,13 @@ fn published(folder: &Path, tokenizer: &[u8]) -> Memory {
             .map(|(name, (shape, data))| Raw::floats(name, "F16", shape, data))
             .chain(extra(&memory))
             .collect();
-        let weights = tiny::file(&tensors);
-        memory.files.insert("model.safetensors".to_owned(), weights);
+        let pytorch =
+            folder.ends_with("openai_clip-vit-base-patch32_as_on_the_hub__pytorch_model.bi");
+        let (name, weights) = match pytorch {
+            true => ("pytorch_model.bin", saved(&tensors)),
+            false => ("model.safetensors", tiny::file(&tensors)),
+        };
+        memory.files.insert(name.to_owned(), weights);
     }
     memory
 }
@@ -111,7 +117,8 @@ fn load(memory: &Memory) -> Result<()> {
     let found = block_on(ModelFiles::read(memory, None))?;
     let text = &found.config.text;
     ClipTokenizer::from_bytes(&found.tokenizer, text.context_length, text.vocab_size)?;
-    if memory.files.contains_key("model.safetensors") {
+    let weights = ["model.safetensors", "pytorch_model.bin"];
+    if weights.iter().any(|name| memory.files.contains_key(*name)) {
         let (loaded, report) = memory.load(None)?;
         assert_eq!(loaded.len(), found.config.tensors().len());
         assert_eq!(report.ignored, 0);

@@ -292,16 +292,18 @@ export class Download {
   /** What an answer without content means: wait, try again, or no more. */
   #refusal({ status, headers }) {
     const error = Object.assign(failed(this.#address, `the server answers ${status}`), { status });
-    if (status === 429) {
-      const asked = /(?:^|;)\s*t=(\d+)/.exec(headers.get("ratelimit") ?? "")?.[1] ?? headers.get("retry-after");
-      const seconds = Number(asked) || 0;
-      if (seconds * 1000 > LONGEST_PAUSE) return Object.assign(error, { limited: seconds });
-      if (seconds === 0 && this.#hub) error.message += ": too many requests from this network, so try again in five minutes";
+    if (status === 401 && this.#hub) {
+      const why = "it is private or gated, and nobody can be signed in here";
+      return final(Object.assign(new PromptLensError("weights/missing", `${this.#address} is not handed out: ${why}.`), { status }));
+    }
+    const limit = /(?:^|;)\s*t=(\d+)/.exec(headers.get("ratelimit") ?? "")?.[1];
+    const seconds = Number((status === 429 && limit) || headers.get("retry-after")) || 0;
+    if (status === 429 && seconds * 1000 > LONGEST_PAUSE) return Object.assign(error, { limited: seconds });
+    if (status === 429 && seconds === 0 && this.#hub) {
+      error.message += " It counts the requests of this network; try again in five minutes.";
     }
     const passes = status === 408 || status === 429 || status >= 500 || (status === 403 && this.#hub);
-    if (!passes) return final(error);
-    error.pause = Math.min(Number(headers.get("retry-after")) * 1000 || 0, LONGEST_PAUSE);
-    return error;
+    return passes ? Object.assign(error, { pause: Math.min(seconds * 1000, LONGEST_PAUSE) }) : final(error);
   }
 
   async #receive() {

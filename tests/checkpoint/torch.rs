@@ -470,6 +470,29 @@ fn everything_outside_the_closed_lists_is_refused_by_a_stream() {
 }
 
 #[test]
+fn a_storage_that_many_tensors_share_is_refused() {
+    let raw = Raw::floats("w", "F32", &[4], &[1.0; 4]);
+    let with = |names: usize| {
+        let mut pickle = Pickle::default();
+        pickle.op(b"\x80\x02}(");
+        for name in 0..names {
+            pickle.text(&format!("extra.{name}")).tensor("0", &raw);
+        }
+        for (key, tensor) in tensors("F32").iter().enumerate() {
+            pickle
+                .text(&tensor.name)
+                .tensor(&(key + 1).to_string(), tensor);
+        }
+        pickle.op(b"u.");
+        let mut all = vec![Raw::floats("w", "F32", &[4], &[1.0; 4])];
+        all.extend(tensors("F32"));
+        with_bin(&torch_archive(&pickle.0, &all), 50).load(None)
+    };
+    assert_eq!(with(4).unwrap().1.ignored, 4, "tied weights are common");
+    assert_eq!(code(with(5)), "weights/unsupported-format");
+}
+
+#[test]
 fn a_stream_tells_other_containers_by_a_sentence() {
     let refused = |bytes: &[u8]| {
         let error = with_bin(bytes, 11).load(None).unwrap_err();

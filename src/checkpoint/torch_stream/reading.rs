@@ -10,6 +10,8 @@ use crate::error::Result;
 
 /// The largest storage that is held as a whole, for tensors that do not lie in it row by row.
 const MAX_HELD: usize = 1 << 29;
+/// How many tensors may use the same values: weights that are tied have two names, or a few.
+const MAX_SHARED: usize = 4;
 /// Bytes gathered at a time from such a storage.
 const GATHERED: usize = 1 << 16;
 
@@ -41,6 +43,16 @@ impl Reading {
         let size = storage.dtype.bitsize() / 8;
         let bytes = storage.count.checked_mul(size);
         let bytes = bytes.ok_or_else(|| damaged("a storage in it is too large"))?;
+        let used: usize = contents
+            .tensors
+            .iter()
+            .map(|(_, t)| t.elements())
+            .fold(0, usize::saturating_add);
+        if used > storage.count.saturating_mul(MAX_SHARED) {
+            return Err(unsupported(
+                "too many of its tensors are views of one storage",
+            ));
+        }
         contents.tensors.sort_by_key(|(_, tensor)| tensor.offset);
         let mut end = 0;
         let in_order = contents.tensors.iter().all(|(_, tensor)| {

@@ -11,6 +11,7 @@ export type Quantization = "q8" | "q4" | "mixed" | "f16" | "none";
 export interface ProgressEvent {
   /**
    * What is being done: `"engine"`, `"waiting"` (another tab loads the same model),
+   * `"limited"` (the server asks to wait for `secondsLeft`, as it counts requests),
    * `"configuration"`, `"weights"`, `"store"` (the model can no longer be kept; `reason` says why),
    * `"self-test"` while loading;
    * `"encode"`, `"views"`, `"tune"` for an image; `"vocabulary"`, `"mining"`, `"negatives"` for
@@ -45,9 +46,11 @@ export interface CallOptions {
 
 export interface LoadOptions extends CallOptions {
   /**
-   * Address of a model folder, relative to the page; `"hf:owner/name"` or `"hf:owner/name@revision"`
-   * for a repository of the hub; an entry of {@link Models.table}; the handle of a folder; or the
-   * files of one. The model may be Hugging Face's or OpenCLIP's (safetensors), or a pack.
+   * Address of a model folder, relative to the page; `"hf:owner/name"`, `"hf:owner/name/folder"`,
+   * `"hf:owner/name@revision"` or the address of the hub's page for a repository of the hub; an
+   * entry of {@link Models.table}; the handle of a folder; or the files of one. The model may be
+   * Hugging Face's or OpenCLIP's (safetensors, or a state dictionary of PyTorch 1.6 and later), or a
+   * pack. `"owner/name"` alone may be a repository or a folder, and is refused.
    */
   model: string | URL | ModelEntry | FileSystemDirectoryHandle | Iterable<File>;
   /** @default "auto" */
@@ -66,6 +69,8 @@ export interface LoadOptions extends CallOptions {
     delay?: number;
     /** Milliseconds without a byte that count as a cut. @default 30000 */
     stall?: number;
+    /** Milliseconds to wait in all for a server that asks for it (429). @default 300000 */
+    wait?: number;
   };
   /**
    * A worker that runs `promptlens/worker`, for a page that has it inlined; it belongs to this
@@ -79,12 +84,19 @@ export interface LoadOptions extends CallOptions {
 export interface ModelEntry {
   readonly id: string;
   readonly name: string;
-  /** Of the weights, as their repository states it. */
+  /** The repository that the model is known by: `hf:` and this name loads this entry. */
+  readonly repository: string;
+  /** Of the weights at the first source. */
   readonly licence: string;
   /** Weights of the model. */
   readonly parameters: number;
-  /** Repositories of the hub that have these weights, tried in turn. */
-  readonly sources: readonly { readonly repository: string; readonly file: string }[];
+  /** Whether a phone has the memory for it. */
+  readonly phone: boolean;
+  /**
+   * Repositories of the hub that have these weights, tried in turn. `licence` is what each states; of
+   * OpenAI's, which state none, that of its code.
+   */
+  readonly sources: readonly { readonly repository: string; readonly file: string; readonly licence: string }[];
   /** The part of a Hugging Face `config.json` that the artifact must agree with. */
   readonly shapes: object;
 }
@@ -120,6 +132,12 @@ export interface Models {
    * `forget` is set. Rejects with `store/busy` while a tab loads it.
    */
   delete(id: string, options?: { forget?: boolean }): Promise<void>;
+  /**
+   * The address of what a person typed for a model: `hf:owner/name` for a repository of the hub in
+   * any of its forms, `owner/name` among them, or that of a folder. Throws `options/invalid` where it
+   * names neither.
+   */
+  address(text: string): string;
   /** `kind` is `null` where the browser keeps nothing for this page. */
   usage(): Promise<{ kind: "opfs" | "cache" | null; used: number | null; quota: number | null; persisted: boolean }>;
   /** Asks the browser not to evict what is kept when space runs low. */

@@ -1,9 +1,9 @@
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
 import { Prompt } from "./prompt.js";
-import { parseHub } from "./store/hub.js";
 import { remove, stored, usage } from "./store/keep.js";
-import { TABLE } from "./store/table.js";
+import { hubName, readName } from "./store/name.js";
+import { rowOf, TABLE } from "./store/table.js";
 
 export { Prompt, PromptLensError };
 
@@ -31,6 +31,12 @@ export class PromptLens {
     stored,
     delete: remove,
     usage,
+    address: (text) => {
+      const name = readName(String(text));
+      if (name.kind === "address") return folderAddress(name.address);
+      const row = rowOf(name.reference);
+      return row ? `hf:${row.repository}` : hubName(name.reference);
+    },
     persist: async () => (await navigator.storage?.persist?.()) ?? false,
   });
 
@@ -330,11 +336,13 @@ export class Classes {
 
 /** What the worker loads a model from: an address, a table entry, a folder's handle, or its files. */
 function modelPlace(model) {
-  if (typeof model === "string" && model.startsWith("hf:")) {
-    parseHub(model);
-    return model;
+  if (typeof model === "string" || model instanceof URL) {
+    const name = readName(String(model));
+    if (name.kind === "address") return folderAddress(name.address);
+    const { repository } = name.reference;
+    if (name.kind === "bare") throw invalid(`Write hf:${repository} for the repository of the hub, or ./${repository}/ for the folder beside the page.`);
+    return rowOf(name.reference) ?? hubName(name.reference);
   }
-  if (typeof model === "string" || model instanceof URL) return folderAddress(model);
   const entry = TABLE.find((known) => known === model || (typeof model?.id === "string" && known.id === model.id));
   if (entry) return entry;
   if (model?.kind === "directory" && typeof model.entries === "function") return model;

@@ -94,6 +94,8 @@ kinds! {
     WeightsInvalid => "weights/invalid",
     /// A tensor that the configuration calls for is absent.
     WeightsMissingTensor => "weights/missing-tensor",
+    /// A tower has weights that the configuration does not call for.
+    WeightsUnexpected => "weights/unexpected",
     /// A tensor has other dimensions than the configuration calls for.
     WeightsWrongShape => "weights/wrong-shape",
     /// A tensor holds NaN or infinity.

@@ -49,6 +49,8 @@ let refused = false;
 let stopped = false;
 /** Stops the computing for the settings as they are. */
 let run = new AbortController();
+/** The hub that this page asks for models; the build decides. */
+const HUB = document.querySelector("meta[name=promptlens-hub]").content || undefined;
 /** The run that is answering photos at the moment. @type {AbortSignal | null} */
 let answering = null;
 /** Why the engine went away. @type {Error | null} */
@@ -65,7 +67,7 @@ async function load() {
   status.showLoading();
   const { model, quantization, device } = settings;
   try {
-    lens = await PromptLens.load({ model: modelAt(model), quantization, device, onProgress: status.showProgress });
+    lens = await PromptLens.load({ model: modelAt(model), quantization, device, hub: HUB, onProgress: status.showProgress });
   } catch (error) {
     status.showFailure(error);
     return;
@@ -77,7 +79,7 @@ async function load() {
 
 /** Another model takes over once it is ready, for links and for another attempt too. */
 onModel(async ({ model, address, quantization }, how) => {
-  const next = await PromptLens.load({ model, quantization, device: settings.device, ...how });
+  const next = await PromptLens.load({ model, quantization, device: settings.device, hub: HUB, ...how });
   invalidate();
   lens?.free();
   lens = next;

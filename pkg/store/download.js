@@ -8,12 +8,27 @@ import { cancelled, PromptLensError } from "../error.js";
 /** Progress smaller than this does not count as an attempt that helped. */
 const WORTH = 64 * 1024;
 const LONGEST_PAUSE = 15_000;
+/** The hub counts requests in windows of five minutes. */
+const LONGEST_WAIT = 300_000;
+/** No address of the page goes to another server; a hub refuses some of them. */
+const REQUEST = { cache: "no-store", referrerPolicy: "no-referrer" };
 
 /**
  * @typedef {object} Patience
  * @property {number} [retries] attempts in a row without progress before giving up; 5 when left out
  * @property {number} [delay] milliseconds before the first further attempt, doubled each time; 500
  * @property {number} [stall] milliseconds without a byte that count as a cut; 30000
+ * @property {number} [wait] milliseconds to wait in all where a server asks for it; 300000
+ */
+
+/**
+ * @typedef {object} How
+ * @property {AbortSignal} [signal]
+ * @property {Patience} [patience]
+ * @property {boolean} [hub] the file is one of the hub at a commit, so its size tells its version,
+ *   and a refusal may be that of an address which was signed for a moment
+ * @property {number | null} [size] bytes of the file, where they are known
+ * @property {(seconds: number) => void} [onWait] called where the server asks to wait
  */
 
 /**
@@ -42,12 +57,21 @@ export class Stale extends PromptLensError {
  */
 export function validators(answer) {
   const { headers } = answer;
-  // Under an encoding, lengths and positions count other bytes than those that are read here.
-  const plain = !headers.has("content-encoding");
   const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
   let total = range ? Number(range[2]) : null;
-  if (!range && plain && answer.status === 200 && headers.has("content-length")) total = Number(headers.get("content-length"));
+  // Whether another origin encodes its answer cannot be seen.
+  if (!range && answer.type !== "cors") total = announced(answer);
   return { etag: headers.get("etag"), modified: headers.get("last-modified"), total: Number.isSafeInteger(total) ? total : null };
+}
+
+/**
+ * The length that an answer announces. Under an encoding it counts other bytes than those that are
+ * read here.
+ */
+function announced({ status, headers }) {
+  if (status !== 200 || headers.has("content-encoding") || !headers.has("content-length")) return null;
+  const length = Number(headers.get("content-length"));
+  return Number.isSafeInteger(length) ? length : null;
 }
 
 /** Whether two answers can speak of the same version. */
@@ -58,7 +82,7 @@ export function sameVersion(a, b) {
 /** The version on the server now; `null` where it does not say. */
 export async function ask(address, signal) {
   try {
-    const answer = await fetch(address, { method: "HEAD", signal, cache: "no-store" });
+    const answer = await fetch(address, { ...REQUEST, method: "HEAD", signal });
     return answer.ok ? validators(answer) : null;
   } catch (error) {
     if (signal?.aborted) throw cancelled();
@@ -87,30 +111,42 @@ export class Download {
   #sinceFailure = 0;
   #restarts = 0;
   #encoded = false;
+  #hub;
+  /** A length that the server announced, and may have meant for encoded bytes. @type {number | null} */
+  #announced = null;
+  /** Where an answer ended before that length. */
+  #ended = -1;
+  #wait;
+  #onWait;
   /** Forgets the caller's signal. */
   #forget = () => {};
 
   /**
    * @param {string} address
-   * @param {object} how
-   * @param {AbortSignal} [how.signal]
-   * @param {Patience} [how.patience]
-   * @param {number} [how.from] bytes that are there already
-   * @param {Validators | null} [how.known] the version that those bytes are of
+   * @param {How & {from?: number, known?: Validators | null}} how `from`: bytes that are there
+   *   already, `known`: the version that they are of
    */
-  constructor(address, { signal, patience = {}, from = 0, known = null } = {}) {
+  constructor(address, { signal, patience = {}, from = 0, known = null, hub = false, size = null, onWait = () => {} } = {}) {
     this.#address = address;
     this.#signal = signal;
     this.#retries = patience.retries ?? 5;
     this.#delay = patience.delay ?? 500;
     this.#stall = patience.stall ?? 30_000;
     this.#at = from;
-    this.#known = known;
+    this.#known = size === null ? known : { etag: null, modified: null, ...known, total: size };
+    this.#hub = hub;
+    this.#wait = patience.wait ?? LONGEST_WAIT;
+    this.#onWait = onWait;
   }
 
   /** The version being read, once an answer has come. */
   get version() {
     return this.#known;
+  }
+
+  /** Bytes of the file, as far as anybody says. */
+  get total() {
+    return this.#known?.total ?? this.#announced;
   }
 
   /** Position of the next byte. */
@@ -141,9 +177,13 @@ export class Download {
       const piece = await this.#attempt(() => this.#receive());
       if (piece === undefined) continue;
       if (piece !== null) return piece;
-      if (this.#known?.total == null || this.#at === this.#known.total) return this.#end();
+      if (this.total === null || this.#at === this.total) return this.#end();
+      // An announced length is doubted once an answer ends twice at the same place before it.
+      if (this.#known?.total == null && this.#ended === this.#at) return this.#end();
+      this.#ended = this.#at;
       await this.#attempt(() => {
-        throw failed(this.#address, `the connection ended after ${this.#at} of ${this.#known.total} bytes`);
+        const error = failed(this.#address, `the connection ended after ${this.#at} of ${this.total} bytes`);
+        throw Object.assign(error, { ended: this.#at });
       });
     }
   }
@@ -169,6 +209,9 @@ export class Download {
       this.close();
       if (this.#signal?.aborted) throw cancelled();
       if (error instanceof Stale || error.final) throw error;
+      if (error.limited) await this.#rest(error.limited);
+      // Asked for the rest by a range, a host that always compresses may give nothing.
+      if (this.#ended === this.#at && error.ended !== this.#at) this.#encoded = true;
       this.#failures = this.#sinceFailure >= WORTH ? 1 : this.#failures + 1;
       this.#sinceFailure = 0;
       if (this.#failures > this.#retries) {
@@ -178,6 +221,17 @@ export class Download {
       await sleep(Math.max(pause, error.pause ?? 0), this.#signal);
       return undefined;
     }
+  }
+
+  /** Waits as long as a server asks for that counts requests. */
+  async #rest(seconds) {
+    this.#wait -= seconds * 1000;
+    if (this.#wait < 0) {
+      const minutes = Math.ceil(seconds / 60);
+      throw failed(this.#address, `the server allows no more requests from here for now; try again in ${minutes === 1 ? "a minute" : `${minutes} minutes`}`);
+    }
+    this.#onWait(seconds);
+    await sleep(seconds * 1000, this.#signal);
   }
 
   #explain(error) {
@@ -195,7 +249,7 @@ export class Download {
     if (this.#signal?.aborted) throw cancelled();
     const ranged = this.#at > 0 && !this.#encoded;
     const headers = ranged ? { Range: `bytes=${this.#at}-` } : {};
-    const asked = fetch(this.#address, { headers, signal: request.signal, cache: "no-store" });
+    const asked = fetch(this.#address, { ...REQUEST, headers, signal: request.signal });
     const answer = await within(asked, this.#stall, stop);
     const { status } = answer;
     if (status === 404 || status === 410) {
@@ -204,20 +258,20 @@ export class Download {
     }
     if (status === 416) {
       request.abort();
-      if (this.#known?.total === this.#at) return "end";
+      if (this.total === this.#at || (this.#known?.total == null && this.#ended === this.#at)) return "end";
       // The range that we ask for is inside the file as it was.
       if (this.#restarts++ > 0) throw final(failed(this.#address, "the server refuses the rest of it"));
       throw new Stale(this.#address);
     }
-    if (status === 429 || status >= 500) {
+    if (status !== 200 && status !== 206) {
       request.abort();
-      const error = failed(this.#address, `the server answers ${status}`);
-      error.pause = Math.min(Number(answer.headers.get("retry-after")) * 1000 || 0, LONGEST_PAUSE);
-      throw error;
+      throw this.#refusal(answer);
     }
-    if (status !== 200 && status !== 206) throw final(failed(this.#address, `the server answers ${status}`));
     this.#encoded = answer.headers.has("content-encoding");
     const now = validators(answer);
+    // Two servers of the hub may give the same file of a commit by other names.
+    if (this.#hub) now.etag = now.modified = null;
+    if (now.total === null) this.#announced ??= announced(answer);
     if (this.#known && !sameVersion(this.#known, now)) throw new Stale(this.#address);
     // What an earlier answer said holds where this one says nothing.
     this.#known = {
@@ -235,6 +289,23 @@ export class Download {
     return true;
   }
 
+  /** What an answer without content means: wait, try again, or no more. */
+  #refusal({ status, headers }) {
+    const error = Object.assign(failed(this.#address, `the server answers ${status}`), { status });
+    if (status === 401 && this.#hub) {
+      const why = "it is private or gated, and nobody can be signed in here";
+      return final(Object.assign(new PromptLensError("weights/missing", `${this.#address} is not handed out: ${why}.`), { status }));
+    }
+    const limit = /(?:^|;)\s*t=(\d+)/.exec(headers.get("ratelimit") ?? "")?.[1];
+    const seconds = Number((status === 429 && limit) || headers.get("retry-after")) || 0;
+    if (status === 429 && seconds * 1000 > LONGEST_PAUSE) return Object.assign(error, { limited: seconds });
+    if (status === 429 && seconds === 0 && this.#hub) {
+      error.message += " It counts the requests of this network; try again in five minutes.";
+    }
+    const passes = status === 408 || status === 429 || status >= 500 || (status === 403 && this.#hub);
+    return passes ? Object.assign(error, { pause: Math.min(seconds * 1000, LONGEST_PAUSE) }) : final(error);
+  }
+
   async #receive() {
     const { done, value } = await within(this.#reader.read(), this.#stall, () => this.#request?.abort());
     if (done) {
@@ -248,6 +319,11 @@ export class Download {
     this.#sinceFailure += fresh.byteLength;
     if (this.#known?.total != null && this.#at > this.#known.total) {
       throw final(failed(this.#address, `the server sends more than the ${this.#known.total} bytes it spoke of`));
+    }
+    if (this.#announced !== null && this.#at > this.#announced) {
+      // It counted encoded bytes, so a range would too.
+      this.#announced = null;
+      this.#encoded = true;
     }
     return fresh;
   }

@@ -13,39 +13,44 @@ const LIMIT = 16 * 1024 * 1024;
  * @typedef {object} Repository
  * @property {string} repository
  * @property {string} commit
- * @property {string} base address of its files at that commit
+ * @property {string} base address of the folder's files at that commit
  * @property {Map<string, {sha256: string | null, bytes: number | null}>} files
  */
 
-/** `owner/name` and revision of `hf:owner/name@revision`; `null` for another address. */
-export function parseHub(text) {
-  if (!text.startsWith("hf:")) return null;
-  const [, repository, revision = "main"] = /^hf:([\w-][\w.-]*\/[\w-][\w.-]*?)(?:@([\w./-]+))?$/.exec(text) ?? [];
-  if (!repository || revision.includes("..")) {
-    throw new PromptLensError("options/invalid", `${text} is no repository: write hf:owner/name or hf:owner/name@revision.`);
-  }
-  return { repository, revision };
-}
-
-/** @returns {Promise<Repository>} */
-export async function describe({ repository, revision }, hub, how) {
+/**
+ * What the hub says of a folder of a repository.
+ *
+ * @param {import("./name.js").Reference} reference
+ * @returns {Promise<Repository>}
+ */
+export async function describe({ repository, revision, folder = "" }, hub, how) {
   const address = `${hub}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const bytes = await whole(address, { ...how, limit: LIMIT });
-  if (!bytes) throw new PromptLensError("weights/missing", `The hub has no ${repository} at ${revision}.`);
+  const none = () => new PromptLensError("weights/missing", `The hub has no ${repository} at ${revision}, or it is private or gated; nobody can be signed in here.`);
+  const bytes = await whole(address, { ...how, hub: true, limit: LIMIT }).catch((error) => {
+    // The hub's answer to strangers for all three.
+    throw error.status === 401 ? none() : error;
+  });
+  if (!bytes) throw none();
   let answer;
   try {
     answer = JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     throw failed(address, "the answer is no JSON");
   }
-  const { sha: commit, siblings } = answer ?? {};
+  const { sha: commit, siblings, gated } = answer ?? {};
   if (!/^[0-9a-f]{40}$/.test(commit) || !Array.isArray(siblings)) {
     throw failed(address, "the answer names no commit and files");
   }
+  if (gated) {
+    const ways = "download its files where you are signed in, and choose their folder here";
+    throw new PromptLensError("weights/missing", `${repository} is gated: the hub hands its files only to people who accepted its terms; ${ways}.`);
+  }
+  const inside = folder ? `${folder}/` : "";
   const files = new Map();
   for (const { rfilename, size, lfs } of siblings) {
     const sha256 = /^[0-9a-f]{64}$/.test(lfs?.sha256) ? lfs.sha256 : null;
-    files.set(rfilename, { sha256, bytes: Number.isSafeInteger(size) ? size : null });
+    if (!rfilename.startsWith(inside)) continue;
+    files.set(rfilename.slice(inside.length), { sha256, bytes: Number.isSafeInteger(size) ? size : null });
   }
-  return { repository, commit, base: `${hub}/${repository}/resolve/${commit}/`, files };
+  return { repository, commit, base: `${hub}/${repository}/resolve/${commit}/${inside}`, files };
 }

@@ -6,8 +6,9 @@
 import { PromptLensError } from "../error.js";
 import { ask, Stale, Download, failed, joined, sameVersion, whole } from "./download.js";
 import { LocalSource } from "./folder.js";
-import { describe, HUB, parseHub } from "./hub.js";
+import { describe, HUB } from "./hub.js";
 import { identity, Keep, locked, PIECE, readPin, sha256Of, writePin } from "./keep.js";
+import { readName } from "./name.js";
 import { Progress } from "./progress.js";
 import { Rate } from "./rate.js";
 import { isFull, openShelf } from "./shelf.js";
@@ -29,7 +30,7 @@ const WRONG = /^(weights|config|tokenizer)\//;
 export async function withSource(model, options, how, load) {
   if (typeof model !== "string" && !model.sources) return load(new LocalSource(model, how));
   const shelf = options.store === false ? null : await openShelf();
-  const address = typeof model === "string" ? model : `hf:${model.sources[0].repository}`;
+  const address = typeof model === "string" ? model : `hf:${model.repository}`;
   const id = await (shelf ? identity(address, options.quantization) : "");
   const run = async () => {
     for (let again = 0; ; again += 1) {
@@ -100,7 +101,14 @@ export class RemoteSource {
   }
 
   get #how() {
-    return { signal: this.#signal, patience: this.#options.patience };
+    const onWait = (seconds) => this.#progress({ stage: "limited", loaded: 0, total: null, source: "network", secondsLeft: seconds });
+    return { signal: this.#signal, patience: this.#options.patience, onWait };
+  }
+
+  /** How to ask for the file `name`. */
+  #howTo(name) {
+    const size = this.#repository?.files.get(name)?.bytes ?? null;
+    return { ...this.#how, hub: this.#repository !== null, size };
   }
 
   /** Finds out where the files are and whether a kept model serves. */
@@ -110,7 +118,8 @@ export class RemoteSource {
 
   async #find() {
     const record = await this.#keep?.record();
-    const reference = typeof this.#model === "string" ? parseHub(this.#model) : null;
+    const named = typeof this.#model === "string" ? readName(this.#model) : null;
+    const reference = named?.kind === "hub" ? named.reference : null;
     if (reference || typeof this.#model !== "string") {
       // A commit never changes: what is kept of it needs no question.
       if (record) this.#use(record);
@@ -133,10 +142,10 @@ export class RemoteSource {
     const pin = this.#keep && (await readPin(this.#keep.shelf, this.#address));
     const wanted = reference ? [{ ...reference, file: null }] : this.#model.sources.map((s) => ({ repository: s.repository, revision: "main", file: s.file }));
     let problem = null;
-    for (const { repository, revision, file } of wanted) {
+    for (const { repository, revision, folder, file } of wanted) {
       if (pin && pin.repository !== repository) continue;
       try {
-        const found = await describe({ repository, revision: pin?.commit ?? revision }, hub, this.#how);
+        const found = await describe({ repository, revision: pin?.commit ?? revision, folder }, hub, this.#how);
         if (file && !found.files.has(file)) {
           problem = new PromptLensError("weights/missing", `${repository} has no ${file}.`);
           continue;
@@ -178,7 +187,7 @@ export class RemoteSource {
     if (this.#repository && !this.#repository.files.has(name)) return null;
     if (!this.#small.has(name)) {
       const address = new URL(name, this.base).href;
-      this.#small.set(name, await whole(address, { ...this.#how, limit: SMALL }));
+      this.#small.set(name, await whole(address, { ...this.#howTo(name), limit: SMALL }));
     }
     const bytes = this.#small.get(name);
     if (name === "manifest.json" && bytes) this.#isPack(bytes);
@@ -202,7 +211,7 @@ export class RemoteSource {
     let bytes = again ? null : await this.#keep?.read(name);
     const source = bytes ? "cache" : "network";
     if (!bytes) {
-      bytes = await whole(new URL(name, this.base).href, { ...this.#how, limit: SMALL });
+      bytes = await whole(new URL(name, this.base).href, { ...this.#howTo(name), limit: SMALL });
       if (!bytes) throw new PromptLensError("weights/missing", `There is no ${new URL(name, this.base).href}.`);
       if (this.keeps()) await this.#put(name, bytes);
     }
@@ -240,29 +249,34 @@ export class RemoteSource {
     this.#pieces = { next: 0, end: 0 };
     this.#filling = { parts: [], bytes: 0, keep: false };
     let left = await this.#keep?.unfinished(name);
-    if (left) {
-      const now = await ask(address, this.#signal);
-      if (now && !sameVersion(left.version, now)) {
-        await this.#keep.dropUnfinished();
-        left = null;
-      }
+    if (left && !(await this.#isSame(left.version, address))) {
+      await this.#keep.dropUnfinished();
+      left = null;
     }
     this.#pieces.end = left?.pieces ?? 0;
     const from = this.#pieces.end * PIECE;
     const known = left?.version ?? null;
-    this.#download = new Download(address, { ...this.#how, from, known });
+    this.#download = new Download(address, { ...this.#howTo(name), from, known });
     this.#resuming = from > 0 && known.total !== null;
     if (!this.#resuming) {
       if (!(await this.#download.start())) return false;
       await this.#began();
     }
-    this.#progressOf.open(name, this.#download.version.total, look);
+    this.#progressOf.open(name, this.#download.total, look);
     return true;
+  }
+
+  /** Whether the pieces of an unfinished download are of the file that is there now. */
+  async #isSame(version, address) {
+    const commit = this.#repository?.commit;
+    if (commit && version.commit) return version.commit === commit;
+    const now = await ask(address, this.#signal);
+    return !now || sameVersion(version, now);
   }
 
   /** Once the server has answered: what is being read, and whether its pieces are worth keeping. */
   async #began() {
-    const version = this.#download.version;
+    const version = { ...this.#download.version, commit: this.#repository?.commit };
     this.#versions[this.#file] = version;
     if (this.keeps() && (version.total === null || version.total > PIECE)) {
       this.#filling.keep = await this.#put(null, version);
@@ -395,7 +409,6 @@ export class RemoteSource {
     // A pack that came as one is kept to the byte.
     const bytes = manifest === null ? this.#small.get("manifest.json") : new TextEncoder().encode(JSON.stringify(pack));
     const beside = [["manifest.json", bytes]];
-    if (manifest !== null) beside.push(["tokenizer.json", this.#small.get("tokenizer.json")]);
     for (const name of BESIDE) if (this.#small.get(name)) beside.push([name, this.#small.get(name)]);
     for (const [name, content] of beside) if (!(await this.#put(name, content))) return;
     if (manifest === null) this.#versions["manifest.json"] = (await ask(new URL("manifest.json", this.base).href, this.#signal)) ?? undefined;

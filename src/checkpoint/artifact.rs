@@ -7,36 +7,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::description::{Description, INDEX_FILE, absent, no_weights, tokenizer};
 use super::header::Header;
 use super::load::{LoadReport, Loader, Sink, hex};
-use super::manifest::{MANIFEST_FILE, Manifest, PackedFile, Source};
+use super::manifest::{Manifest, PackedFile, Source};
 use super::pack::{Keep, PackWriter, described};
 use crate::clip::config::{ClipConfig, TensorSpec};
-use crate::clip::open_clip;
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 use crate::image::Preprocess;
 use crate::quant::HostTensor;
 use crate::quant::Quantization;
-
-/// The files of a Hugging Face repository that may hold the weights, best first.
-const HUGGING_FACE: &[&str] = &[
-    "model.safetensors",
-    INDEX_FILE,
-    "open_clip_model.safetensors",
-    "pytorch_model.bin",
-];
-/// The same for OpenCLIP, whose repositories may have half a model as `model.safetensors`.
-const OPEN_CLIP: &[&str] = &[
-    "open_clip_model.safetensors",
-    "model.safetensors",
-    INDEX_FILE,
-    "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pt",
-    "model.pt",
-];
-const PREPROCESSOR: &str = "preprocessor_config.json";
-const INDEX_FILE: &str = "model.safetensors.index.json";
 
 /// Where the files of a model are.
 #[expect(
@@ -46,6 +27,9 @@ const INDEX_FILE: &str = "model.safetensors.index.json";
 pub trait ModelFolder {
     /// A whole small file, or `None` where there is none.
     async fn small(&self, name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Whether there is a file of this name.
+    async fn has(&self, name: &str) -> Result<bool>;
 
     /// A chunk of a pack, of which length and hash are known; `again` where it came damaged before.
     async fn chunk(&self, file: &PackedFile, again: bool) -> Result<Vec<u8>>;
@@ -84,6 +68,29 @@ impl<'a> WeightSink<'a> {
     pub fn begin(&mut self, header: Header, source: Option<String>) -> Result<()> {
         self.loader.begin(header, source)
     }
+
+    /// Says that the tensors of `all` follow in several parts, and checks that they are the model.
+    ///
+    /// # Errors
+    /// Those of [`Loader::expect`] and [`Loader::check`].
+    pub(super) fn expect(&mut self, all: &Header) -> Result<()> {
+        let names = all.entries.iter().map(|entry| entry.name.as_str());
+        self.loader.expect(names)?;
+        self.loader.check(std::slice::from_ref(all))
+    }
+
+    /// Ends a part.
+    ///
+    /// # Errors
+    /// Those of [`Loader::end_file`].
+    pub(super) fn end_part(&mut self) -> Result<()> {
+        self.loader.end_file()
+    }
+
+    /// Says that the parts were one file of `bytes` bytes and this SHA-256.
+    pub(super) fn seal(&mut self, sha256: String, bytes: u64) {
+        self.loader.seal(sha256, bytes);
+    }
 }
 
 /// How the weights are stored.
@@ -115,41 +122,26 @@ impl ModelFiles {
     /// `config/missing`, `config/invalid`, `tokenizer/missing`, `weights/invalid` for a damaged
     /// manifest, and those of the folder.
     pub async fn read(folder: &impl ModelFolder, only: Option<&str>) -> Result<Self> {
-        let config = folder.small("config.json").await?;
-        let own = config.filter(|bytes| ClipConfig::is_described(bytes));
-        let found = match own {
-            Some(bytes) => {
-                let config = ClipConfig::from_json(&bytes)?;
-                (config, None, HUGGING_FACE)
-            }
-            None => {
-                if let Some(bytes) = folder.small(MANIFEST_FILE).await? {
-                    return Self::packed(folder, &bytes).await;
-                }
-                let bytes = folder.small(open_clip::FILE).await?.ok_or_else(|| {
-                    absent(
-                        Kind::ConfigMissing,
-                        "config.json, open_clip_config.json or manifest.json",
-                    )
-                })?;
-                let (config, preprocess) = open_clip::read(&bytes)?;
-                (config, Some(preprocess), OPEN_CLIP)
-            }
+        let description = Description::read(folder).await?;
+        let (config, preprocess, weights) = match description {
+            Description::Pack(manifest) => return Self::packed(folder, &manifest).await,
+            Description::Checkpoint {
+                config,
+                preprocess,
+                weights,
+            } => (config, preprocess, weights),
         };
-        let (config, preprocess, candidates) = found;
-        let preprocess = match preprocess {
-            Some(preprocess) => preprocess,
-            None => match folder.small(PREPROCESSOR).await? {
-                Some(json) => Preprocess::from_json(&json)?,
-                None => return Err(absent(Kind::ConfigMissing, PREPROCESSOR)),
-            },
-        };
-        let tokenizer = folder.small("tokenizer.json").await?;
         let candidates = match only {
             Some(name) => vec![name.to_owned()],
-            None => candidates.iter().map(|&name| name.to_owned()).collect(),
+            None => weights.iter().map(|&name| name.to_owned()).collect(),
         };
-        Self::checked(config, preprocess, tokenizer, Weights::Files(candidates))
+        check_crop(&config, &preprocess)?;
+        Ok(Self {
+            config,
+            preprocess,
+            tokenizer: tokenizer(folder).await?,
+            weights: Weights::Files(candidates),
+        })
     }
 
     async fn packed(folder: &impl ModelFolder, manifest: &[u8]) -> Result<Self> {
@@ -157,33 +149,12 @@ impl ModelFiles {
         let config = ClipConfig::from_json(manifest.config.to_string().as_bytes())?;
         let preprocess = Preprocess::from_json(manifest.preprocessor.to_string().as_bytes())?;
         let (tokenizer, _) = checked_chunk(folder, &manifest.tokenizer).await?;
-        let weights = Weights::Pack(Box::new(manifest));
-        Self::checked(config, preprocess, Some(tokenizer), weights)
-    }
-
-    fn checked(
-        config: ClipConfig,
-        preprocess: Preprocess,
-        tokenizer: Option<Vec<u8>>,
-        weights: Weights,
-    ) -> Result<Self> {
-        let size = u32::try_from(config.vision.image_size()).unwrap_or(u32::MAX);
-        if (preprocess.crop_width, preprocess.crop_height) != (size, size) {
-            return Err(Error::new(
-                Kind::ConfigInvalid,
-                format!(
-                    "preprocessor_config.json crops to {} x {} but the model takes {size} x {size}.",
-                    preprocess.crop_width, preprocess.crop_height
-                ),
-            ));
-        }
-        let tokenizer =
-            tokenizer.ok_or_else(|| absent(Kind::TokenizerMissing, "tokenizer.json"))?;
+        check_crop(&config, &preprocess)?;
         Ok(Self {
             config,
             preprocess,
             tokenizer,
-            weights,
+            weights: Weights::Pack(Box::new(manifest)),
         })
     }
 
@@ -233,7 +204,8 @@ impl ModelFiles {
 }
 
 impl ModelFiles {
-    /// The same as [`load`](Self::load), and packs what arrives: `keep` gets the chunks.
+    /// The same as [`load`](Self::load), and packs what arrives: `keep` gets the
+    /// tokenizer and the chunks.
     ///
     /// # Errors
     /// Those of [`load`](Self::load), of `keep` and of `sink`.
@@ -252,6 +224,7 @@ impl ModelFiles {
             .map(|spec| (spec.name.clone(), spec))
             .collect();
         let stored = quantization.unwrap_or(Quantization::None);
+        keep("tokenizer.json", self.tokenizer.clone())?;
         let mut writer = PackWriter::default();
         let spent = loader.spent();
         let report = self
@@ -284,6 +257,22 @@ impl ModelFiles {
     }
 }
 
+/// Refuses preprocessing whose output is not the model's input.
+fn check_crop(config: &ClipConfig, preprocess: &Preprocess) -> Result<()> {
+    let size = u32::try_from(config.vision.image_size()).unwrap_or(u32::MAX);
+    let crop = (preprocess.crop_width, preprocess.crop_height);
+    if crop == (size, size) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::ConfigInvalid,
+        format!(
+            "The preprocessor configuration crops to {} x {} but the model takes {size} x {size}.",
+            crop.0, crop.1
+        ),
+    ))
+}
+
 async fn files(
     folder: &impl ModelFolder,
     candidates: &[String],
@@ -314,7 +303,7 @@ async fn files(
             return Ok(());
         }
     }
-    Err(absent(Kind::WeightsMissing, &candidates.join(", ")))
+    Err(no_weights(folder, candidates).await?)
 }
 
 /// The files of a sharded checkpoint in their order, and the tensors in all of them.
@@ -368,11 +357,4 @@ fn difference(place: &str, expected: &Value, found: &Value) -> Option<String> {
             .find_map(|(key, value)| difference(key, value, &found[key])),
         value => (value != found).then(|| place.to_owned()),
     }
-}
-
-fn absent(kind: Kind, name: &str) -> Error {
-    Error::new(
-        kind,
-        format!("The model has no {name}. A model directory needs one."),
-    )
 }

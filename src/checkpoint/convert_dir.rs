@@ -124,7 +124,6 @@ fn pack(
     let packing = artifact.pack(folder, loader, Some(quantization), &mut keep, ignore);
     let (report, manifest) = block_on(packing)?;
     let bytes_out = manifest.chunks.iter().map(|chunk| chunk.bytes).sum();
-    write(to, "tokenizer.json", &artifact.tokenizer)?;
     write(to, MANIFEST_FILE, &manifest.to_json()?)?;
     Ok(Converted {
         tensors: report.tensors,

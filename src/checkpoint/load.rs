@@ -13,7 +13,7 @@ use super::convert::Decoder;
 use super::fill::TensorBuilder;
 use super::header::{Entry, Header};
 use super::names::{FileLayout, is_weight, meaning};
-use super::plan::{TensorAction, jobs};
+use super::plan::{TensorAction, check_placed, jobs};
 use super::quantized_file::{Stored, missing, unpack};
 use super::reader::{Limits, Piece, SafetensorsStream};
 use crate::clip::config::{ClipConfig, TensorSpec};
@@ -33,7 +33,7 @@ const DECODE_BYTES: usize = 1 << 18;
 pub struct LoadReport {
     /// Tensors of the model.
     pub tensors: usize,
-    /// Tensors of the file that the model does not have (`position_ids` not counted).
+    /// Tensors outside of the towers that the model does not have (`position_ids` not counted).
     pub ignored: usize,
     /// Bytes of the file.
     pub bytes: u64,
@@ -144,7 +144,8 @@ impl Loader {
         let mut found = vec![false; self.work.specs.len()];
         for header in headers {
             Stored::read(header)?;
-            jobs(&self.work.specs, header, &mut found)?;
+            let jobs = jobs(&self.work.specs, header, &mut found)?;
+            check_placed(header, &jobs)?;
         }
         self.work.check_complete(&found)
     }
@@ -166,7 +167,7 @@ impl Loader {
     /// they complete.
     ///
     /// # Errors
-    /// `weights/invalid`, `weights/missing-tensor`, `weights/wrong-shape`,
+    /// `weights/invalid`, `weights/missing-tensor`, `weights/unexpected`, `weights/wrong-shape`,
     /// `weights/unsupported-type`, `weights/not-finite`, or whatever `sink` returns. The loader is
     /// of no use afterwards.
     pub fn push(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<()> {
@@ -215,6 +216,12 @@ impl Loader {
         }
         self.digests.push(hex(&stream.finish()?));
         Ok(())
+    }
+
+    /// Says that the files so far were parts of one of `bytes` bytes, known by its SHA-256.
+    pub(super) fn seal(&mut self, sha256: String, bytes: u64) {
+        self.digests = vec![sha256];
+        self.bytes = bytes;
     }
 
     /// Ends the last file.
@@ -354,7 +361,7 @@ impl LoaderState {
         if self.complete {
             self.check_complete(&self.found)?;
         }
-        Ok(())
+        check_placed(header, &self.jobs)
     }
 
     fn check_complete(&self, found: &[bool]) -> Result<()> {

@@ -5,6 +5,7 @@
 mod artifact;
 mod batch_norm;
 mod convert;
+mod description;
 mod fill;
 mod former;
 mod header;
@@ -16,6 +17,7 @@ mod plan;
 mod quantized_file;
 mod reader;
 mod shapes;
+mod torch_stream;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod backbone;
@@ -43,3 +45,4 @@ pub use pack::{CHUNK_BYTES, Keep, PackWriter};
 pub use quantized_file::{Stored, write_model};
 pub use reader::{Limits, Piece, Receive, SafetensorsStream};
 pub use shapes::{Shapes, TowerShapes};
+pub use torch_stream::{TorchStream, is_torch};

@@ -144,10 +144,7 @@ const NO_WEIGHTS: &[&str] = &[
 /// The names of the model that an entry of a file holds, in the order of its rows, and how its
 /// values stand. A name that no scheme knows stands for itself.
 pub fn meaning(name: &str) -> (Vec<String>, FileLayout) {
-    let mut bare = name;
-    while let Some(rest) = WRAPPERS.iter().find_map(|w| bare.strip_prefix(w)) {
-        bare = rest;
-    }
+    let bare = unwrapped(name);
     for &(from, to, stands) in OPEN_CLIP {
         if bare == from {
             return (vec![to.to_owned()], stands);
@@ -169,6 +166,34 @@ pub fn meaning(name: &str) -> (Vec<String>, FileLayout) {
         }
     }
     (vec![bare.to_owned()], FileLayout::Same)
+}
+
+/// The parts of a CLIP: the beginnings of every name in one of its towers.
+const TOWERS: &[&str] = &[
+    "text_model.",
+    "vision_model.",
+    "text_projection",
+    "visual_projection",
+    "visual.",
+    "transformer.",
+    "token_embedding.",
+    "positional_embedding",
+    "ln_final.",
+];
+
+/// Whether a name belongs to one of the towers, known or not.
+pub fn in_tower(name: &str) -> bool {
+    let bare = unwrapped(name);
+    TOWERS.iter().any(|tower| bare.starts_with(tower))
+}
+
+/// A name without what wrappers put in front of it.
+fn unwrapped(name: &str) -> &str {
+    let mut bare = name;
+    while let Some(rest) = WRAPPERS.iter().find_map(|w| bare.strip_prefix(w)) {
+        bare = rest;
+    }
+    bare
 }
 
 /// Whether an unknown entry is worth a mention.

@@ -12,6 +12,7 @@ use super::load::{LoadReport, Loader, Sink, hex};
 use super::manifest::PackedFile;
 use super::reader::{Limits, Piece, SafetensorsStream};
 use super::torch;
+use super::torch_stream::is_torch;
 use crate::error::{Error, Kind, Result};
 
 /// Name of the weights in a model directory.
@@ -70,6 +71,10 @@ impl ModelFolder for Directory {
         }
     }
 
+    async fn has(&self, name: &str) -> Result<bool> {
+        Ok(self.0.join(name).is_file())
+    }
+
     async fn chunk(&self, file: &PackedFile, _again: bool) -> Result<Vec<u8>> {
         // Whether it has the length that it should is for the reader of the pack to say.
         read_file(&self.0.join(&file.file), SMALL, Kind::WeightsMissing)
@@ -84,7 +89,7 @@ impl ModelFolder for Directory {
         let Some(path) = self.find(name) else {
             return Ok(false);
         };
-        if torch::is_torch(name) {
+        if is_torch(name) {
             torch::read(&path, feed)?;
         } else {
             stream_file(&path, &mut |bytes| feed.push(bytes))?;

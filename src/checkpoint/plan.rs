@@ -6,8 +6,8 @@ use safetensors::Dtype;
 
 use super::convert::{Decoder, unsupported};
 use super::header::{Entry, Header, invalid, shown};
-use super::names::{FileLayout, meaning};
-use super::quantized_file::{SCALES, WORDS, scheme_of};
+use super::names::{FileLayout, in_tower, is_weight, meaning};
+use super::quantized_file::{SCALES, WORDS, few, scheme_of};
 use crate::clip::config::TensorSpec;
 use crate::error::{Error, Kind, Result};
 use crate::quant::Scheme;
@@ -70,6 +70,32 @@ pub fn jobs(
         jobs.push(job);
     }
     Ok(jobs)
+}
+
+/// Refuses weights inside a tower that the model has no place for: without them it would answer
+/// as another model does.
+///
+/// # Errors
+/// `weights/unexpected`, naming the first of them.
+pub fn check_placed(header: &Header, jobs: &[TensorAction]) -> Result<()> {
+    let homeless: Vec<&str> = header
+        .entries
+        .iter()
+        .zip(jobs)
+        .filter(|(_, job)| matches!(job, TensorAction::Skip))
+        .map(|(entry, _)| entry.name.as_str())
+        .filter(|name| in_tower(name) && is_weight(name))
+        .collect();
+    if homeless.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::WeightsUnexpected,
+        format!(
+            "The weights file has {} inside a tower, where the configuration has no place for it; use the configuration that belongs to these weights. A CLIP with such parts cannot be read.",
+            few(&homeless)
+        ),
+    ))
 }
 
 fn check_plain(

@@ -14,7 +14,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value};
 
-use super::header::{Header, invalid};
+use super::header::{Header, invalid, shown};
 use crate::clip::config::{ClipConfig, TensorSpec};
 use crate::error::{Error, Kind, Result};
 use crate::quant::HostTensor;
@@ -211,18 +211,24 @@ pub fn write_model(
 
 /// "This model lacks ..." for the tensors that a configuration calls for.
 pub(super) fn missing(names: &[&str]) -> Error {
+    Error::new(
+        Kind::WeightsMissingTensor,
+        format!(
+            "The weights file lacks {}; use the weights that belong to this config.json, with the names of Hugging Face or OpenCLIP.",
+            few(names)
+        ),
+    )
+}
+
+/// The first of `names`, and how many follow.
+pub(super) fn few(names: &[&str]) -> String {
     const SHOWN: usize = 3;
     let rest = match names.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Error::new(
-        Kind::WeightsMissingTensor,
-        format!(
-            "The weights file lacks {}{rest}; use the weights that belong to this config.json, with the names of Hugging Face or OpenCLIP.",
-            names[..names.len().min(SHOWN)].join(", ")
-        ),
-    )
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| shown(name)).collect();
+    format!("{}{rest}", shown.join(", "))
 }
 
 /// Places tensors one after the other.

@@ -1,4 +1,5 @@
-//! PyTorch's own files (`.bin`, `.pt`), by the pytorch-reader crate.
+//! PyTorch's own files (`.bin`, `.pt`) from a file system, by the pytorch-reader crate. It reads
+//! more kinds than [`TorchStream`](super::TorchStream), which a browser has, but needs to seek.
 //!
 //! Read are state dictionaries and whole pickled modules in every container that `torch.save` has
 //! written. Not read are TorchScript archives, OpenAI's own downloads among them: their pickle
@@ -15,16 +16,12 @@ use super::artifact::WeightSink;
 use super::convert::Decoder;
 use super::header::{Entry, Header, shown};
 use super::native::{digest, failed};
+use super::torch_stream::torchscript;
 use crate::error::{Error, Kind, Result};
 use crate::quant::HostTensor;
 
 /// Parts of a training checkpoint that are not the model.
 const TRAINING: &[&str] = &["optimizer.", "scaler.", "lr_scheduler.", "scheduler."];
-
-/// Whether a file of this name is PyTorch's.
-pub fn is_torch(name: &str) -> bool {
-    name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth")
-}
 
 /// Gives the tensors in the file at `path` to `feed`, by name.
 ///
@@ -114,13 +111,7 @@ fn dtype(dtype: DType) -> Dtype {
 fn refused(path: &Path, error: &PytorchError) -> Error {
     let text = error.to_string();
     if text.contains("__torch__") {
-        return Error::new(
-            Kind::WeightsUnsupportedFormat,
-            format!(
-                "{} is a TorchScript archive, which cannot be read; in Python, save its state dictionary: torch.save(torch.jit.load(path).state_dict(), \"model.pt\").",
-                path.display()
-            ),
-        );
+        return torchscript();
     }
     match error {
         PytorchError::Io(error) if !disagrees(error) => failed(path, error),

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::family::{self, Family};
 use super::vision_config::VisionConfig;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Activation;
@@ -97,6 +98,9 @@ impl ClipConfig {
         let root = value
             .as_object()
             .ok_or_else(|| invalid("is not a JSON object"))?;
+        if let Some(family) = family::of_hugging_face(root) {
+            return Err(foreign("config.json", family));
+        }
         match root.get("model_type") {
             None | Some(Value::Null) => {}
             Some(Value::String(kind)) if kind == "clip" => {}
@@ -147,15 +151,6 @@ impl ClipConfig {
                 "hidden_act": text.activation.name(), "eos_token_id": text.eos_token_id,
                 "causal": text.causal,
             },
-        })
-    }
-
-    /// Whether a `config.json` speaks of a CLIP at all; other libraries use the name too.
-    pub fn is_described(bytes: &[u8]) -> bool {
-        serde_json::from_slice::<Map<String, Value>>(bytes).map_or(true, |root| {
-            ["model_type", "text_config", "vision_config"]
-                .iter()
-                .any(|key| root.contains_key(*key))
         })
     }
 
@@ -300,6 +295,15 @@ pub(super) fn invalid(what: impl AsRef<str>) -> Error {
     invalid_file("config.json", what)
 }
 
+/// The refusal of a model that is none of CLIP's kind.
+pub(super) fn foreign(file: &str, family: Family) -> Error {
+    let Family { name, instead } = family;
+    Error::new(
+        Kind::ConfigInvalid,
+        format!("{file} describes {name}, which cannot be read; load {instead} instead."),
+    )
+}
+
 /// "This configuration file ...".
 pub(super) fn invalid_file(file: &str, what: impl AsRef<str>) -> Error {
     Error::new(
@@ -358,8 +362,9 @@ impl Fields<'_> {
         let Some(value) = self.get(key) else {
             return Ok(1e-5);
         };
-        value
-            .as_f64()
+        // Written by hand, 1e-5 may have become a text.
+        let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+        number
             .filter(|number| (1e-12..=0.1).contains(number))
             .map(|number| number as f32)
             .ok_or_else(|| self.bad(key, value, "a number from 1e-12 to 0.1"))

@@ -7,6 +7,7 @@ pub mod block;
 pub mod build;
 pub mod config;
 pub mod efficientnet;
+pub mod family;
 pub mod open_clip;
 pub mod text;
 pub mod vision;

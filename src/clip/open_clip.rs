@@ -1,10 +1,11 @@
 //! OpenCLIP's `open_clip_config.json`: sizes, activation, and preprocessing in one file.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
 
-use super::config::{ClipConfig, invalid_file};
+use super::config::{ClipConfig, foreign, invalid_file};
 use super::efficientnet::EfficientNetConfig;
+use super::family;
 use crate::error::Result;
 use crate::image::Preprocess;
 
@@ -12,15 +13,9 @@ use crate::image::Preprocess;
 pub const FILE: &str = "open_clip_config.json";
 
 #[derive(Deserialize)]
-struct File {
-    model_cfg: Model,
-    preprocess_cfg: Option<Views>,
-}
-
-#[derive(Deserialize)]
 struct Model {
     embed_dim: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     quick_gelu: bool,
     vision_cfg: Vision,
     text_cfg: Text,
@@ -41,11 +36,8 @@ struct Vision {
     timm_proj: Option<String>,
     #[serde(default)]
     timm_proj_bias: bool,
-    #[serde(default)]
-    attentional_pool: bool,
-    #[serde(default)]
-    no_ln_pre: bool,
-    pool_type: Option<String>,
+    norm_kwargs: Option<Map<String, Value>>,
+    act_kwargs: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -56,13 +48,10 @@ struct Text {
     heads: Option<u64>,
     layers: Option<u64>,
     mlp_ratio: Option<f64>,
-    /// A tower of another library.
-    hf_model_name: Option<String>,
     #[serde(default)]
     no_causal_mask: bool,
-    #[serde(default)]
-    embed_cls: bool,
-    pool_type: Option<String>,
+    norm_kwargs: Option<Map<String, Value>>,
+    act_kwargs: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -91,34 +80,38 @@ pub fn read(bytes: &[u8]) -> Result<(ClipConfig, Preprocess)> {
     if bytes.len() > 1 << 20 {
         return Err(bad("is larger than 1 MiB"));
     }
-    let file: File =
+    let root: Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|error| bad(&format!("cannot be read ({error})")))?;
-    let (vision, text) = (file.model_cfg.vision_cfg, file.model_cfg.text_cfg);
-    let pooled = |pool: &Option<String>, plain: &str| pool.as_deref().is_none_or(|p| p == plain);
-    if text.hf_model_name.is_some()
-        || vision.attentional_pool
-        || vision.no_ln_pre
-        || text.embed_cls
-        || !pooled(&vision.pool_type, "tok")
-        || !pooled(&text.pool_type, "argmax")
-    {
-        return Err(bad(
-            "describes towers with other parts than CLIP's; only the standard CLIP transformer is supported",
-        ));
+    let model = model_of(&root).ok_or_else(|| bad("has no model_cfg"))?;
+    if let Some(family) = family::of_open_clip(model) {
+        return Err(foreign(FILE, family));
     }
+    let unreadable = |error: serde_json::Error| bad(&format!("cannot be read ({error})"));
+    let model: Model = serde_json::from_value(Value::Object(model.clone())).map_err(unreadable)?;
+    let preprocess: Option<Views> = match root.get("preprocess_cfg") {
+        Some(views) => serde_json::from_value(views.clone()).map_err(unreadable)?,
+        None => None,
+    };
+    let (vision, text) = (model.vision_cfg, model.text_cfg);
     let image = match vision.image_size {
         Side::One(side) => side,
         Side::Two([height, width]) if height == width => height,
         Side::Two(_) => return Err(bad("asks for images that are not square")),
     };
+    for settings in [&vision.act_kwargs, &text.act_kwargs].into_iter().flatten() {
+        let exact = |(key, value): (&String, &Value)| key == "approximate" && value == "none";
+        if !settings.iter().all(exact) {
+            return Err(bad("has act_kwargs other than those of the exact GELU"));
+        }
+    }
     let text_width = text.width.unwrap_or(512);
-    let act = match file.model_cfg.quick_gelu {
+    let act = match model.quick_gelu {
         true => "quick_gelu",
         false => "gelu",
     };
     let config = json!({
         "model_type": "clip",
-        "projection_dim": file.model_cfg.embed_dim,
+        "projection_dim": model.embed_dim,
         "vision_config": vision_config(&vision, image, act)?,
         "text_config": {
             "hidden_size": text_width, "num_hidden_layers": text.layers.unwrap_or(12),
@@ -127,11 +120,49 @@ pub fn read(bytes: &[u8]) -> Result<(ClipConfig, Preprocess)> {
             "max_position_embeddings": text.context_length.unwrap_or(77),
             "vocab_size": text.vocab_size.unwrap_or(49408),
             "hidden_act": act, "causal": !text.no_causal_mask,
+            "layer_norm_eps": norm_eps(text.norm_kwargs.as_ref())?,
         },
     });
     let config = ClipConfig::from_json(config.to_string().as_bytes())?;
-    let preprocess = views(file.preprocess_cfg, image)?;
+    let preprocess = views(preprocess, image)?;
     Ok((config, preprocess))
+}
+
+/// The model in the file: in `model_cfg`, or the file itself, as some were published at first.
+fn model_of(root: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    match root.get("model_cfg") {
+        Some(model) => model.as_object(),
+        None => (root.contains_key("embed_dim") && root.contains_key("vision_cfg")).then_some(root),
+    }
+}
+
+/// True, also where it is written as a text: "TRUE".
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Plain(bool),
+        Text(String),
+        Absent(()),
+    }
+    match Flag::deserialize(deserializer)? {
+        Flag::Plain(flag) => Ok(flag),
+        Flag::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        // Python takes every text for true, "false" too: what its author meant is not known.
+        Flag::Text(text) => Err(serde::de::Error::custom(format!("{text:?} is no switch"))),
+        Flag::Absent(()) => Ok(false),
+    }
+}
+
+/// What `norm_kwargs` says is added to the variance; `None` without one.
+fn norm_eps(settings: Option<&Map<String, Value>>) -> Result<Option<&Value>> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    if settings.keys().any(|key| key != "eps") {
+        return Err(invalid_file(FILE, "has norm_kwargs other than eps"));
+    }
+    Ok(settings.get("eps"))
 }
 
 /// Hidden columns of an MLP.
@@ -172,7 +203,7 @@ fn vision_config(vision: &Vision, image: u64, act: &str) -> Result<Value> {
         "num_attention_heads": width / head,
         "intermediate_size": hidden(width, vision.mlp_ratio),
         "image_size": image, "patch_size": vision.patch_size.unwrap_or(16),
-        "hidden_act": act,
+        "hidden_act": act, "layer_norm_eps": norm_eps(vision.norm_kwargs.as_ref())?,
     }))
 }
 

@@ -10,6 +10,9 @@ pub enum Resize {
     None,
     /// The shorter side to this length, the longer one in proportion, truncated to whole pixels.
     ShortestEdge(u32),
+    /// The sides of a square image to this length. The configuration has no crop, so another
+    /// image does not fit the model and is refused.
+    SquareOnly(u32),
     /// To exactly this size, whatever the proportions.
     Exact {
         /// Columns.
@@ -77,7 +80,7 @@ impl Preprocess {
         match self.resize {
             Resize::None => (w, h),
             Resize::Exact { width, height } => (u64::from(width), u64::from(height)),
-            Resize::ShortestEdge(edge) => {
+            Resize::ShortestEdge(edge) | Resize::SquareOnly(edge) => {
                 let edge = u64::from(edge);
                 if w <= h {
                     (edge, edge * h / w)
@@ -120,9 +123,16 @@ fn part(scaled: u64, crop: u32, length: u32) -> (u32, u32) {
 /// torchvision do, computing only what the crop shows. Where the scaled image is smaller than the
 /// crop the rest is black, as in torchvision.
 ///
-/// [`Kind::ImageInvalid`] when `image` is so thin that its scaled length has no meaning.
+/// [`Kind::ImageInvalid`] when `image` is so thin that its scaled length has no meaning;
+/// [`Kind::ConfigInvalid`] when the model's configuration asks for no crop and `image` is not square.
 pub fn resize_crop(image: &Rgb8, p: &Preprocess) -> Result<Rgb8> {
     let (width, height) = p.scaled(image.width, image.height);
+    if matches!(p.resize, Resize::SquareOnly(_)) && width != height {
+        return Err(Error::new(
+            Kind::ConfigInvalid,
+            "The model's preprocessor configuration says do_center_crop: false, so it takes square images only; crop the image to a square, or set do_center_crop to true.",
+        ));
+    }
     let side = |length: u64| {
         u32::try_from(length).map_err(|_| {
             Error::new(

@@ -13,9 +13,9 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 use crate::error::{Error, Kind, Result};
 
-const START: &str = "<|startoftext|>";
-const END: &str = "<|endoftext|>";
-const WORD_END: &str = "</w>";
+pub(super) const START: &str = "<|startoftext|>";
+pub(super) const END: &str = "<|endoftext|>";
+pub(super) const WORD_END: &str = "</w>";
 
 /// The largest `tokenizer.json` that is read.
 const MAX_FILE_BYTES: usize = 64 << 20;

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::checkpoint::{Header, Limits, ModelFolder, PackedFile, SafetensorsStream, WeightSink};
+use crate::checkpoint::{
+    Header, Limits, ModelFolder, PackedFile, SafetensorsStream, TorchStream, WeightSink, is_torch,
+};
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 
@@ -102,19 +104,6 @@ impl<'a> WebFolder<'a> {
         Ok(thrown(self.source.only().await)?.as_string())
     }
 
-    /// A file that is there and of no use here: the reader of PyTorch's files needs a file system.
-    async fn refuse(&self, name: &str) -> Result<bool> {
-        if timed(&self.waited, self.source.has(name)).await?.is_falsy() {
-            return Ok(false);
-        }
-        Err(Error::new(
-            Kind::WeightsUnsupportedFormat,
-            format!(
-                "{name} is a PyTorch file, which a browser cannot read; convert the model with promptlens convert, or use a copy with safetensors."
-            ),
-        ))
-    }
-
     /// Hands over the chunks that wait.
     ///
     /// # Errors
@@ -154,6 +143,11 @@ impl ModelFolder for WebFolder<'_> {
         Ok(bytes(&timed(&self.waited, self.source.small(name)).await?))
     }
 
+    async fn has(&self, name: &str) -> Result<bool> {
+        let found = timed(&self.waited, self.source.has(name)).await?;
+        Ok(found.is_truthy())
+    }
+
     async fn chunk(&self, file: &PackedFile, again: bool) -> Result<Vec<u8>> {
         let found = timed(&self.waited, self.source.chunk(&file.file, again)).await?;
         Ok(bytes(&found).unwrap_or_default())
@@ -178,19 +172,23 @@ impl ModelFolder for WebFolder<'_> {
     }
 
     async fn weights(&self, name: &str, feed: &mut WeightSink<'_>) -> Result<bool> {
-        if !name.ends_with(".safetensors") {
-            return self.refuse(name).await;
-        }
         if timed(&self.waited, self.source.open(name, false))
             .await?
             .is_falsy()
         {
             return Ok(false);
         }
+        let mut torch = is_torch(name).then(TorchStream::new);
         while let Some(piece) = bytes(&timed(&self.waited, self.source.next()).await?) {
-            feed.push(&piece)?;
+            match &mut torch {
+                Some(torch) => torch.push(&piece, feed)?,
+                None => feed.push(&piece)?,
+            }
             drop(piece);
             self.flush().await?;
+        }
+        if let Some(torch) = torch {
+            torch.finish(feed)?;
         }
         Ok(true)
     }

@@ -80,12 +80,19 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
 
   test("lists every model with its licence and size, and what is kept", async () => {
     const names = await page.locator(".model-name").allTextContents();
-    assert.equal(names.length, 8);
+    const table = await page.evaluate(async (entry) => (await import(entry)).PromptLens.models.table.map(({ name }) => name), `${site.url}pkg/index.js`);
+    assert.equal(table.length, 13);
+    assert.deepEqual(names.slice(-table.length), table);
     assert.match(names[0], /mini/);
     for (const name of ["TinyCLIP ViT-8M/16", "OpenAI CLIP ViT-B/32", "OpenAI CLIP ViT-B/16", "LAION-2B CLIP ViT-B/32"]) {
       assert.equal(await rowOf(name).count(), 1, name);
     }
-    assert.match(await rowOf("OpenAI CLIP ViT-B/32").textContent(), /151 M weights, about 605\.\d MB to download, 160\.\d MB in 8 bits · licence MIT · .*openai\/clip-vit-base-patch32/);
+    assert.match(await rowOf("OpenAI CLIP ViT-B/32").textContent(), /151 M weights, about 605\.\d MB to download, 160\.\d MB in 8 bits, about 829\.\d MB of memory · licence Apache-2\.0 · .*timm\/vit_base_patch32_clip_224\.openai/);
+    // What suits this device, and what no phone can hold.
+    assert.equal(await page.locator(".model-note", { hasText: "suggested for this device" }).count(), 1);
+    assert.match(await rowOf("TinyCLIP ViT-40M/32").textContent(), /suggested for this device/, "a desktop without a GPU");
+    for (const name of ["OpenAI CLIP ViT-L/14-336", "BioCLIP 2"]) assert.match(await rowOf(name).textContent(), /too large for a phone/, name);
+    assert.doesNotMatch(await rowOf("DataComp").textContent(), /too large/);
     const mini = rowOf("built-in");
     assert.match(await mini.textContent(), /kept: q8, 6\.\d MB · SHA-256 [0-9a-f]{12}…/);
     assert.equal(await mini.locator(".model-use").getAttribute("aria-pressed"), "true");
@@ -123,6 +130,32 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     const policy = await page.getAttribute("meta[http-equiv=Content-Security-Policy]", "content");
     await looks(page, "models-failed");
     assert.match(policy, /connect-src 'self' https:\/\/huggingface\.co https:\/\/\*\.huggingface\.co https:\/\/\*\.hf\.co;/);
+  });
+
+  test("what is typed is understood, or refused before any request", async () => {
+    const asked = [];
+    await page.route("https://huggingface.co/**", (route) => {
+      asked.push(new URL(route.request().url()).pathname);
+      return route.fulfill({ status: 401, headers: { "Access-Control-Allow-Origin": "*" } });
+    });
+    const say = async (typed) => {
+      await page.fill("#models-address", typed);
+      await page.click("#models-own button");
+      await page.waitForFunction(() => document.querySelector("#models-run").hidden && !document.querySelector("#models-error").hidden);
+      return page.textContent("#models-error");
+    };
+    assert.match(await say("https://huggingface.co/datasets/someone/else"), /options\/invalid/);
+    assert.deepEqual(asked, []);
+    for (const typed of ["someone/nothing", " HF: someone/nothing/ ", "https://huggingface.co/someone/nothing/tree/main"]) {
+      asked.length = 0;
+      assert.match(await say(typed), /weights\/missing/);
+      assert.deepEqual(asked, ["/api/models/someone/nothing/revision/main"], typed);
+    }
+    // A name of the table is its row: where the weights are is tried first, and then where the name leads.
+    asked.length = 0;
+    await say("openai/clip-vit-base-patch32");
+    assert.deepEqual(asked.map((path) => path.split("/").slice(3, 5).join("/")), ["timm/vit_base_patch32_clip_224.openai", "openai/clip-vit-base-patch32"]);
+    await page.unroute("https://huggingface.co/**");
   });
 
   test("cancelling leaves the model that answers", async () => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pollster::block_on;
 use promptlens::checkpoint::{
     Header, Limits, LoadReport, Loader, ModelFiles, ModelFolder, PackedFile, SafetensorsStream,
-    WeightSink,
+    TorchStream, WeightSink, is_torch,
 };
 use promptlens::error::{Error, Kind, Result};
 use promptlens::quant::{HostTensor, Quantization};
@@ -72,9 +72,6 @@ impl Memory {
         let (_, manifest) = block_on(packing)?;
         let manifest = manifest.to_json()?;
         packed.files.insert("manifest.json".to_owned(), manifest);
-        packed
-            .files
-            .insert("tokenizer.json".to_owned(), artifact.tokenizer);
         Ok(packed)
     }
 }
@@ -83,6 +80,10 @@ impl ModelFolder for Memory {
     async fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.asked.borrow_mut().push(name.to_owned());
         Ok(self.files.get(name).cloned())
+    }
+
+    async fn has(&self, name: &str) -> Result<bool> {
+        Ok(self.files.contains_key(name))
     }
 
     async fn chunk(&self, file: &PackedFile, _again: bool) -> Result<Vec<u8>> {
@@ -111,9 +112,17 @@ impl ModelFolder for Memory {
         } else {
             self.piece
         };
-        for piece in bytes.chunks(piece) {
-            feed.push(piece)?;
+        if !is_torch(name) {
+            for piece in bytes.chunks(piece) {
+                feed.push(piece)?;
+            }
+            return Ok(true);
         }
+        let mut torch = TorchStream::new();
+        for piece in bytes.chunks(piece) {
+            torch.push(piece, feed)?;
+        }
+        torch.finish(feed)?;
         Ok(true)
     }
 }

@@ -6,6 +6,7 @@ import { known, onLanguage, say, t } from "./i18n.js";
 import { LOCAL } from "./local.js";
 import { modelCard } from "./modelcard.js";
 import { showProblem } from "./problem.js";
+import { needs, suggested, thisDevice } from "./suggest.js";
 
 const drawer = document.getElementById("models");
 const state = document.getElementById("models-state");
@@ -22,6 +23,8 @@ const problem = document.getElementById("models-error");
 const room = document.getElementById("models-room");
 const template = document.getElementById("model-template");
 
+/** Whether this page was built to ask a hub at all. */
+const hasHub = document.querySelector("meta[name=promptlens-hub]").content !== "";
 /** What is loaded: an address as `stored()` gives it. */
 let current = "";
 /** @type {AbortController | null} */
@@ -38,8 +41,7 @@ const FILES = "files:";
 
 /** A model's address as `stored()` gives it. */
 function addressOf(model) {
-  if (typeof model !== "string") return FILES;
-  return model.startsWith("hf:") ? model : new URL(model.endsWith("/") ? model : `${model}/`, document.baseURI).href;
+  return typeof model === "string" ? PromptLens.models.address(model) : FILES;
 }
 
 /** An address for links: what lies beside the page is named from there, so that the page can move. */
@@ -49,7 +51,29 @@ function linkOf(address) {
   return address.startsWith(here) ? `./${address.slice(here.length)}` : address;
 }
 
-const hubName = ({ sources: [{ repository }] }) => `hf:${repository}`;
+const hubName = ({ repository }) => `hf:${repository}`;
+
+/** Whether the model that answers does so on the GPU; the next one will too. */
+let onGpu = false;
+
+/** What there is to know of a row of the table before it is loaded. */
+function factsOf(entry) {
+  const { download, stored, memory } = needs(entry.parameters, onGpu);
+  const facts = t("models.facts", {
+    parameters: `${integer(entry.parameters / 1e6)} M`,
+    size: megabytes(download),
+    kept: megabytes(stored),
+    memory: megabytes(memory),
+    licence: entry.licence,
+    repository: isolate(entry.sources[0].repository),
+  });
+  const marks = [
+    entry.id === suggested(thisDevice(onGpu)) && t("models.suggested"),
+    known(`models.for.${entry.id}`) && t(`models.for.${entry.id}`),
+    !entry.phone && t("models.no-phone"),
+  ];
+  return [...marks.filter(Boolean), facts].join(" · ");
+}
 
 /** What `PromptLens.load` takes for a model: the entry of the table where it has that address. */
 export const modelAt = (model) => PromptLens.models.table.find((entry) => hubName(entry) === model) ?? model;
@@ -58,18 +82,11 @@ export const modelAt = (model) => PromptLens.models.table.find((entry) => hubNam
 function entries(stored) {
   const all = [
     ...LOCAL.map(({ model, key }) => ({ model, address: model, name: t(`models.${key}`), note: t(`models.${key}-note`), local: key })),
-    ...PromptLens.models.table.map((entry) => ({
+    ...(hasHub ? PromptLens.models.table : []).map((entry) => ({
       model: entry,
       address: hubName(entry),
       name: entry.name,
-      note: t("models.facts", {
-        parameters: `${integer(entry.parameters / 1e6)} M`,
-        // The hub has 32-bit floats; 8 bits come with a 16-bit scale for every 32 values.
-        size: megabytes(entry.parameters * 4),
-        kept: megabytes(entry.parameters * (1 + 2 / 32)),
-        licence: entry.licence,
-        repository: isolate(entry.sources[0].repository),
-      }),
+      note: factsOf(entry),
     })),
   ];
   const listed = new Set(all.map((entry) => entry.address));
@@ -205,16 +222,18 @@ async function choose(model, address, name) {
 /** Has one of the page's own models answer; whether it does. @param {import("./local.js").Local} local */
 export const useLocal = ({ model, key }) => choose(model, model, t(`models.${key}`));
 
-function show({ model, quantization }) {
+function show({ model, quantization, device }) {
+  onGpu = device.kind === "webgpu";
   say(state, "models.state", { model, form: quantization });
 }
 
-/** Opens the list of models at the first of those that are not beside the page. */
+/** Opens the list of models at the one that suits this device. */
 export async function offerBigger() {
   drawer.open = true;
   await render();
-  const [first] = PromptLens.models.table;
-  const button = list.querySelector(`[data-model="${CSS.escape(hubName(first))}"]`);
+  const wanted = suggested(thisDevice(onGpu));
+  const entry = PromptLens.models.table.find(({ id }) => id === wanted);
+  const button = entry && list.querySelector(`[data-model="${CSS.escape(hubName(entry))}"]`);
   button?.scrollIntoView({ block: "center" });
   button?.focus();
 }
@@ -232,6 +251,13 @@ async function filesOf(directory) {
   }
 }
 
+/** Where the hub cannot be reached, which is where most read Chinese, own addresses and files come first. */
+function arrange() {
+  const own = [form, chooser.closest("p")];
+  if (document.documentElement.lang.startsWith("zh")) list.before(...own);
+  else list.after(...own);
+}
+
 /** The model that answers was loaded, by whatever way. */
 export function showModel(model, info) {
   current = addressOf(model);
@@ -245,15 +271,23 @@ export function showModel(model, info) {
  */
 export function onModel(loader) {
   load = loader;
+  arrange();
   drawer.addEventListener("toggle", () => drawer.open && void render());
-  onLanguage(() => drawer.open && void render());
+  onLanguage(() => {
+    arrange();
+    if (drawer.open) void render();
+  });
   cancel.addEventListener("click", () => loading?.abort());
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const own = address.value.trim();
     if (!own) return;
-    const place = addressOf(own);
-    void choose(modelAt(place), place, own);
+    try {
+      const place = addressOf(own);
+      void choose(modelAt(place), place, own);
+    } catch (error) {
+      showProblem(problem, error);
+    }
   });
   chooser.addEventListener("change", () => {
     const files = [...chooser.files];

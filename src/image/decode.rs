@@ -6,10 +6,12 @@ use ::image::codecs::bmp::BmpDecoder;
 use ::image::codecs::gif::GifDecoder;
 use ::image::codecs::png::PngDecoder;
 use ::image::codecs::webp::WebPDecoder;
+use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageDecoder, ImageError, ImageResult};
 
 use super::convert::Decoded;
-use super::sniff::describe_foreign;
+use super::foreign::refusal;
+use super::repair::repaired;
 use super::{Format, Rgb8, container, convert, jpeg, sniff};
 use crate::error::{Error, Kind, Result};
 
@@ -46,12 +48,14 @@ pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
 
 /// Decodes the first (or only) frame to 8-bit RGB, upright.
 ///
-/// * EXIF orientation is applied exactly once.
+/// * EXIF orientation is applied exactly once, whether or not the block begins with `Exif\0\0`.
 /// * 16-bit samples keep their high byte, as in Pillow.
 /// * Alpha is composited over white by Pillow's integer rule, then dropped.
 /// * GIF, animated WebP and APNG give their first frame; the part of the canvas which that frame
-///   does not cover is transparent, hence white.
-/// * JPEG gives the same bytes as libjpeg with its default settings.
+///   does not cover is transparent, hence white. A first frame of a GIF that is larger than the
+///   screen widens it.
+/// * JPEG gives the same bytes as libjpeg with its default settings, but for progressive files whose
+///   later scans are missing: libjpeg smooths their blocks, and here they stay as they are.
 /// * CMYK and YCCK JPEGs are converted without a color profile; embedded profiles are ignored.
 ///
 /// A file whose pixel data is incomplete is refused with [`Kind::ImageTruncated`]; for JPEG a
@@ -87,7 +91,8 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
     }
     let mut memory = ::image::Limits::no_limits();
     memory.max_alloc = Some(limits.max_alloc);
-    let file = Cursor::new(bytes);
+    let file = repaired(bytes, format);
+    let file = Cursor::new(file.as_ref());
     let decoded = match format {
         Format::Jpeg => {
             return jpeg::decode(bytes, limits.max_alloc).and_then(convert::to_upright_rgb);
@@ -111,15 +116,7 @@ fn recognize(bytes: &[u8]) -> Result<Format> {
             "The file is empty; choose another one.",
         ));
     }
-    sniff(bytes).ok_or_else(|| {
-        Error::new(
-            Kind::ImageUnknownFormat,
-            format!(
-                "The file is {}, not a JPEG, PNG, WebP, GIF or BMP image; save the picture as one of these.",
-                describe_foreign(bytes)
-            ),
-        )
-    })
+    sniff(bytes).ok_or_else(|| Error::new(Kind::ImageUnknownFormat, refusal(bytes)))
 }
 
 fn declared_dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
@@ -138,11 +135,12 @@ fn declared_dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
 
 fn first_frame(mut decoder: impl ImageDecoder, memory: ::image::Limits) -> ImageResult<Decoded> {
     decoder.set_limits(memory)?;
-    let orientation = decoder.orientation()?;
+    let exif = decoder.exif_metadata()?;
+    let orientation = exif.as_deref().and_then(convert::exif_orientation);
     let pixels = DynamicImage::from_decoder(decoder)?;
     Ok(Decoded {
         pixels,
-        orientation,
+        orientation: orientation.unwrap_or(Orientation::NoTransforms),
     })
 }
 

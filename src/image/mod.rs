@@ -8,9 +8,11 @@
 mod container;
 mod convert;
 mod decode;
+mod foreign;
 mod jpeg;
 mod preprocess;
 mod preprocess_config;
+mod repair;
 mod resample;
 mod sniff;
 pub mod views;

@@ -230,6 +230,9 @@ impl State {
             let table = self.quant.get(slot).and_then(Option::as_ref);
             components.quantize(part.component, table)?;
         }
+        if !frame.progressive {
+            self.tables.complete()?;
+        }
         let (tables, interval) = (&self.tables, self.restart_interval);
         read_scan(
             bytes,

@@ -6,7 +6,11 @@
 //! marker the file is whole once each component has had its scan (sequential) or its DC scan
 //! (progressive). Without an end marker a sequential file follows the same rule, and a
 //! progressive file must have brought every coefficient of every component to full precision,
-//! since otherwise later scans were cut off.
+//! since otherwise later scans were cut off. A file with an end marker and without later scans is a
+//! coarse picture, whose blocks libjpeg smooths; that is the one difference.
+//!
+//! As libjpeg does, a sequential file without Huffman tables is read with those of the standard, and an
+//! id that several components share stands for the next of them.
 
 mod bits;
 mod block;
@@ -16,6 +20,7 @@ mod frame;
 mod idct;
 mod markers;
 mod scan;
+mod standard;
 mod upsample;
 
 use ::image::{DynamicImage, ImageBuffer};

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::layout::NamePosition;
 use super::model::PromptModel;
 use crate::error::{Error, Kind, Result};
-use crate::tokenize::validate;
+use crate::tokenize::validate_stored;
 
 /// `format` of every prompt file.
 pub const FORMAT: &str = "promptlens-prompt";
@@ -251,7 +251,7 @@ impl Prompt {
         }
         let class_names: Vec<String> =
             serde_json::from_str(&names?).map_err(|_| invalid("its class names are no list"))?;
-        validate(&class_names)?;
+        validate_stored(&class_names)?;
         let logit_scale: f32 = scale?
             .parse()
             .ok()

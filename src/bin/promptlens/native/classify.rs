@@ -6,13 +6,13 @@ use pollster::block_on;
 use promptlens::classifier::{
     Answerer, Classification, ClassifyOptions, Prediction, Timings, TuningReport, Verdict,
 };
-use promptlens::dataset::read_image;
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
 use promptlens::tpt::{ExtraImages, StrongViews, Tuning};
 use serde::Serialize;
 
 use super::args::ClassifyArgs;
+use super::input;
 use super::model::{classes, cut, described, labels, open};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, Problem, percent, table};
@@ -65,7 +65,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         .iter()
         .map(|path| {
             let file = path.display().to_string();
-            let answered = read_image(path).and_then(|bytes| {
+            let answered = input::image(path).and_then(|bytes| {
                 let Some(dir) = &args.variants else {
                     return block_on(answerer.classify(&bytes, &()));
                 };

@@ -57,7 +57,15 @@ let current = null;
 
 const options = () => ({ ...getTune(), ...reject.getScore() });
 
-async function load() {
+/** The loading of the model that the page begins with, whatever becomes of it. */
+let loading = Promise.resolve();
+
+function load() {
+  loading = begin();
+  return loading;
+}
+
+async function begin() {
   lens?.free();
   lens = null;
   invalidate();
@@ -346,6 +354,10 @@ await setLanguage(preferred(location.search), { remember: false });
 onPhotos(addPhotos);
 // An edit while the model was being loaded may be part of the first list already.
 names.onEdit(invalidate, () => classes || void useNames());
+names.onNamesFile(async (file) => {
+  await loading;
+  return asTheyAre()[0].parseLabels(file);
+});
 onTune(useOptions);
 onPermalink(() => forLink(settings));
 onVariants(() => [...cards], useOptions);

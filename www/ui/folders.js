@@ -1,11 +1,13 @@
 /** Photos with the name of the folder that they lie in, from a choice or a drop of folders. */
 
+import { tidy } from "./tidy.js";
+
 /** More files than that are a mistake of the hand, and would freeze the page. */
 const MOST_FILES = 20_000;
 
 /** @typedef {{file: File, folder: string}} Found `folder` is empty for a file that lies in none */
 
-const IMAGE = /\.(jpe?g|png|webp|gif|bmp)$/i;
+const IMAGE = /\.(jpe?g|jpe|jfif|pjp|pjpeg|png|apng|webp|gif|bmp|dib)$/i;
 
 /** Whether a file calls itself an image; what lies beside images in a folder is none. */
 export const isImage = ({ name, type }) => type.startsWith("image/") || IMAGE.test(name);
@@ -22,7 +24,7 @@ export function chosen(files) {
   return Array.from(files)
     .filter(({ name }) => !hidden(name))
     .slice(0, MOST_FILES)
-    .map((file) => ({ file, folder: file.webkitRelativePath.split("/").at(-2) ?? "" }));
+    .map((file) => ({ file, folder: tidy(file.webkitRelativePath.split("/").at(-2) ?? "") }));
 }
 
 /**
@@ -47,7 +49,7 @@ async function walk(entries) {
     if (hidden(entry.name)) continue;
     if (entry.isDirectory) {
       const inside = await children(entry);
-      waiting.push(...inside.map((child) => ({ entry: child, folder: entry.name })));
+      waiting.push(...inside.map((child) => ({ entry: child, folder: tidy(entry.name) })));
     } else {
       found.push({ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), folder });
     }

@@ -517,6 +517,8 @@ export interface Result {
   tuning: Tuning | null;
   /** `null` where none was asked for. */
   heatmap: Heatmap | null;
+  /** By how much both sides of a JPEG beyond 50 megapixels were divided while it was decoded; left out for others. */
+  reducedBy?: number;
   /** Milliseconds per step. */
   timings: { decode: number; preprocess: number; encode: number; tune: number; total: number };
 }

@@ -344,3 +344,19 @@ fn a_long_error_makes_no_other_row_wider() {
         "{answer}"
     );
 }
+
+#[test]
+fn a_panorama_of_a_phone_is_answered_at_half_its_size() {
+    let Some(model) = tiny() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("panorama.jpg");
+    let (width, height) = (12_000, 4_200);
+    let pixels = image::GrayImage::from_fn(width, height, |x, _| image::Luma([(x / 47) as u8]));
+    pixels.save(&path).unwrap();
+    let run = with_model("classify", &model, &["--labels", "cat,dog", text(&path)]).json();
+    assert_eq!(run["results"][0]["reduced_by"], 2, "{run}");
+    assert!(run["results"][0]["predictions"].is_array());
+    let photo = photos("fixtures/mini", "png").remove(0);
+    let run = with_model("classify", &model, &["--labels", "cat,dog", text(&photo)]).json();
+    assert!(run["results"][0].get("reduced_by").is_none(), "{run}");
+}

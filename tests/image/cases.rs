@@ -1,6 +1,6 @@
 //! Files as people really have them, against the pixels that Pillow and the browsers show.
 
-use promptlens::image::{Limits, Rgb8, decode, dimensions};
+use promptlens::image::{Limits, Reduction, Rgb8, decode, dimensions, reduction};
 
 use super::{code, decoded, file};
 use crate::common::shared;
@@ -226,5 +226,69 @@ fn formats_that_are_not_read_are_named_with_the_way_out() {
             error.message().contains(name) && error.message().contains(way),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_jpeg_beyond_the_limit_is_decoded_at_the_scale_that_keeps_it() {
+    for name in [
+        "grey.jpg",
+        "baseline.jpg",
+        "progressive.jpg",
+        "half_width.jpg",
+        "cmyk.jpg",
+    ] {
+        let bytes = file(name);
+        let whole = decoded(&bytes);
+        let pixels = u64::from(whole.width * whole.height);
+        let at = |max_pixels| Limits {
+            max_pixels,
+            ..Limits::default()
+        };
+        assert_eq!(reduction(&bytes, &at(pixels)), Ok(Reduction::One), "{name}");
+        for (most, wanted) in [
+            (pixels - 1, Reduction::Two),
+            (pixels / 4 + 1, Reduction::Four),
+        ] {
+            assert_eq!(reduction(&bytes, &at(most)), Ok(wanted), "{name}");
+            let small = decode(&bytes, &at(most)).unwrap();
+            let step = wanted.divisor();
+            let sides = (whole.width.div_ceil(step), whole.height.div_ceil(step));
+            assert_eq!((small.width, small.height), sides, "{name}");
+            // The means of squares of the whole picture; at the right and lower edge, where the blocks go
+            // on beyond it, and where color is interpolated, other ways to the same picture differ.
+            let mut off = (0u64, 0u64);
+            for y in 0..whole.height / step {
+                for x in 0..whole.width / step {
+                    for channel in 0..3 {
+                        let square = (0..step * step).map(|i| {
+                            let at = whole.pixel(x * step + i % step, y * step + i / step);
+                            u32::from(at[channel])
+                        });
+                        let mean = (square.sum::<u32>() + step * step / 2) / (step * step);
+                        let got = u32::from(small.pixel(x, y)[channel]);
+                        off = (off.0 + u64::from(got.abs_diff(mean)), off.1 + 1);
+                    }
+                }
+            }
+            match name {
+                "grey.jpg" => assert_eq!(off.0, 0, "{name} at 1/{step}"),
+                _ => assert!(
+                    off.0 as f64 / (off.1 as f64) < 6.0,
+                    "{name} at 1/{step}: {off:?}"
+                ),
+            }
+        }
+        let refused = decode(&bytes, &at(pixels / 4 - 1)).expect_err("too many");
+        assert_eq!(refused.code(), "image/too-large", "{name}");
+    }
+    // Other formats are refused above the limit.
+    let limits = Limits {
+        max_pixels: 100,
+        ..Limits::default()
+    };
+    for name in ["grey.png", "lossy.webp", "rgb.bmp", "animated.gif"] {
+        let refused = decode(&file(name), &limits).expect_err("too many");
+        assert_eq!(refused.code(), "image/too-large", "{name}");
     }
 }

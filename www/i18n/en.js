@@ -328,6 +328,7 @@ export default {
   "card.wait-usable": "Waiting for names that can be used…",
   "card.looking": "Looking…",
   "card.ran": "ran on {device} · {time}",
+  "card.ran-reduced": "ran on {device} · {time} · decoded at 1/{by} of its size",
   "card.answer": "{name}: {label}, {share}.",
   "card.answer-verdict": "{name}: {label}, {share}. {verdict}.",
   "card.problem": "{name}: {message}",

@@ -311,6 +311,7 @@ export default {
   "card.wait-usable": "正在等待可用的名称…",
   "card.looking": "正在查看…",
   "card.ran": "在 {device} 上运行 · {time}",
+  "card.ran-reduced": "在 {device} 上运行 · {time} · 以 1/{by} 大小解码",
   "card.answer": "{name}：{label}，{share}。",
   "card.answer-verdict": "{name}：{label}，{share}。{verdict}。",
   "card.problem": "{name}：{message}",

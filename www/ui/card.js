@@ -207,12 +207,13 @@ export class Card {
   #paintAnswer() {
     this.#paintBars();
     this.#paintOod();
-    const { tuning, timings } = this.result;
+    const { tuning, timings, reducedBy } = this.result;
     const { method, device } = this.#answered;
     const tuned = this.#find(".tuned");
     tuned.hidden = !tuning;
     tuned.replaceChildren(...(tuning ? tuningReport(this.result, method) : []));
-    say(this.#find(".ran"), "card.ran", { device, time: () => duration(timings.total) });
+    const words = { device, time: () => duration(timings.total), by: reducedBy };
+    say(this.#find(".ran"), reducedBy ? "card.ran-reduced" : "card.ran", words);
   }
 
   #paintFailure() {

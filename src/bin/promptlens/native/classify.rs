@@ -39,6 +39,8 @@ struct Answered {
     predictions: Vec<Prediction>,
     ood: Option<Verdict>,
     tuning: Option<TuningReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reduced_by: Option<u32>,
     timings: Timings,
 }
 
@@ -118,6 +120,7 @@ fn answer_of(file: String, answer: Classification) -> Answered {
         predictions: answer.predictions,
         ood: answer.ood,
         tuning: answer.tuning,
+        reduced_by: answer.reduced_by,
         timings: answer.timings,
     }
 }
@@ -136,9 +139,15 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
             let score = answered.ood.iter().map(verdict);
             let tuned = answered.tuning.iter();
             let tuned = tuned.map(|tuning| sentence(tuning, &answered.predictions));
+            let reduced = answered.reduced_by.iter();
+            let reduced = reduced.map(|by| {
+                let meaning = "of its size: the photo was made smaller while it was decoded";
+                [format!("1/{by}"), meaning.to_owned()]
+            });
             classes
                 .chain(score)
                 .chain(tuned)
+                .chain(reduced)
                 .enumerate()
                 .map(|(place, [value, meaning])| {
                     let file = if place == 0 {

@@ -230,6 +230,7 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
         ["09_mac_wherefroms_xattr.tar", ["church 2", "daisy 2"]],
         ["10_windows_backslashes.zip", ["church 2", "daisy 2"]],
         ["12_mac_nfd_folder.zip", ["caf\u00e9 2", "daisy 2"]],
+        ["13_one_deeper_file.zip", ["church 2", "daisy 2"]],
         ["18_jfif_in_a_zip.zip", ["church 2", "ship 2"]],
       ]) {
         await visit(`labels=${encodeURIComponent("caf\u00e9,church,ship")}`);

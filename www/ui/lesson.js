@@ -98,8 +98,12 @@ async function unpacked(found) {
       all.push(each);
       continue;
     }
-    for (const { label, file } of await page.unpack(each.file)) {
-      if (file && isImage(file)) all.push({ file, folder: label ?? "" });
+    const files = await page.unpack(each.file);
+    const classes = files.some(({ label }) => label !== null);
+    for (const { path, label, file } of files) {
+      // Beside class folders, a file in another folder belongs to none.
+      const astray = classes && label === null && path.includes("/");
+      if (file && isImage(file) && !astray) all.push({ file, folder: label ?? "" });
     }
   }
   return all;

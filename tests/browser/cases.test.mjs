@@ -1,7 +1,7 @@
 // Files, lists and pages as people really have them, in the package, on the page and in the widget.
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite, PAGES, shared } from "./harness.mjs";
 import { loadPackage } from "./support.mjs";
@@ -241,6 +241,20 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
         const twice = (await names()).filter((name) => name.normalize() === "caf\u00e9");
         assert.equal(twice.length, 1, file);
       }
+    });
+
+    test("Teach takes a folder with one photo deeper than the others", async () => {
+      const folder = join(site.folder, "photos of things");
+      const jpeg = await readFile(join(DIST, "samples/ship.jpg"));
+      for (const path of ["church/0.jpg", "church/1.jfif", "cafe\u0301/0.jpg", "cafe\u0301/1.jpe", "church/originals/2.jpg"]) {
+        await mkdir(join(folder, dirname(path)), { recursive: true });
+        await writeFile(join(folder, path), jpeg);
+      }
+      await visit();
+      await page.click("#teach > summary");
+      await page.setInputFiles("#teach-folder", folder);
+      await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 2);
+      assert.deepEqual(await lesson(), ["caf\u00e9 2", "church 3"]);
     });
 
     test("Teach names an archive that it cannot read, and forgets the error with the next", async () => {

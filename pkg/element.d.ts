@@ -19,9 +19,9 @@ export interface PromptLensEventMap {
 export class PromptLensElement extends HTMLElement {
   /** Address of a model folder. @default the `models/mini/` beside the package */
   model: string;
-  /** Class names; as an attribute `cat, dog` or a JSON array. */
+  /** Class names; as an attribute, or set as a text, `cat, dog` or a JSON array. */
   get labels(): string[];
-  set labels(names: Iterable<string>);
+  set labels(names: Iterable<string> | string | null | undefined);
   /** Sentence with `{}`; a JSON array holds several. @default "a photo of a {}." */
   get template(): string;
   set template(value: string | string[]);

@@ -402,8 +402,18 @@ export type CollectOptions = PseudoLabelOptions;
 /** The former name of {@link PseudoLabels}. */
 export type Collected = PseudoLabels;
 
-/** A file of an archive, or why it cannot be had. */
-export type Unpacked = { path: string; file: File; error?: undefined } | { path: string; file?: undefined; error: PromptLensError };
+/** A file of an archive, or why it cannot be had. `label` is the class folder that it lies in. */
+export type Unpacked =
+  | { path: string; label: string | null; file: File; error?: undefined }
+  | { path: string; label: string | null; file?: undefined; error: PromptLensError };
+
+/** The class names of a file. */
+export interface LabelList {
+  /** The names in order, the first of each that are the same to the model. */
+  labels: string[];
+  /** Names that are the same to the model: each group as the file has them. */
+  repeated: string[][];
+}
 
 /** Words that stand against the classes. */
 export interface Negatives {
@@ -525,6 +535,8 @@ export interface Result {
   tuning: Tuning | null;
   /** `null` where none was asked for. */
   heatmap: Heatmap | null;
+  /** By how much both sides of a JPEG beyond 50 megapixels were divided while it was decoded; left out for others. */
+  reducedBy?: number;
   /** Milliseconds per step. */
   timings: { decode: number; preprocess: number; encode: number; tune: number; total: number };
 }
@@ -585,6 +597,8 @@ export class PromptLens {
   unknownNames(names: string[]): Promise<string[]>;
   /** The files of a tar, gzipped or not, or of a zip. */
   unpack(archive: ImageSource): Promise<Unpacked[]>;
+  /** The class names in a text, CSV or JSON file, read as the command line reads them. */
+  parseLabels(file: Blob): Promise<LabelList>;
   /** Compares every GPU kernel with the same operation on the CPU, on this very adapter. */
   checkKernels(options?: CheckOptions): Promise<KernelCheck[]>;
   /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */

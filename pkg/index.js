@@ -149,10 +149,20 @@ export class PromptLens {
   async unpack(archive) {
     const blob = blobOf(archive);
     const files = await this.#engine.call("unpack", { archive: blob, name: blob.name ?? "the archive" });
-    return files.map(({ path, bytes, error }) => {
-      if (error) return { path, error: new PromptLensError(error.code, error.message) };
-      return { path, file: new File([bytes], path.split("/").at(-1)) };
+    return files.map(({ path, label, bytes, error }) => {
+      if (error) return { path, label, error: new PromptLensError(error.code, error.message) };
+      return { path, label, file: new File([bytes], path.split("/").at(-1)) };
     });
+  }
+
+  /**
+   * The class names in a text, CSV or JSON file, read as the command line reads them.
+   *
+   * @param {Blob} file its name tells a CSV
+   * @returns {Promise<import("./index.js").LabelList>}
+   */
+  async parseLabels(file) {
+    return this.#engine.call("parseLabels", { file: blobOf(file), name: file.name ?? "the file" });
   }
 
   /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */
@@ -261,9 +271,9 @@ export class Classes {
     const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, ...set } = options;
     const images = [];
     const labels = [];
-    const places = new Map(this.labels.map((label, place) => [label, place]));
+    const places = new Map(this.labels.map((label, place) => [label.normalize(), place]));
     for (const { image, label } of examples) {
-      const place = places.get(label);
+      const place = places.get(String(label).normalize());
       if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(label)}.`);
       images.push(blobOf(image));
       labels.push(place);

@@ -55,6 +55,7 @@ const operations = {
   pseudoLabel: ({ classes, images, options }, { signal, progress }) =>
     engine.pseudoLabel(classes, images, options, progress, signal),
   unpack: async ({ archive, name }) => Engine.unpack(name, await bytesOf(archive, MAX_ARCHIVE_BYTES)),
+  parseLabels: async ({ file, name }) => Engine.parseLabels(name, await bytesOf(file)),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),
   unknownNames: ({ names }) => engine.unknownNames(names),

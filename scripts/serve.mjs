@@ -62,11 +62,12 @@ async function answer(folder, mount, headers, request, response) {
   const end = (status, extra = {}) => response.writeHead(status, { ...headers, ...extra }).end();
   if (request.method !== "GET" && request.method !== "HEAD") return end(405, { Allow: "GET, HEAD" });
   const path = request.url.split("?", 1)[0];
-  if (`${path}/` === mount) return end(308, { Location: mount });
+  const search = request.url.slice(path.length);
+  if (`${path}/` === mount) return end(308, { Location: mount + search });
   if (!path.startsWith(mount)) return end(404);
   const file = await locate(folder, path.slice(mount.length));
   if (!file) return end(404);
-  if (file.isFolder) return end(308, { Location: `${path.slice(path.lastIndexOf("/") + 1)}/` });
+  if (file.isFolder) return end(308, { Location: `${path.slice(path.lastIndexOf("/") + 1)}/${search}` });
 
   const etag = `"${file.size.toString(16)}-${Math.trunc(file.mtimeMs).toString(16)}"`;
   const about = {

@@ -60,6 +60,8 @@ kinds! {
     LabelsEmpty => "labels/empty",
     /// The same class name was given twice.
     LabelsDuplicate => "labels/duplicate",
+    /// A file of class names holds no list of them.
+    LabelsFile => "labels/file",
     /// A class name, or the list, is longer than the limits.
     LabelsTooLong => "labels/too-long",
     /// A prompt template lacks its `{}` placeholder.

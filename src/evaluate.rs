@@ -15,6 +15,7 @@ use crate::clock::now;
 use crate::dataset::{DataSet, Embedded, Item, Reading, embed_all};
 use crate::error::{Error, Failure, Kind, Result};
 use crate::image::views::Corruption;
+use crate::tokenize::NameIndex;
 
 pub use draw::{DrawEvaluation, DrawOptions, Draws};
 pub use lenient::{LenientEvaluation, LenientTally, Relation, Relations};
@@ -203,7 +204,8 @@ pub fn class_names(data: &DataSet, split: Option<&str>) -> Result<Vec<String>> {
     Ok(names.into_iter().map(str::to_owned).collect())
 }
 
-/// The images to measure with the place of their class among `labels`, in the order of `data`, and
+/// The images to measure with the place of their class among `labels`, by the names as the model reads
+/// them, in the order of `data`, and
 /// how many were left out because their class is not there.
 ///
 /// # Errors
@@ -213,16 +215,12 @@ pub fn plan<'a>(
     labels: &[String],
     options: &Options,
 ) -> Result<(Vec<(&'a Item, usize)>, usize)> {
-    let place: BTreeMap<&str, usize> = labels
-        .iter()
-        .enumerate()
-        .map(|(place, label)| (label.as_str(), place))
-        .collect();
+    let index = NameIndex::new(labels);
     let selected = data.select(options.split.as_deref())?;
     let total = selected.len();
     let mut known: Vec<(&Item, usize)> = selected
         .into_iter()
-        .filter_map(|item| Some((item, *place.get(item.class.as_str())?)))
+        .filter_map(|item| Some((item, index.place(&item.class)?)))
         .collect();
     let skipped = total - known.len();
     if let Some(limit) = options.limit

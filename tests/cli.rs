@@ -3,6 +3,7 @@
 mod accuracy;
 mod archives;
 mod bench;
+mod cases;
 mod check;
 mod convert;
 mod errors;

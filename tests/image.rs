@@ -1,5 +1,6 @@
 //! From a file to pixels.
 
+mod cases;
 mod decoding;
 mod hostile;
 mod preprocessing;

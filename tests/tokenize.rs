@@ -2,7 +2,9 @@
 
 use promptlens::error::Kind;
 use promptlens::prompt::template::{CLIP7, DEFAULT, Template};
-use promptlens::tokenize::{ClipTokenizer, parse_labels, validate};
+use promptlens::tokenize::{
+    ClipTokenizer, NameIndex, name_key, parse_label_file, parse_labels, validate, validate_stored,
+};
 use serde_json::{Value, json};
 
 use crate::common;
@@ -278,7 +280,11 @@ fn class_lists_come_in_many_forms() {
     );
     assert_eq!(parsed("ca\u{202e}t\u{0},do\u{200f}g\u{7}"), ["cat", "dog"]);
     assert_eq!(parsed("[cat]"), ["[cat]"]);
-    assert_eq!(parsed("Cat,cat"), ["Cat", "cat"]);
+    assert_eq!(parsed("Cat,dog"), ["Cat", "dog"]);
+    assert_eq!(
+        parsed("ca\u{ad}t\u{200b},d\u{2060}og,cafe\u{301}"),
+        ["cat", "dog", "café"]
+    );
     assert_eq!(parsed("one"), ["one"]);
 }
 
@@ -316,4 +322,169 @@ fn templates_have_one_place_for_a_name() {
     assert!(Template::parse_all::<&str>(&[]).is_err());
     assert_eq!(Template::parse_all(DEFAULT).unwrap().len(), 1);
     assert_eq!(Template::parse_all(CLIP7).unwrap().len(), 7);
+}
+
+#[test]
+fn names_with_the_same_token_ids_have_the_same_key_and_only_those() {
+    let Some(path) = common::shared("fixtures/tokenizer/tokenizer.json") else {
+        return;
+    };
+    let tokenizer = ClipTokenizer::from_bytes(&std::fs::read(path).unwrap(), 77, 49_408).unwrap();
+    let names = [
+        "Ship",
+        "ship",
+        "SHIP ",
+        "ships",
+        "café",
+        "cafe\u{301}",
+        "cafe",
+        "t-shirt",
+        "t - shirt",
+        "T-SHIRT",
+        "tshirt",
+        "ice cream",
+        "ice  cream",
+        "icecream",
+        "dog's",
+        "dog 's",
+        "dog s",
+        "route 66",
+        "route 6 6",
+        "route66",
+        "golf_ball",
+        "golf ball",
+        "golf _ ball",
+        "İstanbul",
+        "i\u{307}stanbul",
+        "日本",
+        "日 本",
+        "½",
+        "1/2",
+        "a.b",
+        "a. b",
+        "a...b",
+        "a. ..b",
+        "we'll",
+        "we 'll",
+        "x'y",
+        "x 'y",
+        "ΣΑΣ",
+        "σασ",
+        "σας",
+    ];
+    for a in names {
+        for b in names {
+            let same = tokenizer.encode(a).unwrap() == tokenizer.encode(b).unwrap();
+            assert_eq!(name_key(a) == name_key(b), same, "{a:?} and {b:?}");
+        }
+    }
+}
+
+#[test]
+fn names_that_the_model_reads_alike_are_one_name() {
+    let error = parse_labels("Ship,church,ship,crane,SHIP,crane").unwrap_err();
+    assert_eq!(error.code(), "labels/duplicate");
+    for part in [
+        "2 class names",
+        "\"Ship\" = \"ship\" = \"SHIP\"",
+        "\"crane\"",
+    ] {
+        assert!(error.message().contains(part), "{error}");
+    }
+    let both = [
+        "Cardigan".to_owned(),
+        "cardigan".to_owned(),
+        "Corgi".to_owned(),
+    ];
+    assert_eq!(validate(&both).unwrap_err().code(), "labels/duplicate");
+    // A prompt that was learned for both still opens.
+    validate_stored(&both).unwrap();
+    let index = NameIndex::new(&both);
+    let places = ["cardigan", "Cardigan", "CARDIGAN", "corgi", "cat"].map(|name| index.place(name));
+    assert_eq!(places, [Some(1), Some(0), Some(0), Some(2), None]);
+}
+
+/// The files of the reference material, by the values in their README.
+#[test]
+fn files_of_class_names_are_read_as_people_have_them() {
+    let Some(cases) = common::shared("fixtures/cases") else {
+        return;
+    };
+    let read = |name: &str| parse_label_file(name, &std::fs::read(cases.join(name)).unwrap());
+    for name in ["14_id2label.json", "14_imagenet_class_index.json"] {
+        assert_eq!(read(name).unwrap(), ["tench", "goldfish"], "{name}");
+    }
+    for name in ["14_trailing_comma.json", "16_labels_is_a_string.json"] {
+        assert_eq!(read(name).unwrap_err().code(), "labels/file", "{name}");
+    }
+    for name in [
+        "15_same_but_for_case.txt",
+        "15_same_but_for_normal_form.txt",
+    ] {
+        let error = validate(&read(name).unwrap()).unwrap_err();
+        assert_eq!(error.code(), "labels/duplicate", "{name}");
+    }
+    assert_eq!(
+        read("16_description_with_line_break.csv").unwrap(),
+        ["cat", "dog"]
+    );
+    let error = read("16_excel_ansi.csv").unwrap_err();
+    assert_eq!(error.code(), "io/failed");
+    assert!(error.message().contains("UTF-8"), "{error}");
+}
+
+#[test]
+fn kinds_of_files_of_class_names() {
+    let read = |name: &str, text: &str| parse_label_file(name, text.as_bytes());
+    for (name, text, names) in [
+        ("a.txt", "\u{feff}cat\r\n\r\n dog \r\n", &["cat", "dog"][..]),
+        ("a.txt", "cat, dog", &["cat", "dog"]),
+        ("a.txt", "cat,\ndog,\n", &["cat", "dog"]),
+        (
+            "a.txt",
+            "tench, Tinca tinca\ngoldfish",
+            &["tench, Tinca tinca", "goldfish"],
+        ),
+        (
+            "a.txt",
+            "\"tench, Tinca\"\n5\" nail",
+            &["tench, Tinca", "5\" nail"],
+        ),
+        ("a.csv", "name;n\n\"a;b\";1\nc;2", &["a;b", "c"]),
+        ("a.TSV", "cat\tx\ndog\ty\n", &["cat", "dog"]),
+        ("a.csv", "x,\"y\nz\",\"w\"\r\nv\r\n", &["x", "v"]),
+        (
+            "a.json",
+            "[{\"label\":\"one\"},\"two\",{\"name\":\"three\"}]",
+            &["one", "two", "three"],
+        ),
+        ("a.json", "{\"labels\":[\"x\",\"y\"]}", &["x", "y"]),
+        (
+            "config.json",
+            "{\"id2label\":{\"10\":\"k\",\"9\":\"j\"},\"label2id\":{\"j\":9,\"k\":10}}",
+            &["j", "k"],
+        ),
+        ("a.json", "{\"b\":0,\"a\":1}", &["b", "a"]),
+        (
+            "a.json",
+            "{\"n01\":\"tench\",\"n02\":\"goldfish\"}",
+            &["tench", "goldfish"],
+        ),
+    ] {
+        assert_eq!(read(name, text).unwrap(), names, "{text:?}");
+    }
+    let wide: Vec<u8> = "\u{feff}café\nnaïve"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    assert_eq!(parse_label_file("a.txt", &wide).unwrap(), ["café", "naïve"]);
+    for (name, text, code) in [
+        ("a.txt", " \n ", "labels/empty"),
+        ("a.json", "[]", "labels/empty"),
+        ("a.json", "[1,", "labels/file"),
+        ("a.json", "{\"labels\":3}", "labels/file"),
+        ("a.json", "{\"a\":{\"b\":1}}", "labels/file"),
+    ] {
+        assert_eq!(read(name, text).unwrap_err().code(), code, "{text:?}");
+    }
 }

@@ -60,7 +60,15 @@ let current = null;
 
 const options = () => ({ ...getTune(), ...reject.getScore() });
 
-async function load() {
+/** The loading of the model that the page begins with, whatever becomes of it. */
+let loading = Promise.resolve();
+
+function load() {
+  loading = begin();
+  return loading;
+}
+
+async function begin() {
   lens?.free();
   lens = null;
   invalidate();
@@ -352,6 +360,10 @@ onPhotos(addPhotos);
 // An edit while the model was being loaded may be part of the first list already.
 names.onEdit(invalidate, () => classes || void useNames());
 names.onBigger(offerBigger);
+names.onNamesFile(async (file) => {
+  await loading;
+  return asTheyAre()[0].parseLabels(file);
+});
 onTune(useOptions);
 onPermalink(() => forLink(settings, lens?.info.modelSha256));
 onVariants(() => [...cards], useOptions);

@@ -62,6 +62,8 @@ export class PromptLensElement extends Base {
     this.#adopt();
     this.#speak();
     if (!this.#engine) this.#begin();
+    // What changed while it was out of the page.
+    else if (this.#changed.size > 0) this.#apply();
   }
 
   disconnectedCallback() {
@@ -80,11 +82,13 @@ export class PromptLensElement extends Base {
   connectedMoveCallback() {}
 
   attributeChangedCallback(name, before, after) {
-    if (before === after || !this.isConnected) return;
+    if (before === after) return;
     if (name === "lang" || name === "camera") {
-      this.#speak();
+      if (this.isConnected) this.#speak();
       return;
     }
+    // An engine that begins later reads all attributes.
+    if (!this.#engine) return;
     // Several attributes are often set one after the other.
     if (this.#changed.size === 0) queueMicrotask(() => this.#apply());
     this.#changed.add(name);
@@ -105,28 +109,28 @@ export class PromptLensElement extends Base {
     return list(this.getAttribute("labels"), ",");
   }
   set labels(names) {
-    this.setAttribute("labels", JSON.stringify([...names]));
+    this.#set("labels", isText(names) ? names : JSON.stringify([...names]));
   }
 
   get model() {
     return this.getAttribute("model") ?? new URL(DEFAULT_MODEL, here).href;
   }
   set model(value) {
-    this.setAttribute("model", value);
+    this.#set("model", value);
   }
 
   get template() {
     return this.getAttribute("template") ?? "a photo of a {}.";
   }
   set template(value) {
-    this.setAttribute("template", Array.isArray(value) ? JSON.stringify(value) : value);
+    this.#set("template", Array.isArray(value) ? JSON.stringify(value) : value);
   }
 
   get tune() {
     return this.getAttribute("tune") ?? "none";
   }
   set tune(value) {
-    this.setAttribute("tune", value);
+    this.#set("tune", value);
   }
 
   get ood() {
@@ -134,7 +138,7 @@ export class PromptLensElement extends Base {
     return value === "none" || value === "false" ? false : value || "mcm";
   }
   set ood(value) {
-    this.setAttribute("ood", value === false ? "none" : value);
+    this.#set("ood", value === false ? "none" : value);
   }
 
   get heatmap() {
@@ -143,15 +147,14 @@ export class PromptLensElement extends Base {
     return value === "" || value === "true" ? true : value;
   }
   set heatmap(value) {
-    if (value === false) this.removeAttribute("heatmap");
-    else this.setAttribute("heatmap", value === true ? "" : value);
+    this.#set("heatmap", value === true ? "" : value === false ? null : value);
   }
 
   get device() {
     return this.getAttribute("device") ?? "auto";
   }
   set device(value) {
-    this.setAttribute("device", value);
+    this.#set("device", value);
   }
 
   get camera() {
@@ -231,6 +234,7 @@ export class PromptLensElement extends Base {
     const engine = this.#engine;
     this.#engine = null;
     this.#classes = null;
+    this.#changed = new Set();
     engine?.stop.abort();
     engine?.lens.then(
       (lens) => lens.free(),
@@ -261,10 +265,16 @@ export class PromptLensElement extends Base {
     }
   }
 
+  /** Frameworks take a property back by `null` or `undefined`. */
+  #set(name, value) {
+    if (value === null || value === undefined) this.removeAttribute(name);
+    else this.setAttribute(name, value);
+  }
+
   #apply() {
+    if (!this.isConnected || this.#changed.size === 0) return;
     const changed = this.#changed;
     this.#changed = new Set();
-    if (!this.isConnected) return;
     const touches = (some) => [...changed].some((name) => some.has(name));
     if (touches(ENGINE)) {
       this.#end();
@@ -330,6 +340,9 @@ export class PromptLensElement extends Base {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: up, composed: up }));
   }
 }
+
+/** Frameworks set what stands in their templates as properties: a list of names is a text there. */
+const isText = (value) => value === null || value === undefined || typeof value === "string";
 
 /** A list of texts: a JSON array, or texts between `separator`. */
 function list(text, separator) {

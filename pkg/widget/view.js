@@ -1,5 +1,6 @@
 /** The widget's inside: what is in its shadow, and how results are shown there. It decides nothing. */
 import { drawHeatmap, middleSquare } from "../heatmap.js";
+import { upright } from "../upright.js";
 import { style } from "./style.js";
 
 /** Bars shown. */
@@ -124,12 +125,9 @@ export class View {
     this.fail(null);
     this.#map = null;
     this.status.textContent = this.say("looking");
-    const address = URL.createObjectURL(blob);
     const image = new Image();
     this.#image = image;
     image.alt = blob.name ?? this.say("photo");
-    // Revoked earlier, the picture would fail to load, and the browser would complain.
-    for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(address));
     image.addEventListener("load", () => {
       if (this.#image !== image) return;
       if (image.naturalWidth * image.naturalHeight > MAX_PREVIEW_PIXELS) return;
@@ -137,7 +135,12 @@ export class View {
       this.photo.replaceChildren(image);
       this.#overlay();
     });
-    image.src = address;
+    void upright(blob).then((shown) => {
+      const address = URL.createObjectURL(shown);
+      // Revoked earlier, the picture would fail to load, and the browser would complain.
+      for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(address));
+      image.src = address;
+    });
   }
 
   /** A result. */

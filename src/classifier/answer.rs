@@ -42,6 +42,10 @@ pub struct Classification {
     pub tuning: Option<TuningReport>,
     /// Where the names are, if it was asked for.
     pub heatmap: Option<Heatmap>,
+    /// By how much the sides of the photo were divided while it was decoded, for a JPEG that is larger
+    /// than others may be; left out if it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduced_by: Option<u32>,
     /// Time per stage.
     pub timings: Timings,
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::clock::now;
 use crate::error::Result;
 use crate::heatmap::HeatmapMethod;
-use crate::image::{Limits, Rgb8, decode};
+use crate::image::{Limits, Rgb8, decode, reduction};
 use crate::math::softmax;
 use crate::model::Model;
 use crate::progress::Progress;
@@ -97,7 +97,9 @@ impl<'a> Answerer<'a> {
     /// The `image/` codes, `engine/not-finite`, `gpu/lost`, and what `progress` returns.
     pub async fn classify(&self, bytes: &[u8], progress: &dyn Progress) -> Result<Classification> {
         let start = now();
-        let photo = decode(bytes, &Limits::default())?;
+        let limits = Limits::default();
+        let photo = decode(bytes, &limits)?;
+        let divisor = reduction(bytes, &limits)?.divisor();
         let decode = now() - start;
         let answered = self.answer(&photo, progress).await?;
         let seen = answered.seen(self.classes);
@@ -122,6 +124,7 @@ impl<'a> Answerer<'a> {
             ood,
             tuning: answered.tuning,
             heatmap,
+            reduced_by: (divisor > 1).then_some(divisor),
             timings,
         })
     }

@@ -3,23 +3,24 @@
 
 use std::path::Path;
 
-use super::layout::{Name, visible};
+use super::layout::{Name, Names, visible};
 use super::{Limits, failed, too_many};
 use crate::error::Result;
 
-/// Levels of folders that are looked into: split and class.
-const LEVELS: usize = 2;
+/// Levels of folders that are looked into: one around everything, split and class.
+const LEVELS: usize = 3;
 
-/// Every visible file down to `<split>/<class>/<file>`, sorted by path.
-pub fn names(root: &Path, limits: &Limits) -> Result<Vec<Name>> {
+/// Every visible file down to `<folder>/<split>/<class>/<file>`, sorted by path.
+pub fn names(root: &Path, limits: &Limits) -> Result<Names> {
     let mut found = Vec::new();
     let mut left = limits.entries;
     walk(root, "", LEVELS, limits, &mut left, &mut found)?;
     found.sort();
-    Ok(found
-        .into_iter()
-        .map(|path| Name { path, member: 0 })
-        .collect())
+    let files = found.into_iter().map(|path| Name { path, member: 0 });
+    Ok(Names {
+        files: files.collect(),
+        links: Vec::new(),
+    })
 }
 
 fn walk(

@@ -59,7 +59,8 @@ impl Default for Limits {
 pub struct Item {
     /// The split, where the data set has splits.
     pub split: Option<String>,
-    /// The class: the name of the folder that the file lies in.
+    /// The class: the name of the folder that the file lies in, composed (NFC) and without invisible
+    /// characters as in every list of names.
     pub class: String,
     /// The path inside the data set, with `/` between folders.
     pub path: String,
@@ -99,22 +100,62 @@ fn failed(place: impl Display, error: &std::io::Error) -> Error {
     Error::new(Kind::Io, format!("{place}: {error}."))
 }
 
+/// An archive in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpacked {
+    /// The visible files in the order of the archive.
+    pub files: Vec<UnpackedFile>,
+    /// The paths of links, which have no bytes.
+    pub links: Vec<String>,
+}
+
+/// A file of an archive in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnpackedFile {
+    /// Its path inside the archive.
+    pub path: String,
+    /// The class folder that it lies in.
+    pub class: Option<String>,
+    /// Its bytes, or why these cannot be had.
+    pub contents: Result<Vec<u8>>,
+}
+
+/// The archive `name` whose bytes are `bytes`, with the class folder of each file.
+///
+/// # Errors
+/// As `DataSet::open` for an archive.
+pub fn unpack_classes(name: &str, bytes: &[u8], limits: &Limits) -> Result<Unpacked> {
+    let source = Source::Bytes(name, bytes);
+    let names = archive::names(source, limits)?;
+    let layout = layout::layout(names.files);
+    let labeled = layout.items.into_iter().map(|item| (item, true));
+    let loose = layout.loose.into_iter().map(Item::unlabeled);
+    let mut items: Vec<(Item, bool)> = labeled.chain(loose.map(|item| (item, false))).collect();
+    items.sort_by_key(|(item, _)| item.member);
+    let all: Vec<&Item> = items.iter().map(|(item, _)| item).collect();
+    let mut in_class = items.iter().map(|(_, labeled)| *labeled);
+    let mut files = Vec::with_capacity(items.len());
+    archive::read(source, limits, &all, &mut |item, contents| {
+        let labeled = in_class.next().unwrap_or_default();
+        files.push(UnpackedFile {
+            path: item.path.clone(),
+            class: labeled.then(|| item.class.clone()),
+            contents,
+        });
+        Ok(())
+    })?;
+    Ok(Unpacked {
+        files,
+        links: names.links,
+    })
+}
+
 /// The visible files of the archive `name` whose bytes are `bytes`, in its order: the path of each
 /// with its contents, or why these cannot be had.
 ///
 /// # Errors
 /// As `DataSet::open` for an archive.
 pub fn unpack(name: &str, bytes: &[u8], limits: &Limits) -> Result<Vec<(String, Result<Vec<u8>>)>> {
-    let source = Source::Bytes(name, bytes);
-    let items: Vec<Item> = archive::names(source, limits)?
-        .into_iter()
-        .map(Item::unlabeled)
-        .collect();
-    let all: Vec<&Item> = items.iter().collect();
-    let mut found = Vec::with_capacity(items.len());
-    archive::read(source, limits, &all, &mut |item, bytes| {
-        found.push((item.path.clone(), bytes));
-        Ok(())
-    })?;
-    Ok(found)
+    let files = unpack_classes(name, bytes, limits)?.files.into_iter();
+    Ok(files.map(|file| (file.path, file.contents)).collect())
 }

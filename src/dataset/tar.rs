@@ -6,12 +6,12 @@
 use std::io::{BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use tar::{Archive, EntryType, PaxExtensions};
+use tar::{Archive, EntryType};
 
-use super::archive::{Limited, Member, See, broken, inner_path, invalid};
+use super::archive::{Kind, Limited, Member, See, broken, inner_path, invalid};
 use super::source::{Source, Stream};
 use super::{Limits, failed, too_many};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result};
 
 /// Bytes of a PAX header beside the name in it.
 const PAX_ROOM: u64 = 64 << 10;
@@ -41,7 +41,7 @@ pub fn walk<'a>(
                     };
                 if entry.size() > room {
                     return Err(Error::new(
-                        Kind::DataTooLarge,
+                        ErrorKind::DataTooLarge,
                         format!("{} holds a name beyond the limit.", source),
                     ));
                 }
@@ -69,6 +69,7 @@ pub fn walk<'a>(
                 let member = Member {
                     number,
                     path: name,
+                    kind: Kind::File,
                     size: entry.size(),
                     data: &mut entry,
                     alone: false,
@@ -84,7 +85,24 @@ pub fn walk<'a>(
                 inner_path(source, &name, limits)?;
             }
             EntryType::GNULongLink | EntryType::XGlobalHeader => {}
-            // Links, devices and pipes are no images, and nothing is unpacked.
+            EntryType::Link | EntryType::Symlink => {
+                let name = long_name
+                    .take()
+                    .unwrap_or_else(|| entry.path_bytes().into_owned());
+                let path = inner_path(source, &name, limits)?;
+                let member = Member {
+                    number,
+                    path,
+                    kind: Kind::Link,
+                    size: 0,
+                    data: &mut std::io::empty(),
+                    alone: true,
+                };
+                if !member.path.is_empty() && !see(member)? {
+                    return Ok(());
+                }
+            }
+            // Devices and pipes are no images, and nothing is unpacked.
             _ => long_name = None,
         }
     }
@@ -109,13 +127,29 @@ fn plain<'a>(
     })
 }
 
-/// The `path` of a PAX header.
+/// The `path` of a PAX header, whose records are `LENGTH KEY=VALUE` and a line feed: the length counts
+/// the whole record, and a value may hold line feeds, as macOS writes where a file came from.
 fn pax_path(source: Source<'_>, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let damaged = || invalid(source, "an extended header in it is damaged");
     let mut found = None;
-    for record in PaxExtensions::new(bytes) {
-        let record = record.map_err(|error| broken(source, &error))?;
-        match record.key_bytes() {
-            b"path" => found = Some(record.value_bytes().to_vec()),
+    let mut rest = bytes;
+    // Some writers fill up the header with zeros.
+    while !rest.is_empty() && rest[0] != 0 {
+        let digits = rest.iter().position(|b| *b == b' ').ok_or_else(damaged)?;
+        let length = std::str::from_utf8(&rest[..digits])
+            .ok()
+            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|text| text.parse::<usize>().ok())
+            .filter(|length| *length > digits + 1 && *length <= rest.len())
+            .ok_or_else(damaged)?;
+        let record = &rest[digits + 1..length];
+        let Some((b'\n', record)) = record.split_last() else {
+            return Err(damaged());
+        };
+        let equals = record.iter().position(|b| *b == b'=').ok_or_else(damaged)?;
+        let (key, value) = (&record[..equals], &record[equals + 1..]);
+        match key {
+            b"path" => found = Some(value.to_vec()),
             // In raw mode the size of the plain header counts; two sizes are two readings.
             b"size" => return Err(invalid(source, "it holds a member of 8 GiB or more")),
             key if key.starts_with(b"GNU.sparse") => {
@@ -123,6 +157,7 @@ fn pax_path(source: Source<'_>, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
             }
             _ => {}
         }
+        rest = &rest[length..];
     }
     Ok(found)
 }

@@ -18,14 +18,17 @@ pub struct DataSet {
     archive: bool,
     limits: Limits,
     items: Vec<Item>,
+    around: Option<String>,
     ignored: usize,
+    links: usize,
 }
 
 impl DataSet {
     /// Indexes the folder, `.tar`, `.tar.gz` or `.zip` at `path`; which of these it is shows in its bytes.
     ///
-    /// Names that start with a dot are passed over. Where a file lies three levels deep, the first
-    /// level are splits. Files elsewhere are counted in [`ignored`](Self::ignored).
+    /// Names that start with a dot are passed over, and so is one folder around everything. If most
+    /// files lie in a folder of a folder, the outer ones are splits. Files elsewhere are counted in
+    /// [`ignored`](Self::ignored), links of an archive in [`links`](Self::links).
     ///
     /// # Errors
     /// `io/failed` if it cannot be read, `data/invalid` for a file that is not a sound archive,
@@ -33,9 +36,8 @@ impl DataSet {
     /// `limits`, `data/empty` if no file lies in a class folder.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
         let (names, archive) = index(path, limits)?;
-        let total = names.len();
-        let items = layout::items(names);
-        if items.is_empty() {
+        let layout = layout::layout(names.files);
+        if layout.items.is_empty() {
             return Err(Error::new(
                 Kind::DataEmpty,
                 format!(
@@ -48,8 +50,10 @@ impl DataSet {
             path: path.to_owned(),
             archive,
             limits: *limits,
-            ignored: total - items.len(),
-            items,
+            ignored: layout.loose.len(),
+            links: names.links.len(),
+            around: layout.around,
+            items: layout.items,
         })
     }
 
@@ -72,7 +76,7 @@ impl DataSet {
     /// Those of [`open`](Self::open); `data/empty` only if there is no file at all.
     pub fn files(path: &Path, limits: &Limits) -> Result<Self> {
         let (names, archive) = index(path, limits)?;
-        if names.is_empty() {
+        if names.files.is_empty() {
             return Err(Error::new(
                 Kind::DataEmpty,
                 format!("{} has no file.", path.display()),
@@ -83,7 +87,9 @@ impl DataSet {
             archive,
             limits: *limits,
             ignored: 0,
-            items: names.into_iter().map(Item::unlabeled).collect(),
+            links: names.links.len(),
+            around: None,
+            items: names.files.into_iter().map(Item::unlabeled).collect(),
         })
     }
 
@@ -97,6 +103,11 @@ impl DataSet {
         self.ignored
     }
 
+    /// Links of an archive, which have no bytes.
+    pub fn links(&self) -> usize {
+        self.links
+    }
+
     /// The splits, none where the classes lie at the top.
     pub fn splits(&self) -> BTreeSet<&str> {
         self.items
@@ -106,13 +117,14 @@ impl DataSet {
     }
 
     /// The files of `split`; where it is left out, of [`TEST_SPLIT`], or all of a data set without
-    /// splits.
+    /// splits, for which also the folder around everything may be named.
     ///
     /// # Errors
     /// `data/unknown-split` if there is no such split.
     pub fn select(&self, split: Option<&str>) -> Result<Vec<&Item>> {
         let splits = self.splits();
-        if splits.is_empty() && split.is_none() {
+        let all = split.is_none() || split == self.around.as_deref();
+        if splits.is_empty() && all {
             return Ok(self.items.iter().collect());
         }
         let wanted = split.unwrap_or(TEST_SPLIT);
@@ -164,7 +176,7 @@ pub fn read_image(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The visible files below `path`, and whether it is an archive.
-fn index(path: &Path, limits: &Limits) -> Result<(Vec<layout::Name>, bool)> {
+fn index(path: &Path, limits: &Limits) -> Result<(layout::Names, bool)> {
     let kind = std::fs::metadata(path).map_err(|error| failed(path.display(), &error))?;
     if kind.is_dir() {
         Ok((directory::names(path, limits)?, false))

@@ -1,12 +1,13 @@
 //! A zip as the bytes of a stranger: nothing is unpacked to disk, encrypted members and methods
 //! other than stored and deflated are refused, and the bytes that come out are counted.
 
+use std::borrow::Cow;
 use std::io::{self, BufReader, Read};
 
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::archive::{Limited, Member, See, broken, inner_path, invalid};
+use super::archive::{Kind, Limited, Member, See, broken, inner_path, invalid};
 use super::source::{Source, Stream};
 use super::{Limits, too_many};
 use crate::error::{Error, Result};
@@ -34,10 +35,14 @@ pub fn walk<'a>(
         let entry = archive
             .by_index_data(number)
             .map_err(|error| refused(source, &error))?;
-        let path = inner_path(source, entry.name_raw(), limits)?;
+        let path = inner_path(source, &with_slashes(entry.name_raw()), limits)?;
         let size = entry.size();
-        // Folders and links are no images.
-        if path.is_empty() || !entry.is_file() {
+        let kind = match entry.is_symlink() {
+            true => Kind::Link,
+            false => Kind::File,
+        };
+        // Folders are no images.
+        if path.is_empty() || entry.is_dir() {
             continue;
         }
         let mut nothing = std::io::empty();
@@ -60,6 +65,7 @@ pub fn walk<'a>(
         let member = Member {
             number,
             path,
+            kind,
             size,
             data,
             alone: true,
@@ -72,6 +78,16 @@ pub fn walk<'a>(
         }
     }
     Ok(())
+}
+
+/// A name with `/` between folders. Some Windows programs write backslashes against the format; a name
+/// that holds both is taken as it is.
+fn with_slashes(name: &[u8]) -> Cow<'_, [u8]> {
+    if name.contains(&b'/') || !name.contains(&b'\\') {
+        return Cow::Borrowed(name);
+    }
+    let slashed = |byte: &u8| if *byte == b'\\' { b'/' } else { *byte };
+    Cow::Owned(name.iter().map(slashed).collect())
 }
 
 /// A member that cannot be opened.

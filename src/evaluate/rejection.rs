@@ -9,6 +9,7 @@ use crate::classifier::{Answerer, Calibrator, Detector};
 use crate::dataset::{DataSet, Item};
 use crate::error::{Error, Failure, Kind, Result};
 use crate::ood::metrics::{Intervals, OodMetrics, intervals};
+use crate::prompt_learning::descriptions::folded;
 
 /// Redraws behind the intervals.
 const REDRAWS: usize = 1000;
@@ -138,11 +139,6 @@ fn limited(items: Vec<&Item>, limit: Option<usize>) -> Vec<&Item> {
     chosen.into_iter().map(|i| items[i]).collect()
 }
 
-/// A name without regard to case and underscores.
-fn plain(name: &str) -> String {
-    name.replace('_', " ").trim().to_lowercase()
-}
-
 /// Scores the images of `data` that show none of the classes: those whose folder has the name of a
 /// class are left out.
 ///
@@ -150,12 +146,12 @@ fn plain(name: &str) -> String {
 /// `data/unknown-split`, `data/invalid`, `io/failed`, `engine/not-finite`, `gpu/lost`.
 pub fn ood_scores(answerer: &Answerer<'_>, data: &DataSet, options: &Options) -> Result<Scored> {
     let (classes, detector) = (answerer.classes(), detector(answerer)?);
-    let own: BTreeSet<String> = classes.labels.iter().map(|label| plain(label)).collect();
+    let own: BTreeSet<String> = classes.labels.iter().map(|label| folded(label)).collect();
     let all = selected(data, options)?;
     let total = all.len();
     let others: Vec<&Item> = all
         .into_iter()
-        .filter(|item| !own.contains(&plain(&item.class)))
+        .filter(|item| !own.contains(&folded(&item.class)))
         .collect();
     let mut scored = Scored {
         skipped: total - others.len(),
@@ -187,13 +183,13 @@ pub fn own_scores(
     calibrator: &mut Calibrator<'_>,
 ) -> Result<Scored> {
     let (classes, detector) = (answerer.classes(), detector(answerer)?);
-    let own: BTreeSet<String> = classes.labels.iter().map(|label| plain(label)).collect();
+    let own: BTreeSet<String> = classes.labels.iter().map(|label| folded(label)).collect();
     let all = selected(data, options)?;
     let total = all.len();
     let named: Vec<&Item> = all
         .iter()
         .copied()
-        .filter(|item| own.contains(&plain(&item.class)))
+        .filter(|item| own.contains(&folded(&item.class)))
         .collect();
     let items = if named.is_empty() { all } else { named };
     let mut scored = Scored {

@@ -12,6 +12,16 @@ pub(super) struct Decoded {
     pub orientation: Orientation,
 }
 
+/// The turn that an EXIF block asks for. The block itself begins with its byte order; some programs
+/// put in front of it what marks it in a JPEG.
+pub(super) fn exif_orientation(block: &[u8]) -> Option<Orientation> {
+    let block = match block {
+        [b'E', b'x', b'i', b'f', 0, _, block @ ..] => block,
+        block => block,
+    };
+    Orientation::from_exif_chunk(block)
+}
+
 /// Drops depth, gray and alpha, then turns the image upright.
 pub(super) fn to_upright_rgb(decoded: Decoded) -> Result<Rgb8> {
     let width = decoded.pixels.width();

@@ -6,11 +6,13 @@ use ::image::codecs::bmp::BmpDecoder;
 use ::image::codecs::gif::GifDecoder;
 use ::image::codecs::png::PngDecoder;
 use ::image::codecs::webp::WebPDecoder;
+use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageDecoder, ImageError, ImageResult};
 
 use super::convert::Decoded;
-use super::sniff::describe_foreign;
-use super::{Format, Rgb8, container, convert, jpeg, sniff};
+use super::foreign::refusal;
+use super::repair::repaired;
+use super::{Format, Reduction, Rgb8, container, convert, jpeg, sniff};
 use crate::error::{Error, Kind, Result};
 
 /// What a file may cost before it is refused. The checks run on the header, before any pixel is
@@ -19,7 +21,7 @@ use crate::error::{Error, Kind, Result};
 pub struct Limits {
     /// Largest file in bytes.
     pub max_bytes: usize,
-    /// Largest declared `width * height`.
+    /// Largest declared `width * height`; see [`reduction`] for JPEG.
     pub max_pixels: u64,
     /// Most memory in bytes that a decoder may ask for beside the file itself.
     pub max_alloc: u64,
@@ -44,14 +46,57 @@ pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     declared_dimensions(bytes, format)
 }
 
+/// How many times as many pixels as others a JPEG may declare.
+const JPEG_PIXELS: u64 = 4;
+
+/// By how much [`decode`] divides the sides of this file, from its header: JPEGs beyond
+/// [`Limits::max_pixels`] are made smaller while they are decoded, as long as they declare at most four
+/// times as many.
+///
+/// Errors: those of [`dimensions`], [`Kind::ImageTooLarge`].
+pub fn reduction(bytes: &[u8], limits: &Limits) -> Result<Reduction> {
+    reduction_of(bytes, recognize(bytes)?, limits)
+}
+
+fn reduction_of(bytes: &[u8], format: Format, limits: &Limits) -> Result<Reduction> {
+    let (width, height) = declared_dimensions(bytes, format)?;
+    let pixels =
+        |reduction: Reduction| u64::from(reduction.of(width)) * u64::from(reduction.of(height));
+    let (most, offered) = match format {
+        Format::Jpeg => (
+            limits.max_pixels.saturating_mul(JPEG_PIXELS),
+            &Reduction::ALL[..],
+        ),
+        _ => (limits.max_pixels, &Reduction::ALL[..1]),
+    };
+    let fits = |reduction: &&Reduction| pixels(**reduction) <= limits.max_pixels;
+    let found = offered
+        .iter()
+        .find(fits)
+        .filter(|_| pixels(Reduction::One) <= most);
+    found.copied().ok_or_else(|| {
+        Error::new(
+            Kind::ImageTooLarge,
+            format!(
+                "The {} declares {width} x {height} pixels, more than the {most} accepted; \
+                 scale it down first.",
+                format.name()
+            ),
+        )
+    })
+}
+
 /// Decodes the first (or only) frame to 8-bit RGB, upright.
 ///
-/// * EXIF orientation is applied exactly once.
+/// * EXIF orientation is applied exactly once, whether or not the block begins with `Exif\0\0`.
 /// * 16-bit samples keep their high byte, as in Pillow.
 /// * Alpha is composited over white by Pillow's integer rule, then dropped.
 /// * GIF, animated WebP and APNG give their first frame; the part of the canvas which that frame
-///   does not cover is transparent, hence white.
-/// * JPEG gives the same bytes as libjpeg with its default settings.
+///   does not cover is transparent, hence white. A first frame of a GIF that is larger than the
+///   screen widens it.
+/// * JPEG gives the same bytes as libjpeg with its default settings, but for progressive files whose
+///   later scans are missing: libjpeg smooths their blocks, and here they stay as they are.
+/// * JPEGs beyond the limit of pixels are decoded at the [`reduction`] that keeps it.
 /// * CMYK and YCCK JPEGs are converted without a color profile; embedded profiles are ignored.
 ///
 /// A file whose pixel data is incomplete is refused with [`Kind::ImageTruncated`]; for JPEG a
@@ -71,26 +116,18 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb8> {
         ));
     }
     let format = recognize(bytes)?;
-    let (width, height) = declared_dimensions(bytes, format)?;
-    if u64::from(width) * u64::from(height) > limits.max_pixels {
-        return Err(Error::new(
-            Kind::ImageTooLarge,
-            format!(
-                "The image declares {width} x {height} pixels, more than the {} accepted; \
-                 scale it down first.",
-                limits.max_pixels
-            ),
-        ));
-    }
+    let reduction = reduction_of(bytes, format, limits)?;
     if container::ends_early(bytes, format) {
         return Err(truncated(format));
     }
     let mut memory = ::image::Limits::no_limits();
     memory.max_alloc = Some(limits.max_alloc);
-    let file = Cursor::new(bytes);
+    let file = repaired(bytes, format);
+    let file = Cursor::new(file.as_ref());
     let decoded = match format {
         Format::Jpeg => {
-            return jpeg::decode(bytes, limits.max_alloc).and_then(convert::to_upright_rgb);
+            return jpeg::decode(bytes, reduction, limits.max_alloc)
+                .and_then(convert::to_upright_rgb);
         }
         Format::Png => {
             PngDecoder::with_limits(file, memory.clone()).and_then(|d| first_frame(d, memory))
@@ -111,15 +148,7 @@ fn recognize(bytes: &[u8]) -> Result<Format> {
             "The file is empty; choose another one.",
         ));
     }
-    sniff(bytes).ok_or_else(|| {
-        Error::new(
-            Kind::ImageUnknownFormat,
-            format!(
-                "The file is {}, not a JPEG, PNG, WebP, GIF or BMP image; save the picture as one of these.",
-                describe_foreign(bytes)
-            ),
-        )
-    })
+    sniff(bytes).ok_or_else(|| Error::new(Kind::ImageUnknownFormat, refusal(bytes)))
 }
 
 fn declared_dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
@@ -138,11 +167,12 @@ fn declared_dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
 
 fn first_frame(mut decoder: impl ImageDecoder, memory: ::image::Limits) -> ImageResult<Decoded> {
     decoder.set_limits(memory)?;
-    let orientation = decoder.orientation()?;
+    let exif = decoder.exif_metadata()?;
+    let orientation = exif.as_deref().and_then(convert::exif_orientation);
     let pixels = DynamicImage::from_decoder(decoder)?;
     Ok(Decoded {
         pixels,
-        orientation,
+        orientation: orientation.unwrap_or(Orientation::NoTransforms),
     })
 }
 

@@ -8,14 +8,17 @@
 mod container;
 mod convert;
 mod decode;
+mod foreign;
 mod jpeg;
 mod preprocess;
 mod preprocess_config;
+mod repair;
 mod resample;
 mod sniff;
 pub mod views;
 
-pub use decode::{Limits, decode, dimensions};
+pub use decode::{Limits, decode, dimensions, reduction};
+pub use jpeg::Reduction;
 pub use preprocess::{Preprocess, Resize, resize_crop, to_chw};
 pub use resample::{Filter, Rect, Taps, resize};
 pub use sniff::{Format, sniff};

@@ -65,33 +65,3 @@ fn has_bitmap_header(bytes: &[u8]) -> bool {
         12 | 16 | 40 | 52 | 56 | 64 | 108 | 124
     )
 }
-
-/// What a refused file seems to be, to say so in the error.
-pub(super) fn describe_foreign(bytes: &[u8]) -> &'static str {
-    let start = bytes.trim_ascii_start();
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    let head = &start[..start.len().min(512)];
-    let holds = |needle: &[u8]| {
-        head.windows(needle.len())
-            .any(|window| window.eq_ignore_ascii_case(needle))
-    };
-    if head.starts_with(b"%PDF") {
-        "a PDF document"
-    } else if holds(b"<svg") {
-        "an SVG drawing"
-    } else if holds(b"<html") || holds(b"<!doctype html") {
-        "a web page"
-    } else if bytes.get(4..8) == Some(b"ftyp") {
-        "a HEIC, AVIF or video file"
-    } else if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") {
-        "a TIFF or camera raw file"
-    } else if std::str::from_utf8(head).is_ok_and(|text| {
-        !text
-            .chars()
-            .any(|c| c.is_control() && !c.is_ascii_whitespace())
-    }) {
-        "text"
-    } else {
-        "of an unknown kind"
-    }
-}

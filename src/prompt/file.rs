@@ -11,7 +11,7 @@ use super::layout::NamePosition;
 use super::model::PromptModel;
 use crate::checkpoint::former;
 use crate::error::{Error, Kind, Result};
-use crate::tokenize::validate;
+use crate::tokenize::validate_stored;
 
 /// `format` of every prompt file.
 pub const FORMAT: &str = "promptlens-prompt";
@@ -257,7 +257,7 @@ impl Prompt {
         }
         let class_names: Vec<String> =
             serde_json::from_str(&names?).map_err(|_| invalid("its class names are no list"))?;
-        validate(&class_names)?;
+        validate_stored(&class_names)?;
         let logit_scale: f32 = scale?
             .parse()
             .ok()

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Kind, Result};
+use crate::tokenize::clean_label;
 
 /// The largest file in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -26,9 +27,9 @@ pub struct Coverage {
     pub unknown: Vec<String>,
 }
 
-/// Names are compared without case, and with underscores as spaces.
+/// Names are compared without case and invisible characters, and with underscores as spaces.
 pub fn folded(name: &str) -> String {
-    name.replace('_', " ").trim().to_lowercase()
+    clean_label(&name.replace('_', " ")).to_lowercase()
 }
 
 impl Descriptions {

@@ -6,6 +6,7 @@ mod calibrated_classes;
 mod camel_case;
 mod convert;
 mod engine;
+mod labels;
 mod listener;
 mod log;
 mod prompt;

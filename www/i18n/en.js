@@ -345,6 +345,7 @@ export default {
   "card.wait-usable": "Waiting for names that can be used…",
   "card.looking": "Looking…",
   "card.ran": "ran on {device} · {time}",
+  "card.ran-reduced": "ran on {device} · {time} · decoded at 1/{by} of its size",
   "card.answer": "{name}: {label}, {share}.",
   "card.answer-verdict": "{name}: {label}, {share}. {verdict}.",
   "card.problem": "{name}: {message}",
@@ -376,8 +377,11 @@ export default {
   "presets.food": "Food",
 
   "names.file": "From a file…",
+  "names.repeated": {
+    one: "One name is there more than once to the model and in the list once: {names}.",
+    other: "{count} names are there more than once to the model and in the list once: {names}.",
+  },
   "names.file-large": "{name} is too large for a list of names. Choose a text, CSV or JSON file of at most 1 MB.",
-  "names.file-json": "{name} is not valid JSON. Choose a JSON array of names, or a text or CSV file.",
   "names.file-empty": "{name} holds no names. Choose a file with one name per line, a CSV or a JSON array.",
 
   "arrange.sort": "Order",

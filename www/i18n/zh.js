@@ -328,6 +328,7 @@ export default {
   "card.wait-usable": "正在等待可用的名称…",
   "card.looking": "正在查看…",
   "card.ran": "在 {device} 上运行 · {time}",
+  "card.ran-reduced": "在 {device} 上运行 · {time} · 以 1/{by} 大小解码",
   "card.answer": "{name}：{label}，{share}。",
   "card.answer-verdict": "{name}：{label}，{share}。{verdict}。",
   "card.problem": "{name}：{message}",
@@ -359,8 +360,8 @@ export default {
   "presets.food": "食物",
 
   "names.file": "从文件…",
+  "names.repeated": { other: "{count} 个名称对模型来说重复，列表中各保留一个：{names}。" },
   "names.file-large": "{name} 太大，不像名称列表。请选择不超过 1 MB 的文本、CSV 或 JSON 文件。",
-  "names.file-json": "{name} 不是有效的 JSON。请选择名称的 JSON 数组，或文本、CSV 文件。",
   "names.file-empty": "{name} 中没有名称。请选择每行一个名称的文件、CSV 或 JSON 数组。",
 
   "arrange.sort": "排序",
@@ -467,7 +468,8 @@ export default {
   "error.data/unknown-split": "没有这样的子集，请改用文件夹中有的。",
   "error.data/unsafe-path": "压缩包里有指向外部的文件名，请不要解开它。",
   "error.labels/empty": "没有类别名称，请至少添加一个。",
-  "error.labels/duplicate": "有名称出现了两次，请移除一个。",
+  "error.labels/duplicate": "有名称重复（对模型来说相同），请各保留一个。",
+  "error.labels/file": "文件中没有名称列表。请选择每行一个名称的文件、CSV 或 JSON 数组。",
   "error.labels/too-long": "名称或列表太长，请缩短。",
   "error.prompt/invalid-template": "句子里没有 {}，请在名称的位置写上 {}。",
   "error.prompt/invalid": "提示文件已损坏，请重新制作或获取。",

@@ -1,3 +1,4 @@
+import { upright } from "../pkg/upright.js";
 import { bar, emptyBar, pairOfBars } from "./bars.js";
 import { duration } from "./format.js";
 import { gauge } from "./gauge.js";
@@ -24,6 +25,7 @@ export class Card {
   #bars;
   #more;
   #url = "";
+  #removed = false;
   #all = false;
   #does;
   #heat;
@@ -132,6 +134,7 @@ export class Card {
   remove() {
     this.#element?.remove();
     this.onChange = () => {};
+    this.#removed = true;
     URL.revokeObjectURL(this.#url);
   }
 
@@ -158,7 +161,7 @@ export class Card {
       this.#paintBars();
     });
     this.#heat = new Heat(this.#element, (method) => this.#does.explain(this, method));
-    this.#preview();
+    void this.#preview();
     this.#paint();
   }
 
@@ -204,12 +207,13 @@ export class Card {
   #paintAnswer() {
     this.#paintBars();
     this.#paintOod();
-    const { tuning, timings } = this.result;
+    const { tuning, timings, reducedBy } = this.result;
     const { method, device } = this.#answered;
     const tuned = this.#find(".tuned");
     tuned.hidden = !tuning;
     tuned.replaceChildren(...(tuning ? tuningReport(this.result, method) : []));
-    say(this.#find(".ran"), "card.ran", { device, time: () => duration(timings.total) });
+    const words = { device, time: () => duration(timings.total), by: reducedBy };
+    say(this.#find(".ran"), reducedBy ? "card.ran-reduced" : "card.ran", words);
   }
 
   #paintFailure() {
@@ -239,8 +243,7 @@ export class Card {
     this.#more.setAttribute("aria-expanded", String(this.#all));
   }
 
-  #preview() {
-    this.#url = URL.createObjectURL(this.file);
+  async #preview() {
     const image = new Image();
     image.alt = this.name;
     image.decoding = "async";
@@ -249,6 +252,9 @@ export class Card {
       if (image.naturalWidth * image.naturalHeight > MAX_PREVIEW_PIXELS) return;
       this.#find(".thumb-none").replaceWith(image);
     });
+    const shown = await upright(this.file);
+    if (this.#removed) return;
+    this.#url = URL.createObjectURL(shown);
     image.src = this.#url;
   }
 }

@@ -1,4 +1,5 @@
 /** Hundreds of photos as tiles, of which only those in sight exist. */
+import { upright } from "../pkg/upright.js";
 import { wholePercent } from "./format.js";
 import { say, t } from "./i18n.js";
 import { problemText } from "./problem.js";
@@ -129,7 +130,7 @@ async function preview(card, tile) {
   if (!canvas) {
     let bitmap;
     try {
-      bitmap = await createImageBitmap(card.file, { resizeWidth: THUMB * 2, resizeQuality: "low" });
+      bitmap = await createImageBitmap(await upright(card.file), { resizeWidth: THUMB * 2, resizeQuality: "low" });
     } catch {
       return;
     }

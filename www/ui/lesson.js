@@ -10,7 +10,8 @@ const [otherZone, otherFiles, otherCount, otherClear] = ["others", "others-files
 
 /** The option of the list that has the model find the class. No class name is empty. */
 const SORT = "";
-const ARCHIVE = /\.(zip|tar|tgz|tar\.gz)$/i;
+/** Also kinds that the engine does not read: it says so by name. */
+const ARCHIVE = /\.(zip|tar|tgz|tbz2?|txz|tzst|7z|rar|tar\.\w+)$/i;
 
 /** @typedef {import("./folders.js").Found} Found */
 
@@ -40,12 +41,14 @@ export const hasPhotos = () => photos.size > 0;
  * @param {(names: string[]) => void} given.addNames puts more names into the list
  * @param {(archive: File) => Promise<import("../pkg/index.js").Unpacked[]>} given.unpack
  * @param {(files: File[]) => Promise<import("../pkg/index.js").Collected | null>} given.sort null where it was stopped
+ * @param {() => void} given.begin what was wrong before is over
  * @param {() => void} given.changed there are other photos
  * @param {(error: Error) => void} given.fail
  */
 export function onLesson(given) {
   page = given;
   const safely = async (does) => {
+    page.begin();
     try {
       await does();
     } catch (error) {
@@ -95,8 +98,12 @@ async function unpacked(found) {
       all.push(each);
       continue;
     }
-    for (const { path, file } of await page.unpack(each.file)) {
-      if (file && isImage(file)) all.push({ file, folder: path.split("/").at(-2) ?? "" });
+    const files = await page.unpack(each.file);
+    const classes = files.some(({ label }) => label !== null);
+    for (const { path, label, file } of files) {
+      // Beside class folders, a file in another folder belongs to none.
+      const astray = classes && label === null && path.includes("/");
+      if (file && isImage(file) && !astray) all.push({ file, folder: label ?? "" });
     }
   }
   return all;

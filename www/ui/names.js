@@ -2,6 +2,7 @@ import { announce } from "./announce.js";
 import { integer } from "./format.js";
 import { say, t } from "./i18n.js";
 import { namesFromFile, PRESETS } from "./presets.js";
+import { tidy } from "./tidy.js";
 import { problemText, showProblem } from "./problem.js";
 
 const chips = document.getElementById("chips");
@@ -16,6 +17,7 @@ const clear = document.getElementById("names-clear");
 const restore = document.getElementById("names-restore");
 const template = document.getElementById("template");
 const file = document.getElementById("names-file");
+const note = document.getElementById("names-note");
 const preset = document.getElementById("preset");
 
 /** Time without typing after which an edit counts. */
@@ -27,6 +29,8 @@ let unknown = new Set();
 let bigger = () => {};
 let own = [];
 let changed = () => {};
+/** Reads the names in a file. @type {(file: File) => Promise<import("../pkg/index.js").LabelList>} */
+let parse;
 let pause = 0;
 
 /** The class names, in order. */
@@ -58,6 +62,21 @@ export function onEdit(edited, paused) {
     pause = setTimeout(paused, PAUSE_MS);
     edited();
   };
+}
+
+/** Has `read` read the names in files. */
+export function onNamesFile(read) {
+  parse = read;
+}
+
+/** Says which names of a file are in the list only once. */
+function showRepeated(groups) {
+  const SHOWN = 5;
+  const told = groups.slice(0, SHOWN).map((group) => [...new Set(group)].join(" = "));
+  const names = told.join(", ") + (groups.length > SHOWN ? ", …" : "");
+  say(note, "names.repeated", { count: groups.length, names });
+  note.hidden = false;
+  announce(note.textContent);
 }
 
 /** Shows what is wrong with the names or the template, beside the field concerned. */
@@ -107,7 +126,7 @@ function removeAt(index) {
 
 function add(list) {
   const fresh = [];
-  for (const name of list.map((item) => item.trim())) {
+  for (const name of list.map(tidy)) {
     if (name === "") continue;
     const known = names.indexOf(name);
     if (known >= 0) {
@@ -161,7 +180,7 @@ input.addEventListener("paste", (event) => {
 });
 
 area.addEventListener("input", () => {
-  names = area.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  names = area.value.split("\n").map(tidy).filter(Boolean);
   renderCounts();
   changed();
 });
@@ -195,12 +214,12 @@ file.addEventListener("change", async () => {
   file.value = "";
   if (!chosen) return;
   try {
-    const found = await namesFromFile(chosen);
-    if (found.length === 0) throw Object.assign(new Error("no names"), { reason: "names.file-empty" });
-    replaceNames(found);
+    const { labels, repeated } = await namesFromFile(chosen, parse);
+    replaceNames(labels);
+    if (repeated.length > 0) showRepeated(repeated);
   } catch (error) {
-    const message = error.reason ? t(error.reason, { name: chosen.name }) : error.message;
-    showNamesError({ code: "labels/file", message });
+    const own = error.reason && { code: "labels/file", message: t(error.reason, { name: chosen.name }) };
+    showNamesError(own || error);
   }
 });
 
@@ -213,6 +232,7 @@ preset.addEventListener("change", () => {
 /** Takes another list instead of the one there is. */
 function replaceNames(list) {
   showNamesError(null);
+  note.hidden = true;
   setNames(list, own);
   announce(t("names.added", { count: list.length, name: list[0] }));
   changed();

@@ -13,45 +13,19 @@ export const PRESETS = {
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * The class names in a file: a JSON array (of texts, or of objects with a `label` or `name`), the
- * first column of CSV, or one name per line.
+ * The class names in a file, as the engine reads them.
  *
  * @param {File} file
- * @returns {Promise<string[]>} empty where there are none
- * @throws {Error} with a `reason` that is a message's key
+ * @param {(file: File) => Promise<import("../pkg/index.js").LabelList>} parse
+ * @returns {Promise<import("../pkg/index.js").LabelList>}
+ * @throws {Error} with a `reason` that is a message's key, or the engine's
  */
-export async function namesFromFile(file) {
+export async function namesFromFile(file, parse) {
   if (file.size > MAX_BYTES) throw Object.assign(new Error("too large"), { reason: "names.file-large" });
-  const text = (await file.text()).replace(/^\uFEFF/, "");
-  const trimmed = text.trimStart();
-  if (trimmed.startsWith("[") || trimmed.startsWith("{")) return fromJson(trimmed);
-  return /\.csv$/i.test(file.name) ? fromCsv(text) : lines(text);
-}
-
-function fromJson(text) {
-  let value;
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw Object.assign(new Error("not JSON"), { reason: "names.file-json" });
+    return await parse(file);
+  } catch (error) {
+    if (error.code === "labels/empty") error.reason = "names.file-empty";
+    throw error;
   }
-  const list = Array.isArray(value) ? value : (value.labels ?? value.classes ?? Object.values(value));
-  const names = list.map((item) => (typeof item === "string" ? item : (item?.label ?? item?.name)));
-  return unique(names.filter((name) => typeof name === "string"));
-}
-
-const lines = (text) => unique(text.split(/\r\n|\r|\n/));
-
-/** RFC 4180: the first cell of each row; a head row that says so is left out. */
-function fromCsv(text) {
-  const names = [];
-  for (const [, quoted, bare] of text.matchAll(/(?:^|\r\n|\r|\n)(?:"((?:[^"]|"")*)"|([^,;\t\r\n"]*))/g)) {
-    names.push(quoted === undefined ? bare : quoted.replaceAll('""', '"'));
-  }
-  if (/^(labels?|names?|class(es)?)$/i.test(names[0]?.trim() ?? "")) names.shift();
-  return unique(names);
-}
-
-function unique(names) {
-  return [...new Set(names.map((name) => name.trim()).filter(Boolean))];
 }

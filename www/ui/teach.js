@@ -97,6 +97,7 @@ export function onTeach(page) {
 
   onLesson({
     ...page,
+    begin: () => showProblem(problem, null),
     changed: render,
     fail,
     sort: (images) => work((signal) => page.pseudoLabel(images, { signal, onProgress: showStage }), "teach.sorting-stopped"),

@@ -2,7 +2,8 @@
 //! else coefficients that later scans add to.
 
 use super::frame::Frame;
-use super::idct::{Block, inverse};
+use super::idct::Block;
+use super::reduction::Reduction;
 use super::upsample::Plane;
 use super::{invalid, too_large};
 use crate::error::Result;
@@ -19,27 +20,47 @@ struct Component {
     /// Fixed when the first scan of the component begins.
     quant: Option<QuantTable>,
     blocks_across: usize,
+    reduction: Reduction,
     plane: Plane,
     /// Of a progressive frame only.
     coefficients: Vec<Block>,
 }
 
+/// By how much the blocks of `component` are reduced, and how many output columns and rows one of its
+/// samples then stands for. Color that is stored at half the size is reduced by half as much.
+fn scaled(frame: &Frame, component: usize, reduction: Reduction) -> (Reduction, (usize, usize)) {
+    let factors = &frame.components[component];
+    let (mut across, mut down) = (frame.h_max / factors.h, frame.v_max / factors.v);
+    let mut own = reduction;
+    while let Some(less) = own.less()
+        && across.is_multiple_of(2)
+        && down.is_multiple_of(2)
+    {
+        (own, across, down) = (less, across / 2, down / 2);
+    }
+    (own, (across as usize, down as usize))
+}
+
 impl Components {
-    /// Room for the components of `frame`. An error when decoding would take more than
-    /// `max_alloc` bytes, the final pixels included.
-    pub fn new(frame: &Frame, max_alloc: u64) -> Result<Self> {
+    /// Room for the components of `frame`, to be decoded at `reduction`. An error when decoding would
+    /// take more than `max_alloc` bytes, the final pixels included.
+    pub fn new(frame: &Frame, reduction: Reduction, max_alloc: u64) -> Result<Self> {
         let count = frame.components.len();
+        let scaled: Vec<_> = (0..count).map(|c| scaled(frame, c, reduction)).collect();
+        let blocks = |c: usize| frame.padded_blocks(c) as u64;
         let samples: Vec<u64> = (0..count)
-            .map(|c| 64 * frame.padded_blocks(c) as u64)
+            .map(|c| (scaled[c].0.block_side() as u64).pow(2) * blocks(c))
             .collect();
         let total: u64 = samples.iter().sum();
         let channels = if count == 1 { 1 } else { 3 };
-        let pixels = u64::from(frame.width) * u64::from(frame.height) * channels;
+        let (width, height) = (reduction.of(frame.width), reduction.of(frame.height));
+        let pixels = u64::from(width) * u64::from(height) * channels;
         let mut needed = total + pixels;
         if frame.progressive {
             // Coefficients are two bytes each, and given back as the planes are made.
             let largest = samples.iter().max().copied().unwrap_or(0);
-            needed = needed.max(2 * total + largest);
+            let coefficients: u64 = (0..count).map(|c| 2 * 64 * blocks(c)).sum();
+            needed = needed.max(coefficients + largest);
         }
         if needed > max_alloc {
             return Err(too_large());
@@ -47,24 +68,24 @@ impl Components {
         let all = (0..count)
             .map(|c| {
                 let blocks = frame.padded_blocks(c);
+                let (reduction, scale) = scaled[c];
+                let side = reduction.block_side();
                 let (width, height) = frame.samples(c);
-                let factors = &frame.components[c];
+                let (width, height) = (reduction.of(width), reduction.of(height));
                 let (samples, coefficients) = match frame.progressive {
-                    false => (vec![0; blocks * 64], Vec::new()),
+                    false => (vec![0; blocks * side * side], Vec::new()),
                     true => (Vec::new(), vec![[0; 64]; blocks]),
                 };
                 Component {
                     quant: None,
                     blocks_across: frame.stride(c),
+                    reduction,
                     plane: Plane {
                         samples,
-                        stride: frame.stride(c) * 8,
+                        stride: frame.stride(c) * side,
                         width: width as usize,
                         height: height as usize,
-                        scale: (
-                            (frame.h_max / factors.h) as usize,
-                            (frame.v_max / factors.v) as usize,
-                        ),
+                        scale,
                     },
                     coefficients,
                 }
@@ -100,8 +121,7 @@ impl Components {
         let mut block = [0; 64];
         read(&mut block)?;
         if let Some(quant) = &c.quant {
-            let start = y * 8 * c.plane.stride + x * 8;
-            inverse(&block, quant, &mut c.plane.samples[start..], c.plane.stride);
+            c.reduction.place(&block, quant, &mut c.plane, (x, y));
         }
         Ok(())
     }
@@ -111,11 +131,11 @@ impl Components {
         let plane = |c: Component| {
             let mut plane = c.plane;
             if let (true, Some(quant)) = (self.progressive, &c.quant) {
-                plane.samples = vec![0; c.coefficients.len() * 64];
+                let side = c.reduction.block_side();
+                plane.samples = vec![0; c.coefficients.len() * side * side];
                 for (i, block) in c.coefficients.iter().enumerate() {
-                    let (x, y) = (i % c.blocks_across, i / c.blocks_across);
-                    let start = y * 8 * plane.stride + x * 8;
-                    inverse(block, quant, &mut plane.samples[start..], plane.stride);
+                    let place = (i % c.blocks_across, i / c.blocks_across);
+                    c.reduction.place(block, quant, &mut plane, place);
                 }
             }
             plane

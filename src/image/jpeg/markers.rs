@@ -7,6 +7,7 @@ use super::block::ZIGZAG;
 use super::color::{Colors, Hints};
 use super::components::{Components, QuantTable};
 use super::frame::Frame;
+use super::reduction::Reduction;
 use super::scan::{Scan, Tables, read_scan};
 use super::{invalid, truncated};
 use crate::error::Result;
@@ -85,6 +86,7 @@ type Reached = Vec<[u8; 64]>;
 
 /// What has been read up to some segment.
 struct State {
+    reduction: Reduction,
     max_alloc: u64,
     hints: Hints,
     orientation: Option<Orientation>,
@@ -97,8 +99,9 @@ struct State {
 }
 
 /// Reads the whole file; an error when anything that it begins is missing.
-pub(super) fn read(bytes: &[u8], max_alloc: u64) -> Result<Picture> {
+pub(super) fn read(bytes: &[u8], reduction: Reduction, max_alloc: u64) -> Result<Picture> {
     let mut state = State {
+        reduction,
         max_alloc,
         hints: Hints::default(),
         orientation: None,
@@ -168,7 +171,7 @@ impl State {
                     return Err(invalid("two frames"));
                 }
                 let frame = Frame::parse(marker, payload)?;
-                let components = Components::new(&frame, self.max_alloc)?;
+                let components = Components::new(&frame, self.reduction, self.max_alloc)?;
                 self.reached = vec![[255; 64]; frame.components.len()];
                 self.frame = Some((frame, components));
             }
@@ -229,6 +232,9 @@ impl State {
             let slot = frame.components[part.component].quant;
             let table = self.quant.get(slot).and_then(Option::as_ref);
             components.quantize(part.component, table)?;
+        }
+        if !frame.progressive {
+            self.tables.complete()?;
         }
         let (tables, interval) = (&self.tables, self.restart_interval);
         read_scan(

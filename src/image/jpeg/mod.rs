@@ -6,7 +6,11 @@
 //! marker the file is whole once each component has had its scan (sequential) or its DC scan
 //! (progressive). Without an end marker a sequential file follows the same rule, and a
 //! progressive file must have brought every coefficient of every component to full precision,
-//! since otherwise later scans were cut off.
+//! since otherwise later scans were cut off. A file with an end marker and without later scans is a
+//! coarse picture, whose blocks libjpeg smooths; that is the one difference.
+//!
+//! As libjpeg does, a sequential file without Huffman tables is read with those of the standard, and an
+//! id that several components share stands for the next of them.
 
 mod bits;
 mod block;
@@ -15,10 +19,14 @@ mod components;
 mod frame;
 mod idct;
 mod markers;
+mod reduction;
 mod scan;
+mod standard;
 mod upsample;
 
 use ::image::{DynamicImage, ImageBuffer};
+
+pub use reduction::Reduction;
 
 use super::convert::Decoded;
 use crate::error::{Error, Kind, Result};
@@ -28,12 +36,13 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
     markers::find_frame(bytes).map(|frame| (frame.width, frame.height))
 }
 
-/// The picture as gray or RGB. [`Kind::ImageTruncated`] when scan data is missing,
+/// The picture at `reduction` as gray or RGB. [`Kind::ImageTruncated`] when scan data is missing,
 /// [`Kind::ImageTooLarge`] when decoding would take more than `max_alloc` bytes,
 /// [`Kind::ImageInvalid`] when the file is damaged or of a JPEG process that is not read.
-pub(super) fn decode(bytes: &[u8], max_alloc: u64) -> Result<Decoded> {
-    let picture = markers::read(bytes, max_alloc)?;
-    let (width, height) = (picture.frame.width, picture.frame.height);
+pub(super) fn decode(bytes: &[u8], reduction: Reduction, max_alloc: u64) -> Result<Decoded> {
+    let picture = markers::read(bytes, reduction, max_alloc)?;
+    let frame = &picture.frame;
+    let (width, height) = (reduction.of(frame.width), reduction.of(frame.height));
     let planes = picture.components.into_planes();
     let data = color::pixels(&planes, picture.colors, width as usize, height as usize);
     let pixels = match picture.colors.channels() {

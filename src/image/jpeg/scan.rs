@@ -6,6 +6,7 @@ use super::components::Components;
 use super::frame::Frame;
 use super::idct::Block;
 use super::invalid;
+use super::standard::STANDARD;
 use crate::error::Result;
 
 /// What a start-of-scan segment declares.
@@ -41,14 +42,17 @@ impl Scan {
         };
         let mut parts: Vec<Part> = Vec::with_capacity(count);
         for &[id, tables] in &pairs[..count] {
-            let component = frame
-                .components
+            let of_that_id = |&at: &usize| frame.components[at].id == id;
+            let named: Vec<usize> = (0..frame.components.len()).filter(of_that_id).collect();
+            // Some cameras give all components one id: it stands for the next one not yet named.
+            let component = named
                 .iter()
-                .position(|c| c.id == id)
-                .ok_or_else(|| invalid("a scan of an undeclared component"))?;
-            if parts.iter().any(|part| part.component == component) {
-                return Err(invalid("a scan that names a component twice"));
-            }
+                .copied()
+                .find(|&at| parts.iter().all(|part| part.component != at));
+            let component = component.ok_or_else(|| match named.is_empty() {
+                true => invalid("a scan of an undeclared component"),
+                false => invalid("a scan that names a component twice"),
+            })?;
             parts.push(Part {
                 component,
                 dc: usize::from(tables >> 4),
@@ -83,6 +87,21 @@ impl Scan {
 pub(super) struct Tables {
     pub dc: [Option<Huffman>; 4],
     pub ac: [Option<Huffman>; 4],
+}
+
+impl Tables {
+    /// Puts the tables of the standard (T.81, K.3) where a file brings none, as stills of webcams
+    /// do: slot 0 is for luminance, slot 1 for color.
+    pub fn complete(&mut self) -> Result<()> {
+        for (slot, [dc, ac]) in STANDARD.iter().enumerate() {
+            for (place, (counts, symbols)) in [(&mut self.dc[slot], dc), (&mut self.ac[slot], ac)] {
+                if place.is_none() {
+                    *place = Some(Huffman::new(counts, symbols)?);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn table(tables: &[Option<Huffman>; 4], slot: usize) -> Result<&Huffman> {

@@ -10,6 +10,7 @@ use crate::math::{dot, softmax};
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::Prompt;
 use crate::prompt::model::PromptModel;
+use crate::tokenize::NameIndex;
 
 const KEYS: &str = "cache.keys";
 const CLASSES: &str = "cache.classes";
@@ -198,9 +199,10 @@ impl Weights for CachedTexts {
                 likeness: self.cache.likeness.clone(),
                 ..self.cache
             };
+            let index = NameIndex::new(names);
             for (key, class) in self.cache.keys.chunks_exact(d).zip(&self.cache.classes) {
                 // Skip images of classes that are not in `names`.
-                if let Some(k) = names.iter().position(|name| *name == known[*class]) {
+                if let Some(k) = index.place(&known[*class]) {
                     cache.classes.push(k);
                     cache.keys.extend_from_slice(key);
                 }

@@ -1,7 +1,6 @@
 //! Learned vectors around the class names: one context for all (CoOp, Zhou et al., 2022), or one for
 //! each class with the earlier snapshots of its descent; and a context for negative labels (LAPT).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::texts::TextHead;
@@ -12,6 +11,7 @@ use crate::progress::LocalBoxFuture;
 use crate::prompt::file::{Prompt, Values};
 use crate::prompt::layout::{NamePosition, PromptLayout};
 use crate::prompt::model::{PromptModel, mean_texts};
+use crate::tokenize::NameIndex;
 
 pub(super) const CONTEXT: &str = "context";
 const EARLIER: &str = "earlier_contexts";
@@ -294,15 +294,10 @@ fn class_contexts_or_mean(
     names: &[String],
     contexts: &[f32],
 ) -> (Vec<f32>, Vec<usize>) {
-    let places: BTreeMap<&str, usize> = known
-        .iter()
-        .enumerate()
-        .map(|(i, name)| (name.as_str(), i))
-        .collect();
-    let place = |name: &String| places.get(name.as_str()).copied();
+    let index = NameIndex::new(known);
     let assigned: Vec<usize> = names
         .iter()
-        .map(|name| place(name).unwrap_or(known.len()))
+        .map(|name| index.place(name).unwrap_or(known.len()))
         .collect();
     let mut all = contexts.to_vec();
     if assigned.contains(&known.len()) {

@@ -11,6 +11,7 @@ use crate::progress::LocalBoxFuture;
 use crate::prompt::file::Prompt;
 use crate::prompt::model::{PromptModel, encode, mean_texts};
 use crate::prompt::template::{DEFAULT, Template};
+use crate::tokenize::NameIndex;
 
 pub(super) const FEATURES: &str = "text_features";
 const RESIDUAL: &str = "residual";
@@ -99,7 +100,8 @@ impl TextFeatures {
         if self.features.len() != known.len() * d {
             return Err(invalid("its text features are not as wide as the model's"));
         }
-        let row = |name: &String| known.iter().position(|known| known == name);
+        let index = NameIndex::new(known);
+        let row = |name: &String| index.place(name);
         let new: Vec<String> = names.iter().filter(|n| row(n).is_none()).cloned().collect();
         let mut fresh = Vec::new();
         if !new.is_empty() {

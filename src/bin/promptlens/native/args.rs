@@ -129,7 +129,8 @@ pub struct EmbedArgs {
 pub struct ClassifyArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Class names: a,b,c or @file (one per line, commas, or a JSON array).
+    /// Class names: a,b,c or @file (one per line, a CSV with the names first, or JSON); - for standard
+    /// input.
     #[arg(long, value_name = "a,b,c|@FILE")]
     pub labels: String,
     #[command(flatten)]

@@ -6,13 +6,13 @@ use pollster::block_on;
 use promptlens::classifier::{
     Answerer, Classification, ClassifyOptions, Prediction, Timings, TuningReport, Verdict,
 };
-use promptlens::dataset::read_image;
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
 use promptlens::tpt::{ExtraImages, StrongViews, Tuning};
 use serde::Serialize;
 
 use super::args::ClassifyArgs;
+use super::input;
 use super::model::{classes, cut, described, labels, open, unknown};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, Problem, percent, table};
@@ -39,6 +39,8 @@ struct Answered {
     predictions: Vec<Prediction>,
     ood: Option<Verdict>,
     tuning: Option<TuningReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reduced_by: Option<u32>,
     timings: Timings,
 }
 
@@ -65,7 +67,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         .iter()
         .map(|path| {
             let file = path.display().to_string();
-            let answered = read_image(path).and_then(|bytes| {
+            let answered = input::image(path).and_then(|bytes| {
                 let Some(dir) = &args.variants else {
                     return block_on(answerer.classify(&bytes, &()));
                 };
@@ -125,6 +127,7 @@ fn answer_of(file: String, answer: Classification) -> Answered {
         predictions: answer.predictions,
         ood: answer.ood,
         tuning: answer.tuning,
+        reduced_by: answer.reduced_by,
         timings: answer.timings,
     }
 }
@@ -143,9 +146,15 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
             let score = answered.ood.iter().map(verdict);
             let tuned = answered.tuning.iter();
             let tuned = tuned.map(|tuning| sentence(tuning, &answered.predictions));
+            let reduced = answered.reduced_by.iter();
+            let reduced = reduced.map(|by| {
+                let meaning = "of its size: the photo was made smaller while it was decoded";
+                [format!("1/{by}"), meaning.to_owned()]
+            });
             classes
                 .chain(score)
                 .chain(tuned)
+                .chain(reduced)
                 .enumerate()
                 .map(|(place, [value, meaning])| {
                     let file = if place == 0 {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use pollster::block_on;
-use promptlens::dataset::{Reading, embed_all, read_image};
+use promptlens::dataset::{Reading, embed_all};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
 use serde::Serialize;
 
 use super::args::EmbedArgs;
+use super::input;
 use super::model::{cut, described, open};
 use super::output::{Answer, Problem, table};
 
@@ -59,7 +60,7 @@ pub fn run(args: &EmbedArgs, device: Choice) -> Result<Answer> {
             |give| {
                 args.images
                     .iter()
-                    .try_for_each(|path| give(path, read_image(path)))
+                    .try_for_each(|path| give(path, input::image(path)))
             },
             &mut |path: &PathBuf, embedded| {
                 embeddings.push(Embedding {

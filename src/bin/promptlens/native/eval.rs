@@ -112,6 +112,13 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     if data.ignored() > 0 {
         answer = answer.note(format!("{} files lie in no class folder.", data.ignored()));
     }
+    if data.links() > 0 {
+        answer = answer.note(format!(
+            "{} members of the archive are links and left out; pack the files themselves, as tar \
+             --hard-dereference does.",
+            data.links()
+        ));
+    }
     for failure in &failures {
         answer = answer.note(failure.to_string());
     }

@@ -10,6 +10,7 @@ mod convert;
 mod embed;
 mod eval;
 mod import;
+mod input;
 mod inspect;
 mod model;
 mod ood;

@@ -9,9 +9,10 @@ use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::model::Model;
 use promptlens::prompt::file::{MAX_BYTES, Prompt};
-use promptlens::tokenize::parse_labels;
+use promptlens::tokenize::{parse_label_file, parse_labels, validate};
 
 use super::args::{ModelArgs, PromptArgs};
+use super::input::standard_input;
 
 /// The largest configuration, tokenizer or list of class names.
 const SMALL_BYTES: u64 = 64 << 20;
@@ -20,21 +21,26 @@ pub fn open(args: &ModelArgs, device: Choice) -> Result<Model> {
     block_on(Model::open(&args.model, device, args.quant))
 }
 
-/// Class names from `a,b,c` or `@file`.
+/// Class names from `a,b,c`, from `@file`, or from standard input for `-` and `@-`.
 pub fn labels(given: &str) -> Result<Vec<String>> {
+    let given = if given == "-" { "@-" } else { given };
     let Some(file) = given.strip_prefix('@') else {
         return parse_labels(given);
     };
-    let path = Path::new(file);
-    if !path.is_file() {
-        return Err(Error::new(
-            Kind::Io,
-            format!("There is no file {file} with class names."),
-        ));
-    }
-    let text = String::from_utf8(read_file(path, SMALL_BYTES, Kind::Io)?)
-        .map_err(|_| Error::new(Kind::Io, format!("{file} is not UTF-8 text.")))?;
-    parse_labels(&text)
+    let names = if file == "-" {
+        parse_label_file("standard input", &standard_input(SMALL_BYTES)?)?
+    } else {
+        let path = Path::new(file);
+        if !path.is_file() {
+            return Err(Error::new(
+                Kind::Io,
+                format!("There is no file {file} with class names."),
+            ));
+        }
+        parse_label_file(file, &read_file(path, SMALL_BYTES, Kind::Io)?)?
+    };
+    validate(&names)?;
+    Ok(names)
 }
 
 pub fn classes(model: &Model, labels: &[String], prompt: &PromptArgs) -> Result<ClassSet> {

@@ -11,6 +11,7 @@ use promptlens::model::Model;
 use promptlens::ood::threshold::Calibration;
 
 use super::args::{ScoreArgs, VerdictArgs};
+use super::input::standard_input;
 
 /// The largest list of negative labels.
 const LIST_BYTES: u64 = 8 << 20;
@@ -70,7 +71,7 @@ pub fn with_negatives(
     Ok((classes.with_negatives(negatives), line))
 }
 
-/// Words from `a,b,c` or `@file`; unlike class names they may repeat.
+/// Words from `a,b,c`, `@file` or `@-` for standard input; unlike class names they may repeat.
 pub fn words(given: &str) -> Result<Vec<String>> {
     let trimmed = |text: &str, at: char| -> Vec<String> {
         let words = text.split(at).map(|word| word.trim().to_owned());
@@ -79,7 +80,10 @@ pub fn words(given: &str) -> Result<Vec<String>> {
     let Some(file) = given.strip_prefix('@') else {
         return Ok(trimmed(given, ','));
     };
-    let bytes = read_file(Path::new(file), LIST_BYTES, Kind::Io)?;
+    let bytes = match file {
+        "-" => standard_input(LIST_BYTES)?,
+        file => read_file(Path::new(file), LIST_BYTES, Kind::Io)?,
+    };
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Error::new(Kind::NegativesInvalid, format!("{file} is not UTF-8 text.")))?
         .trim_start_matches('\u{feff}');

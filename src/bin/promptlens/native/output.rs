@@ -106,11 +106,13 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
-/// Rows with their columns aligned; the last column is not padded.
+/// Rows with their columns aligned. The last cell of a row has nothing behind it, so a long one, such
+/// as an error, makes no column wider.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
+        let inner = rows.iter().filter(|row| column + 1 < row.len());
+        let cells = inner.filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();

@@ -51,7 +51,7 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
 
   describe("package", () => {
     before(async () => {
-      const loaded = await loadPackage(page, site.url, { model: "../models/mini/", device: "cpu" });
+      const loaded = await loadPackage(page, site.url, { model: "../models/mini-vit/", device: "cpu" });
       assert.equal(loaded.message, undefined);
     });
 

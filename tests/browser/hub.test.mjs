@@ -36,7 +36,7 @@ describe("the hub", { timeout: 900_000 }, () => {
     session = await openBrowser({ webgpu: false });
     page = session.page;
     await page.goto(`${site.url}test/package.html`);
-    mini = await filesOf(join(DIST, "models/mini"));
+    mini = await filesOf(join(DIST, "models/mini-vit"));
     const inside = Object.fromEntries(Object.entries(mini).map(([name, bytes]) => [`0_CLIPModel/${name}`, bytes]));
     hub = await openHub({
       [PLACE]: { files: mini },

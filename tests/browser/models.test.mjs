@@ -23,7 +23,7 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     site = await openSite({ "": DIST }, { headers: { "Content-Security-Policy": policy } });
     session = await openBrowser({ webgpu: false, reducedMotion: "reduce" });
     page = session.page;
-    mini = await filesOf(join(DIST, "models/mini"));
+    mini = await filesOf(join(DIST, "models/mini-vit"));
     server = await serveFaulty(Object.fromEntries(Object.entries(mini).map(([name, bytes]) => [`mini/${name}`, bytes])));
     const table = join(site.folder, "pkg/store/table.js");
     const { projection_dim, vision_config, text_config } = JSON.parse(mini["config.json"]);

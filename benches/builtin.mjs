@@ -75,7 +75,7 @@ function measure() {
   for (const [index, set] of SETS.entries()) {
     const draws = Math.floor(DRAWS / SETS.length);
     const answer = run("eval", "--data", data(set), "--labels", known, "--lenient", join(given.data, "names/names.json"), "--draw", `6:${draws}`, "--seed", String(index));
-    found.known[set] = { n: answer.n, top1: answer.accuracy, top5: answer.top5, lenient: answer.lenient.accuracy, six: answer.draw.accuracy };
+    found.known[set] = { n: answer.n, top1: answer.accuracy, top5: answer.top5, lenient: answer.lenient.accuracy, six: answer.draw.accuracy, byName: answer.per_class };
   }
 
   const classes = readFileSync(join(given.data, "names/imagenet1000.txt"), "utf8").split("\n").map((name) => name.trim()).filter(Boolean);
@@ -134,6 +134,11 @@ function table(found) {
     ...Object.entries(found.before).map(([set, share]) => line(`${set} among the 22 names of mini-vit`, percent(share))),
     ...Object.entries(found.textures).map(([score, { auroc }]) => line(`textures against imagenette's names, AUROC of ${score}`, auroc.toFixed(3))),
     line("Flickr8k, 500 captions to 500 pictures", JSON.stringify(found.retrieval)),
+    "",
+    ...sets.map(([set, { byName }]) => {
+      const sorted = Object.entries(byName).sort(([, a], [, b]) => b - a);
+      return `${set}, top-1 in %: ${sorted.map(([name, share]) => `${name} ${Math.round(100 * share)}`).join(", ")}.\n`;
+    }),
   ].join("\n");
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // How well every score tells the classes of a model from everything else, before and after LAPT, by
 // `promptlens train` and `promptlens eval`.
-//   node benches/rejection.mjs --data ../shared/data [--model www/models/mini] [--limit 600] [--out FILE]
+//   node benches/rejection.mjs --data ../shared/data [--model www/models/mini] [--lists www/models/mini-vit] [--limit 600] [--out FILE]
 //   node benches/rejection.mjs --tables FILE     only prints the tables of an earlier result
 //
-// The classes are the names in the model's trained.txt, over the test splits of three data sets; the
-// others are textures (far), imagenet1000 (mixed) and the names that its training held out (near).
+// The classes are the names in trained.txt of the folder LISTS, over the test splits of three data sets;
+// the others are textures (far), imagenet1000 (mixed) and the names that training.json there held out (near).
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, homedir, tmpdir } from "node:os";
@@ -16,6 +16,7 @@ const { values: given } = parseArgs({
   options: {
     data: { type: "string", default: "../shared/data" },
     model: { type: "string", default: "www/models/mini" },
+    lists: { type: "string", default: "www/models/mini-vit" },
     limit: { type: "string", default: "600" },
     out: { type: "string" },
     tables: { type: "string" },
@@ -58,12 +59,12 @@ function prepare(folder, names, heldOut) {
 }
 
 function measure() {
-  const names = readFileSync(join(given.model, "trained.txt"), "utf8").split("\n").filter(Boolean);
-  const { near_ood: heldOut } = JSON.parse(readFileSync(join(given.model, "training.json"), "utf8"));
+  const names = readFileSync(join(given.lists, "trained.txt"), "utf8").split("\n").filter(Boolean);
+  const { near_ood: heldOut } = JSON.parse(readFileSync(join(given.lists, "training.json"), "utf8"));
   const folder = mkdtempSync(join(tmpdir(), "promptlens-rejection-"));
   try {
     prepare(folder, names, heldOut);
-    const common = ["--json", "--model", given.model, "--labels", `@${join(given.model, "trained.txt")}`, "--limit", given.limit];
+    const common = ["--json", "--model", given.model, "--labels", `@${join(given.lists, "trained.txt")}`, "--limit", given.limit];
     const train = (name, rest) => {
       const out = join(folder, `${name}.safetensors`);
       run(["train", ...common, "--recipe", "lapt", "--out", out, ...rest]);

@@ -38,7 +38,7 @@ const ONE = { recipe: "coop", name: "coop, one context", rest: ["--set", "coop.s
 const MANY = 16;
 
 function compare(set, condition, recipes, rest, shots = "1,4,16", seeds = 3) {
-  const args = ["compare", "--json", "--model", join(root, "www/models/mini"), "--data", join(data, `${set}.tar.gz`)];
+  const args = ["compare", "--json", "--model", join(root, "www/models/mini-vit"), "--data", join(data, `${set}.tar.gz`)];
   args.push("--shots", shots, "--seeds", String(seeds), "--recipes", recipes, ...rest);
   if (condition !== "clean") args.push("--corrupt", condition);
   const { status, stdout } = spawnSync(program, args, { stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
@@ -63,7 +63,7 @@ function kept(set, condition, more, take) {
     const found = take();
     console.error(`${set}, ${condition}${more}: ${((Date.now() - started) / 1000).toFixed(0)} s`);
     // The address of the data set is this machine's affair.
-    writeFileSync(file, `${JSON.stringify({ ...found, data: `${set}.tar.gz`, model: "www/models/mini" })}\n`);
+    writeFileSync(file, `${JSON.stringify({ ...found, data: `${set}.tar.gz`, model: "www/models/mini-vit" })}\n`);
   }
   return { set, condition, ...JSON.parse(readFileSync(file, "utf8")) };
 }

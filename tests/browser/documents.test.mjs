@@ -26,14 +26,16 @@ test("the API reference is that of the types", async () => {
   assert.equal(await text("docs/api.md"), await reference());
 });
 
-test("the page's card of the built-in model says what the model's own page says", async () => {
-  const readme = await text("www/models/mini/README.md");
-  for (const code of ["en", "zh"]) {
-    const { default: messages } = await import(join(ROOT, `www/i18n/${code}.js`));
-    const card = Object.keys(messages).filter((key) => key.startsWith("card-of.mini-"));
-    const numbers = card.flatMap((key) => messages[key].match(/\d+\.\d+( %| MB)?|\d+ x \d+/g) ?? []);
-    assert.ok(numbers.length >= 4, code);
-    assert.deepEqual(numbers.filter((number) => !readme.includes(number)), [], code);
+test("the page's cards of the models beside it say what the models' own pages say", async () => {
+  for (const model of ["mini", "mini-vit"]) {
+    const readme = await text(`www/models/${model}/README.md`);
+    for (const code of ["en", "zh"]) {
+      const { default: messages } = await import(join(ROOT, `www/i18n/${code}.js`));
+      const card = ["what", "seen", "right", "terms", "use", "leaves"].map((part) => messages[`card-of.${model}-${part}`]);
+      const numbers = card.flatMap((message) => message.match(/\d+\.\d+( %| MB)?|\d+ x \d+/g) ?? []);
+      assert.ok(numbers.length >= 4, `${model} ${code}`);
+      assert.deepEqual(numbers.filter((number) => !readme.includes(number)), [], `${model} ${code}`);
+    }
   }
 });
 

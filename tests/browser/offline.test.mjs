@@ -151,8 +151,8 @@ describe("offline", { timeout: 900_000 }, () => {
     const cards = await page.locator(".card").count();
     assert.ok(cards > 0);
     const [about] = await Promise.all([page.waitForEvent("popup"), page.click("footer a[data-part=model]")]);
-    await about.waitForLoadState();
-    assert.match(await about.textContent("body"), /promptlens-mini: the built-in model/);
+    await about.waitForSelector("main h1");
+    assert.match(await about.textContent("main"), /promptlens-mini: the built-in model/);
     await about.close();
     assert.equal(await page.locator(".card").count(), cards);
   });

@@ -88,6 +88,15 @@ export default {
   "card-of.hash": "Hash",
   "card-of.use": "Use",
   "card-of.leaves": "What leaves this device",
+  "card-of.mini-what":
+    "promptlens-mini: EfficientNet-Lite0 and a small text tower, 7.49 million weights for images of 160 x 160 pixels, kept in 8 bits (8.9 MB).",
+  "card-of.mini-seen":
+    "393 everyday names in photos of eleven public data sets, ImageNet by way of its image encoder, and the words of some 20,000 nouns and captions.",
+  "card-of.mini-right": "RIGHT_EN",
+  "card-of.mini-terms":
+    "It comes with promptlens. Of its training photos, some state no licence and those of ImageNet and Flickr8k are for non-commercial use.",
+  "card-of.mini-use": "Everyday things. Not for decisions about people, safety, health or money.",
+  "card-of.mini-leaves": "Nothing.",
   "card-of.mini-vit-what": "promptlens-mini: a small CLIP of 5.45 million weights for images of 64 x 64 pixels, kept in 8 bits (6.1 MB).",
   "card-of.mini-vit-seen":
     "22 names, in photos of CIFAR-10, Imagenette and the TensorFlow flowers, and drawn patterns. Anything else it hardly knows.",

@@ -25,6 +25,7 @@ pub struct Names {
 pub struct Layout {
     pub items: Vec<Item>,
     /// The folder around everything.
+    #[cfg(not(target_arch = "wasm32"))]
     pub around: Option<String>,
     /// Files that lie in no class folder.
     pub loose: Vec<Name>,
@@ -61,6 +62,7 @@ pub fn layout(names: Vec<Name>) -> Layout {
         };
     let mut found = Layout {
         items: Vec::new(),
+        #[cfg(not(target_arch = "wasm32"))]
         around,
         loose: Vec::new(),
     };

@@ -50,12 +50,12 @@ impl Engine {
     }
 }
 
-fn entry(path: &str, label: JsValue, key: &str, value: &JsValue) -> Result<Object, JsValue> {
+fn entry(path: &str, label: JsValue, key: &str, value: &JsValue) -> Result<JsValue, JsValue> {
     let file = Object::new();
     Reflect::set(&file, &"path".into(), &path.into())?;
     Reflect::set(&file, &"label".into(), &label)?;
     Reflect::set(&file, &key.into(), value)?;
-    Ok(file)
+    Ok(file.into())
 }
 
 fn unread(error: &Error) -> Result<JsValue, JsValue> {

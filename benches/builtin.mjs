@@ -47,7 +47,7 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 
 /** Rows of vocabulary.tsv. */
 function vocabulary() {
-  const [head, ...lines] = readFileSync(join(given.data, "names/vocabulary.tsv"), "utf8").trim().split("\n").map((line) => line.split("\t"));
+  const [head, ...lines] = readFileSync(join(given.data, "names/vocabulary.tsv"), "utf8").trim().split(/\r?\n/).map((line) => line.split("\t"));
   return lines.map((cells) => Object.fromEntries(head.map((name, column) => [name, cells[column] ?? ""])));
 }
 

@@ -100,6 +100,8 @@ describe("the built-in model", { timeout: 600_000 }, () => {
 
   test("a link that was made with the model before says so; one of today does not", async () => {
     await visit("?device=cpu&lang=en&labels=dog,cat");
+    await page.click("[data-sample=cat]");
+    await page.waitForSelector(".card[data-state=done]");
     await page.click("#permalink");
     await page.waitForFunction(() => /weights=/.test(location.search));
     const today = new URL(page.url());

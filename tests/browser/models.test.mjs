@@ -94,7 +94,7 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     for (const name of ["OpenAI CLIP ViT-L/14-336", "BioCLIP 2"]) assert.match(await rowOf(name).textContent(), /too large for a phone/, name);
     assert.doesNotMatch(await rowOf("DataComp").textContent(), /too large/);
     const mini = rowOf("built-in");
-    assert.match(await mini.textContent(), /kept: q8, 6\.\d MB · SHA-256 [0-9a-f]{12}…/);
+    assert.match(await mini.textContent(), /kept: q8, 8\.\d MB · SHA-256 [0-9a-f]{12}…/);
     assert.equal(await mini.locator(".model-use").getAttribute("aria-pressed"), "true");
     assert.match(await page.textContent("#models-state"), /mini, q8/);
     assert.match(await page.textContent("#models-room"), /takes .* MB of the .* MB/);

@@ -36,7 +36,7 @@ export default {
   "models.state": "{model}, {form}",
   "models.mini": "mini, the built-in model",
   "models.mini-note": "Everyday things, in photos of 160 x 160 pixels.",
-  "models.mini-vit": "mini-vit, the built-in model before",
+  "models.mini-vit": "mini-vit, of earlier versions",
   "models.mini-vit-note": "A vision transformer that knows 22 names, for what was made with it.",
   "earlier.link": "This link was made with another model, {name}, so its answers may differ here.",
   "earlier.prompt": "This prompt was learned on another model, {name}. Use that model, or learn the prompt again on this one.",
@@ -92,7 +92,7 @@ export default {
     "promptlens-mini: EfficientNet-Lite0 and a small text tower, 7.49 million weights for images of 160 x 160 pixels, kept in 8 bits (8.9 MB).",
   "card-of.mini-seen":
     "393 everyday names in photos of eleven public data sets, ImageNet by way of its image encoder, and the words of some 20,000 nouns and captions.",
-  "card-of.mini-right": "RIGHT_EN",
+  "card-of.mini-right": "Among its 393 names it gets 64.8 % of test photos right, among six names 96.6 %.",
   "card-of.mini-terms":
     "It comes with promptlens. Of its training photos, some state no licence and those of ImageNet and Flickr8k are for non-commercial use.",
   "card-of.mini-use": "Everyday things. Not for decisions about people, safety, health or money.",

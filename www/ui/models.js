@@ -99,8 +99,9 @@ function entries(stored) {
 }
 
 async function render() {
-  const focused = document.activeElement?.dataset.model;
   const stored = await PromptLens.models.stored().catch(() => []);
+  // Asked for last: the list may be rendered twice at a time, and what has the focus is made anew.
+  const focused = document.activeElement?.dataset.model;
   list.replaceChildren(...entries(stored).map(row));
   const unfinished = stored.filter(({ complete }) => !complete);
   if (unfinished.length > 0) list.append(leftover(unfinished));

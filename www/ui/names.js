@@ -104,7 +104,7 @@ function renderCounts() {
 function chip(name, index) {
   const item = chipTemplate.content.cloneNode(true).firstElementChild;
   item.querySelector(".chip-name").textContent = name;
-  const button = item.querySelector("button");
+  const button = item.querySelector(".chip-remove");
   say(button, "names.remove", { name }, "aria-label");
   button.addEventListener("click", () => removeAt(index));
   const mark = item.querySelector(".chip-unknown");
@@ -119,7 +119,7 @@ function removeAt(index) {
   const [name] = names.splice(index, 1);
   render();
   const next = chips.children[Math.min(index, names.length - 1)];
-  (next?.querySelector("button") ?? input).focus();
+  (next?.querySelector(".chip-remove") ?? input).focus();
   announce(t("names.removed", { name }));
   changed();
 }

@@ -78,7 +78,7 @@ describe("the built-in model", { timeout: 600_000 }, () => {
     await looks(page, "unknown-name");
     await marks.first().click();
     await page.waitForSelector("#models[open]");
-    assert.ok(await page.evaluate(() => document.activeElement.dataset.model?.startsWith("hf:")));
+    await page.waitForFunction(() => document.activeElement.dataset.model?.startsWith("hf:"));
     await page.fill("#name-input", "wug");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelectorAll(".chip-unknown:not([hidden])").length === 2);
@@ -144,6 +144,7 @@ describe("the built-in model", { timeout: 600_000 }, () => {
     assert.ok(worker.includes("models/mini/README.md") && !worker.includes("models/mini-vit"));
     await visit("?device=cpu&lang=en&labels=dog,cat");
     await page.click("#models > summary");
+    await page.locator("#models-list bdi").nth(2).waitFor();
     const rows = await page.locator("#models-list bdi").allTextContents();
     assert.deepEqual(rows.slice(0, 2).map((row) => row.split(",")[0]), ["mini", "mini-vit"]);
   });

@@ -245,7 +245,7 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
 
     test("Teach takes a folder with one photo deeper than the others", async () => {
       const folder = join(site.folder, "photos of things");
-      const jpeg = await readFile(join(DIST, "samples/ship.jpg"));
+      const jpeg = await readFile(join(DIST, "samples/rocket.jpg"));
       for (const path of ["church/0.jpg", "church/1.jfif", "cafe\u0301/0.jpg", "cafe\u0301/1.jpe", "church/originals/2.jpg"]) {
         await mkdir(join(folder, dirname(path)), { recursive: true });
         await writeFile(join(folder, path), jpeg);
@@ -304,6 +304,8 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
 
     test("what was changed while it was out of the page answers", async () => {
       await write("21_attributes_changed_while_out.html");
+      // The photo that it asks for, of whatever.
+      await writeFile(join(site.folder, "samples/ship.jpg"), await readFile(join(DIST, "samples/rocket.jpg")));
       await page.goto(`${site.url}21_attributes_changed_while_out.html`);
       await page.waitForFunction(() => document.title.startsWith("["));
       const [labels, answered] = JSON.parse(await page.title());

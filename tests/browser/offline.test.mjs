@@ -141,7 +141,7 @@ describe("offline", { timeout: 900_000 }, () => {
     await answered(page, 1);
 
     async function classify() {
-      await page.click("[data-sample=parachute]");
+      await page.click("[data-sample=rocket]");
       await answered(page, 1);
       return page.locator(".bar-value").allTextContents();
     }

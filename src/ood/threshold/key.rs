@@ -29,6 +29,9 @@ pub struct CalibrationKey {
     pub tuning: String,
 }
 
+/// What the page knows the model by in these phrases.
+const MODEL: &str = "the model";
+
 impl CalibrationKey {
     /// One phrase for each field in which `other` differs, in the order of the fields.
     pub fn differences(&self, other: &Self) -> Vec<String> {
@@ -37,8 +40,8 @@ impl CalibrationKey {
             (
                 hash(&self.model_sha256, &other.model_sha256),
                 match former(&self.model_sha256) {
-                    Some(model) => from_to("the model", model.folder, "this one"),
-                    None => "the model".to_owned(),
+                    Some(model) => from_to(MODEL, model.folder, "this one"),
+                    None => MODEL.to_owned(),
                 },
             ),
             (

@@ -8,6 +8,9 @@ const text = document.getElementById("earlier-text");
 const use = document.getElementById("earlier-use");
 const close = document.getElementById("earlier-close");
 
+/** What every link that the page makes holds, and one that somebody writes hardly does. */
+const EVERY_LINK = ["labels", "template", "tune", "ood", "device", "lang"];
+
 /** What happens once the offered model is ready. */
 let then = () => {};
 /** What is offered. @type {import("./local.js").Local | undefined} */
@@ -45,7 +48,7 @@ export function checkLink(search, sha256) {
   const model = query.get("model");
   if (weights) {
     if (!sha256.startsWith(weights)) offerModel(weights, "link");
-  } else if (query.has("template") && query.has("views") && ["./models/mini/", BUILT_IN.model].includes(model)) {
+  } else if (EVERY_LINK.every((name) => query.has(name)) && ["./models/mini/", BUILT_IN.model].includes(model)) {
     offerModel(FORMER.sha256, "link");
   }
 }

@@ -15,7 +15,8 @@ export const LOCAL = [
   { model: at("mini-vit"), key: "mini-vit", sha256: "ffdde8d94391109d5dc2af81a059bd5e133b6447d76ce609a87c57eba4a6d4a2" },
 ];
 
-export const [BUILT_IN, FORMER] = LOCAL;
+export const BUILT_IN = LOCAL[0];
+export const FORMER = LOCAL[1];
 
 /** The local model whose hash begins with `sha256`, if there is one. */
 export const localModel = (sha256) => LOCAL.find((local) => sha256 && local.sha256.startsWith(sha256));

@@ -29,9 +29,11 @@ function inline(text, base) {
 
 function link(words, address, base) {
   const url = URL.canParse(address, base) ? new URL(address, base) : null;
-  // What the site does not have is named, and not linked.
-  if (!url || !/^https?:$/.test(url.protocol) || (url.origin === location.origin && !url.href.startsWith(new URL("./", document.baseURI).href))) return words;
-  const made = element("a", words);
+  const text = inline(words, base);
+  // Of the project's own files the site has those of the models; others are named, and not linked.
+  const here = url?.origin === location.origin && !url.href.startsWith(new URL("./models/", document.baseURI).href);
+  if (!url || !/^https?:$/.test(url.protocol) || here) return element("span", ...text);
+  const made = element("a", ...text);
   made.href = url.href;
   made.rel = "noreferrer";
   return made;

@@ -45,7 +45,7 @@ impl KnownWords {
     /// The file: sorted, the same bytes for the same words.
     ///
     /// # Errors
-    /// None in memory; those of the encoder.
+    /// Those of the encoder, which has none in memory.
     pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
         let mut file = GzEncoder::new(Vec::new(), Compression::best());
         for word in &self.0 {

@@ -10,7 +10,7 @@ use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
 use super::args::CalibrateArgs;
-use super::model::{classes, cut, described, labels, open, unknown};
+use super::model::{classes, described, labels, open, remarks};
 use super::ood::{scoring, with_negatives};
 use super::output::{Answer, percent, table};
 
@@ -84,14 +84,7 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
         line("written to", document.out.clone()),
     ]);
     let mut answer = Answer::new(&document, text, true)?.note(described(&model, &args.model));
-    for note in [
-        cut(classes.truncated),
-        unknown(&model, &classes.labels),
-        left_out,
-    ]
-    .into_iter()
-    .flatten()
-    {
+    for note in remarks(&model, &classes, left_out) {
         answer = answer.note(note);
     }
     if scored.skipped > 0 {

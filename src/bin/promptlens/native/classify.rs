@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::args::ClassifyArgs;
 use super::input;
-use super::model::{classes, cut, described, labels, open, unknown};
+use super::model::{classes, described, labels, open, remarks};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, Problem, percent, table};
 use super::tuning::{pictures, sentence, variants};
@@ -98,14 +98,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         results,
     };
     let mut answer = Answer::new(&document, text, ok)?.note(described(&model, &args.model));
-    for line in [
-        cut(classes.truncated),
-        unknown(&model, &classes.labels),
-        left_out,
-    ]
-    .into_iter()
-    .flatten()
-    {
+    for line in remarks(&model, &classes, left_out) {
         answer = answer.note(line);
     }
     Ok(answer)

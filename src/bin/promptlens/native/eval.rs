@@ -14,7 +14,7 @@ use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
 use super::args::EvalArgs;
-use super::model::{classes, cut, described, labels, open, unknown};
+use super::model::{classes, described, labels, open, remarks};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, percent, table};
 
@@ -99,14 +99,7 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     };
     let mut answer = Answer::new(&document, text(&evaluation, ood.as_ref()), true)?
         .note(described(&model, &args.model));
-    for line in [
-        cut(classes.truncated),
-        unknown(&model, &classes.labels),
-        left_out,
-    ]
-    .into_iter()
-    .flatten()
-    {
+    for line in remarks(&model, &classes, left_out) {
         answer = answer.note(line);
     }
     if data.ignored() > 0 {

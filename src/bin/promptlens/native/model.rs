@@ -82,8 +82,24 @@ pub fn described(model: &Model, args: &ModelArgs) -> String {
     )
 }
 
+/// What there is to say about a class list: texts that were cut, names that the model never read, and
+/// `left_out`.
+pub fn remarks(
+    model: &Model,
+    classes: &ClassSet,
+    left_out: Option<String>,
+) -> impl Iterator<Item = String> {
+    [
+        cut(classes.truncated),
+        unknown(model, &classes.labels),
+        left_out,
+    ]
+    .into_iter()
+    .flatten()
+}
+
 /// A line about names that the model never read in training.
-pub fn unknown(model: &Model, names: &[String]) -> Option<String> {
+fn unknown(model: &Model, names: &[String]) -> Option<String> {
     const SHOWN: usize = 8;
     let unknown = model.unknown_names(names);
     let more = match unknown.len().saturating_sub(SHOWN) {

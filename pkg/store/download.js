@@ -116,6 +116,8 @@ export class Download {
   #announced = null;
   /** Where an answer ended before that length. */
   #ended = -1;
+  /** Where the server refused a range. */
+  #refused = -1;
   #wait;
   #onWait;
   /** Forgets the caller's signal. */
@@ -259,6 +261,13 @@ export class Download {
     if (status === 416) {
       request.abort();
       if (this.total === this.#at || (this.#known?.total == null && this.#ended === this.#at)) return "end";
+      const dated = this.#known?.etag != null || this.#known?.modified != null;
+      if (this.#known?.total == null && dated && this.#refused !== this.#at) {
+        // The announced length may be wrong, or the range: the whole file tells which.
+        this.#refused = this.#at;
+        this.#encoded = true;
+        throw failed(this.#address, "the server refuses the rest of it");
+      }
       // The range that we ask for is inside the file as it was.
       if (this.#restarts++ > 0) throw final(failed(this.#address, "the server refuses the rest of it"));
       throw new Stale(this.#address);
@@ -306,8 +315,20 @@ export class Download {
     return passes ? Object.assign(error, { pause: Math.min(seconds * 1000, LONGEST_PAUSE) }) : final(error);
   }
 
+  /** The next bytes of the answer, before any that are there already are taken off. */
+  async #next() {
+    try {
+      return await within(this.#reader.read(), this.#stall, () => this.#request?.abort());
+    } catch (error) {
+      // The range from here was refused, and now the whole file breaks off here: this is its end.
+      if (this.#refused !== this.#at || this.#skip > 0 || this.#signal?.aborted) throw error;
+      this.#ended = this.#at;
+      return { done: true, value: undefined };
+    }
+  }
+
   async #receive() {
-    const { done, value } = await within(this.#reader.read(), this.#stall, () => this.#request?.abort());
+    const { done, value } = await this.#next();
     if (done) {
       this.#reader = null;
       return null;

@@ -118,6 +118,8 @@ export class Download {
   #ended = -1;
   /** Where the server refused a range. */
   #refused = -1;
+  /** Whether nothing can follow. */
+  #over = false;
   #wait;
   #onWait;
   /** Forgets the caller's signal. */
@@ -173,15 +175,18 @@ export class Download {
   /** @returns {Promise<Uint8Array | null>} */
   async read() {
     for (;;) {
-      if (this.#known?.total != null && this.#at === this.#known.total) return this.#end();
+      if (this.#over) return null;
+      if (this.#known?.total != null && this.#at === this.#known.total) return this.#end(true);
       if (!this.#reader && !(await this.start())) throw failed(this.#address, "it is gone since the download began");
-      if (!this.#reader) return null;
+      if (!this.#reader) return this.#end(true);
       const piece = await this.#attempt(() => this.#receive());
       if (piece === undefined) continue;
       if (piece !== null) return piece;
-      if (this.total === null || this.#at === this.total) return this.#end();
+      // Whoever reads on asks for more, since what was announced may be too short. A host that encodes
+      // would send everything anew.
+      if (this.total === null || this.#at === this.total) return this.#end(this.#ended === this.#at || this.#encoded);
       // An announced length is doubted once an answer ends twice at the same place before it.
-      if (this.#known?.total == null && this.#ended === this.#at) return this.#end();
+      if (this.#known?.total == null && this.#ended === this.#at) return this.#end(true);
       this.#ended = this.#at;
       await this.#attempt(() => {
         const error = failed(this.#address, `the connection ended after ${this.#at} of ${this.total} bytes`);
@@ -198,7 +203,10 @@ export class Download {
     this.#reader = null;
   }
 
-  #end() {
+  /** The end of an answer, which is the file's where nothing can follow. */
+  #end(over) {
+    this.#over = over;
+    this.#ended = this.#at;
     this.close();
     return null;
   }

@@ -9,6 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, TensorMetadata};
 use burn::tensor::{Float, Shape, Slice, Tensor, TensorData};
 
+use super::cpu::slice;
 use super::rows;
 use crate::kernels::Activation;
 
@@ -42,6 +43,30 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
         let y = linear_on::<Flex>(plain(x), plain(weight), bias.map(plain));
         Tensor::<2, Float>::from_primitive::<Flex>(y)
     }
+}
+
+/// `act(x Wᵀ + b) + residual` with one pass over memory after the product: x [M, K], weight [N, K],
+/// bias [N], residual [M, N] -> [M, N]. Not differentiable.
+pub fn layer(
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    act: Option<Activation>,
+    residual: Option<Tensor<2>>,
+) -> Tensor<2> {
+    let mut y = linear_on::<Flex>(plain(x), plain(weight), None);
+    let width = y.shape()[1];
+    let bias = bias.map(|bias| plain(bias).to_contiguous());
+    let residual = residual.map(|residual| plain(residual).to_contiguous());
+    let (bias, residual) = (bias.as_ref().map(slice), residual.as_ref().map(slice));
+    if act == Some(Activation::Gelu) {
+        rows::finish(y.storage_mut(), width, bias, None, None);
+        y = Flex::gelu(y);
+        rows::finish(y.storage_mut(), width, None, None, residual);
+    } else {
+        rows::finish(y.storage_mut(), width, bias, act, residual);
+    }
+    Tensor::<2, Float>::from_primitive::<Flex>(y)
 }
 
 pub(super) fn linear_on<B: Backend>(

@@ -3,6 +3,8 @@
 //! Each reads and writes memory once, where the same formula in tensor operations reads and writes it
 //! at every operator. The loops are written so that the compiler turns them into vector instructions.
 
+use super::Activation;
+
 /// Runs `pass` with the widest vectors that the processor has.
 pub(super) fn with_simd<R>(pass: impl FnOnce() -> R) -> R {
     #[cfg(not(target_arch = "wasm32"))]
@@ -66,6 +68,40 @@ pub fn add_bias(rows: &mut [f32], bias: &[f32]) {
             row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
         }
     });
+}
+
+/// What follows a matrix product: adds `bias` to every row, then applies `act`, then adds `residual`,
+/// while the row is in the nearest cache. GELU is no pass of this module and is left to the caller.
+pub fn finish(
+    y: &mut [f32],
+    width: usize,
+    bias: Option<&[f32]>,
+    act: Option<Activation>,
+    residual: Option<&[f32]>,
+) {
+    with_simd(
+        #[inline(always)]
+        || {
+            for (i, row) in y.chunks_exact_mut(width).enumerate() {
+                if let Some(bias) = bias {
+                    row.iter_mut().zip(bias).for_each(|(v, b)| *v += b);
+                }
+                match act {
+                    Some(Activation::QuickGelu) => {
+                        row.iter_mut().for_each(|v| *v /= 1.0 + exp(-1.702 * *v));
+                    }
+                    Some(Activation::Relu6) => {
+                        row.iter_mut().for_each(|v| *v = v.clamp(0.0, 6.0));
+                    }
+                    Some(Activation::Gelu) | None => {}
+                }
+                if let Some(residual) = residual {
+                    let residual = &residual[i * width..][..width];
+                    row.iter_mut().zip(residual).for_each(|(v, r)| *v += r);
+                }
+            }
+        },
+    );
 }
 
 /// The sum of all rows of `width` values.

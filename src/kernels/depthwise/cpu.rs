@@ -7,8 +7,12 @@ use super::super::cpu::{Values, slice, values};
 use super::super::rows::with_simd;
 use super::{Squares, same_padding};
 
-/// Channels that are summed together: 16 values are one line of the cache.
-const LANES: usize = 16;
+/// Channels that are summed together: what [`PIXELS`] sums of them take of the registers leaves room
+/// for the taps.
+const LANES: usize = if cfg!(target_arch = "wasm32") { 8 } else { 16 };
+
+/// Neighboring pixels that are summed together, so that a tap is loaded once for all of them.
+const PIXELS: usize = 4;
 
 /// See [`super::Depthwise::forward`]; weight [k k, C].
 pub fn forward(
@@ -66,43 +70,78 @@ impl Convolution<'_> {
         for row in 0..self.out {
             let y = &mut y[row * self.out * channels..][..self.out * channels];
             for first in (0..whole).step_by(LANES) {
-                for column in 0..self.out {
-                    let sums = self.pixel::<LANES>(x, [row, column], first);
-                    y[column * channels + first..][..LANES].copy_from_slice(&sums);
-                }
+                self.line::<LANES>(x, y, row, first);
             }
             for first in whole..channels {
-                for column in 0..self.out {
-                    [y[column * channels + first]] = self.pixel::<1>(x, [row, column], first);
-                }
+                self.line::<1>(x, y, row, first);
             }
         }
     }
 
-    /// One output pixel of the channels from `first`.
+    /// The channels from `first` of an output row.
     #[inline(always)]
-    fn pixel<const N: usize>(
+    fn line<const N: usize>(&self, x: &[f32], y: &mut [f32], row: usize, first: usize) {
+        let inside = self.inside();
+        let mut column = 0;
+        while column < self.out {
+            let inside = if column < inside.start {
+                0
+            } else {
+                inside.end.saturating_sub(column)
+            };
+            if inside >= PIXELS {
+                self.pixels::<N, PIXELS>(x, y, [row, column], first);
+                column += PIXELS;
+            } else if inside >= 2 {
+                self.pixels::<N, 2>(x, y, [row, column], first);
+                column += 2;
+            } else {
+                self.pixels::<N, 1>(x, y, [row, column], first);
+                column += 1;
+            }
+        }
+    }
+
+    /// `P` output pixels from `column` on, of the channels from `first`. All have the taps of the
+    /// first.
+    #[inline(always)]
+    fn pixels<const N: usize, const P: usize>(
         &self,
         x: &[f32],
+        y: &mut [f32],
         [row, column]: [usize; 2],
         first: usize,
-    ) -> [f32; N] {
+    ) {
         let channels = self.bias.len();
-        let mut sums = [0f32; N];
-        sums.copy_from_slice(&self.bias[first..][..N]);
+        let mut bias = [0f32; N];
+        bias.copy_from_slice(&self.bias[first..][..N]);
+        let mut sums = [bias; P];
         let (rows, columns) = (self.taps(row), self.taps(column));
         for ky in rows {
             let line = row * self.stride + ky - self.before;
             for kx in columns.clone() {
                 let place = line * self.side + column * self.stride + kx - self.before;
-                let x = &x[place * channels + first..][..N];
                 let w = &self.weight[(ky * self.kernel + kx) * channels + first..][..N];
-                for ((sum, x), w) in sums.iter_mut().zip(x).zip(w) {
-                    *sum += x * w;
+                for (pixel, sums) in sums.iter_mut().enumerate() {
+                    let x = &x[(place + pixel * self.stride) * channels + first..][..N];
+                    for ((sum, x), w) in sums.iter_mut().zip(x).zip(w) {
+                        *sum += x * w;
+                    }
                 }
             }
         }
-        sums.map(|sum| sum.clamp(0.0, 6.0))
+        for (pixel, sums) in sums.into_iter().enumerate() {
+            let y = &mut y[(column + pixel) * channels + first..][..N];
+            y.copy_from_slice(&sums.map(|sum| sum.clamp(0.0, 6.0)));
+        }
+    }
+
+    /// The output columns whose taps all lie inside of the image.
+    #[inline(always)]
+    fn inside(&self) -> std::ops::Range<usize> {
+        let first = self.before.div_ceil(self.stride);
+        let last = (self.side + self.before).saturating_sub(self.kernel) / self.stride;
+        first..(last + 1).min(self.out)
     }
 
     /// The taps that lie inside of the image for an output row or column.

@@ -10,7 +10,6 @@ use crate::classifier::ClassSet;
 use crate::error::{Error, Kind, Result};
 use crate::model::Model;
 use crate::ood::negatives::Vocabulary;
-use crate::prompt::context_encoder::ContextEncoder;
 use crate::prompt::model::TextSide;
 use crate::prompt::template::DEFAULT;
 use crate::rng::Rng;
@@ -80,10 +79,12 @@ pub struct Inputs {
 pub async fn measure(model: &Model, plan: &Plan) -> Result<(Measured, Inputs)> {
     let classes = ClassSet::new(model, &nouns(plan.classes)?, DEFAULT).await?;
     let features = features(model, plan.views);
-    let (tower, names) = (&model.clip.text, classes.names.clone());
-    let context = classes.tunable_context()?;
-    let mut shared = ContextEncoder::new(tower, names.clone());
-    let mut full_length = FullLength::new(tower, model.tokenizer.sot(), names.suffixes());
+    let prompt = classes.tunable()?;
+    let suffixes = prompt.tokens().map(|t| t.suffixes()).unwrap_or_default();
+    let context = prompt.start();
+    let mut shared = prompt.open(&model.text_encoder()).await?;
+    let mut full_length =
+        FullLength::new(&model.clip.text, model.tokenizer.sot(), suffixes.clone());
     let config = Config::tpt(plan.views);
     let before = memory("VmRSS:");
     // Where this cannot be written, the peak is that of the whole process.
@@ -117,7 +118,7 @@ pub async fn measure(model: &Model, plan: &Plan) -> Result<(Measured, Inputs)> {
         token_rows: if plan.full_length {
             full_length.token_rows()
         } else {
-            shared.rows.processed
+            shared.token_rows()
         },
         seconds: median(&mut seconds).unwrap_or(f64::NAN),
         cpu_seconds: median(&mut processor),
@@ -139,7 +140,7 @@ pub async fn measure(model: &Model, plan: &Plan) -> Result<(Measured, Inputs)> {
         logit_scale: model.clip.logit_scale,
         dim: model.clip.config.projection_dim,
         context: context.to_vec(),
-        suffixes: classes.names.suffixes(),
+        suffixes,
         features,
         kept: tuned.selected,
     };

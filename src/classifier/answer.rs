@@ -88,7 +88,10 @@ pub struct TuningReport {
     pub entropy_before: f64,
     /// Marginal entropy in nats of the kept views after the last step.
     pub entropy_after: f64,
-    /// The answer under the context before the first step.
+    /// The words that tuning started from if no template has words in front of the name, and null
+    /// otherwise. Then the answer before tuning has them too.
+    pub started_from: Option<&'static str>,
+    /// The answer under the prompt before the first step.
     pub predictions_before: Vec<Prediction>,
     /// The kept views, surest first.
     pub kept_views: Vec<KeptView>,

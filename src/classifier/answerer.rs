@@ -54,7 +54,7 @@ impl<'a> Answerer<'a> {
         detector: Option<Detector>,
     ) -> Result<Self> {
         if options.tuning.is_some() {
-            classes.tunable_context()?;
+            classes.tunable()?;
         }
         Ok(Self {
             model,

@@ -17,10 +17,8 @@ use crate::prompt::layout::PromptLayout;
 use crate::prompt::model::PromptModel;
 use crate::prompt::template::Template;
 use crate::prompt::tokens::PromptTokens;
+use crate::prompt::tunable::TunablePrompt;
 use crate::tokenize::validate;
-
-/// What tuning starts from if a template begins with the class name.
-const DEFAULT_CONTEXT: &str = "a photo of a";
 
 /// Class names with their text features: made once, used for every image.
 #[derive(Debug, Clone)]
@@ -33,14 +31,13 @@ pub struct ClassSet {
     pub rows: TokenCounts,
     /// Names whose prompt was cut to the context length.
     pub truncated: usize,
-    /// The names as they stand behind the context of the head.
-    pub names: Arc<PromptTokens>,
     /// The sentences around the names, also around negative labels.
     pub templates: Vec<Template>,
     /// SHA-256 of what stands around the names; part of what a threshold holds for.
     pub prompt_sha256: String,
     /// What answers.
     pub head: Arc<dyn Head>,
+    tunable: Option<TunablePrompt>,
     sha256: OnceLock<String>,
     pub(super) negatives: OnceLock<Arc<Negatives>>,
 }
@@ -60,23 +57,17 @@ impl ClassSet {
         let templates = Template::parse_all(templates)?;
         let encoder = model.text_encoder();
         let texts = encoder.templates(labels, &templates).await?;
-        let words = match templates[0].words_before() {
-            "" => DEFAULT_CONTEXT,
-            words => words,
-        };
-        let context = encoder.words(words)?;
-        let layout = PromptLayout::end(context.len() / model.width());
-        let names = PromptTokens::new(labels, &layout, &model.tokenizer)?;
+        let tunable = TunablePrompt::from_templates(&encoder, labels, &templates)?;
         let prompt: Vec<String> = templates.iter().map(ToString::to_string).collect();
         Ok(Self {
             labels: labels.to_vec(),
             features: texts.rounded(),
             rows: texts.rows,
             truncated: texts.truncated,
-            names: Arc::new(names),
+            tunable: Some(tunable),
             templates,
             prompt_sha256: ordered_list_sha256(&prompt),
-            head: Arc::new(TextHead::new(texts.features).with_context(context)),
+            head: Arc::new(TextHead::new(texts.features)),
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })
@@ -107,7 +98,9 @@ impl ClassSet {
             features: UnitRows::new(&centers, model.dim()).rounded(),
             rows: TokenCounts::default(),
             truncated: names.truncated,
-            names: Arc::new(names),
+            tunable: head
+                .context()
+                .map(|context| TunablePrompt::from_context(context, names)),
             templates,
             prompt_sha256: format!("{:x}", Sha256::digest(prompt.to_bytes()?)),
             head,
@@ -132,13 +125,13 @@ impl ClassSet {
             .collect()
     }
 
-    /// The context [M, W] that test-time tuning starts from: the embedded words in front of the name,
-    /// or a learned context.
+    /// The prompt that test-time tuning moves: the words in front of the names in every template, or a
+    /// learned context.
     ///
     /// # Errors
     /// `options/invalid` for a prompt that is not one context in front of all names.
-    pub fn tunable_context(&self) -> Result<&[f32]> {
-        self.head.context().ok_or_else(|| {
+    pub fn tunable(&self) -> Result<&TunablePrompt> {
+        self.tunable.as_ref().ok_or_else(|| {
             Error::new(
                 Kind::OptionInvalid,
                 "This prompt is more than one context in front of the names, so there is nothing to tune on a single photo; switch tuning off, or use a prompt of coop, kgcoop, prograd, promptsrc or pre.",

@@ -1,7 +1,5 @@
 //! From one photo to a tuned answer.
 
-use std::sync::Arc;
-
 use super::answer::{KeptView, Timings, TuningReport};
 use super::{Answered, Answerer, ClassSet, named, rank};
 use crate::clock::now;
@@ -11,9 +9,6 @@ use crate::image::views::{MAX_VIEWS, ViewMaker};
 use crate::math::normalize_rows;
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::prompt::context_encoder::ContextEncoder;
-use crate::prompt::layout::PromptLayout;
-use crate::prompt::tokens::PromptTokens;
 use crate::tpt::{Config, Text, Tuned, Tuning, tune};
 
 fn failures(tuning: &Tuning) -> Vec<Failure> {
@@ -24,8 +19,8 @@ fn failures(tuning: &Tuning) -> Vec<Failure> {
 
 impl ClassSet {
     /// Tunes on views that the caller made: `features` [N, d] of them, of which the first is the
-    /// one to answer for. Starts from `context` [M, W] if one is given, else from the words around
-    /// the class names.
+    /// one to answer for. Starts from `context` [M, W] if one is given, else from the words in front
+    /// of the class names; with several templates it has the vectors of one after the other.
     ///
     /// # Errors
     /// `options/invalid` for features or a context of another shape or with a value that is no
@@ -39,7 +34,7 @@ impl ClassSet {
         config: &Config,
         progress: &dyn Progress,
     ) -> Result<Tuned> {
-        let start = self.tunable_context()?;
+        let tunable = self.tunable()?;
         let (d, w) = (
             model.clip.config.projection_dim,
             model.clip.text.config.width,
@@ -63,23 +58,18 @@ impl ClassSet {
         }
         let mut features = features.to_vec();
         normalize_rows(&mut features, d);
-        let other = match context.map(|context| context.len() / w) {
-            Some(m) if m != start.len() / w => {
-                let layout = PromptLayout::end(m);
-                let names = PromptTokens::new(&self.labels, &layout, &model.tokenizer)?;
-                Some(Arc::new(names))
-            }
-            _ => None,
+        let limit = model.clip.text.config.context_length;
+        let prompt = match context {
+            Some(context) => tunable.with_start(context, w, limit)?,
+            None => tunable.clone(),
         };
-        let names = other.unwrap_or_else(|| self.names.clone());
-        let mut encoder = ContextEncoder::new(&model.clip.text, names);
+        let mut side = prompt.open(&model.text_encoder()).await?;
         let text = Text {
-            side: &mut encoder,
+            side: &mut side,
             classes: self.labels.len(),
             logit_scale: model.clip.logit_scale,
         };
-        let context = context.unwrap_or(start);
-        tune(text, context, &features, config, progress).await
+        tune(text, prompt.start(), &features, config, progress).await
     }
 }
 
@@ -92,20 +82,20 @@ impl Answerer<'_> {
         progress: &dyn Progress,
     ) -> Result<Answered> {
         let (model, classes) = (self.model, self.classes);
-        let context = classes.tunable_context()?;
+        let prompt = classes.tunable()?;
         let plan = tuning.view_plan();
         let maker = ViewMaker::new(photo, &model.preprocess, &plan, tuning.seed())?;
         let views = model.view_features(&maker, progress).await?;
 
         let start = now();
-        let mut encoder = ContextEncoder::new(&model.clip.text, classes.names.clone());
+        let mut side = prompt.open(&model.text_encoder()).await?;
         let text = Text {
-            side: &mut encoder,
+            side: &mut side,
             classes: classes.labels.len(),
             logit_scale: model.clip.logit_scale,
         };
         let config = tuning.config();
-        let tuned = tune(text, context, &views.features, config, progress).await?;
+        let tuned = tune(text, prompt.start(), &views.features, config, progress).await?;
         let timings = Timings {
             preprocess: views.preprocess,
             encode: views.encode,
@@ -134,6 +124,7 @@ impl Answerer<'_> {
             guarded: tuned.guarded,
             entropy_before: tuned.entropy_before(),
             entropy_after: tuned.entropy_after(),
+            started_from: prompt.borrowed_words(),
             predictions_before: named(&rank(&tuned.logits_before), &classes.labels),
             kept_views,
         };

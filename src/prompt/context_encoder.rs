@@ -40,6 +40,8 @@ pub struct ContextEncoder<'a> {
     tokens: Arc<PromptTokens>,
     shares_prefix: bool,
     contexts: Vec<f32>,
+    /// How many encoders share the room of one tape.
+    sharers: usize,
     tape: Option<(Tensor<2>, Tensor<2>)>,
     /// The token rows of the last forward pass.
     pub rows: TokenCounts,
@@ -60,9 +62,23 @@ impl<'a> ContextEncoder<'a> {
             shares_prefix: tokens.shares_prefix && tower.config.causal,
             tokens,
             contexts: Vec::new(),
+            sharers: 1,
             tape: None,
             rows: TokenCounts::default(),
         }
+    }
+
+    /// The same as one of `sharers` encoders that run one after the other before any goes back, so
+    /// that each keeps less.
+    #[must_use]
+    pub fn sharing_a_tape(mut self, sharers: usize) -> Self {
+        self.sharers = sharers.max(1);
+        self
+    }
+
+    /// K, the number of names.
+    pub fn classes(&self) -> usize {
+        self.tokens.len()
     }
 
     /// Features before normalization under `contexts` [C, M, W]: [C, K, d], or [K, d] if a
@@ -142,7 +158,7 @@ impl<'a> ContextEncoder<'a> {
     }
 
     fn fits(&self) -> bool {
-        let prompts = self.passes().1 * self.tokens.len();
+        let prompts = self.passes().1 * self.tokens.len() * self.sharers;
         prompts <= prompts_per_tape(self.tower, self.longest())
     }
 

@@ -78,6 +78,14 @@ pub struct PromptLayout {
     pub assigned: Option<Vec<usize>>,
 }
 
+/// The error for vectors that take `taken` places with start and end.
+pub(super) fn no_room(taken: usize) -> Error {
+    Error::new(
+        Kind::PromptInvalid,
+        format!("A context of {taken} places leaves no room for a class name."),
+    )
+}
+
 /// The mean length from which runs of classes behind one context are encoded run by run.
 const SHORTEST_RUN: usize = 8;
 
@@ -146,10 +154,7 @@ impl PromptLayout {
         let taken = slots.len() + self.vectors + 1;
         let room = limit.saturating_sub(taken);
         if room == 0 {
-            return Err(Error::new(
-                Kind::PromptInvalid,
-                format!("A context of {taken} places leaves no room for a class name."),
-            ));
+            return Err(no_room(taken));
         }
         let cut = name.len() + stop.len() > room;
         let (name, stop) = if cut {

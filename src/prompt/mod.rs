@@ -11,3 +11,4 @@ pub mod model;
 pub mod template;
 pub mod text_encoder;
 pub mod tokens;
+pub mod tunable;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::layout::{PromptLayout, PromptToken};
+use super::layout::{PromptLayout, PromptToken, no_room};
 use super::template::spoken;
 use crate::error::Result;
 use crate::tokenize::ClipTokenizer;
@@ -78,6 +78,29 @@ impl PromptTokens {
             shares_prefix: true,
             truncated: 0,
         }
+    }
+
+    /// The same names behind `vectors` vectors, in at most `limit` places: what does not fit is cut off
+    /// their ends.
+    ///
+    /// # Errors
+    /// `prompt/invalid` if the vectors leave no room for a name.
+    pub fn with_vectors(&self, vectors: usize, limit: usize) -> Result<Self> {
+        let taken = vectors + 2;
+        let room = limit.saturating_sub(taken);
+        if room == 0 {
+            return Err(no_room(taken));
+        }
+        let cut = |mut suffix: Vec<u32>| {
+            if let Some(end) = suffix.pop() {
+                suffix.truncate(room);
+                suffix.push(end);
+            }
+            suffix
+        };
+        let suffixes: Vec<Vec<u32>> = self.suffixes().into_iter().map(cut).collect();
+        let sot = self.prompts.first().and_then(|prompt| prompt[0].id());
+        Ok(Self::from_suffixes(sot.unwrap_or(0), vectors, &suffixes))
     }
 
     /// K, the number of names.

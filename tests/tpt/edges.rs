@@ -11,7 +11,6 @@ use promptlens::image::views::{ViewPlan, make_views};
 use promptlens::image::{Limits, decode};
 use promptlens::model::Model;
 use promptlens::progress::{LocalBoxFuture, Progress};
-use promptlens::prompt::context_encoder::ContextEncoder;
 use promptlens::prompt::model::TextSide;
 use promptlens::quant::Quantization;
 use promptlens::tpt::{Config, Method, Overrides, StrongViews, Text, Tuning, TuningKind, tune};
@@ -347,7 +346,8 @@ fn values_that_are_not_finite_leave_the_untuned_answer() {
     let Some(model) = tiny() else { return };
     let classes = classes(&model, &["cat", "dog", "church"]);
     let feature = block_on(model.embed_image(&photos()[0].1)).unwrap();
-    let mut side = ContextEncoder::new(&model.clip.text, classes.names.clone());
+    let prompt = classes.tunable().unwrap();
+    let mut side = block_on(prompt.open(&model.text_encoder())).unwrap();
     let text = Text {
         side: &mut side,
         classes: classes.labels.len(),
@@ -357,8 +357,7 @@ fn values_that_are_not_finite_leave_the_untuned_answer() {
         lr: f32::INFINITY,
         ..Config::tpt(1)
     };
-    let context = classes.tunable_context().unwrap();
-    let tuned = block_on(tune(text, context, &feature, &config, &())).unwrap();
+    let tuned = block_on(tune(text, prompt.start(), &feature, &config, &())).unwrap();
     assert!(tuned.guarded);
     assert_eq!(tuned.logits_after, tuned.logits_before);
     assert!(tuned.logits_after.iter().all(|v| v.is_finite()));
@@ -414,6 +413,7 @@ fn prompts_at_their_full_length_are_tuned_alike() {
         .flat_map(|(_, bytes)| block_on(model.embed_image(bytes)).unwrap())
         .collect();
     let tower = &model.clip.text;
+    let prompt = classes.tunable().unwrap();
     let run = |side: &mut dyn TextSide| {
         let config = Config {
             rho: 0.5,
@@ -424,17 +424,17 @@ fn prompts_at_their_full_length_are_tuned_alike() {
             classes: labels.len(),
             logit_scale: model.clip.logit_scale,
         };
-        let context = classes.tunable_context().unwrap();
-        block_on(tune(text, context, &features, &config, &())).unwrap()
+        block_on(tune(text, prompt.start(), &features, &config, &())).unwrap()
     };
-    let mut shared = ContextEncoder::new(tower, classes.names.clone());
-    let mut each = FullLength::new(tower, model.tokenizer.sot(), classes.names.suffixes());
+    let mut shared = block_on(prompt.open(&model.text_encoder())).unwrap();
+    let suffixes = prompt.tokens().unwrap().suffixes();
+    let mut each = FullLength::new(tower, model.tokenizer.sot(), suffixes);
     let (ours, full) = (run(&mut shared), run(&mut each));
     assert_eq!(each.token_rows(), 60 * 77);
     assert!(
-        8 * shared.rows.processed <= each.token_rows(),
+        8 * shared.token_rows() <= each.token_rows(),
         "{}",
-        shared.rows.processed
+        shared.token_rows()
     );
     assert_eq!(ours.selected, full.selected);
     for (a, b) in ours.losses.iter().zip(&full.losses) {

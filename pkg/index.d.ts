@@ -458,7 +458,15 @@ export interface Tuning {
   entropyBefore: number;
   /** The same after the last step. */
   entropyAfter: number;
-  /** The answer without tuning, highest probability first. */
+  /**
+   * The words that tuning put in front of the class names because no template has any there; else
+   * `null`.
+   */
+  startedFrom: string | null;
+  /**
+   * The answer without tuning, highest probability first; with the words of `startedFrom`, if there
+   * are any.
+   */
   predictionsBefore: Prediction[];
   /** The kept views, surest first. */
   keptViews: KeptView[];
@@ -472,8 +480,8 @@ export interface TuneFeaturesOptions extends CallOptions {
   /** As in {@link ClassifyOptions}. */
   rho?: number;
   /**
-   * Vectors to start from, one after the other, each as wide as the text tower; the words around the
-   * class names when left out.
+   * Vectors to start from, one after the other, each as wide as the text tower, for several templates
+   * those of one after the other; the words in front of the class names when left out.
    */
   context?: ArrayLike<number>;
   onProgress?: (event: ProgressEvent) => void;

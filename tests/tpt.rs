@@ -1,6 +1,8 @@
 //! Test-time tuning against PyTorch traces, on the CPU backend and on the software Vulkan device.
 
 mod edges;
+mod published;
+mod templates;
 
 use promptlens::device::Choice;
 use promptlens::image::Rgb8;

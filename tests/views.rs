@@ -4,6 +4,7 @@ mod corruptions;
 mod crops;
 mod ops;
 mod plans;
+mod published;
 
 use promptlens::image::Rgb8;
 

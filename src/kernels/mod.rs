@@ -93,7 +93,7 @@ fn send(tensor: &CubeTensor) {
 pub enum Linear {
     /// Ordinary operations on f32 weights [N, K].
     Plain {
-        /// [N, K], column by column in memory.
+        /// [N, K].
         weight: Tensor<2>,
         /// [N], or none.
         bias: Option<Tensor<1>>,
@@ -144,7 +144,7 @@ impl Linear {
             })
         } else {
             Self::Plain {
-                weight: columns(weight.into_floats(), [n, k], device),
+                weight: floats(weight.into_floats(), [n, k], device),
                 bias: None,
             }
         };
@@ -234,25 +234,6 @@ impl Linear {
 /// Whether a layer on the CPU can leave the tape out.
 fn is_untracked(x: &Tensor<2>, residual: Option<&Tensor<2>>) -> bool {
     !cfg!(feature = "stock") && !x.is_autodiff() && !residual.is_some_and(Tensor::is_autodiff)
-}
-
-/// A matrix [N, K], given row by row, as a tensor that lies in memory column by column. A product with
-/// its transpose then reads it in order, where the matrix product would turn it at every call: with a
-/// photo of 5 x 5 cells that takes as long as the product.
-fn columns(rows: Vec<f32>, [n, k]: [usize; 2], device: &Device) -> Tensor<2> {
-    /// Rows that are turned together: one line of the cache of each column.
-    const BAND: usize = 16;
-    let mut turned = vec![0f32; rows.len()];
-    for first in (0..n).step_by(BAND) {
-        let band = BAND.min(n - first);
-        for column in 0..k {
-            let to = &mut turned[column * n + first..][..band];
-            for (row, value) in to.iter_mut().enumerate() {
-                *value = rows[(first + row) * k + column];
-            }
-        }
-    }
-    floats(turned, [k, n], device).swap_dims(0, 1)
 }
 
 fn pad_rows(data: Vec<f32>, k: usize, padded: usize) -> Vec<f32> {

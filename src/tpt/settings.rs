@@ -252,9 +252,14 @@ impl fmt::Display for Tuning {
             self.seed,
             self.augmix()
         )?;
-        match self.variants() {
-            Some(variants) => write!(f, " variants={}", variants.len()),
-            None => Ok(()),
+        match &self.kind {
+            TuningKind::DiffTptLite(StrongViews::Given(pictures)) => {
+                write!(f, " variants={}", pictures.len())
+            }
+            TuningKind::DiffTptLite(StrongViews::InStyleOf(pictures)) => {
+                write!(f, " gallery={}", pictures.len())
+            }
+            TuningKind::DiffTptLite(StrongViews::Drawn) | TuningKind::Tpt { .. } => Ok(()),
         }
     }
 }

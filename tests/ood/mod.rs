@@ -1,9 +1,10 @@
 //! Out-of-distribution scoring against stored reference values, brute force and hand-made examples.
 
-mod fixture;
+pub mod fixture;
 mod lapt;
 mod metrics;
 mod negatives;
+mod published;
 mod scores;
 mod threshold;
 mod words;

@@ -57,13 +57,21 @@ export function tuningReport(result, method) {
   const list = document.createElement("ul");
   list.className = "views";
   say(list, "tuned.views", {}, "aria-label");
-  const { keptViews, variantFailures, views, variants } = result.tuning;
+  const { keptViews, variantFailures, views, variants, startedFrom } = result.tuning;
   list.append(...keptViews.map((one) => view(one, views - variants)));
-  if (variantFailures.length === 0) return [sentence, list];
-  const bad = document.createElement("p");
-  bad.className = "note";
-  say(bad, "tuned.variants-bad", { count: variantFailures.length, message: () => problemText(variantFailures[0]) });
-  return [sentence, bad, list];
+  const notes = [];
+  if (startedFrom !== null) notes.push(note("tuned.started", { words: startedFrom }));
+  if (variantFailures.length > 0) {
+    notes.push(note("tuned.variants-bad", { count: variantFailures.length, message: () => problemText(variantFailures[0]) }));
+  }
+  return [sentence, ...notes, list];
+}
+
+function note(key, values) {
+  const paragraph = document.createElement("p");
+  paragraph.className = "note";
+  say(paragraph, key, values);
+  return paragraph;
 }
 
 /** A view as a picture; variants are counted from number `own` on. */

@@ -120,12 +120,13 @@ impl<'a> ViewPlan<'a> {
         }
     }
 
-    /// DiffTPT: `views` as TPT's, and one for each of `variants`, which stand where DiffTPT has
-    /// pictures from a diffusion model.
+    /// DiffTPT: the plain view, `views` random crops as its code makes them (64 beside the plain one),
+    /// and one view for each of `variants`, which stand where DiffTPT has pictures from a diffusion
+    /// model.
     pub fn difftpt(views: usize, variants: &'a [Rgb8]) -> Self {
         Self {
             variants,
-            ..Self::tpt(views, false)
+            ..Self::tpt(views.saturating_add(1), false)
         }
     }
 

@@ -2,18 +2,22 @@
 //! FPR@95, AUROC, AUPR-in, AUPR-out, accuracy.
 
 mod bootstrap;
+mod published;
 
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
 use crate::math::check_finite;
 
+use published::Published;
+
 pub use bootstrap::{Interval, Intervals, intervals};
 
 /// Separation of ID from OOD scores. Shares between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OodMetrics {
-    /// Share of OOD images accepted at `threshold` (ID is the positive class; NegLabel, MCM).
+    /// Share of OOD images accepted at `threshold`, the highest with a recall of at least 95 % (ID is
+    /// the positive class).
     pub fpr95: f64,
     /// Probability that an ID image scores higher than an OOD image; ties count one half.
     pub auroc: f64,
@@ -23,9 +27,19 @@ pub struct OodMetrics {
     pub aupr_out: f64,
     /// Share of ID images classified correctly, where that was measured.
     pub accuracy: Option<f64>,
-    /// Share of ID images rejected where at least 95 % of OOD images are (OOD is the positive
-    /// class; OpenOOD).
+    /// Share of ID images rejected where at least 95 % of OOD images are (OOD is the positive class).
     pub fpr95_ood_positive: f64,
+    /// Share of OOD images accepted at the recall closest to 95 %, of two equally close at the larger,
+    /// as the code of NegLabel and MCM has it (ID is the positive class).
+    pub fpr95_neglabel: f64,
+    /// As `fpr95_ood_positive` at a corner of the ROC curve, as OpenOOD has it: scikit-learn leaves out
+    /// points between equal steps.
+    pub fpr95_openood: f64,
+    /// Area below the precision-recall curve by trapezoids with ID as the positive class, as OpenOOD
+    /// has it; `aupr_in` is the average precision, as NegLabel has it.
+    pub aupr_in_openood: f64,
+    /// The same with OOD as the positive class.
+    pub aupr_out_openood: f64,
     /// The highest threshold that accepts at least 95 % of the ID images (accept at or above).
     pub threshold: f64,
 }
@@ -71,6 +85,7 @@ impl OodMetrics {
         let caught = ood[ood.len() - 1 - ood.len() / 20];
         let rejected = id.partition_point(|s| *s <= caught);
         let counts = Counts::descending(id, ood);
+        let published = Published::of(&counts);
         Self {
             fpr95: accepted as f64 / ood.len() as f64,
             auroc: auroc(&counts, id.len(), ood.len()),
@@ -78,6 +93,10 @@ impl OodMetrics {
             aupr_out: average_precision(counts.iter().rev().map(|c| (c.ood, c.id)), ood.len()),
             accuracy: None,
             fpr95_ood_positive: rejected as f64 / id.len() as f64,
+            fpr95_neglabel: published.fpr95_neglabel,
+            fpr95_openood: published.fpr95_openood,
+            aupr_in_openood: published.aupr_in_openood,
+            aupr_out_openood: published.aupr_out_openood,
             threshold,
         }
     }

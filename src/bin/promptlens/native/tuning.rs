@@ -179,8 +179,14 @@ pub fn sentence(tuning: &TuningReport, now: &[Prediction]) -> [String; 2] {
         (used, 0) => format!(" ({used} of them variants)"),
         (used, bad) => format!(" ({used} of them variants; {bad} more cannot be read)"),
     };
+    let started = match tuning.started_from {
+        Some(words) => {
+            format!("; it started from \"{words}\", as the template begins with the name")
+        }
+        None => String::new(),
+    };
     [
         "tuned".to_owned(),
-        format!("{kept} of {all} views kept{variants}: {what}"),
+        format!("{kept} of {all} views kept{variants}: {what}{started}"),
     ]
 }

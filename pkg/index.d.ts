@@ -543,13 +543,21 @@ export interface Result {
   tuning: Tuning | null;
   /** `null` where none was asked for. */
   heatmap: Heatmap | null;
-  /** By how much both sides of a JPEG beyond 50 megapixels were divided while it was decoded; left out for others. */
+  /**
+   * By how much both sides were divided while the photo was decoded: a JPEG beyond 50 megapixels, an AVIF or
+   * HEIC beyond 22; left out for others.
+   */
   reducedBy?: number;
+  /** `"browser"` for AVIF and HEIC, which the browser decodes and not this package: other browsers may differ by a little. */
+  decodedBy?: "browser";
   /** Milliseconds per step. */
   timings: { decode: number; preprocess: number; encode: number; tune: number; total: number };
 }
 
-/** An image file: JPEG, PNG, WebP, GIF (first frame) or BMP. */
+/**
+ * An image file: JPEG, PNG, WebP, GIF (first frame) or BMP; AVIF and HEIC where the browser decodes them
+ * (AVIF everywhere, HEIC in Safari).
+ */
 export type ImageSource = Blob | ArrayBuffer | ArrayBufferView;
 
 /** Every rejection of this package. */

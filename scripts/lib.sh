@@ -100,11 +100,14 @@ wasm_toolchain_is() {
 wasm_rustc() { if wasm_toolchain_is debian; then echo /usr/bin/rustc; else echo "$(rustc --print sysroot)/bin/rustc"; fi; }
 wasm_cargo() { if wasm_toolchain_is debian; then RUSTC=/usr/bin/rustc /usr/bin/cargo "$@"; else cargo "$@"; fi; }
 
-# Path of a Chromium that playwright-core can drive; empty when there is none.
-find_chromium() {
+# Path of the first of these programs that is there; empty when there is none.
+find_program() {
   local name
-  for name in "${PROMPTLENS_CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; do
+  for name in "$@"; do
     [ -n "$name" ] && have "$name" && { command -v "$name"; return; }
   done
   return 0
 }
+# A Chromium that playwright-core can drive, and a Firefox that puppeteer-core can.
+find_chromium() { find_program "${PROMPTLENS_CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; }
+find_firefox() { find_program "${PROMPTLENS_FIREFOX:-}" firefox-esr firefox; }

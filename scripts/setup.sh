@@ -83,6 +83,8 @@ tests() {
   done
   [ -n "$(find_chromium)" ] || apt_install "the browser of the browser tests" chromium
   [ -n "$(find_chromium)" ] || die "no Chromium found; set PROMPTLENS_CHROMIUM to one"
+  [ -n "$(find_firefox)" ] || apt_install "the other browser of the browser tests" firefox-esr
+  [ -n "$(find_firefox)" ] || die "no Firefox found; set PROMPTLENS_FIREFOX to one"
   compgen -G "/usr/share/fonts/*/*" >/dev/null || apt_install "fonts for the page in a bare browser" fonts-noto-core
   # Only the pictures of the Chinese page need it; the tests do not.
   [ -n "$(fc-list :lang=zh 2>/dev/null)" ] || (apt_install "Chinese letters in the page's pictures" fonts-wqy-microhei) ||

@@ -37,7 +37,8 @@ done
 scripts/setup.sh tests
 fetch_crates
 PROMPTLENS_CHROMIUM="$(find_chromium)"
-export PROMPTLENS_CHROMIUM
+PROMPTLENS_FIREFOX="$(find_firefox)"
+export PROMPTLENS_CHROMIUM PROMPTLENS_FIREFOX
 
 # The counts of cargo's and node's test runners, added up.
 count() {

@@ -3,6 +3,7 @@
 mod cases;
 mod decoding;
 mod hostile;
+mod isobmff;
 mod preprocessing;
 
 use promptlens::image::{Limits, Rgb8, decode};

@@ -31,7 +31,7 @@ export class View {
     root.adoptedStyleSheets = [style()];
     this.title = make("strong");
     this.hint = make("small");
-    this.input = make("input", { type: "file", accept: "image/jpeg,image/png,image/webp,image/gif,image/bmp", part: "input" });
+    this.input = make("input", { type: "file", accept: "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/avif,image/heic", part: "input" });
     this.photo = make("div", { class: "seen", part: "photo" });
     this.prompt = make("span", {}, make("slot", { name: "choose" }, this.title, this.hint));
     this.drop = make("label", { class: "drop", part: "drop" }, this.prompt, this.photo, this.input);

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::description::{Description, INDEX_FILE, absent, no_weights, tokenizer};
 use super::header::Header;
-use super::load::{LoadReport, Loader, Sink, hex};
+use super::load::{DataHash, LoadReport, Loader, Sink, hex};
 use super::manifest::{Manifest, PackedFile, Source};
 use super::pack::{Keep, PackWriter, described};
 use crate::clip::config::{ClipConfig, TensorSpec};
@@ -65,8 +65,8 @@ impl<'a> WeightSink<'a> {
     ///
     /// # Errors
     /// Those of [`Loader::begin`].
-    pub fn begin(&mut self, header: Header, source: Option<String>) -> Result<()> {
-        self.loader.begin(header, source)
+    pub fn begin(&mut self, header: Header, hash: DataHash) -> Result<()> {
+        self.loader.begin(header, hash)
     }
 
     /// Says that the tensors of `all` follow in several parts, and checks that they are the model.
@@ -187,7 +187,7 @@ impl ModelFiles {
         let mut feed = WeightSink::new(loader, &mut sink);
         match &self.weights {
             Weights::Pack(manifest) => {
-                feed.begin(manifest.header()?, None)?;
+                feed.begin(manifest.header()?, DataHash::OfData)?;
                 let spent = feed.loader.spent();
                 for chunk in &manifest.chunks {
                     let (bytes, hash) = checked_chunk(folder, chunk).await?;

@@ -63,6 +63,17 @@ pub struct Loader {
     spent: Rc<Cell<LoadTimes>>,
 }
 
+/// How data without a header of its own is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataHash {
+    /// By its own SHA-256.
+    OfData,
+    /// By that of the file which holds it, lower-case hexadecimal.
+    Of(String),
+    /// By that of a file of several parts, which is told at its end.
+    Later,
+}
+
 /// Where the time of loading went, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct LoadTimes {
@@ -150,16 +161,19 @@ impl Loader {
         self.work.check_complete(&found)
     }
 
-    /// Starts a file that holds nothing but the data of `header`; `source` is the SHA-256 of the
-    /// weights that it stands for, if that is not the hash of the data.
+    /// Starts a file that holds nothing but the data of `header` and is known as `hash` says.
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub fn begin(&mut self, header: Header, source: Option<String>) -> Result<()> {
+    pub fn begin(&mut self, header: Header, hash: DataHash) -> Result<()> {
         let work = &mut self.work;
-        self.stream =
-            SafetensorsStream::of_data(header, &mut |piece| work.take(piece, &mut |_, _| Ok(())))?;
-        self.source = source;
+        let hashed = hash == DataHash::OfData;
+        self.stream = SafetensorsStream::of_data(header, hashed, &mut |piece| {
+            work.take(piece, &mut |_, _| Ok(()))
+        })?;
+        if let DataHash::Of(sha256) = hash {
+            self.source = Some(sha256);
+        }
         Ok(())
     }
 
@@ -214,7 +228,8 @@ impl Loader {
             self.header.metadata.extend(header.metadata.clone());
             self.header.data_bytes += header.data_bytes;
         }
-        self.digests.push(hex(&stream.finish()?));
+        let own = stream.finish()?.map(|hash| hex(&hash));
+        self.digests.extend(own.or_else(|| self.source.clone()));
         Ok(())
     }
 

@@ -37,7 +37,7 @@ pub use convert_dir::{Converted, Format, convert_dir};
 pub use fill::TensorBuilder;
 pub use former::{FORMER, Former, former};
 pub use header::{Entry, Header};
-pub use load::{LoadReport, LoadTimes, Loader, Sink};
+pub use load::{DataHash, LoadReport, LoadTimes, Loader, Sink};
 pub use manifest::{MANIFEST_FILE, Manifest, PackedFile, PackedTensor, Source, Storage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Directory, WEIGHTS_FILE, digest, load_file, read_file, read_header, stream_file};

@@ -61,7 +61,8 @@ pub struct SafetensorsStream {
     limits: Limits,
     state: State,
     header: Option<Header>,
-    hash: Sha256,
+    /// None if the bytes are a part of something whose hash is taken elsewhere.
+    hash: Option<Sha256>,
     hashing: f64,
     taken: u64,
     header_len: u64,
@@ -74,19 +75,21 @@ impl SafetensorsStream {
             limits,
             state: State::Length(Vec::new()),
             header: None,
-            hash: Sha256::new(),
+            hash: Some(Sha256::new()),
             hashing: 0.0,
             taken: 0,
             header_len: 0,
         }
     }
 
-    /// A stream of the data alone, for a file that says elsewhere what `header` says.
+    /// A stream of the data alone, for a file that says elsewhere what `header` says; `hashed` says
+    /// whether its bytes are hashed here.
     ///
     /// # Errors
     /// Whatever `sink` returns for the header.
-    pub fn of_data(header: Header, sink: &mut Receive<'_>) -> Result<Self> {
+    pub fn of_data(header: Header, hashed: bool, sink: &mut Receive<'_>) -> Result<Self> {
         let mut stream = Self::new(Limits::default());
+        stream.hash = hashed.then(Sha256::new);
         sink(Piece::Header(&header))?;
         stream.header = Some(header);
         stream.enter(0, sink)?;
@@ -120,9 +123,11 @@ impl SafetensorsStream {
     /// `weights/invalid` for a damaged file, or whatever `sink` returns. Every later call fails
     /// too.
     pub fn push(&mut self, bytes: &[u8], sink: &mut Receive<'_>) -> Result<()> {
-        let start = now();
-        self.hash.update(bytes);
-        self.hashing += now() - start;
+        if let Some(hash) = &mut self.hash {
+            let start = now();
+            hash.update(bytes);
+            self.hashing += now() - start;
+        }
         self.taken += bytes.len() as u64;
         let result = self.advance(bytes, sink);
         if result.is_err() {
@@ -131,13 +136,13 @@ impl SafetensorsStream {
         result
     }
 
-    /// The SHA-256 of all bytes, after the end of the file.
+    /// The SHA-256 of all bytes, after the end of the file; `None` for data that is not hashed here.
     ///
     /// # Errors
     /// `weights/invalid` if the file ended early.
-    pub fn finish(self) -> Result<[u8; 32]> {
+    pub fn finish(self) -> Result<Option<[u8; 32]>> {
         match self.state {
-            State::Done => Ok(self.hash.finalize().into()),
+            State::Done => Ok(self.hash.map(|hash| hash.finalize().into())),
             State::Failed => Err(invalid("reading it failed before")),
             State::Length(_) | State::Header(..) => Err(invalid("it ends inside its header")),
             State::Data { index, .. } => {

@@ -15,6 +15,7 @@ use safetensors::Dtype;
 use super::artifact::WeightSink;
 use super::convert::Decoder;
 use super::header::{Entry, Header, shown};
+use super::load::DataHash;
 use super::native::{digest, failed};
 use super::torch_stream::torchscript;
 use crate::error::{Error, Kind, Result};
@@ -36,7 +37,7 @@ pub fn read(path: &Path, feed: &mut WeightSink<'_>) -> Result<()> {
         .filter(|(name, _)| !TRAINING.iter().any(|part| name.starts_with(part)))
         .collect();
     let (_, sha256) = digest(path)?;
-    feed.begin(header(&tensors), Some(sha256))?;
+    feed.begin(header(&tensors), DataHash::Of(sha256))?;
     for tensor in tensors.values().filter(|tensor| tensor.byte_len() > 0) {
         feed.push(&bytes(path, tensor)?)?;
     }

@@ -94,8 +94,8 @@ fn reduction_of(bytes: &[u8], format: Format, limits: &Limits) -> Result<Reducti
 /// * GIF, animated WebP and APNG give their first frame; the part of the canvas which that frame
 ///   does not cover is transparent, hence white. A first frame of a GIF that is larger than the
 ///   screen widens it.
-/// * JPEG gives the same bytes as libjpeg with its default settings, but for progressive files whose
-///   later scans are missing: libjpeg smooths their blocks, and here they stay as they are.
+/// * JPEG gives the same bytes as libjpeg-turbo with its default settings, the smooth blocks of
+///   progressive files whose later scans are missing included.
 /// * JPEGs beyond the limit of pixels are decoded at the [`reduction`] that keeps it.
 /// * CMYK and YCCK JPEGs are converted without a color profile; embedded profiles are ignored.
 ///

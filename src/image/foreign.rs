@@ -1,5 +1,7 @@
 //! What a refused file seems to be, and the way out.
 
+use super::isobmff::{BrowserFormat, has_brand};
+
 /// The sentence about a file of none of the accepted formats.
 pub(super) fn refusal(bytes: &[u8]) -> String {
     let (what, way) = match KINDS.iter().find(|kind| (kind.is)(bytes)) {
@@ -7,6 +9,15 @@ pub(super) fn refusal(bytes: &[u8]) -> String {
         None => ("of an unknown kind", SAVE),
     };
     format!("The file is {what}, not a JPEG, PNG, WebP, GIF or BMP image; {way}.")
+}
+
+/// The sentence about a file that the browser's decoder does not read.
+pub(super) fn browser_refusal(format: BrowserFormat) -> String {
+    let (name, way) = match format {
+        BrowserFormat::Avif => (AVIF_NAME, JPEG),
+        BrowserFormat::Heic => (HEIC_NAME, HEIC),
+    };
+    format!("The file is {name}, which this browser cannot decode; {way}.")
 }
 
 /// A kind of file that people choose and that is not read.
@@ -18,6 +29,8 @@ struct Kind {
     way: &'static str,
 }
 
+const AVIF_NAME: &str = "an AVIF image";
+const HEIC_NAME: &str = "a HEIC photo";
 const SAVE: &str = "save the picture as one of these";
 const JPEG: &str = "open it in an image viewer and save it as JPEG";
 const HEIC: &str = "save it as JPEG, or set the camera of the phone to its most compatible format";
@@ -29,20 +42,17 @@ const UNPACK: &str = "unpack it first";
 
 /// The first that fits stands.
 const KINDS: &[Kind] = &[
-    kind(|b| brand(b, &[b"avif", b"avis"]), "an AVIF image", JPEG),
     kind(
-        |b| {
-            brand(
-                b,
-                &[
-                    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
-                ],
-            )
-        },
-        "a HEIC photo",
+        |b| BrowserFormat::of(b) == Some(BrowserFormat::Avif),
+        AVIF_NAME,
+        JPEG,
+    ),
+    kind(
+        |b| BrowserFormat::of(b) == Some(BrowserFormat::Heic),
+        HEIC_NAME,
         HEIC,
     ),
-    kind(|b| brand(b, &[b"crx "]), "a camera raw file (CR3)", RAW),
+    kind(|b| has_brand(b, &[b"crx "]), "a camera raw file (CR3)", RAW),
     kind(|b| b.get(4..8) == Some(b"ftyp"), "a video", ONE_FRAME),
     kind(
         |b| b.starts_with(b"\xff\x0a") || b.starts_with(b"\0\0\0\x0cJXL "),
@@ -103,28 +113,6 @@ const KINDS: &[Kind] = &[
 
 const fn kind(is: fn(&[u8]) -> bool, name: &'static str, way: &'static str) -> Kind {
     Kind { is, name, way }
-}
-
-/// Whether the file type box of an ISO media file names one of `brands`, first or among those that
-/// the file is compatible with.
-fn brand(bytes: &[u8], brands: &[&[u8; 4]]) -> bool {
-    if bytes.get(4..8) != Some(b"ftyp") {
-        return false;
-    }
-    const MOST: usize = 32;
-    let size = bytes[..4]
-        .iter()
-        .fold(0usize, |size, &byte| size << 8 | usize::from(byte));
-    let end = size.min(bytes.len()).min(16 + 4 * MOST);
-    let (major, compatible) = (bytes.get(8..12), bytes.get(16..end).unwrap_or(&[]));
-    let (compatible, _) = compatible.as_chunks::<4>();
-    let named = |one: &[u8]| brands.iter().any(|brand| brand.as_slice() == one);
-    // Each AVIF also says that it is a mif1; the first brand decides where it says something.
-    match major {
-        Some(b"mif1" | b"msf1") => compatible.iter().any(|one| named(one)) || named(b"mif1"),
-        Some(major) => named(major),
-        None => false,
-    }
 }
 
 /// Raw files that are no plain TIFF.

@@ -5,10 +5,12 @@
 //! pixels become 8-bit RGB with alpha composited over white ([`decode`]), and then the model's
 //! [`Preprocess`] turns them into its input ([`resize_crop`], [`to_chw`]).
 
+mod bitmap;
 mod container;
 mod convert;
 mod decode;
 mod foreign;
+mod isobmff;
 mod jpeg;
 mod preprocess;
 mod preprocess_config;
@@ -17,7 +19,9 @@ mod resample;
 mod sniff;
 pub mod views;
 
+pub use bitmap::Bitmap;
 pub use decode::{Limits, decode, dimensions, reduction};
+pub use isobmff::{BrowserFormat, check_for_browser, check_size};
 pub use jpeg::Reduction;
 pub use preprocess::{Preprocess, Resize, resize_crop, to_chw};
 pub use resample::{Filter, Rect, Taps, resize};

@@ -149,12 +149,23 @@ impl NegativesOptions {
 }
 
 /// The answer for one image; parts that were not asked for are null. `stale` says why a calibrated
-/// threshold does not hold for these options.
+/// threshold does not hold for these options; `by_browser` by how much the browser divided the sides of
+/// a photo that it decoded.
 ///
 /// # Errors
 /// `engine/internal`.
-pub fn answer(found: &Classification, stale: Option<&str>) -> Result<JsValue> {
+pub fn answer(
+    found: &Classification,
+    stale: Option<&str>,
+    by_browser: Option<u32>,
+) -> Result<JsValue> {
     let value = to_js(found)?;
+    if let Some(divisor) = by_browser {
+        set(&value, "decodedBy", &"browser".into());
+        if divisor > 1 {
+            set(&value, "reducedBy", &divisor.into());
+        }
+    }
     if found.ood.is_some() {
         set(&get(&value, "ood"), "stale", &to_js(&stale)?);
     }

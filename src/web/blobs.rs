@@ -6,6 +6,7 @@ use js_sys::Uint8Array;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
+use super::browser_decoder::readable;
 use crate::error::{Error, FailedItem, Kind, Result};
 use crate::fewshot::photos::ExampleBuilder;
 use crate::fewshot::source::encode_in_turn;
@@ -17,10 +18,10 @@ use crate::progress::Progress;
 /// The label of a photo that shows none of the classes.
 const NO_CLASS: u32 = u32::MAX;
 
-/// The bytes of a file that may be an image.
+/// The bytes of an image file, as the engine reads it.
 ///
 /// # Errors
-/// `image/too-large`, `io/failed`.
+/// `image/too-large`, `io/failed`, and those of [`readable`].
 pub async fn bytes_of(blob: &Blob) -> Result<Vec<u8>> {
     let limit = Limits::default().max_bytes;
     if blob.size() > limit as f64 {
@@ -30,7 +31,7 @@ pub async fn bytes_of(blob: &Blob) -> Result<Vec<u8>> {
         ));
     }
     match JsFuture::from(blob.array_buffer()).await {
-        Ok(buffer) => Ok(Uint8Array::new(&buffer).to_vec()),
+        Ok(buffer) => Ok(readable(Uint8Array::new(&buffer).to_vec()).await?.bytes),
         Err(_) => Err(Error::new(Kind::Io, "The file could not be read.")),
     }
 }

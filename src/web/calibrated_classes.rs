@@ -12,6 +12,7 @@ use super::answer::{
     AnswerOptions, CalibrationAnswer, ClassesOptions, NegativesAnswer, NegativesOptions, answer,
 };
 use super::blobs::bytes_of;
+use super::browser_decoder::readable;
 use super::convert::{to_js, to_js_error};
 use super::engine::Engine;
 use super::listener::JsProgress;
@@ -140,8 +141,9 @@ impl Engine {
                     None => (None, None),
                 };
                 let answerer = Answerer::with_detector(model, &classes, &options, detector)?;
-                let found = answerer.classify(&bytes, &progress).await?;
-                answer(&found, stale.as_deref())
+                let picture = readable(bytes).await?;
+                let found = answerer.classify(&picture.bytes, &progress).await?;
+                answer(&found, stale.as_deref(), picture.by_browser)
             };
         self.session.call(options, on_progress, signal, work)
     }

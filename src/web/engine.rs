@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
+use super::browser_decoder::readable;
 use super::convert::{from_js, to_js, to_js_error};
 use super::listener::{JsProgress, check, progress};
 use super::session::{Session, promise};
@@ -245,7 +246,8 @@ impl Engine {
     pub fn embed_image(&self, bytes: Vec<u8>) -> Promise {
         let session = self.session.clone();
         promise(async move {
-            let features = session.model.embed_image(&bytes).await?;
+            let picture = readable(bytes).await?;
+            let features = session.model.embed_image(&picture.bytes).await?;
             Ok(Float32Array::from(features.as_slice()).into())
         })
     }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod blobs;
+mod browser_decoder;
 mod calibrated_classes;
 mod camel_case;
 mod convert;

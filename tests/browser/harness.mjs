@@ -1,5 +1,5 @@
 /**
- * What every browser test needs: a static site to look at, a Chromium that looks at it, and
+ * What every browser test needs: a static site to look at, a browser that looks at it, and
  * reference material to compare with.
  */
 import { execFile } from "node:child_process";
@@ -10,6 +10,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
 import { serve } from "../../scripts/serve.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -54,11 +55,42 @@ const WEBGPU = [
   "--ignore-gpu-blocklist",
 ];
 
+/** For tests of what browsers do differently: one run in each. */
+export const ENGINES = ["chromium", "firefox"];
+
+/** How long a browser may take for one step, in milliseconds. */
+const PATIENCE = Number(process.env.PROMPTLENS_PATIENCE ?? 300_000);
+
 /**
- * A Chromium with an empty profile; `webgpu: false` gives one that offers no adapter. Service workers
- * are kept out unless a test is about them: they would answer requests that a test wants to see.
+ * A browser with an empty profile: Chromium with the options of `openChromium`, or Firefox. Of the pages
+ * of both, tests may use `goto` and `evaluate`; the rest of Playwright's page is Chromium's alone.
  */
-export async function openBrowser({ webgpu = true, args = [], ...context } = {}) {
+export function openBrowser({ engine = "chromium", ...options } = {}) {
+  return engine === "firefox" ? openFirefox() : openChromium(options);
+}
+
+/**
+ * A Firefox as its makers publish it, over WebDriver BiDi. Playwright drives only a Firefox of its own
+ * build, or a newer one than Debian's. It has no WebGPU adapter here, so models run on the CPU.
+ */
+async function openFirefox() {
+  const browser = await puppeteer.launch({
+    browser: "firefox",
+    executablePath: process.env.PROMPTLENS_FIREFOX ?? "/usr/bin/firefox-esr",
+    // Loading a model is one step.
+    protocolTimeout: PATIENCE,
+    defaultViewport: { width: 1280, height: 900 },
+  });
+  const [page] = await browser.pages();
+  page.setDefaultTimeout(PATIENCE);
+  return { browser, page, close: () => browser.close() };
+}
+
+/**
+ * A Chromium; `webgpu: false` gives one that offers no adapter. Service workers are kept out unless a
+ * test is about them: they would answer requests that a test wants to see.
+ */
+async function openChromium({ webgpu = true, args = [], ...context }) {
   const profile = await mkdtemp(join(tmpdir(), "promptlens-profile-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.PROMPTLENS_CHROMIUM ?? "/usr/bin/chromium",
@@ -69,7 +101,7 @@ export async function openBrowser({ webgpu = true, args = [], ...context } = {})
     serviceWorkers: "block",
     ...context,
   });
-  browser.setDefaultTimeout(Number(process.env.PROMPTLENS_PATIENCE ?? 300_000));
+  browser.setDefaultTimeout(PATIENCE);
   return {
     browser,
     page: browser.pages()[0],

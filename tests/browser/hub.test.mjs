@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { emptyStore, filesOf, loadOnce, sha256, storedIn } from "./faulty.mjs";
-import { DIST, needsShared, openBrowser, openSite, PAGES, shared } from "./harness.mjs";
+import { DIST, ENGINES, needsShared, openBrowser, openSite, PAGES, shared } from "./harness.mjs";
 import { openHub } from "./hub.mjs";
 import { torchOf } from "./torch.mjs";
 
 const WEIGHTS = "model.safetensors";
 const PLACE = "someone/clip";
 
-describe("the hub", { timeout: 900_000 }, () => {
+for (const engine of ENGINES) describe(`the hub, in ${engine}`, { timeout: 900_000 }, () => {
   let site;
   let session;
   let page;
@@ -33,7 +33,7 @@ describe("the hub", { timeout: 900_000 }, () => {
 
   before(async () => {
     site = await openSite({ "": DIST, test: PAGES });
-    session = await openBrowser({ webgpu: false });
+    session = await openBrowser({ engine, webgpu: false });
     page = session.page;
     await page.goto(`${site.url}test/package.html`);
     mini = await filesOf(join(DIST, "models/mini-vit"));

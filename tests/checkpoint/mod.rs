@@ -8,6 +8,7 @@ mod formats;
 mod hostile;
 mod loading;
 mod packs;
+mod pickle;
 mod published;
 mod quantize;
 mod tiny;

@@ -79,7 +79,7 @@ fn archive(pickle: &Pickle, tensors: &[Raw]) -> Vec<u8> {
 
 /// The archive as torch.save itself writes it: no sizes in front of the data, records behind it,
 /// padding to 64 bytes, and more small files.
-fn torch_archive(pickle: &[u8], tensors: &[Raw]) -> Vec<u8> {
+pub fn torch_archive(pickle: &[u8], tensors: &[Raw]) -> Vec<u8> {
     let mut members: Vec<(String, &[u8])> = vec![
         ("archive/data.pkl".to_owned(), pickle),
         ("archive/.format_version".to_owned(), b"1"),
@@ -161,7 +161,7 @@ pub fn saved(tensors: &[Raw]) -> Vec<u8> {
 }
 
 /// The tiny model with `bytes` as its `pytorch_model.bin`, in pieces of `piece` bytes.
-fn with_bin(bytes: &[u8], piece: usize) -> Memory {
+pub fn with_bin(bytes: &[u8], piece: usize) -> Memory {
     let folder = hugging_face().without("model.safetensors");
     Memory {
         piece,

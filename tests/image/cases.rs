@@ -29,6 +29,8 @@ fn odd_containers_decode_to_the_same_bytes_as_pillow() {
     for name in [
         "01_webp_exif_prefix.webp",
         "03_mjpeg_without_huffman_tables.jpg",
+        "04_progressive_dc_only.jpg",
+        "04_progressive_two_scans.jpg",
         "05_duplicate_component_ids.jpg",
         "06_os2_v2_header.bmp",
         "07_unknown_extension_block.gif",
@@ -53,18 +55,6 @@ fn webp_flags_without_their_chunks_are_no_reason_to_refuse() {
         // All three flags at once: EXIF, XMP and alpha.
         bytes[20] = 0x1c;
         assert!(decoded(&bytes) == whole, "{name}");
-    }
-}
-
-#[test]
-fn a_progressive_file_that_lacks_later_scans_is_its_coarse_picture() {
-    // libjpeg smooths the blocks of such files, which is not done here.
-    for (name, most) in [
-        ("04_progressive_dc_only.jpg", 12.0),
-        ("04_progressive_two_scans.jpg", 12.0),
-    ] {
-        let Some(off) = difference(name) else { return };
-        assert!(off < most, "{name}: {off}");
     }
 }
 

@@ -6,7 +6,7 @@ use promptlens::image::{Format, Rgb8, dimensions, sniff};
 
 use super::{decoded, file};
 
-const EXACT: [&str; 33] = [
+const EXACT: [&str; 36] = [
     "animated.gif",
     "animated.png",
     "animated.webp",
@@ -39,6 +39,9 @@ const EXACT: [&str; 33] = [
     "scans_420.jpg",
     "scans_444.jpg",
     "transparent.gif",
+    "unsent_ac_narrow.jpg",
+    "unsent_ac_short.jpg",
+    "unsent_band.jpg",
     "ycck.jpg",
 ];
 

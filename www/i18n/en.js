@@ -115,7 +115,7 @@ export default {
 
   "photos.title": "Photos",
   "photos.choose": "Choose photos",
-  "photos.hint": "or drop them here, or paste. JPEG, PNG, WebP, GIF, BMP.",
+  "photos.hint": "or drop them here, or paste. JPEG, PNG, WebP, GIF, BMP, AVIF.",
   "photos.pasted": "pasted image",
   "photos.remove": "Remove {name}",
   "photos.removed": "{name} removed.",
@@ -355,6 +355,7 @@ export default {
   "card.wait-usable": "Waiting for names that can be used…",
   "card.looking": "Looking…",
   "card.ran": "ran on {device} · {time}",
+  "card.ran-browser": "ran on {device} · {time} · decoded by the browser",
   "card.ran-reduced": "ran on {device} · {time} · decoded at 1/{by} of its size",
   "card.answer": "{name}: {label}, {share}.",
   "card.answer-verdict": "{name}: {label}, {share}. {verdict}.",

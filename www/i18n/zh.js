@@ -107,7 +107,7 @@ export default {
 
   "photos.title": "照片",
   "photos.choose": "选择照片",
-  "photos.hint": "或拖放到这里，或粘贴。支持 JPEG、PNG、WebP、GIF、BMP。",
+  "photos.hint": "或拖放到这里，或粘贴。支持 JPEG、PNG、WebP、GIF、BMP、AVIF。",
   "photos.pasted": "粘贴的图片",
   "photos.remove": "移除 {name}",
   "photos.removed": "已移除 {name}。",
@@ -335,6 +335,7 @@ export default {
   "card.wait-usable": "正在等待可用的名称…",
   "card.looking": "正在查看…",
   "card.ran": "在 {device} 上运行 · {time}",
+  "card.ran-browser": "在 {device} 上运行 · {time} · 由浏览器解码",
   "card.ran-reduced": "在 {device} 上运行 · {time} · 以 1/{by} 大小解码",
   "card.answer": "{name}：{label}，{share}。",
   "card.answer-verdict": "{name}：{label}，{share}。{verdict}。",

@@ -207,13 +207,14 @@ export class Card {
   #paintAnswer() {
     this.#paintBars();
     this.#paintOod();
-    const { tuning, timings, reducedBy } = this.result;
+    const { tuning, timings, reducedBy, decodedBy } = this.result;
     const { method, device } = this.#answered;
     const tuned = this.#find(".tuned");
     tuned.hidden = !tuning;
     tuned.replaceChildren(...(tuning ? tuningReport(this.result, method) : []));
     const words = { device, time: () => duration(timings.total), by: reducedBy };
-    say(this.#find(".ran"), reducedBy ? "card.ran-reduced" : "card.ran", words);
+    const how = decodedBy ? "card.ran-browser" : "card.ran";
+    say(this.#find(".ran"), reducedBy ? "card.ran-reduced" : how, words);
   }
 
   #paintFailure() {

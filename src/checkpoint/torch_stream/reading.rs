@@ -6,6 +6,7 @@ use super::value::{Storage, Tensor};
 use super::{damaged, unsupported};
 use crate::checkpoint::artifact::WeightSink;
 use crate::checkpoint::header::{Entry, Header};
+use crate::checkpoint::load::DataHash;
 use crate::error::Result;
 
 /// The largest storage that is held as a whole, for tensors that do not lie in it row by row.
@@ -92,7 +93,7 @@ impl Reading {
         let entries: Vec<Entry> = tensors.map(|(name, tensor)| entry(name, tensor)).collect();
         match entries.is_empty() {
             true => Ok(()),
-            false => feed.begin(header(entries), None),
+            false => feed.begin(header(entries), DataHash::Later),
         }
     }
 
@@ -169,13 +170,16 @@ pub(super) fn entry(name: &str, tensor: &Tensor) -> Entry {
         name: name.to_owned(),
         dtype: tensor.storage.dtype,
         shape: tensor.shape.clone(),
-        bytes: (tensor.elements() * (tensor.storage.dtype.bitsize() / 8)) as u64,
+        // What no storage holds is refused when the storage comes.
+        bytes: (tensor.elements() as u64).saturating_mul(tensor.storage.dtype.bitsize() as u64 / 8),
     }
 }
 
 pub(super) fn header(entries: Vec<Entry>) -> Header {
     Header {
-        data_bytes: entries.iter().map(|entry| entry.bytes).sum(),
+        data_bytes: entries
+            .iter()
+            .fold(0, |sum, entry| entry.bytes.saturating_add(sum)),
         entries,
         metadata: BTreeMap::new(),
     }

@@ -6,12 +6,18 @@ use safetensors::Dtype;
 
 use super::{damaged, torchscript, unsupported};
 use crate::checkpoint::header::shown;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Values in one pickle: about three times those of a CLIP with its optimizer.
 const MAX_VALUES: usize = 1 << 20;
+/// Values that all dictionaries and lists made by a call hold together: a call takes a few bytes, however
+/// many values it repeats.
+const MAX_CALLED: usize = 1 << 20;
 /// How deep dictionaries may lie in each other.
 const MAX_DEPTH: usize = 16;
+/// The longest name of a tensor, with those of the dictionaries around it, and of a storage. Each is
+/// copied wherever it is used.
+const MAX_NAME: usize = 256;
 /// Dimensions of a tensor.
 const MAX_DIMENSIONS: usize = 8;
 /// Parts of a training checkpoint that are not the model.
@@ -93,7 +99,7 @@ impl Tensor {
             if side > 1 && stride != step {
                 return false;
             }
-            step *= side.max(1);
+            step = step.saturating_mul(side.max(1));
         }
         true
     }
@@ -117,6 +123,8 @@ pub(super) enum Value {
 #[derive(Default)]
 pub(super) struct Arena {
     values: Vec<Value>,
+    /// Values in dictionaries that were made by a call.
+    called: usize,
     /// Every storage that is named, whether a tensor uses it or not.
     storages: BTreeMap<String, Storage>,
 }
@@ -124,7 +132,7 @@ pub(super) struct Arena {
 impl Arena {
     pub(super) fn add(&mut self, value: Value) -> Result<Id> {
         if self.values.len() == MAX_VALUES {
-            return Err(damaged("its pickle holds too many values"));
+            return Err(too_many());
         }
         self.values.push(value);
         Ok(self.values.len() - 1)
@@ -181,7 +189,9 @@ impl Arena {
         let &Value::Global(Global::Storage(dtype)) = self.get(kind) else {
             return Err(damaged("a storage in it has no type"));
         };
-        let key = self.text(key).filter(|_| self.text(tag) == Some("storage"));
+        let key = self
+            .text(key)
+            .filter(|key| self.text(tag) == Some("storage") && key.len() <= MAX_NAME);
         let storage = Storage {
             key: key
                 .ok_or_else(|| damaged("a storage in it has no name"))?
@@ -226,15 +236,19 @@ impl Arena {
     }
 
     /// The entries of `OrderedDict(...)`: of nothing, or of a list of pairs.
-    pub(super) fn pairs(&self, arguments: Id) -> Result<Vec<(Id, Id)>> {
+    pub(super) fn pairs(&mut self, arguments: Id) -> Result<Vec<(Id, Id)>> {
         let list = match self.tuple(arguments)? {
             [] => return Ok(Vec::new()),
-            [list] => self.get(*list),
+            [list] => *list,
             _ => return Err(damaged("it makes a dictionary of several things")),
         };
-        let Value::List(items) = list else {
+        let Value::List(items) = &self.values[list] else {
             return Err(damaged("it makes a dictionary of what is no list"));
         };
+        self.called += items.len();
+        if self.called > MAX_CALLED {
+            return Err(too_many());
+        }
         let pair = |item: &Id| match self.get(*item) {
             Value::List(two) | Value::Tuple(two) => match two.as_slice() {
                 [key, value] => Ok((*key, *value)),
@@ -261,11 +275,19 @@ impl Arena {
         left: &mut usize,
         found: &mut BTreeMap<String, Tensor>,
     ) -> Result<()> {
-        *left = left.saturating_sub(1);
+        let entries = match self.get(id) {
+            Value::Dict(items) => items.len(),
+            Value::List(items) | Value::Tuple(items) => items.len(),
+            _ => 0,
+        };
+        *left = left.saturating_sub(1 + entries);
         if depth > MAX_DEPTH || *left == 0 {
             return Err(damaged("its dictionaries lie too deep in each other"));
         }
         let mut inner = |key: &str, value: Id| {
+            if name.len() + key.len() >= MAX_NAME {
+                return Err(damaged("a name in it is too long"));
+            }
             let name = match name {
                 "" => key.to_owned(),
                 outer => format!("{outer}.{key}"),
@@ -298,6 +320,10 @@ impl Arena {
         }
         Ok(())
     }
+}
+
+fn too_many() -> Error {
+    damaged("its pickle holds too many values")
 }
 
 /// Whether every value of `tensor` is in its storage, and none is used more often than it is there.

@@ -4,6 +4,7 @@
 use super::frame::Frame;
 use super::idct::Block;
 use super::reduction::Reduction;
+use super::smooth::{Reached, Smoother, is_wanted};
 use super::upsample::Plane;
 use super::{invalid, too_large};
 use crate::error::Result;
@@ -126,20 +127,29 @@ impl Components {
         Ok(())
     }
 
-    /// The planes of samples, once every scan has been read.
-    pub fn into_planes(self) -> Vec<Plane> {
-        let plane = |c: Component| {
+    /// The planes of samples of `frame`, once every scan has been read and the coefficients are known
+    /// as far as `reached` says.
+    pub fn into_planes(self, frame: &Frame, reached: &[Reached]) -> Vec<Plane> {
+        let known = self.all.iter().zip(reached);
+        let known: Option<Vec<_>> = known
+            .map(|(c, reached)| Some((c.quant.as_ref()?, reached)))
+            .collect();
+        let smooth = self.progressive && known.is_some_and(|all| is_wanted(&all));
+        let plane = |(component, c): (usize, Component)| {
             let mut plane = c.plane;
             if let (true, Some(quant)) = (self.progressive, &c.quant) {
                 let side = c.reduction.block_side();
                 plane.samples = vec![0; c.coefficients.len() * side * side];
+                let reached = &reached[component];
+                let smoother = Smoother::new(frame, component, &c.coefficients, quant, reached);
                 for (i, block) in c.coefficients.iter().enumerate() {
-                    let place = (i % c.blocks_across, i / c.blocks_across);
-                    c.reduction.place(block, quant, &mut plane, place);
+                    let (x, y) = (i % c.blocks_across, i / c.blocks_across);
+                    let block = if smooth { smoother.block(x, y) } else { *block };
+                    c.reduction.place(&block, quant, &mut plane, (x, y));
                 }
             }
             plane
         };
-        self.all.into_iter().map(plane).collect()
+        self.all.into_iter().enumerate().map(plane).collect()
     }
 }

@@ -9,6 +9,7 @@ use super::components::{Components, QuantTable};
 use super::frame::Frame;
 use super::reduction::Reduction;
 use super::scan::{Scan, Tables, read_scan};
+use super::smooth::{Reached, UNKNOWN};
 use super::{invalid, truncated};
 use crate::error::Result;
 
@@ -18,6 +19,8 @@ pub(super) struct Picture {
     pub components: Components,
     pub colors: Colors,
     pub orientation: Orientation,
+    /// Of each component.
+    pub reached: Vec<Reached>,
 }
 
 /// A real progressive file has about ten.
@@ -81,9 +84,6 @@ pub(super) fn find_frame(bytes: &[u8]) -> Result<Frame> {
     Err(truncated())
 }
 
-/// Which bit of each coefficient has been reached: 255 for never sent.
-type Reached = Vec<[u8; 64]>;
-
 /// What has been read up to some segment.
 struct State {
     reduction: Reduction,
@@ -94,7 +94,8 @@ struct State {
     tables: Tables,
     restart_interval: u32,
     frame: Option<(Frame, Components)>,
-    reached: Reached,
+    /// Of each component.
+    reached: Vec<Reached>,
     scans: usize,
 }
 
@@ -139,6 +140,7 @@ pub(super) fn read(bytes: &[u8], reduction: Reduction, max_alloc: u64) -> Result
         orientation: state.orientation.unwrap_or(Orientation::NoTransforms),
         frame,
         components,
+        reached: state.reached,
     })
 }
 
@@ -172,7 +174,7 @@ impl State {
                 }
                 let frame = Frame::parse(marker, payload)?;
                 let components = Components::new(&frame, self.reduction, self.max_alloc)?;
-                self.reached = vec![[255; 64]; frame.components.len()];
+                self.reached = vec![[UNKNOWN; 64]; frame.components.len()];
                 self.frame = Some((frame, components));
             }
             _ => {}
@@ -222,7 +224,7 @@ impl State {
         }
         let scan = Scan::parse(segment.payload, frame)?;
         let band = scan.band.0 as usize..=scan.band.1 as usize;
-        let before = if scan.high == 0 { 255 } else { scan.high };
+        let before = if scan.high == 0 { UNKNOWN } else { scan.high };
         for part in &scan.parts {
             let reached = &mut self.reached[part.component][band.clone()];
             if reached.iter().any(|&bit| bit != before) {
@@ -249,11 +251,11 @@ impl State {
     }
 }
 
-fn every_component_sent(reached: &Reached) -> bool {
-    reached.iter().all(|bits| bits[0] != 255)
+fn every_component_sent(reached: &[Reached]) -> bool {
+    reached.iter().all(|bits| bits[0] != UNKNOWN)
 }
 
-fn every_bit_sent(reached: &Reached) -> bool {
+fn every_bit_sent(reached: &[Reached]) -> bool {
     reached.iter().all(|bits| bits.iter().all(|&bit| bit == 0))
 }
 

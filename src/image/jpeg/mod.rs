@@ -7,7 +7,7 @@
 //! (progressive). Without an end marker a sequential file follows the same rule, and a
 //! progressive file must have brought every coefficient of every component to full precision,
 //! since otherwise later scans were cut off. A file with an end marker and without later scans is a
-//! coarse picture, whose blocks libjpeg smooths; that is the one difference.
+//! coarse picture, whose blocks are smoothed.
 //!
 //! As libjpeg does, a sequential file without Huffman tables is read with those of the standard, and an
 //! id that several components share stands for the next of them.
@@ -21,6 +21,7 @@ mod idct;
 mod markers;
 mod reduction;
 mod scan;
+mod smooth;
 mod standard;
 mod upsample;
 
@@ -43,7 +44,7 @@ pub(super) fn decode(bytes: &[u8], reduction: Reduction, max_alloc: u64) -> Resu
     let picture = markers::read(bytes, reduction, max_alloc)?;
     let frame = &picture.frame;
     let (width, height) = (reduction.of(frame.width), reduction.of(frame.height));
-    let planes = picture.components.into_planes();
+    let planes = picture.components.into_planes(frame, &picture.reached);
     let data = color::pixels(&planes, picture.colors, width as usize, height as usize);
     let pixels = match picture.colors.channels() {
         1 => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageLuma8),

@@ -74,6 +74,13 @@ impl ContextRecipe {
         })
     }
 
+    /// Gives each of `classes` classes a context of its own.
+    pub fn per_class(&mut self, classes: usize) {
+        self.sharing = ContextSharing::PerClass;
+        self.layout.assigned = Some((0..classes).collect());
+        self.start = self.start.repeat(classes);
+    }
+
     /// Trains the parameters.
     ///
     /// # Errors
@@ -144,11 +151,23 @@ pub fn learned(job: &TrainingJob<'_>, weights: &dyn Weights, fit: &FitResult) ->
         prompt: job.prompt(weights),
         losses: fit.losses.clone(),
         trained_parameters: fit.parameters.len(),
-        notes: fit
-            .rate
-            .map(|rate| Note::new("learning rate", rate))
-            .into_iter()
-            .collect(),
+        notes: rate_notes(fit),
+    }
+}
+
+/// The rate of the descent, or that of every group if they differ.
+fn rate_notes(fit: &FitResult) -> Vec<Note> {
+    let mut rates = fit.rates.iter();
+    match rates.next() {
+        Some((_, first)) if rates.all(|(_, rate)| rate == first) => {
+            vec![Note::new("learning rate", *first)]
+        }
+        _ => {
+            let named = |(name, rate): &(&str, f64)| {
+                Note::new(format!("learning rate of the {name}"), *rate)
+            };
+            fit.rates.iter().map(named).collect()
+        }
     }
 }
 

@@ -77,6 +77,8 @@ impl Needs {
 pub struct Recipe {
     /// Its name on the command line and in files.
     pub name: &'static str,
+    /// Other names that are accepted.
+    pub aliases: &'static [&'static str],
     /// Who published it.
     pub paper: &'static str,
     /// One line on what it does.
@@ -95,6 +97,11 @@ impl Recipe {
     /// Its parameters with their defaults.
     pub fn parameters(&self) -> Vec<Parameter> {
         self.run.parameters()
+    }
+
+    /// Whether `name` is its name or an alias.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
     }
 
     /// The recipe with `set` over its defaults; the last of equal names wins.

@@ -3,7 +3,7 @@
 use super::examples::Batch;
 use super::losses::{self, CrossEntropy, Distil, Loss, LossInput};
 use super::parametrizations::{Expanded, ParamGradient, Parametrization};
-use super::trainer::{Learner, Step};
+use super::trainer::{Group, Learner, Step};
 use crate::error::Result;
 use crate::math::{UnitRows, dot};
 use crate::progress::LocalBoxFuture;
@@ -127,6 +127,10 @@ impl Tower<'_> {
 impl Learner for TextLearner<'_> {
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step> {
         Box::pin(self.train_step(parameters, batch))
+    }
+
+    fn groups(&self, count: usize) -> Vec<Group> {
+        self.parametrization.groups(count)
     }
 }
 

@@ -10,6 +10,7 @@ mod lapt;
 mod losses;
 mod parity;
 mod registry;
+mod scale;
 mod shots;
 mod strengths;
 mod toy;

@@ -1,10 +1,11 @@
 //! Several contexts of which a gate picks and weighs two for every image (MoCoOp).
 
-use super::{Expanded, ParamGradient, Parametrization};
+use super::{Expanded, ParamGradient, Parametrization, contexts};
 use crate::math::dot;
 use crate::math::log_sum_exp;
 use crate::prompt::heads::mixture::Gate;
 use crate::prompt_learning::examples::Batch;
+use crate::prompt_learning::trainer::Group;
 
 /// G contexts [G, M, W], then the gate.
 #[derive(Debug, Clone)]
@@ -77,5 +78,15 @@ impl Parametrization for Mixture {
         let mut out = vec![0f32; self.contexts];
         out.extend(gradient.iter().map(|g| *g as f32));
         Some((share * sum, out))
+    }
+
+    fn groups(&self, count: usize) -> Vec<Group> {
+        vec![
+            contexts(self.contexts),
+            Group {
+                name: "gate",
+                len: count - self.contexts,
+            },
+        ]
     }
 }

@@ -6,7 +6,9 @@ use crate::prompt_learning::context_recipe::{ContextRecipe, noise};
 use crate::prompt_learning::descent::Descent;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::parametrizations::Parts;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::trainer::Group;
 use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
 
@@ -80,6 +82,12 @@ fn with_attributes(
     let before = coop.layout.rows() - coop.layout.vectors;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
     let mut start = noise(before * job.model.width(), SPREAD, &mut rng);
+    let groups = [
+        ("attribute vectors", start.len()),
+        ("contexts", coop.start.len()),
+    ];
+    let groups = groups.map(|(name, len)| Group { name, len });
+    coop.parametrization = Box::new(Parts(groups.into()));
     start.append(&mut coop.start);
     coop.start = start;
     Ok(coop)

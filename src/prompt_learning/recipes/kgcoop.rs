@@ -13,7 +13,7 @@ use crate::prompt_learning::values::Auto;
 parameters! {
     /// Parameters of KgCoOp.
     pub struct Params {
-        /// strength of the pull
+        /// strength of the pull at a logit scale of 100; it falls with the scale
         lambda: f64 = 8.0, in 0.0..=1e4,
         ..descent: Descent { steps.batch = Auto::Set(128) }
     }
@@ -32,7 +32,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let texts = job.texts(&TemplateSet::Default.templates()?).await?;
     coop.losses.push(Box::new(Anchor {
-        strength: params.lambda,
+        strength: job.scaled(params.lambda),
         fixed: mean_texts(&texts, job.names.len(), job.model.dim()),
     }));
     coop.learn(job).await

@@ -16,9 +16,10 @@ parameters! {
     pub struct Params {
         /// how many contexts
         contexts: usize = 4, in 1..=16,
-        /// strength of the pull to the descriptions, or to the default template without them
+        /// strength of the pull to the descriptions, or to the default template without them, at a logit
+        /// scale of 100; it falls with the scale
         guidance: f64 = 8.0, in 0.0..=1e4,
-        /// strength with which contexts are held apart
+        /// strength with which contexts are held apart at a logit scale of 100; it falls with the scale
         diversity: f64 = 1.0, in 0.0..=1e4,
         /// standard deviation of the noise that parts the contexts at the start
         noise: f64 = 0.02, in 0.0..=1.0,
@@ -53,11 +54,11 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         ),
     };
     coop.losses.push(Box::new(Anchor {
-        strength: params.guidance,
+        strength: job.scaled(params.guidance),
         fixed,
     }));
     coop.losses.push(Box::new(Diversity {
-        strength: params.diversity,
+        strength: job.scaled(params.diversity),
     }));
     coop.learn(job).await
 }

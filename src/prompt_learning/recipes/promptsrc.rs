@@ -14,7 +14,8 @@ use crate::prompt_learning::values::Auto;
 parameters! {
     /// Parameters of PromptSRC.
     pub struct Params {
-        /// strength of the pull to the frozen text features
+        /// strength of the pull to the frozen text features at a logit scale of 100; it falls with the
+        /// scale
         texts: f64 = 25.0, in 0.0..=1e4,
         /// strength of the pull to the frozen predictions
         predictions: f64 = 1.0, in 0.0..=1e4,
@@ -40,7 +41,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let raw = job.raw_texts(&TemplateSet::Clip80.templates()?).await?;
     let fixed = mean_texts(&raw, job.names.len(), job.model.dim());
     coop.losses.push(Box::new(Absolute {
-        strength: params.texts,
+        strength: job.scaled(params.texts),
         fixed: fixed.clone(),
     }));
     coop.losses.push(Box::new(Distil {

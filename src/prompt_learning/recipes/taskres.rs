@@ -1,4 +1,4 @@
-//! ConES: a text feature per class moves by itself, without the text tower.
+//! TaskRes: a residual on the text feature of every class, without the text tower.
 
 use super::templates::TemplateSet;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::prompt_learning::trainer::fit;
 use crate::prompt_learning::values::Auto;
 
 parameters! {
-    /// Parameters of ConES.
+    /// Parameters of TaskRes.
     pub struct Params {
         /// weight of what is learned
         alpha: f64 = 1.0, in 0.0..=100.0,
@@ -29,8 +29,9 @@ parameters! {
 
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
-    name: "cones",
-    paper: "Qiu et al. 2023, ConES: Concept Embedding Search for Parameter Efficient Tuning",
+    name: "taskres",
+    aliases: &["cones"],
+    paper: "Yu et al. 2023, Task Residual for Tuning Vision-Language Models (CVPR)",
     summary: "Moves the text feature of every class directly; the fastest to train.",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE

@@ -49,6 +49,7 @@ impl TemplateSet {
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "templates",
+    aliases: &[],
     paper: "Radford et al. 2021, CLIP (ICML); bound: Akinwande et al. 2024",
     summary: "Hand-written sentences around the names, averaged; with images, how far to trust them.",
     kind: Cost::Hard,

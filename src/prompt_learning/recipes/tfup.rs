@@ -51,7 +51,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut cache = Cache {
         keys: Vec::new(),
         classes: Vec::new(),
-        alpha: params.cache.alpha,
+        alpha: job.scaled(params.cache.alpha),
         beta: params.cache.beta,
         likeness: Likeness::Predictions(Vec::new()),
     };

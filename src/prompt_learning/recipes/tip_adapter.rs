@@ -12,7 +12,7 @@ use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
 parameters! {
     /// Parameters of every cache of images.
     pub struct CacheParams {
-        /// weight of the images
+        /// weight of the images at a logit scale of 100; it falls with the scale
         alpha: f64 = 1.17, in 0.0..=100.0,
         /// how fast the weight of an image falls with its distance
         beta: f64 = 1.0, in 0.0..=100.0,
@@ -33,6 +33,7 @@ parameters! {
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "tip-adapter",
+    aliases: &[],
     paper: "Zhang et al. 2022, Tip-Adapter: Training-free Adaption of CLIP (ECCV)",
     summary: "Remembers the images and adds their likeness to the text's logits; no training.",
     kind: Cost::Features,
@@ -60,7 +61,7 @@ pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
     let mut cache = Cache {
         keys: images.means().iter().map(|v| f64::from(*v)).collect(),
         classes: images.labels().to_vec(),
-        alpha: params.cache.alpha,
+        alpha: job.scaled(params.cache.alpha),
         beta: params.cache.beta,
         likeness: Likeness::Cosine,
     };

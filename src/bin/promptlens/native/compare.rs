@@ -40,7 +40,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
                 recipe: configured(recipe, &args.set)?,
                 limit: own
                     .clone()
-                    .find(|(name, _)| name == recipe.name)
+                    .find(|(name, _)| recipe.is_called(name))
                     .map(|(_, limit)| *limit),
             })
         })
@@ -54,7 +54,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         }
     }
     for (name, _) in &args.limit_for {
-        if !chosen.iter().any(|recipe| recipe.name == name) {
+        if !chosen.iter().any(|recipe| recipe.is_called(name)) {
             return Err(Error::new(
                 Kind::OptionInvalid,
                 format!("{name:?} takes no part in this comparison, so it needs no limit."),
@@ -102,7 +102,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
 fn meant<'a>(recipe: &Recipe, key: &'a str) -> Option<&'a str> {
     let (whose, name) = key.split_once('.').unwrap_or((recipe.name, key));
     let has = recipe.parameters().iter().any(|p| p.is_called(name));
-    (whose == recipe.name && has).then_some(name)
+    (recipe.is_called(whose) && has).then_some(name)
 }
 
 /// What is set for `recipe` alone counts more than what is set for all.

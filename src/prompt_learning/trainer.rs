@@ -34,6 +34,10 @@ pub trait Learner {
     /// The loss of `parameters` on `batch` and its gradient.
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step>;
 
+    /// Changes what a step by the last gradient has made of the parameters `before`, if the optimizer
+    /// does not follow the gradient itself, as SGD does.
+    fn correct(&self, _before: &[f32], _after: &mut [f32]) {}
+
     /// The groups of `count` parameters, in their order. By default there is one.
     fn groups(&self, count: usize) -> Vec<Group> {
         vec![Group {
@@ -103,9 +107,10 @@ impl Method {
 pub struct Settings {
     /// The optimizer.
     pub method: Method,
-    /// The full learning rate. Auto: one for each [`Group`], by its parameters at the start and their
-    /// first gradient, so that a full step of AdamW moves them by a tenth of their norm. More than
-    /// [`MEASURED_STEPS`] steps are shorter, by the root of their number.
+    /// The full learning rate. Auto: one for each [`Group`], by its parameters at the start, the first
+    /// loss and its gradient, so that a full step of AdamW moves them by a tenth of their norm, or less
+    /// if that step would take more than a fixed part of the loss. More than [`MEASURED_STEPS`] steps
+    /// are shorter, by the root of their number.
     pub lr: Auto<f64>,
     /// How the rate rises and falls.
     pub schedule: Schedule,
@@ -165,7 +170,11 @@ const STEP: f64 = 0.1;
 /// The same for the first step of SGD, which momentum and a growing gradient make longer.
 const FIRST_STEP: f64 = 0.001;
 
-/// The automatic rate if the parameters or the first gradient are zero: CoOp's own.
+/// The part of the first loss that a full step takes at most, to first order. A model that tells the
+/// classes apart already has little to learn, and steps of a tenth learn the photos by heart.
+const LOSS_PART: f64 = 0.003;
+
+/// The automatic rate if the first gradient is zero: CoOp's own.
 const USUAL_RATE: f64 = 0.002;
 
 /// The steps for which the automatic rate was chosen. Steps in all directions travel as far as the
@@ -212,17 +221,27 @@ impl Part {
 
 /// A learning rate that suits the model's scale: models differ in the length of their embeddings and
 /// of the gradient by orders of magnitude, and so do the parts of what is learned.
-fn fitting_rate(method: Method, parameters: &[f32], gradient: &[f32]) -> f64 {
-    let (part, step) = match method {
-        Method::Sgd { .. } => (FIRST_STEP, length(gradient)),
-        // At rate 1 every number moves by about 1, whatever its gradient is.
-        Method::AdamW { .. } => (STEP, (parameters.len() as f64).sqrt()),
+fn fitting_rate(method: Method, loss: f64, parameters: &[f32], gradient: &[f32]) -> f64 {
+    let pushed = length(gradient);
+    if pushed == 0.0 {
+        return USUAL_RATE;
+    }
+    // The way of a step and its fall in loss, both at rate 1.
+    let (part, step, fall) = match method {
+        Method::Sgd { .. } => (FIRST_STEP, pushed, pushed * pushed),
+        // Every number moves by about 1, whatever its gradient is.
+        Method::AdamW { .. } => {
+            let fall = gradient.iter().map(|g| f64::from(g.abs())).sum();
+            (STEP, (parameters.len() as f64).sqrt(), fall)
+        }
     };
-    let own = length(parameters);
-    if own > 0.0 && length(gradient) > 0.0 {
-        part * own / step
-    } else {
-        USUAL_RATE
+    let by_way = part * length(parameters) / step;
+    let by_loss = LOSS_PART * loss / fall;
+    match (by_way > 0.0, by_loss > 0.0) {
+        (true, true) => by_way.min(by_loss),
+        (false, true) => by_loss,
+        (true, false) => by_way,
+        (false, false) => USUAL_RATE,
     }
 }
 
@@ -277,14 +296,18 @@ pub async fn fit(
             if let Some(longest) = settings.clip {
                 shorten(&mut step.gradient, longest);
             }
+            let before = parameters.clone();
             for part in &mut parts {
                 let own = &mut parameters[part.range.clone()];
                 let gradient = &step.gradient[part.range.clone()];
                 let full = *part.rate.get_or_insert_with(|| {
-                    share_of_rate(total) * fitting_rate(settings.method, own, gradient)
+                    share_of_rate(total) * fitting_rate(settings.method, step.loss, own, gradient)
                 });
                 let lr = schedule.rate(full, epoch, settings.epochs, number, order.len());
                 part.optimizer.step(own, gradient, lr as f32);
+            }
+            if !matches!(settings.method, Method::Sgd { .. }) {
+                learner.correct(&before, &mut parameters);
             }
             if schedule.closes(epoch, settings.epochs, number, order.len()) {
                 snapshots.push(parameters.clone());

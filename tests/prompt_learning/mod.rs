@@ -1,6 +1,7 @@
 //! Learning prompts.
 
 mod attributes;
+mod authors;
 mod descent;
 mod edges;
 mod features;

@@ -289,7 +289,7 @@ fn a_recipe_changes_the_default_of_a_shared_parameter_in_its_own_table_alone() {
         ("lapt", "lr", "0.01"),
         ("coop", "specific", "no"),
         ("coop-snapshots", "snapshots", "5"),
-        ("tip-adapter-f", "search", "no"),
+        ("tip-adapter-f", "search", "yes"),
         ("cupl", "use", "descriptions"),
         ("atprompt", "per-attribute", "2"),
     ] {

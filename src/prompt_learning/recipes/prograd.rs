@@ -32,14 +32,12 @@ pub const RECIPE: Recipe = Recipe {
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
-    coop.prograd = Some(ProGradRule {
-        strength: params.lambda,
-        distil: Distil {
-            strength: 1.0,
-            fixed: job.texts(&TemplateSet::Default.templates()?).await?,
-            temperature: params.temperature,
-            per_class: false,
-        },
-    });
+    let distil = Distil {
+        strength: 1.0,
+        fixed: job.texts(&TemplateSet::Default.templates()?).await?,
+        temperature: params.temperature,
+        per_class: false,
+    };
+    coop.prograd = Some(ProGradRule::new(params.lambda, distil));
     coop.learn(job).await
 }

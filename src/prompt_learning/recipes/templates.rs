@@ -4,11 +4,11 @@ use crate::error::Result;
 use crate::math::{argmax, dot};
 use crate::prompt::ensemble::CLIP80;
 use crate::prompt::template::{CLIP7, DEFAULT, Template};
-use crate::prompt_learning::bound::{DELTA, kl_inverse, uniform_prior};
+use crate::prompt_learning::bound::{DELTA, kl_inverse, list_prior, sentence_prior};
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
-use crate::prompt_learning::values::words;
+use crate::prompt_learning::values::{Word, words};
 
 parameters! {
     /// Parameters of the hand-written prompts.
@@ -75,11 +75,17 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut notes = Vec::new();
     if let Some(images) = job.examples {
         let error = 1.0 - accuracy(&texts, job.model.dim(), &images.plain(), images.labels());
-        let mut tokens = 0;
-        for template in &templates {
-            tokens += job.model.tokens(&template.fill(""))?.0;
-        }
-        let bound = kl_inverse(error, uniform_prior(tokens), images.len(), DELTA)?;
+        let prior = if own.is_empty() {
+            list_prior(TemplateSet::WORDS.len())
+        } else {
+            let tokens = templates
+                .iter()
+                .map(|template| Ok(job.model.tokens(&template.fill(""))?.0))
+                .collect::<Result<Vec<_>>>()?;
+            // Start and end are not chosen.
+            sentence_prior(&tokens, job.model.context_length() - 2)
+        };
+        let bound = kl_inverse(error, prior, images.len(), DELTA)?;
         notes.push(Note::new("training error", error));
         notes.push(Note::new("PAC-Bayes bound on the error (95 %)", bound));
     }

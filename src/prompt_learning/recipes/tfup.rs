@@ -2,7 +2,7 @@
 
 use super::tip_adapter::CacheParams;
 use crate::error::{Error, Kind, Result};
-use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, predictions};
+use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, Votes, predictions};
 use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::parameters::parameters;
@@ -54,6 +54,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         alpha: job.scaled(params.cache.alpha),
         beta: params.cache.beta,
         likeness: Likeness::Predictions(Vec::new()),
+        votes: Votes::Balanced,
     };
     let chosen = select(&all, k, per_class(count, k));
     for (class, members) in chosen.into_iter().enumerate() {

@@ -2,9 +2,10 @@
 
 use super::templates::TemplateSet;
 use crate::error::Result;
-use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness};
+use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, Votes};
 use crate::prompt::heads::texts::TextFeatures;
-use crate::prompt_learning::cache_search::search;
+use crate::prompt_learning::cache_search::{Grid, Known, search};
+use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
@@ -24,8 +25,9 @@ parameters! {
 parameters! {
     /// Parameters of Tip-Adapter.
     pub struct Params {
-        /// search the alpha and beta that answer the images best, each without its own entry
-        search: bool = false,
+        /// search the alpha and beta that answer the images best, each without its own entry; alpha and
+        /// beta as they are set answer only without it
+        search: bool = true,
         ..cache: CacheParams {}
     }
 }
@@ -64,18 +66,12 @@ pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
         alpha: job.scaled(params.cache.alpha),
         beta: params.cache.beta,
         likeness: Likeness::Cosine,
+        votes: Votes::Balanced,
     };
-    let mut notes = Vec::new();
-    if params.search {
-        let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
-        let scale = f64::from(job.model.logit_scale());
-        if let Some(found) = search(&cache, &plain, &texts, scale) {
-            (cache.alpha, cache.beta) = (found.alpha, found.beta);
-            notes.push(Note::new("alpha", found.alpha));
-            notes.push(Note::new("beta", found.beta));
-            notes.push(Note::new("accuracy, each image left out", found.accuracy));
-        }
-    }
+    let notes = match params.search {
+        true => improve(job, images, &mut cache, &texts),
+        false => Vec::new(),
+    };
     Ok(Start {
         weights: CachedTexts {
             texts: TextFeatures::new(&texts, &templates),
@@ -84,6 +80,31 @@ pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
         texts,
         notes,
     })
+}
+
+/// Gives `cache` of all `images` the α and β that answer them best, and says which.
+pub fn improve(
+    job: &TrainingJob<'_>,
+    images: &Examples,
+    cache: &mut Cache,
+    texts: &[f64],
+) -> Vec<Note> {
+    let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
+    let known = Known {
+        images: &plain,
+        labels: images.labels(),
+        own_left_out: true,
+    };
+    let scale = f64::from(job.model.logit_scale());
+    let Some(found) = search(cache, known, texts, scale, &Grid::widest(scale)) else {
+        return Vec::new();
+    };
+    (cache.alpha, cache.beta) = (found.alpha, found.beta);
+    vec![
+        Note::new("alpha", found.alpha),
+        Note::new("beta", found.beta),
+        Note::new("accuracy, each image left out", found.accuracy),
+    ]
 }
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {

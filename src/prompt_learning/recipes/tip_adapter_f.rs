@@ -1,6 +1,6 @@
 //! Tip-Adapter-F: the remembered images become parameters.
 
-use super::tip_adapter::{self, Start, start};
+use super::tip_adapter::{self, Start, improve, start};
 use crate::error::Result;
 use crate::prompt_learning::cache::CacheLearner;
 use crate::prompt_learning::descent::Steps;
@@ -36,7 +36,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let Start {
         texts,
         mut weights,
-        notes,
+        mut notes,
     } = start(job, &params.cache).await?;
     let mut descent = params.steps.settings(job);
     descent.method = Method::AdamW {
@@ -50,8 +50,12 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         losses: cross_entropy(),
         scale: f64::from(job.model.logit_scale()),
     };
-    let found = fit(&mut learner, keys, job.images()?, &descent, job.observer).await?;
+    let images = job.images()?;
+    let found = fit(&mut learner, keys, images, &descent, job.observer).await?;
     weights.cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
+    if params.cache.search {
+        notes = improve(job, images, &mut weights.cache, &texts);
+    }
     Ok(TrainedPrompt {
         prompt: job.prompt(&weights),
         losses: found.losses,

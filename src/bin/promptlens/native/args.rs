@@ -298,9 +298,13 @@ pub struct CompareArgs {
 pub struct ImportArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// The classes that it was taught, in their order: a,b,c or @file.
+    /// The classes that it was taught, in their order: a,b,c or @file. Left out, they are read back
+    /// from CoOp's own file.
     #[arg(long, value_name = "a,b,c|@FILE")]
-    pub labels: String,
+    pub labels: Option<String>,
+    /// Take a checkpoint whose start token is not the model's.
+    #[arg(long)]
+    pub no_model_check: bool,
     /// Where the class name stands: end, middle or front, as CLASS_TOKEN_POSITION said.
     #[arg(long, value_name = "LAYOUT", default_value = "end")]
     pub layout: String,

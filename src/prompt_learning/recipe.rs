@@ -7,7 +7,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::job::{TrainedPrompt, TrainingJob};
-use super::parameters::{Parameter, Parameters, parse};
+use super::parameters::{Crops, Parameter, Parameters, parse, settings};
 use crate::error::Result;
 use crate::progress::LocalBoxFuture;
 
@@ -57,6 +57,11 @@ impl Needs {
         labels: true,
         ..Self::IMAGES
     };
+
+    /// Whether images without labels are enough.
+    pub fn unlabeled(self) -> bool {
+        self.images && !self.labels
+    }
 
     /// The word for it in `promptlens recipes --json` and in the package; outliers have a field of
     /// their own there.
@@ -147,6 +152,11 @@ pub struct ConfiguredRecipe {
 }
 
 impl ConfiguredRecipe {
+    /// The crops that it looks at photos in, if people may set that.
+    pub fn crops(&self) -> Option<Crops> {
+        self.run.crops()
+    }
+
     pub(super) fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt> {
         self.run.run(job)
     }
@@ -172,6 +182,9 @@ pub trait Run: Sync {
 
 /// A run whose parameters are set.
 pub trait ConfiguredRun: Send + Sync {
+    /// The crops that photos are looked at in, if people may set that.
+    fn crops(&self) -> Option<Crops>;
+
     /// Trains.
     fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt>;
 }
@@ -189,7 +202,9 @@ struct Configured<P> {
 
 impl<P: Parameters> Run for TypedRun<P> {
     fn parameters(&self) -> Vec<Parameter> {
-        P::default().table()
+        let mut rows = P::default().table();
+        rows.push(settings());
+        rows
     }
 
     fn configure(&self, set: &[(&str, &str)]) -> Result<Arc<dyn ConfiguredRun>> {
@@ -201,6 +216,10 @@ impl<P: Parameters> Run for TypedRun<P> {
 }
 
 impl<P: Parameters> ConfiguredRun for Configured<P> {
+    fn crops(&self) -> Option<Crops> {
+        self.parameters.crops()
+    }
+
     fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt> {
         (self.run)(job, &self.parameters)
     }

@@ -65,6 +65,8 @@ pub enum Method {
         eps: f32,
         /// Weight decay.
         weight_decay: f32,
+        /// Whether the decay is part of the gradient, as in Adam before AdamW.
+        coupled: bool,
     },
 }
 
@@ -73,6 +75,14 @@ impl Method {
     pub const ADAMW: Self = Self::AdamW {
         eps: 1e-8,
         weight_decay: 0.01,
+        coupled: false,
+    };
+
+    /// Adam as Dassl's defaults: weight decay 5e-4 in the gradient.
+    pub const ADAM: Self = Self::AdamW {
+        eps: 1e-8,
+        weight_decay: 5e-4,
+        coupled: true,
     };
 
     /// SGD as CoOp and its successors use it: momentum 0.9, weight decay 5e-4.
@@ -93,9 +103,14 @@ impl Method {
                 sgd.nesterov = nesterov;
                 Box::new(sgd)
             }
-            Self::AdamW { eps, weight_decay } => {
+            Self::AdamW {
+                eps,
+                weight_decay,
+                coupled,
+            } => {
                 let mut adam = AdamW::new(count, weight_decay);
                 adam.eps = eps;
+                adam.coupled = coupled;
                 Box::new(adam)
             }
         }
@@ -272,7 +287,7 @@ pub async fn fit(
     observer: Observer<'_>,
 ) -> Result<FitResult> {
     let mut parts = Part::all(learner, parameters.len(), settings);
-    let per_epoch = examples.len().div_ceil(settings.batch.max(1));
+    let per_epoch = examples.batches(settings.batch);
     let total = per_epoch * settings.epochs;
     let shares = settings
         .average

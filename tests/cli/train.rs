@@ -334,6 +334,34 @@ fn checkpoint(path: &Path, key: &str, shape: &[usize], values: &[f32]) {
 }
 
 #[test]
+fn photos_without_labels_are_taken_by_recipes_that_need_none() {
+    let dir = tempfile::tempdir().unwrap();
+    splits(dir.path());
+    let out = dir.path().join("prompt.safetensors");
+    let run = |recipe: &str, option: &str| {
+        let args = [
+            "--recipe",
+            recipe,
+            option,
+            text(dir.path()),
+            "--labels",
+            "ship,roses,deer",
+            "--out",
+            text(&out),
+        ];
+        with_model("train", &mini(), &args)
+    };
+    for option in ["--unlabeled", "--unlabelled"] {
+        let taught = run("tfup", option);
+        assert_eq!(taught.status, 0, "{}", taught.stderr);
+        assert_eq!(taught.json()["n_train"], 12);
+        let prompt = Prompt::from_bytes(&std::fs::read(&out).unwrap()).unwrap();
+        assert!(prompt.tensors["cache.keys"].shape[0] >= 9);
+    }
+    assert_eq!(run("coop", "--unlabeled").code(), "options/invalid");
+}
+
+#[test]
 fn a_checkpoint_of_pytorch_answers_as_the_prompt_it_came_from() {
     let dir = tempfile::tempdir().unwrap();
     splits(dir.path());

@@ -11,7 +11,7 @@ use promptlens::prompt_learning::cache_search::Grid;
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::residual::{ResidualLearner, moved};
-use promptlens::prompt_learning::search::Search;
+use promptlens::prompt_learning::search::{Fitness, Search};
 use promptlens::prompt_learning::text::cross_entropy;
 use promptlens::prompt_learning::trainer::Learner;
 use promptlens::prompt_learning::unlabeled::{per_class, select};
@@ -275,6 +275,7 @@ fn the_search_never_gets_worse_and_finds_a_planted_sentence() {
         images: &batch,
         classes: 5,
         scale: 12.0,
+        weights: Fitness::PUBLISHED,
     };
     let run = || {
         let mut rng = Rng::new(8);

@@ -200,6 +200,7 @@ export default {
   "teach.others-choose": "选择…",
   "teach.others-clear": "不再使用",
   "teach.others-hint": "也可以拖到这里。没有时由其他词代替。",
+  "teach.unlabelled": "也从页面上的照片学习，不论它们是什么。少于十张不起作用。",
   "teach.others-none": "还没有。",
   "teach.others-count": "{count} 张不属于任何类别的照片。",
   "teach.no-photos": "还没有照片。",

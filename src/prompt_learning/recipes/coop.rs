@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::prompt::layout::NamePosition;
 use crate::prompt_learning::context_recipe::ContextRecipe;
-use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::descent::{Descent, Init};
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
@@ -16,6 +16,10 @@ parameters! {
         /// class-specific contexts (new classes use their mean), or one shared context
         specific: bool = false,
         ..descent: Descent {}
+    }
+    paper(p) {
+        p.descent.context.vectors = 16;
+        p.descent.context.init = Init::Random;
     }
 }
 

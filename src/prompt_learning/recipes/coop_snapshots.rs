@@ -21,6 +21,10 @@ parameters! {
         snapshots: usize = 5, in 1..=50,
         ..descent: Descent {}
     }
+    paper(p) {
+        // No paper has it.
+        *p = Self::default();
+    }
 }
 
 /// The recipe.

@@ -2,18 +2,19 @@
 //! templates. The authors also train the LayerNorms of the image tower and a vector that is added to
 //! every text feature; both are left out, as image features are computed once.
 
-use super::templates::TemplateSet;
+use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt::heads::mixture::{ContextMixture, Gate};
 use crate::prompt_learning::context_recipe::{
     ContextRecipe, ContextSharing, SPREAD, learned, noise,
 };
-use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::descent::{Descent, OptimizerKind};
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::HardTexts;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::parametrizations::Mixture;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
 
@@ -28,6 +29,10 @@ parameters! {
         /// strength of the gate's own cross-entropy
         gate: f64 = 1.0, in 0.0..=1e4,
         ..descent: Descent { steps.epochs = Auto::Set(25) }
+        ..fixed: FixedTexts {}
+    }
+    paper(p) {
+        p.descent.steps.lr = Auto::Set(0.032);
     }
 }
 
@@ -40,10 +45,13 @@ pub const RECIPE: Recipe = Recipe {
     ..super::coop::RECIPE
 };
 
+/// Epochs before the cosine of SGD begins.
+const WARM_UP: usize = 3;
+
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
     let experts = params.experts;
-    let templates = TemplateSet::Clip7.templates()?;
+    let templates = params.fixed.or(TemplateSet::Clip7)?;
     let mut hard = Vec::new();
     for group in 0..experts {
         let own: Vec<_> = templates.iter().skip(group).step_by(experts).collect();
@@ -54,7 +62,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
     let mut start = coop.start.repeat(experts);
     if experts > 1 {
-        let spread = noise(start.len(), SPREAD, &mut rng);
+        let spread = noise(job, start.len(), SPREAD, &mut rng)?;
         start.iter_mut().zip(spread).for_each(|(v, n)| *v += n);
     }
     let gate = Gate { dim: d, experts };
@@ -64,6 +72,9 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     coop.start = start;
     coop.sharing = ContextSharing::Several(experts);
     coop.settings.clip = Some(1.0);
+    if params.descent.optimizer == OptimizerKind::Sgd {
+        coop.settings.schedule = Schedule::dassl(WARM_UP);
+    }
     coop.parametrization = Box::new(Mixture {
         contexts,
         gate,

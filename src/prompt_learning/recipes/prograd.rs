@@ -1,6 +1,6 @@
 //! ProGrad: CoOp that never steps against general knowledge.
 
-use super::templates::TemplateSet;
+use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::Descent;
@@ -18,6 +18,10 @@ parameters! {
         /// temperature of the predictions
         temperature: f64 = 1.0, in 0.01..=100.0,
         ..descent: Descent {}
+        ..texts: FixedTexts {}
+    }
+    paper(p) {
+        p.descent.context.vectors = 16;
     }
 }
 
@@ -34,7 +38,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let distil = Distil {
         strength: 1.0,
-        fixed: job.texts(&TemplateSet::Default.templates()?).await?,
+        fixed: job.texts(&params.texts.or(TemplateSet::Default)?).await?,
         temperature: params.temperature,
         per_class: false,
     };

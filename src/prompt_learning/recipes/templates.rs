@@ -16,8 +16,36 @@ parameters! {
         /// which sentences: one, seven or eighty
         set: TemplateSet = TemplateSet::Default,
         /// your sentences with {} for the name, separated by |; they replace the set
-        own: String = String::new(),
+        own as "own" | "template": String = String::new(),
     }
+}
+
+parameters! {
+    /// Sentences for the texts that stay fixed.
+    pub struct FixedTexts {
+        /// sentences with {} for the name, separated by |, for the texts that stay as they are, such as
+        /// a data set's own; empty takes the recipe's
+        template: String = String::new(),
+    }
+}
+
+impl FixedTexts {
+    /// The sentences, or else those of `set`.
+    ///
+    /// # Errors
+    /// `prompt/invalid-template`.
+    pub fn or(&self, set: TemplateSet) -> Result<Vec<Template>> {
+        match separated(&self.template)[..] {
+            [] => set.templates(),
+            ref own => Template::parse_all(own),
+        }
+    }
+}
+
+/// The sentences of a list with | between them.
+fn separated(list: &str) -> Vec<&str> {
+    let sentences = list.split('|').map(str::trim);
+    sentences.filter(|text| !text.is_empty()).collect()
 }
 
 words! {
@@ -59,12 +87,7 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    let own: Vec<&str> = params
-        .own
-        .split('|')
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .collect();
+    let own = separated(&params.own);
     let templates = if own.is_empty() {
         params.set.templates()?
     } else {

@@ -1,13 +1,15 @@
 //! Tip-Adapter: a cache of the images, without training.
 
-use super::templates::TemplateSet;
+use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, Votes};
 use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt_learning::cache_search::{Grid, Known, search};
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
-use crate::prompt_learning::parameters::parameters;
+use crate::prompt::template::Template;
+use crate::prompt_learning::descent::CropParams;
+use crate::prompt_learning::parameters::{Crops, parameters};
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
 
 parameters! {
@@ -19,6 +21,40 @@ parameters! {
         beta: f64 = 1.0, in 0.0..=100.0,
         /// which sentences: one, seven or eighty
         set: TemplateSet = TemplateSet::Default,
+        /// a class counts as much as any other and a new name as their mean, or every image counts
+        balanced: bool = true,
+        ..crops: CropParams {}
+        ..texts: FixedTexts {}
+    }
+    paper(p) {
+        p.balanced = false;
+        // Ten crops of every photo, half of its area at least.
+        p.crops.crop_area = 0.5;
+        p.crops.fresh_crops = false;
+    }
+    crops(p) {
+        Crops { epochs: p.crops.fresh_crops.then_some(CACHE_CROPS), area: p.crops.crop_area }
+    }
+}
+
+/// The crops of which the authors take the mean.
+const CACHE_CROPS: usize = 10;
+
+impl CacheParams {
+    /// The sentences.
+    ///
+    /// # Errors
+    /// `prompt/invalid-template`.
+    pub fn templates(&self) -> Result<Vec<Template>> {
+        self.texts.or(self.set)
+    }
+
+    /// How the keys of a class speak together.
+    pub fn votes(&self) -> Votes {
+        match self.balanced {
+            true => Votes::Balanced,
+            false => Votes::Counted,
+        }
     }
 }
 
@@ -57,7 +93,7 @@ pub struct Start {
 /// The texts and the cache of the job's images, with what was searched for.
 pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
     let images = job.images()?;
-    let templates = params.cache.set.templates()?;
+    let templates = params.cache.templates()?;
     let texts = job.texts(&templates).await?;
     let texts = mean_texts(&texts, job.names.len(), job.model.dim());
     let mut cache = Cache {
@@ -66,9 +102,10 @@ pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
         alpha: job.scaled(params.cache.alpha),
         beta: params.cache.beta,
         likeness: Likeness::Cosine,
-        votes: Votes::Balanced,
+        votes: params.cache.votes(),
     };
-    let notes = match params.search {
+    // Without weight there is nothing to search.
+    let notes = match params.search && cache.alpha > 0.0 {
         true => improve(job, images, &mut cache, &texts),
         false => Vec::new(),
     };

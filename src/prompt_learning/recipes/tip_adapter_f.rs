@@ -42,6 +42,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     descent.method = Method::AdamW {
         eps: 1e-4,
         weight_decay: 0.01,
+        coupled: false,
     };
     let keys = weights.cache.keys.iter().map(|v| *v as f32).collect();
     let mut learner = CacheLearner {
@@ -53,7 +54,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let images = job.images()?;
     let found = fit(&mut learner, keys, images, &descent, job.observer).await?;
     weights.cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
-    if params.cache.search {
+    if params.cache.search && weights.cache.alpha > 0.0 {
         notes = improve(job, images, &mut weights.cache, &texts);
     }
     Ok(TrainedPrompt {

@@ -128,6 +128,7 @@ fn tip_adapter_f_trains_its_keys_as_its_authors_do() {
         method: Method::AdamW {
             eps: 1e-4,
             weight_decay: 0.01,
+            coupled: false,
         },
         lr: Auto::Set(0.001),
         schedule: Schedule::COSINE,

@@ -6,7 +6,7 @@ use promptlens::prompt_learning::losses::{
     Absolute, Anchor, CrossEntropy, Distil, Diversity, HardTexts, Loss, LossInput, total,
 };
 use promptlens::prompt_learning::parametrizations::{Gate, Mixture};
-use promptlens::prompt_learning::search::Search;
+use promptlens::prompt_learning::search::{Fitness, Search, redundancy};
 use promptlens::prompt_learning::text::remove_conflict;
 use promptlens::prompt_learning::trainer::gaussian;
 
@@ -53,7 +53,7 @@ fn kgcoop_has_the_loss_and_gradient_of_its_authors() {
     file.check("loss", &[loss], F64);
     file.check("grad_raw", &gradient, F64);
     let (.., pull, _) = computed(file.get("raw_texts"), &batch(&file), vec![Box::new(anchor)]);
-    file.check("score", &[1.0 - pull / 8.0], F64);
+    file.check("score", &[pull / 8.0], F64);
 }
 
 #[test]
@@ -223,6 +223,23 @@ fn proapo_has_the_fitness_of_its_authors() {
         images: &batch,
         classes: K,
         scale: SCALE,
+        weights: Fitness::PUBLISHED,
     };
-    file.check("fitness", &[search.fitness(&[0, 1, 2, 3]).unwrap()], F64);
+    let all = [0, 1, 2, 3];
+    file.check("fitness", &[search.fitness(&all).unwrap()], F64);
+    let texts = search.texts(&all);
+    file.check("redundancy", &[redundancy(&texts, D)], F64);
+    let one = |top1, top5, redundancy, cross_entropy| {
+        let weights = Fitness {
+            top1,
+            top5,
+            redundancy,
+            cross_entropy,
+        };
+        Search { weights, ..search }.fitness(&all).unwrap()
+    };
+    file.check("top1", &[one(1.0, 0.0, 0.0, 0.0)], F64);
+    file.check("top5", &[one(0.0, 1.0, 0.0, 0.0)], F64);
+    file.check("redundancy", &[one(0.0, 0.0, 1.0, 0.0)], F64);
+    file.check("ce", &[-one(0.0, 0.0, 0.0, 1.0)], F64);
 }

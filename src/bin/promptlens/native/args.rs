@@ -226,6 +226,14 @@ pub struct TrainArgs {
     /// learn what is none of the classes; needs --labels.
     #[arg(long, visible_alias = "collect", value_name = "S", value_parser = at_least_one, conflicts_with_all = ["shots", "ood_data"])]
     pub pseudo_label: Option<usize>,
+    /// Images without labels, wherever they lie, for recipes that need none, such as tfup.
+    #[arg(
+        long,
+        visible_alias = "unlabelled",
+        value_name = "DIR|TAR",
+        conflicts_with = "pseudo_label"
+    )]
+    pub unlabeled: Option<PathBuf>,
     /// The most images per class to learn from; all of them when left out.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub shots: Option<usize>,

@@ -4,7 +4,7 @@ use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::fewshot::benchmark::{Benchmark, Comparison, Entry, Outcome};
-use promptlens::fewshot::photos::DEFAULT_CROPS;
+use promptlens::fewshot::photos::DefaultViews;
 use promptlens::prompt_learning::recipe::{ConfiguredRecipe, Recipe};
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 use serde::Serialize;
@@ -67,7 +67,10 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         entries: &entries,
         shots: &args.shots,
         seeds: args.seeds,
-        crops: args.crops.unwrap_or(DEFAULT_CROPS),
+        crops: args.crops.unwrap_or_else(|| {
+            let views = entries.iter().map(|entry| entry.recipe.default_views());
+            views.max().unwrap_or(1)
+        }),
         corruption: args.corrupt.corruption,
         limit: args.limit,
         validation: args.validation,

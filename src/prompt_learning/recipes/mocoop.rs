@@ -54,8 +54,10 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let templates = params.fixed.or(TemplateSet::Clip7)?;
     let mut hard = Vec::new();
     for group in 0..experts {
-        let own: Vec<_> = templates.iter().skip(group).step_by(experts).collect();
-        let own: Vec<_> = own.into_iter().cloned().collect();
+        // Fewer templates than experts serve several of them.
+        let first = group % templates.len();
+        let own = templates.iter().skip(first).step_by(experts);
+        let own: Vec<_> = own.cloned().collect();
         hard.extend(mean_texts(&job.texts(&own).await?, k, d));
     }
     let mut coop = ContextRecipe::coop(job, &params.descent)?;

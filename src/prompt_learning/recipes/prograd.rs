@@ -4,7 +4,7 @@ use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::Descent;
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::Distil;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
@@ -36,9 +36,10 @@ pub const RECIPE: Recipe = Recipe {
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
+    let texts = job.texts(&params.texts.or(TemplateSet::Default)?).await?;
     let distil = Distil {
         strength: 1.0,
-        fixed: job.texts(&params.texts.or(TemplateSet::Default)?).await?,
+        fixed: mean_texts(&texts, job.names.len(), job.model.dim()),
         temperature: params.temperature,
         per_class: false,
     };

@@ -82,7 +82,7 @@ try {
     return { ...own, processor: processorTime() - before };
   };
   found.measured = [];
-  for (const [recipe, epochs] of [["cones", 60], ["tip-adapter-f", 20], ["coop", 4]]) {
+  for (const [recipe, epochs] of [["taskres", 60], ["tip-adapter-f", 20], ["coop-snapshots", 4]]) {
     for (let round = 0; round < Number(options.rounds); round += 1) found.measured.push(await learn(recipe, epochs));
   }
   const [cpu] = os.cpus();

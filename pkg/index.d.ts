@@ -236,6 +236,8 @@ export interface TrainOptions extends CallOptions {
   negatives?: string[];
   /** Photos of none of the classes, for the same recipes. */
   others?: Iterable<ImageSource>;
+  /** Photos without labels, for recipes whose `needs` is `unlabelled`. */
+  unlabelled?: Iterable<ImageSource>;
   /** Called for photos as they are looked at, and for every step. */
   onProgress?: (event: ProgressEvent) => void;
   [parameter: string]: unknown;

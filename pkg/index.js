@@ -9,6 +9,8 @@ export { Prompt, PromptLensError };
 
 /** The label of a photo that shows none of the classes. */
 const NO_CLASS = 0xffffffff;
+/** The label of a photo that nobody has labelled. */
+const NO_LABEL = 0xffff_fffe;
 
 /** A loaded CLIP model in its own worker. Make one with {@link PromptLens.load}. */
 export class PromptLens {
@@ -268,7 +270,7 @@ export class Classes {
    * @returns {Promise<Prompt>}
    */
   async train(examples, options = {}) {
-    const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, ...set } = options;
+    const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, unlabelled, ...set } = options;
     const images = [];
     const labels = [];
     const places = new Map(this.labels.map((label, place) => [label.normalize(), place]));
@@ -281,6 +283,10 @@ export class Classes {
     for (const image of others ?? []) {
       images.push(blobOf(image));
       labels.push(NO_CLASS);
+    }
+    for (const image of unlabelled ?? []) {
+      images.push(blobOf(image));
+      labels.push(NO_LABEL);
     }
     const given = defined({
       recipe,

@@ -25,16 +25,13 @@ const program = process.env.PROMPTLENS_BIN ?? join(target, "release/promptlens")
 const SETS = ["flowers", "imagenette", "cifar10"];
 const CONDITIONS = ["clean", "blur:3"];
 const RECIPES =
-  "templates,proapo,tip-adapter,tip-adapter-f,tfup,cones,coop,kgcoop,prograd,promptsrc,msgcoop,pre,mocoop,cocoop,atprompt";
+  "templates,proapo,tip-adapter,tip-adapter-f,tfup,taskres,coop-snapshots,coop,kgcoop,prograd,promptsrc,msgcoop,pre,mocoop,cocoop,atprompt";
 /** A context for every image costs a pass of the text tower for each, so this one is measured on fewer. */
 const SLOW = ["--limit-for", "cocoop=200", "--set", "cocoop.epochs=2"];
 /** Fewer epochs than these recipes' defaults, so that all of it takes less than half an hour on two cores. */
 const EPOCHS = ["atprompt.epochs=60", "prograd.epochs=50", "pre.epochs=30", "promptsrc.epochs=5", "msgcoop.epochs=10", "mocoop.epochs=10"];
 
-/** CoOp as its relatives build on it and as it is compared from base to new: one context for all classes. */
-const ONE = { recipe: "coop", name: "coop, one context", rest: ["--set", "coop.specific=no"] };
-
-/** CoOp again on so many draws: what it gains differs by more from draw to draw than from zero-shot. */
+/** CoOp with snapshots again on so many draws: what it gains differs by more from draw to draw than from zero-shot. */
 const MANY = 16;
 
 function compare(set, condition, recipes, rest, shots = "1,4,16", seeds = 3) {
@@ -46,13 +43,9 @@ function compare(set, condition, recipes, rest, shots = "1,4,16", seeds = 3) {
   return JSON.parse(stdout);
 }
 
-/** All recipes, with the other form of CoOp behind its default. */
+/** All recipes. */
 function measure(set, condition) {
-  const found = compare(set, condition, RECIPES, [...SLOW, ...EPOCHS.flatMap((value) => ["--set", value])]);
-  const { outcomes } = compare(set, condition, ONE.recipe, ONE.rest);
-  const behind = found.outcomes.findLastIndex(({ recipe }) => recipe === ONE.recipe) + 1;
-  found.outcomes.splice(behind, 0, ...outcomes.map((one) => ({ ...one, recipe: ONE.name })));
-  return found;
+  return compare(set, condition, RECIPES, [...SLOW, ...EPOCHS.flatMap((value) => ["--set", value])]);
 }
 
 /** What `take` measures, kept in a file of the results. */
@@ -72,7 +65,7 @@ mkdirSync(results, { recursive: true });
 const places = SETS.flatMap((set) => CONDITIONS.map((condition) => [set, condition]));
 const runs = places.map(([set, condition]) => kept(set, condition, "", () => measure(set, condition)));
 const many = places.map(([set, condition]) =>
-  kept(set, condition, "-many", () => compare(set, condition, ONE.recipe, [], "16", MANY)),
+  kept(set, condition, "-many", () => compare(set, condition, "coop-snapshots", [], "16", MANY)),
 );
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -112,7 +105,7 @@ for (const shots of [1, 4, 16]) {
   const means = (own) => Object.fromEntries(["base", "new", "harmonic"].map((key) => [key, mean(own.map(({ scores }) => scores[key]))]));
   console.log(table("base / new / H", shots, ({ zero_shot: z }) => three(z), (own) => three(means(own))));
 }
-console.log(`\n### CoOp on ${MANY} draws\n`);
+console.log(`\n### CoOp with snapshots on ${MANY} draws\n`);
 console.log("Points over zero-shot with 16 images per class, mean and its standard error:\n");
 const gains = (key) =>
   many.map(({ outcomes, zero_shot: zero }) => {

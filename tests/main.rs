@@ -1,5 +1,6 @@
 //! Every native test in one binary, so that Burn is linked once.
 
+mod authors;
 mod builtin;
 mod checkpoint;
 mod chunks;

@@ -4,20 +4,35 @@ use crate::error::{Error, Kind, Result};
 use crate::image::views::{Corruption, CropRange, MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::image::{Limits, Rgb8, decode};
 use crate::model::Model;
+use crate::prompt_learning::descent::SMALLEST_CROP;
 use crate::prompt_learning::examples::Examples;
+use crate::prompt_learning::recipe::{ConfiguredRecipe, Cost};
 use crate::rng::Rng;
 
 /// Views of a photo to learn from if nobody says how many, the plain one among them.
 pub const DEFAULT_CROPS: usize = 8;
 
-/// The smallest share of a photo's area in a random crop. CoOp's 0.08 leaves a model of small
-/// pictures a few pixels of the object, and magnifies whatever has spoiled the photo.
-const SMALLEST_CROP: f64 = 0.6;
+/// How many views of a photo a recipe learns from if nobody says.
+pub trait DefaultViews {
+    /// The plain one and the crops.
+    fn default_views(&self) -> usize;
+}
+
+impl DefaultViews for ConfiguredRecipe {
+    fn default_views(&self) -> usize {
+        match self.crops().and_then(|crops| crops.epochs) {
+            Some(epochs) => (1 + epochs).min(MAX_VIEWS),
+            None if self.info.kind == Cost::Hard => 1,
+            None => DEFAULT_CROPS,
+        }
+    }
+}
 
 /// Encodes photos in a fixed number of views each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ViewEncoder {
     views: usize,
+    smallest: f64,
     seed: u64,
     corruption: Option<Corruption>,
 }
@@ -38,9 +53,15 @@ impl ViewEncoder {
         }
         Ok(Self {
             views,
+            smallest: SMALLEST_CROP,
             seed,
             corruption,
         })
+    }
+
+    /// The same with crops of at least this share of a photo's area.
+    pub fn with_area(self, smallest: f64) -> Self {
+        Self { smallest, ..self }
     }
 
     /// Unit features [views, d] of photo `number`, whose file is `bytes`. The inner error says why
@@ -59,7 +80,7 @@ impl ViewEncoder {
             Err(error) => return Ok(Err(error)),
         };
         let range = CropRange {
-            area: (SMALLEST_CROP, 1.0),
+            area: (self.smallest, 1.0),
             ..CropRange::default()
         };
         let plan = ViewPlan {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::photos::DEFAULT_CROPS;
+use super::photos::DefaultViews;
 use crate::classifier::ClassSet;
 use crate::error::Result;
 use crate::image::views::Corruption;
@@ -10,8 +10,9 @@ use crate::model::Model;
 use crate::ood::negatives::MiningOptions;
 use crate::progress::Progress;
 use crate::prompt::template::DEFAULT;
+use crate::prompt_learning::descent::SMALLEST_CROP;
 use crate::prompt_learning::descriptions::Descriptions;
-use crate::prompt_learning::recipe::{ConfiguredRecipe, Cost};
+use crate::prompt_learning::recipe::ConfiguredRecipe;
 use crate::prompt_learning::validate::Validation;
 
 /// What [`run`](super::run()) is to do.
@@ -42,12 +43,23 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Views of every photo to learn from. One if nothing is trained on them.
+    /// Views of every photo to learn from. One if nothing is trained on them, and one for each epoch
+    /// beside the plain one if every epoch has crops of its own.
     pub fn crops(&self) -> usize {
-        self.crops.unwrap_or(match self.recipe.info.kind {
-            Cost::Hard => 1,
-            Cost::Text | Cost::Features => DEFAULT_CROPS,
-        })
+        self.crops.unwrap_or_else(|| self.recipe.default_views())
+    }
+
+    /// The smallest share of a photo's area in a random crop.
+    pub fn smallest_crop(&self) -> f64 {
+        self.recipe
+            .crops()
+            .map_or(SMALLEST_CROP, |crops| crops.area)
+    }
+
+    /// Whether every epoch has crops of its own.
+    pub fn fresh_crops(&self) -> bool {
+        let crops = self.recipe.crops();
+        crops.is_some_and(|crops| crops.epochs.is_some())
     }
 }
 

@@ -35,7 +35,7 @@ pub async fn run(
         model: request.model,
         names: request.names,
         examples: data.examples.as_ref(),
-        unlabeled: &[],
+        unlabeled: &data.unlabeled,
         descriptions: request.descriptions,
         outliers: OutlierData {
             negatives: &data.negatives,
@@ -62,7 +62,8 @@ pub async fn run(
         trained_parameters: trained.trained_parameters,
         losses: trained.losses,
         notes,
-        images: data.examples.as_ref().map_or(0, Examples::len),
+        images: data.examples.as_ref().map_or(0, Examples::len)
+            + data.unlabeled.len() / request.model.clip.config.projection_dim,
         seconds,
         accuracy,
         failures: data.failures,
@@ -75,6 +76,8 @@ struct TrainingData {
     examples: Option<Examples>,
     outliers: Option<Examples>,
     test: Option<Examples>,
+    /// Features of photos without labels, for recipes that need none, [N, d].
+    unlabeled: Vec<f32>,
     negatives: Vec<String>,
     notes: Vec<Note>,
     failures: Vec<Failure>,
@@ -97,8 +100,17 @@ impl TrainingData {
             }
             (Some(_), true) => &[PhotoSet::Unlabeled, PhotoSet::Test],
             (None, true) => &[PhotoSet::Classes, PhotoSet::Outliers, PhotoSet::Test],
+            (None, false) if request.recipe.info.needs.unlabeled() => {
+                &[PhotoSet::Classes, PhotoSet::Unlabeled, PhotoSet::Test]
+            }
             (None, false) => &[PhotoSet::Classes, PhotoSet::Test],
         };
+        if source.labels(PhotoSet::Unlabeled).is_some() && !sets.contains(&PhotoSet::Unlabeled) {
+            return Err(Error::new(
+                Kind::OptionInvalid,
+                "This recipe learns nothing from photos without labels; tfup does.",
+            ));
+        }
         let mut data = Self::default();
         let mut unlabeled = None;
         let mut reader = PhotoReader::new(source, model, sets, ("photos", progress));
@@ -111,9 +123,13 @@ impl TrainingData {
                 PhotoSet::Test => 1,
                 _ => request.crops(),
             };
-            let encoder = ViewEncoder::new(views, request.seed, request.corruption)?;
+            let encoder = ViewEncoder::new(views, request.seed, request.corruption)?
+                .with_area(request.smallest_crop());
             let read = reader.examples(*set, classes, encoder).await?;
-            let examples = read.map(|(examples, _)| examples);
+            let examples = read.map(|(examples, _)| match request.fresh_crops() {
+                true => examples.with_fresh_crops(),
+                false => examples,
+            });
             match set {
                 PhotoSet::Classes => data.examples = examples,
                 PhotoSet::Outliers => data.outliers = examples,
@@ -125,8 +141,12 @@ impl TrainingData {
         if learns_outliers {
             data.negatives = request.negatives.words(model, names, progress).await?;
         }
-        if let (Some(per_class), Some(images)) = (request.pseudo_label, &unlabeled) {
-            data.pseudo_label(request, images, per_class.get()).await?;
+        match (request.pseudo_label, &unlabeled) {
+            (Some(per_class), Some(images)) => {
+                data.pseudo_label(request, images, per_class.get()).await?;
+            }
+            (None, Some(images)) => data.unlabeled = images.plain(),
+            (_, None) => {}
         }
         Ok(data)
     }

@@ -17,6 +17,9 @@ pub struct AdamW {
     pub eps: f32,
     /// Weight decay per unit of learning rate.
     pub weight_decay: f32,
+    /// Whether the decay is added to the gradient instead (Adam with L2 regularization, Kingma & Ba,
+    /// 2015, as PyTorch's).
+    pub coupled: bool,
     steps: i32,
     first: Vec<f32>,
     second: Vec<f32>,
@@ -29,6 +32,7 @@ impl AdamW {
             betas: (0.9, 0.999),
             eps: 1e-8,
             weight_decay,
+            coupled: false,
             steps: 0,
             first: vec![0.0; count],
             second: vec![0.0; count],
@@ -56,7 +60,12 @@ impl AdamW {
         );
         let changing = parameters[range.clone()].iter_mut().zip(&gradient[range]);
         for ((p, g), (m, v)) in changing.zip(m.iter_mut().zip(v)) {
-            *p *= 1.0 - lr * self.weight_decay;
+            let mut g = *g;
+            if self.coupled {
+                g += self.weight_decay * *p;
+            } else {
+                *p *= 1.0 - lr * self.weight_decay;
+            }
             *m = b1 * *m + (1.0 - b1) * g;
             *v = b2 * *v + (1.0 - b2) * g * g;
             *p -= lr / c1 * *m / ((*v).sqrt() / c2.sqrt() + self.eps);
@@ -144,6 +153,20 @@ mod tests {
             let expected = before * (1.0 - 5e-5) - 5e-3 * sign;
             assert!((after - expected).abs() < 1e-6, "{after} {expected}");
         }
+    }
+
+    #[test]
+    fn coupled_decay_is_part_of_the_gradient() {
+        // Without a gradient AdamW shrinks a parameter and Adam takes a full step towards zero.
+        let step = |coupled| {
+            let mut p = vec![1.0f32];
+            let mut adam = AdamW::new(1, 0.01);
+            adam.coupled = coupled;
+            adam.step(&mut p, &[0.0], 0.1);
+            p[0]
+        };
+        assert!((step(false) - 0.999).abs() < 1e-6);
+        assert!((step(true) - 0.9).abs() < 1e-5);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::Model;
 use crate::error::Result;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::math::dot;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::model::{PromptModel, TextSide};
@@ -15,6 +17,55 @@ impl Model {
             tokenizer: &self.tokenizer,
         }
     }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl crate::prompt::import::Vocabulary for Model {
+    fn start(&self) -> Vec<f32> {
+        let mut row = vec![0.0; self.width()];
+        self.clip.text.tokens.row(self.tokenizer.sot(), &mut row);
+        row
+    }
+
+    fn read(&self, rows: &[f32], near: f64) -> Option<String> {
+        let width = self.width();
+        let count = self.clip.text.config.vocab_size;
+        let mut all = vec![0.0; count * width];
+        for (id, row) in all.chunks_exact_mut(width).enumerate() {
+            self.clip.text.tokens.row(id as u32, row);
+        }
+        let mut ids = Vec::new();
+        for row in rows.chunks_exact(width) {
+            let most = near * near * dot(row, row);
+            let mut best: Option<(f64, u32)> = None;
+            for (id, known) in all.chunks_exact(width).enumerate() {
+                let limit = best.map_or(most, |(off, _)| off);
+                if let Some(off) = within(row, known, limit) {
+                    best = Some((off, id as u32));
+                }
+            }
+            let (_, id) = best?;
+            if id == self.tokenizer.eot() {
+                return self.tokenizer.decode(&ids);
+            }
+            ids.push(id);
+        }
+        None
+    }
+}
+
+/// |a - b|² if it is less than `limit`.
+#[cfg(not(target_arch = "wasm32"))]
+fn within(a: &[f32], b: &[f32], limit: f64) -> Option<f64> {
+    let mut off = 0.0;
+    for (a, b) in a.chunks(16).zip(b.chunks(16)) {
+        let pairs = a.iter().zip(b);
+        off += pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        if off >= limit {
+            return None;
+        }
+    }
+    Some(off)
 }
 
 impl PromptModel for Model {

@@ -6,7 +6,7 @@ use super::examples::Batch;
 use super::job::TrainingJob;
 use super::schedule::Schedule;
 use super::text::TextLearner;
-use super::trainer::{Learner, Method, Step, fit};
+use super::trainer::{Group, Learner, Method, Step, fit};
 use crate::error::{Error, Kind, Result};
 use crate::math::softmax;
 use crate::progress::LocalBoxFuture;
@@ -80,6 +80,14 @@ impl SharedTraining<'_> {
 impl Learner for SharedTraining<'_> {
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step> {
         Box::pin(self.run(parameters, batch))
+    }
+
+    fn groups(&self, _: usize) -> Vec<Group> {
+        let mut from = 0;
+        let learners = self.learners.iter().zip(&self.ends);
+        learners
+            .flat_map(|(learner, end)| learner.groups(end - std::mem::replace(&mut from, *end)))
+            .collect()
     }
 }
 

@@ -1,8 +1,9 @@
 //! How wrong can a hard prompt be on new images? PAC-Bayes bounds for a prompt chosen among finitely
 //! many (Akinwande et al., 2024).
 //!
-//! A prompt of L tokens out of a vocabulary of V has the prior V^-L. Soft prompts have no such prior,
-//! and an image that helped to fit a continuous context tells nothing here.
+//! A published list of templates is one of few, whatever it says. A sentence of your own with L tokens
+//! out of a vocabulary of V has the prior V^-L times that of its length. Soft prompts have no such
+//! prior, and an image that helped to fit a continuous context tells nothing here.
 
 use crate::error::{Error, Kind, Result};
 use crate::prompt::file::Prompt;
@@ -14,9 +15,23 @@ pub const VOCABULARY: f64 = 49_408.0;
 /// The default δ: the bound holds with probability 1 − δ.
 pub const DELTA: f64 = 0.05;
 
-/// ln(1 / prior) of `tokens` free tokens under the uniform prior.
+/// ln(1 / prior) of `tokens` free tokens, if their number is known before.
 pub fn uniform_prior(tokens: usize) -> f64 {
     tokens as f64 * VOCABULARY.ln()
+}
+
+/// ln(1 / prior) of one of `lists` lists that were there before the images.
+pub fn list_prior(lists: usize) -> f64 {
+    (lists.max(1) as f64).ln()
+}
+
+/// ln(1 / prior) of sentences of so many tokens each: every length up to `longest` is as likely as any
+/// other, and m sentences have the prior 1 / (m (m + 1)), which sums to 1 over all m.
+pub fn sentence_prior(tokens: &[usize], longest: usize) -> f64 {
+    let m = tokens.len() as f64;
+    let lengths = m * list_prior(longest);
+    let count = (m * (m + 1.0)).max(1.0).ln();
+    uniform_prior(tokens.iter().sum()) + lengths + count
 }
 
 fn check(error: f64, images: usize, delta: f64) -> Result<f64> {
@@ -97,6 +112,22 @@ mod tests {
             let found = slack(uniform_prior(tokens), images as f64, DELTA);
             assert!((found - expected).abs() < 5e-4, "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn a_published_list_costs_its_choice_alone() {
+        let bound = |prior| kl_inverse(0.3, prior, 160, DELTA).unwrap();
+        assert!((bound(list_prior(3)) - 0.448).abs() < 5e-4);
+        // By its tokens the same list has no bound to speak of.
+        assert!(bound(uniform_prior(500)) > 0.999);
+        // A length that is chosen costs more than one that was known.
+        let (own, known) = (sentence_prior(&[4], 75), uniform_prior(4));
+        assert!((own - known - 75f64.ln() - 2f64.ln()).abs() < 1e-12);
+        let two = sentence_prior(&[4, 3], 75);
+        assert!((two - uniform_prior(7) - 2.0 * 75f64.ln() - 6f64.ln()).abs() < 1e-12);
+        // The priors of one sentence sum to 1 over its lengths, and half of all belongs to one.
+        let all: f64 = (1..=75).map(|_| (-list_prior(75)).exp()).sum();
+        assert!((all - 1.0).abs() < 1e-12);
     }
 
     #[test]

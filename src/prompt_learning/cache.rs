@@ -31,11 +31,13 @@ impl CacheLearner<'_> {
         }
         let (value, dz) = losses::on_logits(&input, &mut self.losses)?;
         let mut gradient = vec![0f64; parameters.len()];
+        let tally = self.cache.tally(k);
         for (image, dz) in batch.rows().zip(dz.chunks_exact(k)) {
             let affinities = self.cache.affinities(image, self.texts);
             let keys = gradient.chunks_exact_mut(d).zip(&self.cache.classes);
+            let pull = tally.backward(self.cache.alpha, dz);
             for ((key, class), affinity) in keys.zip(affinities) {
-                let factor = self.cache.alpha * self.cache.beta * affinity * dz[*class];
+                let factor = self.cache.beta * affinity * pull[*class];
                 key.iter_mut()
                     .zip(image)
                     .for_each(|(g, f)| *g += factor * f);

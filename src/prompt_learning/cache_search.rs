@@ -1,19 +1,16 @@
-//! The search for α and β of a cache: the pair that answers its images best, each without its own key.
-//! (Tip-Adapter searches on a validation split, which people with a few photos do not have.)
+//! The search for α and β of a cache: the pair that answers images best. People with a few photos have
+//! no validation split, on which Tip-Adapter searches, so every photo is answered without its own key.
 
 use super::losses::cross_entropy;
 use crate::math::argmax;
 use crate::math::dot;
-use crate::prompt::heads::cache::Cache;
+use crate::prompt::heads::cache::{Cache, Tally};
 
 /// Values of each that are tried.
-const STEPS: usize = 20;
+const STEPS: usize = 30;
 
-/// The largest α and β, as in Tip-Adapter's configuration.
-const LARGEST: (f64, f64) = (3.0, 7.0);
-
-/// The smallest of both.
-const SMALLEST: f64 = 0.1;
+/// The smallest and the largest α and β over all of Tip-Adapter's configurations.
+const RANGE: (f64, f64) = (0.1, 50.0);
 
 /// The most images: beyond that the pairs of images cost more than they tell.
 const MOST: usize = 2000;
@@ -25,43 +22,94 @@ pub struct Found {
     pub alpha: f64,
     /// β.
     pub beta: f64,
-    /// Fraction of the images that are answered rightly without their own key.
+    /// Fraction of the images that are answered rightly.
     pub accuracy: f64,
 }
 
-/// The value number `step` between [`SMALLEST`] and `largest`.
-fn value(step: usize, largest: f64) -> f64 {
-    SMALLEST + (largest - SMALLEST) * step as f64 / (STEPS - 1) as f64
+/// The values that are tried, ascending.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Of α.
+    pub alphas: Vec<f64>,
+    /// Of β.
+    pub betas: Vec<f64>,
 }
 
-/// Searches over a grid, for unit `images` [N, d] that are those of the keys, in their order. Of
-/// equally many right answers the smaller cross-entropy wins, then the smaller values. `None` for
-/// fewer than two images, or too many.
-pub fn search(cache: &Cache, images: &[f64], texts: &[f64], scale: f64) -> Option<Found> {
-    let n = cache.classes.len();
+impl Grid {
+    /// Both from 0.1 to 50, the widest range that Tip-Adapter searched, evenly in the logarithm; α
+    /// times `scale` / 100, as CLIP's logit scale is 100 there.
+    pub fn widest(scale: f64) -> Self {
+        let (low, high) = RANGE;
+        let value = |i: usize| low * (high / low).powf(i as f64 / (STEPS - 1) as f64);
+        let betas: Vec<f64> = (0..STEPS).map(value).collect();
+        Self {
+            alphas: betas.iter().map(|v| v * scale / 100.0).collect(),
+            betas,
+        }
+    }
+}
+
+/// Images whose classes are known.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// Unit features [N, d].
+    pub images: &'a [f64],
+    /// Their classes [N].
+    pub labels: &'a [usize],
+    /// Whether they are those of the keys, in their order, and each is answered without its own.
+    pub own_left_out: bool,
+}
+
+/// Searches `grid`. Of equally many right answers the smaller cross-entropy wins, then the smaller
+/// values. `None` for fewer than two images, or too many.
+pub fn search(
+    cache: &Cache,
+    known: Known<'_>,
+    texts: &[f64],
+    scale: f64,
+    grid: &Grid,
+) -> Option<Found> {
+    let n = known.labels.len();
     if !(2..=MOST).contains(&n) {
         return None;
     }
-    let d = images.len() / n;
+    let d = known.images.len() / n;
     let k = texts.len() / d;
-    let rows = || images.chunks_exact(d);
+    let rows = || known.images.chunks_exact(d);
     let plain: Vec<f64> = rows()
         .flat_map(|f| texts.chunks_exact(d).map(move |t| scale * dot(f, t)))
         .collect();
-    let cosines: Vec<f64> = rows()
-        .flat_map(|f| cache.keys.chunks_exact(d).map(move |key| dot(f, key)))
+    let cosines: Vec<Vec<(usize, f64)>> = rows()
+        .enumerate()
+        .map(|(i, f)| {
+            let keys = cache.classes.iter().zip(cache.keys.chunks_exact(d));
+            let all = keys.enumerate();
+            all.filter(|(j, _)| !(known.own_left_out && *j == i))
+                .map(|(_, (class, key))| (*class, dot(f, key)))
+                .collect()
+        })
+        .collect();
+    let tallies: Vec<Tally> = cosines
+        .iter()
+        .map(|keys| {
+            let classes: Vec<usize> = keys.iter().map(|(class, _)| *class).collect();
+            Tally::new(cache.votes, &classes, k)
+        })
         .collect();
     let mut best: Option<(Found, f64)> = None;
-    for beta in (0..STEPS).map(|step| value(step, LARGEST.1)) {
-        let mut votes = vec![0.0; n * k];
-        for i in 0..n {
-            for (j, class) in cache.classes.iter().enumerate().filter(|(j, _)| *j != i) {
-                votes[i * k + class] += (-beta * (1.0 - cosines[i * n + j])).exp();
-            }
-        }
-        for alpha in (0..STEPS).map(|step| value(step, LARGEST.0)) {
+    for beta in &grid.betas {
+        let votes: Vec<f64> = cosines
+            .iter()
+            .zip(&tallies)
+            .flat_map(|(keys, tally)| {
+                let fade =
+                    |(class, cosine): &(usize, f64)| (*class, (-beta * (1.0 - cosine)).exp());
+                tally.add(1.0, keys.iter().map(fade))
+            })
+            .collect();
+        for alpha in &grid.alphas {
             let (mut right, mut loss) = (0, 0.0);
-            for (i, label) in cache.classes.iter().enumerate() {
+            for (i, label) in known.labels.iter().enumerate() {
                 let at = i * k..(i + 1) * k;
                 let pairs = plain[at.clone()].iter().zip(&votes[at]);
                 let z: Vec<f64> = pairs.map(|(z, vote)| z + alpha * vote).collect();
@@ -69,8 +117,8 @@ pub fn search(cache: &Cache, images: &[f64], texts: &[f64], scale: f64) -> Optio
                 loss += cross_entropy(&z, *label);
             }
             let found = Found {
-                alpha,
-                beta,
+                alpha: *alpha,
+                beta: *beta,
                 accuracy: right as f64 / n as f64,
             };
             let better = best.is_none_or(|(old, old_loss)| {

@@ -7,6 +7,7 @@ use super::parametrizations::{Direct, Parametrization};
 use super::text::{ProGradRule, TextLearner, cross_entropy};
 use super::trainer::{FitResult, Settings, fit};
 use crate::error::Result;
+use crate::math::dot;
 use crate::prompt::heads::Weights;
 use crate::prompt::heads::context::{ContextVectors, LearnedContext};
 use crate::prompt::heads::mixture::ContextMixture;
@@ -16,7 +17,7 @@ use crate::rng::Rng;
 /// The words that contexts start from.
 pub const WORDS: &str = "a photo of a";
 
-/// The standard deviation of random vectors.
+/// The standard deviation of random vectors for CLIP, whose words have about the same.
 pub const SPREAD: f64 = 0.02;
 
 /// How classes share contexts.
@@ -72,6 +73,13 @@ impl ContextRecipe {
             prograd: None,
             settings,
         })
+    }
+
+    /// Gives each of `classes` classes a context of its own.
+    pub fn per_class(&mut self, classes: usize) {
+        self.sharing = ContextSharing::PerClass;
+        self.layout.assigned = Some((0..classes).collect());
+        self.start = self.start.repeat(classes);
     }
 
     /// Trains the parameters.
@@ -144,28 +152,52 @@ pub fn learned(job: &TrainingJob<'_>, weights: &dyn Weights, fit: &FitResult) ->
         prompt: job.prompt(weights),
         losses: fit.losses.clone(),
         trained_parameters: fit.parameters.len(),
-        notes: fit
-            .rate
-            .map(|rate| Note::new("learning rate", rate))
-            .into_iter()
-            .collect(),
+        notes: rate_notes(fit),
+    }
+}
+
+/// The rate of the descent, or that of every group if they differ.
+pub fn rate_notes(fit: &FitResult) -> Vec<Note> {
+    let mut rates = fit.rates.iter();
+    match rates.next() {
+        Some((_, first)) if rates.all(|(_, rate)| rate == first) => {
+            vec![Note::new("learning rate", *first)]
+        }
+        _ => {
+            let named = |(name, rate): &(&str, f64)| {
+                Note::new(format!("learning rate of the {name}"), *rate)
+            };
+            fit.rates.iter().map(named).collect()
+        }
     }
 }
 
 /// The context [vectors, W] at the start.
 fn first_context(job: &TrainingJob<'_>, context: &ContextStart, rng: &mut Rng) -> Result<Vec<f32>> {
-    let mut start = noise(context.vectors * job.model.width(), SPREAD, rng);
-    if context.init == Init::Words {
-        let words = job.model.words(WORDS)?;
-        let shared = words.len().min(start.len());
-        start[..shared].copy_from_slice(&words[..shared]);
+    let count = context.vectors * job.model.width();
+    if context.init == Init::Random {
+        return noise(job, count, SPREAD, rng);
     }
+    let words = job.model.words(WORDS)?;
+    let mut start = vec![0.0; count.saturating_sub(words.len())];
+    start.extend_from_slice(&words[..words.len().min(count)]);
     Ok(start)
 }
 
-/// Normal numbers with mean 0.
-pub fn noise(count: usize, deviation: f64, rng: &mut Rng) -> Vec<f32> {
-    (0..count)
-        .map(|_| (deviation * rng.normal()) as f32)
-        .collect()
+/// Normal numbers with mean 0. A deviation of [`SPREAD`] makes vectors as long as the model's own words:
+/// models differ in that by far.
+///
+/// # Errors
+/// `labels/too-long`.
+pub fn noise(
+    job: &TrainingJob<'_>,
+    count: usize,
+    deviation: f64,
+    rng: &mut Rng,
+) -> Result<Vec<f32>> {
+    let words = job.model.words(WORDS)?;
+    let own = (dot(&words, &words) / words.len().max(1) as f64).sqrt();
+    let deviation = deviation / SPREAD * own;
+    let numbers = (0..count).map(|_| (deviation * rng.normal()) as f32);
+    Ok(numbers.collect())
 }

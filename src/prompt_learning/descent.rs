@@ -2,7 +2,7 @@
 
 use super::examples::Examples;
 use super::job::TrainingJob;
-use super::parameters::parameters;
+use super::parameters::{Crops, parameters};
 use super::schedule::Schedule;
 use super::trainer::{Method, Settings};
 use super::values::{Auto, words};
@@ -16,12 +16,35 @@ const SMALLEST_BATCH: usize = 4;
 /// The fewest steps per epoch, unless they would have less than [`SMALLEST_BATCH`] images.
 const STEPS_PER_EPOCH: usize = 5;
 
+/// The smallest share of a photo's area in a random crop. CoOp's 0.08 leaves a model of small
+/// pictures a few pixels of the object, and magnifies whatever has spoiled the photo.
+pub const SMALLEST_CROP: f64 = 0.6;
+
+/// CoOp's epochs for eight and sixteen images of a class, the most that it takes.
+const MOST_EPOCHS: usize = 200;
+
+parameters! {
+    /// Random crops of the photos.
+    pub struct CropParams {
+        /// smallest share of a photo's area in a random crop
+        crop_area as "crop-area": f64 = SMALLEST_CROP, in 0.01..=1.0,
+        /// crops of their own for every epoch, and no step of fewer images than the others, as Dassl;
+        /// or a few crops for all epochs
+        fresh_crops as "fresh-crops": bool = false,
+    }
+    paper(p) {
+        p.crop_area = 0.08;
+        p.fresh_crops = true;
+    }
+}
+
 parameters! {
     /// Where the context vectors start.
     pub struct ContextStart {
         /// vectors of the context; 16 in CoOp's own experiments
         vectors: usize = 4, in 1..=64,
-        /// start from the words "a photo of a" or at random; vectors beyond the words are random
+        /// start from the words "a photo of a", behind zeros if there are more vectors; or at random, as
+        /// long as the model's words
         init: Init = Init::Words,
     }
 }
@@ -29,7 +52,7 @@ parameters! {
 words! {
     /// The first values of a context.
     pub enum Init {
-        /// Embeddings of "a photo of a"; normal numbers for vectors beyond these.
+        /// Embeddings of "a photo of a"; zeros for vectors beyond these, in front of them.
         Words = "words",
         /// Normal numbers.
         Random = "random",
@@ -39,13 +62,14 @@ words! {
 parameters! {
     /// The steps of a descent.
     pub struct Steps {
-        /// epochs; auto: 25, 50 or 100 for 1, 2-4 or more images per class (half of CoOp's)
+        /// epochs; auto: 25, 50 or 100 for 1, 2-4 or more images per class (half of CoOp's); twice that
+        /// with sgd
         epochs: Auto<usize> = Auto::Auto, in 1..=10_000,
         /// learning rate; auto: a full step of adamw moves the parameters by a tenth of their norm,
         /// the first step of sgd by a thousandth
         lr: Auto<f64> = Auto::Auto, in 0.0..=1000.0,
         /// images per step; auto: a fifth of the images, at least 4 and at most 32; always 32 with one
-        /// image per class
+        /// image per class, and with sgd
         batch: Auto<usize> = Auto::Auto, in 1..=4096,
     }
 }
@@ -57,6 +81,25 @@ parameters! {
         optimizer as "optimizer" | "optimiser": OptimizerKind = OptimizerKind::AdamW,
         ..context: ContextStart {}
         ..steps: Steps {}
+        ..crops: CropParams {}
+    }
+    paper(p) {
+        p.optimizer = OptimizerKind::Sgd;
+        p.steps.lr = Auto::Set(0.002);
+    }
+    crops(p) {
+        p.crops.over(p.steps.epochs)
+    }
+}
+
+impl CropParams {
+    /// The crops for so many epochs.
+    pub fn over(&self, epochs: Auto<usize>) -> Crops {
+        let epochs = epochs.unwrap_or_else(|| MOST_EPOCHS);
+        Crops {
+            area: self.crop_area,
+            epochs: self.fresh_crops.then_some(epochs),
+        }
     }
 }
 
@@ -99,6 +142,8 @@ impl Descent {
             OptimizerKind::Sgd => Settings {
                 method: Method::COOP,
                 schedule: Schedule::COOP,
+                epochs: self.steps.epochs.unwrap_or_else(|| 2 * settings.epochs),
+                batch: self.steps.batch.unwrap_or_else(|| USUAL_BATCH),
                 ..settings
             },
         }

@@ -33,6 +33,14 @@ pub fn folded(name: &str) -> String {
 }
 
 impl Descriptions {
+    /// Sentences of every name.
+    pub fn new(sentences: impl Iterator<Item = (String, Vec<String>)>) -> Self {
+        let named = sentences.map(|(name, list)| (folded(&name), list));
+        Self {
+            sentences: named.collect(),
+        }
+    }
+
     /// Reads a file. Blank sentences are passed over.
     ///
     /// # Errors

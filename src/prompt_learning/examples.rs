@@ -13,6 +13,7 @@ pub struct Examples {
     labels: Vec<usize>,
     views: usize,
     dim: usize,
+    fresh: bool,
 }
 
 impl Examples {
@@ -62,7 +63,17 @@ impl Examples {
             labels,
             views,
             dim,
+            fresh: false,
         })
+    }
+
+    /// The same images, of which every epoch takes the next crop, behind the plain one, instead of a
+    /// random one; and leaves out a last batch that is smaller than the others, as Dassl.
+    pub fn with_fresh_crops(self) -> Self {
+        Self {
+            fresh: true,
+            ..self
+        }
     }
 
     /// The same images under other labels.
@@ -70,7 +81,9 @@ impl Examples {
     /// # Errors
     /// `engine/internal` if there is not one label for each.
     pub fn labeled(self, labels: Vec<usize>) -> Result<Self> {
-        Self::new(self.features, labels, self.views, self.dim, usize::MAX)
+        let fresh = self.fresh;
+        let examples = Self::new(self.features, labels, self.views, self.dim, usize::MAX)?;
+        Ok(Self { fresh, ..examples })
     }
 
     /// Images.
@@ -155,7 +168,19 @@ impl Examples {
             .copied()
             .collect();
         let labels = indices.iter().map(|i| self.labels[*i]).collect();
-        Self::new(features, labels, self.views, self.dim, usize::MAX)
+        let examples = Self::new(features, labels, self.views, self.dim, usize::MAX)?;
+        let fresh = self.fresh;
+        Ok(Self { fresh, ..examples })
+    }
+
+    /// How many batches of `size` images an epoch has.
+    pub fn batches(&self, size: usize) -> usize {
+        let size = size.max(1);
+        if self.fresh && self.len() >= size {
+            self.len() / size
+        } else {
+            self.len().div_ceil(size)
+        }
     }
 }
 
@@ -219,7 +244,7 @@ impl Batch {
 }
 
 /// The batches of epoch number `epoch`: every image once, in random order, in a random one of its
-/// crops. The last batch may be smaller.
+/// crops, or the one of this epoch. The last batch may be smaller.
 pub fn batches(
     examples: &Examples,
     size: usize,
@@ -230,7 +255,11 @@ pub fn batches(
     let picks: Vec<(usize, usize)> = rng
         .permutation(examples.len())
         .into_iter()
-        .map(|i| (i, rng.below(examples.views as u64) as usize))
+        .map(|i| match examples.fresh && examples.views > 1 {
+            true => (i, 1 + epoch % (examples.views - 1)),
+            false => (i, rng.below(examples.views as u64) as usize),
+        })
         .collect();
-    picks.chunks(size.max(1)).map(<[_]>::to_vec).collect()
+    let batches = picks.chunks(size.max(1)).map(<[_]>::to_vec);
+    batches.take(examples.batches(size)).collect()
 }

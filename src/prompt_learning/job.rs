@@ -107,6 +107,12 @@ impl<'a> TrainingJob<'a> {
             .unwrap_or(0)
     }
 
+    /// What a strength that was published for CLIP's exp(logit_scale) of 100 is for this model. Logits
+    /// are s times cosines, so a loss on cosines alone weighs more against them as s falls.
+    pub fn scaled(&self, strength: f64) -> f64 {
+        strength * f64::from(self.model.logit_scale()) / 100.0
+    }
+
     /// Unit features of every name in every template, [P, K, d].
     ///
     /// # Errors

@@ -15,11 +15,13 @@
 //! The doc comment of a field is its meaning in the table. `in` gives the range of a number. `as`
 //! gives a public name that is no Rust identifier, followed by aliases that are accepted but not
 //! shown. `..` embeds parameters that related recipes share, after which their defaults can be
-//! changed.
+//! changed. Behind the struct, `paper(p) { .. }` says what is set where the paper says something else
+//! than the defaults, after the same of the parameters that are embedded, and `crops(p) { .. }` which
+//! crops the photos are looked at in.
 
 use serde::Serialize;
 
-use super::values::Value;
+use super::values::{Value, words};
 use crate::error::{Error, Kind, Result};
 
 /// A row of the table of parameters.
@@ -72,6 +74,44 @@ pub trait Parameters: Default + Send + Sync + 'static {
 
     /// A row for every parameter, own ones first, with the present values as defaults.
     fn table(&self) -> Vec<Parameter>;
+
+    /// Sets everything as it was published.
+    fn publish(&mut self);
+
+    /// The crops that photos are looked at in, if it has parameters for that.
+    fn crops(&self) -> Option<Crops>;
+}
+
+/// Random crops of photos to learn from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crops {
+    /// The smallest share of a photo's area in one.
+    pub area: f64,
+    /// Whether every epoch has crops of its own: so many at most. `None`: a few crops serve all.
+    pub epochs: Option<usize>,
+}
+
+words! {
+    /// Where the values come from that nobody sets.
+    pub enum Origin {
+        /// Fitted to small models and few photos.
+        Fitted = "fitted",
+        /// The paper and its authors' code.
+        Paper = "paper",
+    }
+}
+
+/// The name of the parameter that every recipe has.
+const SETTINGS: &str = "settings";
+
+/// The row of `settings`.
+pub fn settings() -> Parameter {
+    Parameter::new(
+        &[SETTINGS],
+        &Origin::Fitted,
+        &(),
+        "the defaults that are shown, or optimizer, rate, epochs, crops, start and strengths as published",
+    )
 }
 
 /// The defaults of `P` with `set` over them; the last of equal names wins.
@@ -80,10 +120,19 @@ pub trait Parameters: Default + Send + Sync + 'static {
 /// `options/invalid` for an unknown name or a value outside its range.
 pub fn parse<P: Parameters, S: AsRef<str>>(set: &[(S, S)]) -> Result<P> {
     let mut parameters = P::default();
-    for (name, text) in set {
+    let named = |name: &&(S, S)| name.0.as_ref().trim() == SETTINGS;
+    let mut origin = Origin::Fitted;
+    for (name, text) in set.iter().filter(named) {
+        assign(&mut origin, name.as_ref().trim(), text.as_ref().trim(), &())?;
+    }
+    if origin == Origin::Paper {
+        parameters.publish();
+    }
+    for (name, text) in set.iter().filter(|pair| !named(pair)) {
         let name = name.as_ref().trim();
         if !parameters.set(name, text.as_ref().trim())? {
-            let known: Vec<_> = P::default().table().iter().map(|p| p.name).collect();
+            let mut known: Vec<_> = P::default().table().iter().map(|p| p.name).collect();
+            known.push(SETTINGS);
             return Err(Error::new(
                 Kind::OptionInvalid,
                 format!(
@@ -122,6 +171,8 @@ macro_rules! parameters {
             )*
             $(..$group:ident : $inner:ty { $($($path:ident).+ = $value:expr),* $(,)? } $(,)?)*
         }
+        $(paper($paper:ident) $published:block)?
+        $(crops($crops:ident) $looked:block)?
     ) => {
         $(#[doc = $about])+
         #[derive(Debug, Clone, PartialEq)]
@@ -176,6 +227,19 @@ macro_rules! parameters {
                     $crate::prompt_learning::parameters::Parameters::table(&self.$group),
                 );)*
                 rows
+            }
+
+            fn publish(&mut self) {
+                $($crate::prompt_learning::parameters::Parameters::publish(&mut self.$group);)*
+                $(let $paper = self; $published)?
+            }
+
+            #[allow(unreachable_code)]
+            fn crops(&self) -> Option<$crate::prompt_learning::parameters::Crops> {
+                $(let $crops = self; return Some($looked);)?
+                None$(.or_else(|| {
+                    $crate::prompt_learning::parameters::Parameters::crops(&self.$group)
+                }))*
             }
         }
     };

@@ -7,7 +7,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::job::{TrainedPrompt, TrainingJob};
-use super::parameters::{Parameter, Parameters, parse};
+use super::parameters::{Crops, Parameter, Parameters, parse, settings};
 use crate::error::Result;
 use crate::progress::LocalBoxFuture;
 
@@ -58,6 +58,11 @@ impl Needs {
         ..Self::IMAGES
     };
 
+    /// Whether images without labels are enough.
+    pub fn unlabeled(self) -> bool {
+        self.images && !self.labels
+    }
+
     /// The word for it in `promptlens recipes --json` and in the package; outliers have a field of
     /// their own there.
     fn name(self) -> &'static str {
@@ -77,6 +82,8 @@ impl Needs {
 pub struct Recipe {
     /// Its name on the command line and in files.
     pub name: &'static str,
+    /// Other names that are accepted.
+    pub aliases: &'static [&'static str],
     /// Who published it.
     pub paper: &'static str,
     /// One line on what it does.
@@ -95,6 +102,11 @@ impl Recipe {
     /// Its parameters with their defaults.
     pub fn parameters(&self) -> Vec<Parameter> {
         self.run.parameters()
+    }
+
+    /// Whether `name` is its name or an alias.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
     }
 
     /// The recipe with `set` over its defaults; the last of equal names wins.
@@ -140,6 +152,11 @@ pub struct ConfiguredRecipe {
 }
 
 impl ConfiguredRecipe {
+    /// The crops that it looks at photos in, if people may set that.
+    pub fn crops(&self) -> Option<Crops> {
+        self.run.crops()
+    }
+
     pub(super) fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt> {
         self.run.run(job)
     }
@@ -165,6 +182,9 @@ pub trait Run: Sync {
 
 /// A run whose parameters are set.
 pub trait ConfiguredRun: Send + Sync {
+    /// The crops that photos are looked at in, if people may set that.
+    fn crops(&self) -> Option<Crops>;
+
     /// Trains.
     fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt>;
 }
@@ -182,7 +202,9 @@ struct Configured<P> {
 
 impl<P: Parameters> Run for TypedRun<P> {
     fn parameters(&self) -> Vec<Parameter> {
-        P::default().table()
+        let mut rows = P::default().table();
+        rows.push(settings());
+        rows
     }
 
     fn configure(&self, set: &[(&str, &str)]) -> Result<Arc<dyn ConfiguredRun>> {
@@ -194,6 +216,10 @@ impl<P: Parameters> Run for TypedRun<P> {
 }
 
 impl<P: Parameters> ConfiguredRun for Configured<P> {
+    fn crops(&self) -> Option<Crops> {
+        self.parameters.crops()
+    }
+
     fn run<'a>(&'a self, job: &'a TrainingJob<'a>) -> LocalBoxFuture<'a, TrainedPrompt> {
         (self.run)(job, &self.parameters)
     }

@@ -27,7 +27,8 @@ pub enum Pace {
 pub enum WarmUp {
     /// It does not.
     None,
-    /// This rate for so many units of the pace.
+    /// This rate for so many units of the pace. The decay begins behind them, and is cut short by as
+    /// many at its end, as in Dassl.
     Constant(f64, usize),
     /// In equal parts to the full rate over so many units of the pace.
     Linear(usize),
@@ -59,11 +60,16 @@ impl Schedule {
     };
 
     /// CoOp's: one epoch at 1e-5, then a cosine over all epochs, stepped between epochs.
-    pub const COOP: Self = Self {
-        decay: Decay::Cosine,
-        pace: Pace::Epoch,
-        warm_up: WarmUp::Constant(1e-5, 1),
-    };
+    pub const COOP: Self = Self::dassl(1);
+
+    /// Dassl's: so many epochs at 1e-5, then a cosine over all epochs, stepped between epochs.
+    pub const fn dassl(warm_up: usize) -> Self {
+        Self {
+            decay: Decay::Cosine,
+            pace: Pace::Epoch,
+            warm_up: WarmUp::Constant(1e-5, warm_up),
+        }
+    }
 
     /// The full rate over the first half of the steps, then so many cosines from it to zero.
     pub const fn cycles(cycles: usize) -> Self {
@@ -76,9 +82,12 @@ impl Schedule {
     /// The rate of step `step` of `steps` in epoch `epoch` of `epochs`, all from 0, if `lr` is the
     /// full rate. A run of one unit is not all warm-up: it takes the full rate.
     pub fn rate(&self, lr: f64, epoch: usize, epochs: usize, step: usize, steps: usize) -> f64 {
-        let (at, of) = self.place(epoch, epochs, step, steps);
+        let (mut at, of) = self.place(epoch, epochs, step, steps);
         match self.warm_up {
-            WarmUp::Constant(rate, units) if at < units && units < of => return rate.min(lr),
+            WarmUp::Constant(rate, units) if units < of => match at.checked_sub(units) {
+                Some(behind) => at = behind,
+                None => return rate.min(lr),
+            },
             WarmUp::Linear(units) if at < units && units < of => {
                 return lr * (at + 1) as f64 / (units + 1) as f64;
             }
@@ -141,9 +150,10 @@ mod tests {
     fn coop_warms_up_for_an_epoch_and_follows_the_cosine() {
         let rate = |epoch, epochs, step| Schedule::COOP.rate(0.002, epoch, epochs, step, 5);
         assert_eq!(rate(0, 50, 3), 1e-5);
+        assert_eq!(rate(1, 50, 0), 0.002);
         let expected = 0.001 * (1.0 + (std::f64::consts::PI / 50.0).cos());
-        assert!((rate(1, 50, 0) - expected).abs() < 1e-15);
-        assert_eq!(rate(1, 50, 0), rate(1, 50, 4));
+        assert!((rate(2, 50, 0) - expected).abs() < 1e-15);
+        assert_eq!(rate(2, 50, 0), rate(2, 50, 4));
         assert!(rate(49, 50, 4) < 1e-5);
         assert_eq!(rate(0, 1, 0), 0.002);
     }

@@ -6,12 +6,20 @@ use std::collections::BTreeSet;
 use super::examples::Batch;
 use super::losses::{self, CrossEntropy, LossInput};
 use crate::error::Result;
-use crate::math::UnitRows;
+use crate::math::{UnitRows, dot};
 use crate::rng::Rng;
 
-/// Children of each kind per round: with a sentence more, one less, one replaced, several changed,
-/// and crossed.
-const CHILDREN: [usize; 5] = [8, 8, 8, 8, 16];
+/// Children of every survivor per round with a sentence more, one less, and one replaced.
+const OWN_CHILDREN: usize = 8;
+
+/// Further children per round of the best of all, with several sentences changed.
+const MUTATIONS: usize = 8;
+
+/// The same, crossed.
+const CROSSINGS: usize = 16;
+
+/// The fewest sentences of a set that loses one, as published.
+const MOST_KEPT: usize = 3;
 
 /// Sets that survive a round.
 const SURVIVORS: usize = 4;
@@ -21,8 +29,42 @@ const SURVIVORS: usize = 4;
 pub struct Scored {
     /// Which sentences.
     pub set: Vec<usize>,
-    /// 0.5 top-1 % + 0.05 top-5 % − 10 cross-entropy.
+    /// The [`Fitness`].
     pub fitness: f64,
+}
+
+/// How well texts T do: a top-1 % + b top-5 % + c ‖upper triangle of T Tᵀ − I‖ − e cross-entropy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fitness {
+    /// a.
+    pub top1: f64,
+    /// b.
+    pub top5: f64,
+    /// c.
+    pub redundancy: f64,
+    /// e.
+    pub cross_entropy: f64,
+}
+
+impl Fitness {
+    /// The most frequent of the 26 published configurations.
+    pub const PUBLISHED: Self = Self {
+        top1: 0.5,
+        top5: 0.05,
+        redundancy: 0.0,
+        cross_entropy: 10.0,
+    };
+}
+
+/// ‖upper triangle of T Tᵀ − I‖ of unit texts [K, d]: how much alike the classes are.
+pub fn redundancy(texts: &[f64], d: usize) -> f64 {
+    let rows: Vec<&[f64]> = texts.chunks_exact(d).collect();
+    let mut sum = 0.0;
+    for (i, a) in rows.iter().enumerate() {
+        sum += (dot(a, a) - 1.0).powi(2);
+        sum += rows[i + 1..].iter().map(|b| dot(a, b).powi(2)).sum::<f64>();
+    }
+    sum.sqrt()
 }
 
 /// Sentences and images of a search.
@@ -35,6 +77,8 @@ pub struct Search<'a> {
     pub classes: usize,
     /// exp(logit_scale): multiplies cosines before the softmax.
     pub scale: f64,
+    /// What counts.
+    pub weights: Fitness,
 }
 
 impl Search<'_> {
@@ -79,7 +123,14 @@ impl Search<'_> {
             fifth += usize::from(rank < 5);
         }
         let percent = 100.0 / self.images.len() as f64;
-        Ok(percent * (0.5 * first as f64 + 0.05 * fifth as f64) - 10.0 * loss)
+        let weights = self.weights;
+        let right = weights.top1 * first as f64 + weights.top5 * fifth as f64;
+        let alike = if weights.redundancy == 0.0 {
+            0.0
+        } else {
+            weights.redundancy * redundancy(&texts, self.images.dim)
+        };
+        Ok(percent * right + alike - weights.cross_entropy * loss)
     }
 
     /// The best sets before the first round, from `base` and every single sentence.
@@ -99,39 +150,38 @@ impl Search<'_> {
     pub fn round(&self, parents: Vec<Scored>, rng: &mut Rng) -> Result<Vec<Scored>> {
         let count = self.count() as u64;
         let mut children = BTreeSet::new();
-        for (kind, number) in CHILDREN.into_iter().enumerate() {
-            for _ in 0..number {
-                let mut pick = || &parents[rng.below(parents.len() as u64) as usize].set;
-                let (one, other) = (pick(), pick());
-                let mut set: BTreeSet<usize> = one.iter().copied().collect();
-                let mut flip = |set: &mut BTreeSet<usize>| {
-                    let p = rng.below(count) as usize;
-                    if !set.remove(&p) {
-                        set.insert(p);
-                    }
-                };
-                match kind {
-                    0 => {
-                        let p = rng.below(count) as usize;
-                        set.insert(p);
-                    }
-                    1 => drop_one(&mut set, rng),
-                    2 => {
-                        drop_one(&mut set, rng);
-                        set.insert(rng.below(count) as usize);
-                    }
-                    3 => (0..3).for_each(|_| flip(&mut set)),
-                    _ => {
-                        let both = one.iter().chain(other);
-                        set = both.copied().filter(|_| rng.chance(0.5)).collect();
-                    }
+        for parent in &parents {
+            for _ in 0..OWN_CHILDREN {
+                let own: BTreeSet<usize> = parent.set.iter().copied().collect();
+                let mut more = own.clone();
+                more.insert(rng.below(count) as usize);
+                let mut other = own.clone();
+                drop_one(&mut other, rng);
+                other.insert(rng.below(count) as usize);
+                let mut less = own;
+                if less.len() >= MOST_KEPT {
+                    drop_one(&mut less, rng);
                 }
-                if !set.is_empty() {
-                    children.insert(set.into_iter().collect());
-                }
+                children.extend([more, less, other]);
             }
         }
-        self.best(children, parents)
+        let survivors = self.best(as_lists(children), parents)?;
+        let mut children = BTreeSet::new();
+        for _ in 0..MUTATIONS {
+            let mut set: BTreeSet<usize> = pick(&survivors, rng).iter().copied().collect();
+            for _ in 0..3 {
+                let p = rng.below(count) as usize;
+                if !set.remove(&p) {
+                    set.insert(p);
+                }
+            }
+            children.insert(set);
+        }
+        for _ in 0..CROSSINGS {
+            let both = [pick(&survivors, rng), pick(&survivors, rng)].concat();
+            children.insert(both.into_iter().filter(|_| rng.chance(0.5)).collect());
+        }
+        self.best(as_lists(children), survivors)
     }
 
     fn best(&self, new: BTreeSet<Vec<usize>>, known: Vec<Scored>) -> Result<Vec<Scored>> {
@@ -151,6 +201,17 @@ impl Search<'_> {
         all.truncate(SURVIVORS);
         Ok(all)
     }
+}
+
+/// A set of `from`.
+fn pick<'a>(from: &'a [Scored], rng: &mut Rng) -> &'a [usize] {
+    &from[rng.below(from.len() as u64) as usize].set
+}
+
+/// The sets that hold a sentence.
+fn as_lists(sets: BTreeSet<BTreeSet<usize>>) -> BTreeSet<Vec<usize>> {
+    let filled = sets.into_iter().filter(|set| !set.is_empty());
+    filled.map(|set| set.into_iter().collect()).collect()
 }
 
 fn drop_one(set: &mut BTreeSet<usize>, rng: &mut Rng) {

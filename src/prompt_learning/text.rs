@@ -3,20 +3,34 @@
 use super::examples::Batch;
 use super::losses::{self, CrossEntropy, Distil, Loss, LossInput};
 use super::parametrizations::{Expanded, ParamGradient, Parametrization};
-use super::trainer::{Learner, Step};
+use super::trainer::{Group, Learner, Step};
 use crate::error::Result;
 use crate::math::{UnitRows, dot};
 use crate::progress::LocalBoxFuture;
 use crate::prompt::model::TextSide;
 
 /// ProGrad's rule (Zhu et al., 2023): remove the part of the gradient that opposes the gradient of a
-/// distillation to fixed texts.
+/// distillation to fixed texts. AdamW scales every number of a gradient by itself, which turns it, so
+/// the same part is removed from its steps too.
 #[derive(Debug, Clone)]
 pub struct ProGradRule {
     /// λ: the share of the opposing part that is removed.
     pub strength: f64,
     /// The distillation whose gradient is the direction.
     pub distil: Distil,
+    /// Its last gradient; empty before the first step.
+    pub direction: Vec<f32>,
+}
+
+impl ProGradRule {
+    /// The rule, before the first step.
+    pub fn new(strength: f64, distil: Distil) -> Self {
+        Self {
+            strength,
+            distil,
+            direction: Vec::new(),
+        }
+    }
 }
 
 /// g − λ (g · ĥ) ĥ with ĥ = h / |h| if g · h < 0, else g.
@@ -77,6 +91,7 @@ impl TextLearner<'_> {
         {
             let general = tower.step(parameters, batch, &mut rule.distil).await?;
             remove_conflict(&mut step.gradient, &general.gradient, rule.strength);
+            rule.direction = general.gradient;
         }
         Ok(step)
     }
@@ -127,6 +142,25 @@ impl Tower<'_> {
 impl Learner for TextLearner<'_> {
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step> {
         Box::pin(self.train_step(parameters, batch))
+    }
+
+    fn correct(&self, before: &[f32], after: &mut [f32]) {
+        if let Some(rule) = &self.prograd
+            && !rule.direction.is_empty()
+        {
+            // A step goes against the gradient that it follows.
+            let pairs = before.iter().zip(&*after);
+            let mut followed: Vec<f32> = pairs.map(|(before, after)| before - after).collect();
+            remove_conflict(&mut followed, &rule.direction, rule.strength);
+            let pairs = before.iter().zip(followed);
+            for (after, (before, followed)) in after.iter_mut().zip(pairs) {
+                *after = before - followed;
+            }
+        }
+    }
+
+    fn groups(&self, count: usize) -> Vec<Group> {
+        self.parametrization.groups(count)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The one loop behind every recipe that descends a gradient.
 
+use std::ops::Range;
+
 use super::examples::{Batch, Examples, batches};
 use super::schedule::Schedule;
 use super::values::Auto;
@@ -18,10 +20,31 @@ pub struct Step {
     pub gradient: Vec<f32>,
 }
 
+/// Parameters that share a learning rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group {
+    /// What they are, in the plural.
+    pub name: &'static str,
+    /// How many numbers.
+    pub len: usize,
+}
+
 /// Something with parameters and a loss.
 pub trait Learner {
     /// The loss of `parameters` on `batch` and its gradient.
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step>;
+
+    /// Changes what a step by the last gradient has made of the parameters `before`, if the optimizer
+    /// does not follow the gradient itself, as SGD does.
+    fn correct(&self, _before: &[f32], _after: &mut [f32]) {}
+
+    /// The groups of `count` parameters, in their order. By default there is one.
+    fn groups(&self, count: usize) -> Vec<Group> {
+        vec![Group {
+            name: "parameters",
+            len: count,
+        }]
+    }
 }
 
 /// Which optimizer.
@@ -42,6 +65,8 @@ pub enum Method {
         eps: f32,
         /// Weight decay.
         weight_decay: f32,
+        /// Whether the decay is part of the gradient, as in Adam before AdamW.
+        coupled: bool,
     },
 }
 
@@ -50,6 +75,14 @@ impl Method {
     pub const ADAMW: Self = Self::AdamW {
         eps: 1e-8,
         weight_decay: 0.01,
+        coupled: false,
+    };
+
+    /// Adam as Dassl's defaults: weight decay 5e-4 in the gradient.
+    pub const ADAM: Self = Self::AdamW {
+        eps: 1e-8,
+        weight_decay: 5e-4,
+        coupled: true,
     };
 
     /// SGD as CoOp and its successors use it: momentum 0.9, weight decay 5e-4.
@@ -70,9 +103,14 @@ impl Method {
                 sgd.nesterov = nesterov;
                 Box::new(sgd)
             }
-            Self::AdamW { eps, weight_decay } => {
+            Self::AdamW {
+                eps,
+                weight_decay,
+                coupled,
+            } => {
                 let mut adam = AdamW::new(count, weight_decay);
                 adam.eps = eps;
+                adam.coupled = coupled;
                 Box::new(adam)
             }
         }
@@ -84,8 +122,10 @@ impl Method {
 pub struct Settings {
     /// The optimizer.
     pub method: Method,
-    /// The full learning rate. Auto: by the parameters at the start and the first gradient, so that a
-    /// full step of AdamW moves the parameters by a tenth of their norm.
+    /// The full learning rate. Auto: one for each [`Group`], by its parameters at the start, the first
+    /// loss and its gradient, so that a full step of AdamW moves them by a tenth of their norm, or less
+    /// if that step would take more than a fixed part of the loss. More than [`MEASURED_STEPS`] steps
+    /// are shorter, by the root of their number.
     pub lr: Auto<f64>,
     /// How the rate rises and falls.
     pub schedule: Schedule,
@@ -131,8 +171,9 @@ pub struct FitResult {
     pub parameters: Vec<f32>,
     /// The loss of every step, before it.
     pub losses: Vec<f64>,
-    /// The full learning rate; `None` if it was to be fitted and there was no step.
-    pub rate: Option<f64>,
+    /// The full learning rate of every group, by its name; empty if they were to be fitted and there
+    /// was no step.
+    pub rates: Vec<(&'static str, f64)>,
     /// The parameters at the end of every cycle of the rate; empty if it has no cycles.
     pub snapshots: Vec<Vec<f32>>,
 }
@@ -144,22 +185,78 @@ const STEP: f64 = 0.1;
 /// The same for the first step of SGD, which momentum and a growing gradient make longer.
 const FIRST_STEP: f64 = 0.001;
 
-/// The automatic rate if the parameters or the first gradient are zero: CoOp's own.
+/// The part of the first loss that a full step takes at most, to first order. A model that tells the
+/// classes apart already has little to learn, and steps of a tenth learn the photos by heart.
+const LOSS_PART: f64 = 0.003;
+
+/// The automatic rate if the first gradient is zero: CoOp's own.
 const USUAL_RATE: f64 = 0.002;
 
+/// The steps for which the automatic rate was chosen. Steps in all directions travel as far as the
+/// root of their number, so N times as many are taken at 1 / sqrt(N) of the rate.
+pub const MEASURED_STEPS: usize = 500;
+
+/// The part of the automatic rate that `total` steps take.
+fn share_of_rate(total: usize) -> f64 {
+    (MEASURED_STEPS as f64 / total.max(1) as f64)
+        .sqrt()
+        .min(1.0)
+}
+
+/// A group on its way.
+struct Part {
+    name: &'static str,
+    range: Range<usize>,
+    optimizer: Box<dyn Optimizer>,
+    rate: Option<f64>,
+}
+
+impl Part {
+    fn all(learner: &dyn Learner, count: usize, settings: &Settings) -> Vec<Self> {
+        let rate = match settings.lr {
+            Auto::Auto => None,
+            Auto::Set(lr) => Some(lr),
+        };
+        let mut end = 0;
+        let groups = learner.groups(count).into_iter();
+        groups
+            .map(|Group { name, len }| {
+                let start = end;
+                end += len;
+                Self {
+                    name,
+                    range: start..end,
+                    optimizer: settings.method.start(len),
+                    rate,
+                }
+            })
+            .collect()
+    }
+}
+
 /// A learning rate that suits the model's scale: models differ in the length of their embeddings and
-/// of the gradient by orders of magnitude.
-fn fitting_rate(method: Method, parameters: &[f32], gradient: &[f32]) -> f64 {
-    let (part, step) = match method {
-        Method::Sgd { .. } => (FIRST_STEP, length(gradient)),
-        // At rate 1 every number moves by about 1, whatever its gradient is.
-        Method::AdamW { .. } => (STEP, (parameters.len() as f64).sqrt()),
+/// of the gradient by orders of magnitude, and so do the parts of what is learned.
+fn fitting_rate(method: Method, loss: f64, parameters: &[f32], gradient: &[f32]) -> f64 {
+    let pushed = length(gradient);
+    if pushed == 0.0 {
+        return USUAL_RATE;
+    }
+    // The way of a step and its fall in loss, both at rate 1.
+    let (part, step, fall) = match method {
+        Method::Sgd { .. } => (FIRST_STEP, pushed, pushed * pushed),
+        // Every number moves by about 1, whatever its gradient is.
+        Method::AdamW { .. } => {
+            let fall = gradient.iter().map(|g| f64::from(g.abs())).sum();
+            (STEP, (parameters.len() as f64).sqrt(), fall)
+        }
     };
-    let own = length(parameters);
-    if own > 0.0 && length(gradient) > 0.0 {
-        part * own / step
-    } else {
-        USUAL_RATE
+    let by_way = part * length(parameters) / step;
+    let by_loss = LOSS_PART * loss / fall;
+    match (by_way > 0.0, by_loss > 0.0) {
+        (true, true) => by_way.min(by_loss),
+        (false, true) => by_loss,
+        (true, false) => by_way,
+        (false, false) => USUAL_RATE,
     }
 }
 
@@ -189,8 +286,8 @@ pub async fn fit(
     settings: &Settings,
     observer: Observer<'_>,
 ) -> Result<FitResult> {
-    let mut optimizer = settings.method.start(parameters.len());
-    let per_epoch = examples.len().div_ceil(settings.batch.max(1));
+    let mut parts = Part::all(learner, parameters.len(), settings);
+    let per_epoch = examples.batches(settings.batch);
     let total = per_epoch * settings.epochs;
     let shares = settings
         .average
@@ -199,10 +296,6 @@ pub async fn fit(
     let mut losses = Vec::with_capacity(total);
     let mut snapshots = Vec::new();
     let schedule = settings.schedule;
-    let mut full_rate = match settings.lr {
-        Auto::Auto => None,
-        Auto::Set(lr) => Some(lr),
-    };
     for epoch in 0..settings.epochs {
         let order = batches(examples, settings.batch, settings.seed, epoch);
         for (number, picks) in order.iter().enumerate() {
@@ -218,10 +311,19 @@ pub async fn fit(
             if let Some(longest) = settings.clip {
                 shorten(&mut step.gradient, longest);
             }
-            let full = *full_rate
-                .get_or_insert_with(|| fitting_rate(settings.method, &parameters, &step.gradient));
-            let lr = schedule.rate(full, epoch, settings.epochs, number, order.len());
-            optimizer.step(&mut parameters, &step.gradient, lr as f32);
+            let before = parameters.clone();
+            for part in &mut parts {
+                let own = &mut parameters[part.range.clone()];
+                let gradient = &step.gradient[part.range.clone()];
+                let full = *part.rate.get_or_insert_with(|| {
+                    share_of_rate(total) * fitting_rate(settings.method, step.loss, own, gradient)
+                });
+                let lr = schedule.rate(full, epoch, settings.epochs, number, order.len());
+                part.optimizer.step(own, gradient, lr as f32);
+            }
+            if !matches!(settings.method, Method::Sgd { .. }) {
+                learner.correct(&before, &mut parameters);
+            }
             if schedule.closes(epoch, settings.epochs, number, order.len()) {
                 snapshots.push(parameters.clone());
             }
@@ -246,7 +348,10 @@ pub async fn fit(
     Ok(FitResult {
         parameters,
         losses,
-        rate: full_rate,
+        rates: parts
+            .iter()
+            .filter_map(|part| Some((part.name, part.rate?)))
+            .collect(),
         snapshots,
     })
 }

@@ -116,6 +116,27 @@ impl ClipTokenizer {
         })
     }
 
+    /// The words of `ids`, with a space behind each piece that ends one; `None` for an id that there
+    /// is not, or bytes that are no text. The result has the same ids as the text that they came from.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn decode(&self, ids: &[u32]) -> Option<String> {
+        use tokenizers::Decoder;
+        use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+        let mut symbols = String::new();
+        let mut words = Vec::new();
+        for (i, id) in ids.iter().enumerate() {
+            let token = self.pipeline.id_to_token(*id)?;
+            let end = token.strip_suffix(WORD_END);
+            symbols.push_str(end.unwrap_or(&token));
+            if end.is_some() || i + 1 == ids.len() {
+                let whole = std::mem::take(&mut symbols);
+                words.extend(ByteLevel::default().decode_chain(vec![whole]).ok()?);
+            }
+        }
+        let text = words.join(" ");
+        (!text.contains(char::REPLACEMENT_CHARACTER)).then_some(text)
+    }
+
     /// The start id.
     pub fn sot(&self) -> u32 {
         self.start

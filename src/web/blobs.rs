@@ -18,6 +18,9 @@ use crate::progress::Progress;
 /// The label of a photo that shows none of the classes.
 const NO_CLASS: u32 = u32::MAX;
 
+/// The label of a photo that nobody has labeled.
+const NO_LABEL: u32 = u32::MAX - 1;
+
 /// The bytes of an image file, as the engine reads it.
 ///
 /// # Errors
@@ -50,7 +53,7 @@ pub struct BlobPhotos(BTreeMap<PhotoSet, BlobSet>);
 
 impl BlobPhotos {
     /// Photos to learn from. A label is the position of the class in its list; 2³² − 1 means none of
-    /// the classes.
+    /// the classes, 2³² − 2 that nobody knows.
     pub fn labeled(images: Vec<Blob>, labels: Vec<u32>) -> Self {
         Self::new(
             images
@@ -58,6 +61,7 @@ impl BlobPhotos {
                 .zip(labels)
                 .map(|(image, label)| match label {
                     NO_CLASS => (PhotoSet::Outliers, image, 0),
+                    NO_LABEL => (PhotoSet::Unlabeled, image, 0),
                     label => (PhotoSet::Classes, image, label as usize),
                 }),
         )

@@ -70,8 +70,8 @@ impl Engine {
     }
 
     /// Learns a prompt from photos whose classes are `labels`, by their position in the list; 2³² − 1
-    /// is none of the classes, for recipes that learn from such photos too. Files are read one at a
-    /// time.
+    /// is none of the classes and 2³² − 2 a photo without a label, for recipes that learn from such
+    /// photos. Files are read one at a time.
     pub fn train(
         &self,
         classes: u32,

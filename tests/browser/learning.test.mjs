@@ -150,6 +150,19 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     }
   });
 
+  test("photos without labels are learned from by a recipe that needs none", async () => {
+    const names = [0, 16, 32].map((i) => photos[i].label);
+    const [images, code] = await page.evaluate(async (own) => {
+      const classes = await window.lens.classes(own);
+      const unlabelled = window.examples.map(({ image }) => image);
+      const { report } = await classes.train([], { recipe: "tfup", unlabelled });
+      const code = await classes.train([], { recipe: "coop", unlabelled }).then(() => null, (error) => error.code);
+      classes.free();
+      return [report.images, code];
+    }, names);
+    assert.deepEqual([images, code], [photos.length, "options/invalid"]);
+  });
+
   test("the older spelling of a parameter works", async () => {
     const names = [0, 16].map((i) => photos[i].label);
     const losses = async (how) => {

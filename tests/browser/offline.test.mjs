@@ -165,12 +165,12 @@ describe("offline", { timeout: 900_000 }, () => {
       await page.setInputFiles("#teach-files", join(DIST, `samples/${name}.jpg`));
     }
     await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 3);
-    await page.selectOption("#teach-recipe", "cones");
+    await page.selectOption("#teach-recipe", "taskres");
     await page.selectOption("#teach-check", "none");
     await page.fill("#teach-epochs", "20");
     await page.click("#teach-start");
     await page.waitForSelector("#teach-result:not([hidden])");
-    assert.match(await page.textContent("#teach-report"), /^cones learned from 3 photos/);
+    assert.match(await page.textContent("#teach-report"), /^taskres learned from 3 photos/);
     await page.click("#teach-use");
     await page.waitForFunction(
       (old) => document.querySelector(".card[data-state=done]") && [...document.querySelectorAll(".bar-value")].map((one) => one.textContent).join() !== old,

@@ -114,10 +114,10 @@ fn coop_learns_what_the_pictures_show() {
     splits(dir.path());
     let out = dir.path().join("prompt.safetensors");
     let set = ["--set", "epochs=100", "--crops", "1"];
-    let found = taught_on(&model, dir.path(), "coop", &out, &set);
-    assert_eq!(found["recipe"], "coop");
-    // Five snapshots of a context per class.
-    assert_eq!(found["trained_parameters"], 5 * 3 * 4 * 192);
+    let found = taught_on(&model, dir.path(), "coop-snapshots", &out, &set);
+    assert_eq!(found["recipe"], "coop-snapshots");
+    // A context per class, however many snapshots there are of it.
+    assert_eq!(found["trained_parameters"], 3 * 4 * 192);
     assert_eq!((&found["n_train"], &found["n"]), (&12.into(), &15.into()));
     assert_eq!(found["measured_on"], "test split");
     let losses: Vec<f64> = found["losses"]
@@ -137,11 +137,11 @@ fn coop_learns_what_the_pictures_show() {
 
     // The same again, and then with another seed.
     let bytes = std::fs::read(&out).unwrap();
-    taught_on(&model, dir.path(), "coop", &out, &set);
+    taught_on(&model, dir.path(), "coop-snapshots", &out, &set);
     assert_eq!(std::fs::read(&out).unwrap(), bytes);
     let other = [&set[..], &["--seed", "3", "--shots", "2"]].concat();
     assert_eq!(
-        taught_on(&model, dir.path(), "coop", &out, &other)["n_train"],
+        taught_on(&model, dir.path(), "coop-snapshots", &out, &other)["n_train"],
         6
     );
     assert_ne!(std::fs::read(&out).unwrap(), bytes);
@@ -331,6 +331,34 @@ fn checkpoint(path: &Path, key: &str, shape: &[usize], values: &[f32]) {
         file.write_all(bytes).unwrap();
     }
     file.finish().unwrap();
+}
+
+#[test]
+fn photos_without_labels_are_taken_by_recipes_that_need_none() {
+    let dir = tempfile::tempdir().unwrap();
+    splits(dir.path());
+    let out = dir.path().join("prompt.safetensors");
+    let run = |recipe: &str, option: &str| {
+        let args = [
+            "--recipe",
+            recipe,
+            option,
+            text(dir.path()),
+            "--labels",
+            "ship,roses,deer",
+            "--out",
+            text(&out),
+        ];
+        with_model("train", &mini(), &args)
+    };
+    for option in ["--unlabeled", "--unlabelled"] {
+        let taught = run("tfup", option);
+        assert_eq!(taught.status, 0, "{}", taught.stderr);
+        assert_eq!(taught.json()["n_train"], 12);
+        let prompt = Prompt::from_bytes(&std::fs::read(&out).unwrap()).unwrap();
+        assert!(prompt.tensors["cache.keys"].shape[0] >= 9);
+    }
+    assert_eq!(run("coop", "--unlabeled").code(), "options/invalid");
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn compare_sets_recipes_side_by_side() {
     };
     let set = [
         "--recipes",
-        "templates,tip-adapter,coop",
+        "templates,tip-adapter,coop-snapshots",
         "--shots",
         "1,2",
         "--seeds",
@@ -194,7 +194,7 @@ fn compare_sets_recipes_side_by_side() {
         "--set",
         "epochs=3",
         "--set",
-        "coop.epochs=4",
+        "coop-snapshots.epochs=4",
         "--crops",
         "1",
     ];
@@ -219,25 +219,28 @@ fn compare_sets_recipes_side_by_side() {
     let rest = [
         "--shots", "2", "--seed", "1", "--set", "epochs=4", "--crops", "1",
     ];
-    let alone = taught(dir.path(), "coop", &out, &rest);
+    let alone = taught(dir.path(), "coop-snapshots", &out, &rest);
     let same = outcomes
         .iter()
-        .find(|o| o["recipe"] == "coop" && o["shots"] == 2 && o["seed"] == 1);
+        .find(|o| o["recipe"] == "coop-snapshots" && o["shots"] == 2 && o["seed"] == 1);
     assert_eq!(same.unwrap()["scores"]["all"], alone["accuracy_after"]);
-    // Eight steps have room for four snapshots of a context per class.
-    assert_eq!(same.unwrap()["trained_parameters"], 4 * 3 * 768);
+    // A context per class, however many snapshots there are of it.
+    assert_eq!(same.unwrap()["trained_parameters"], 3 * 768);
 
     // One recipe on fewer images changes nothing for the others, and says what it is compared with.
-    let run = compare(&[&set[..], &epochs, &["--limit-for", "coop=6"]].concat());
+    let run = compare(&[&set[..], &epochs, &["--limit-for", "coop-snapshots=6"]].concat());
     let fewer = run.json();
     assert_eq!(fewer["n"], 15);
     assert_eq!(fewer["fewer"].as_array().unwrap().len(), 1);
     let own = &fewer["fewer"][0];
-    assert_eq!((&own["recipe"], &own["n"]), (&"coop".into(), &6.into()));
+    assert_eq!(
+        (&own["recipe"], &own["n"]),
+        (&"coop-snapshots".into(), &6.into())
+    );
     assert_eq!(own["zero_shot"]["new"], 1.0);
     for (one, other) in fewer["outcomes"].as_array().unwrap().iter().zip(outcomes) {
         assert_eq!(one["recipe"], other["recipe"]);
-        if one["recipe"] != "coop" {
+        if one["recipe"] != "coop-snapshots" {
             assert_eq!(one["scores"], other["scores"]);
         }
     }

@@ -31,7 +31,10 @@ fn searched(pool: &str, seed: u64) -> (Vec<(String, f64)>, Vec<String>) {
     };
     let examples = images(4, 6, 1, seed);
     let learned = teach_with("atprompt", &names(4), Some(&examples), &set, extras).unwrap();
-    let shares = learned.notes.iter().filter(|n| n.name != "learning rate");
+    let shares = learned
+        .notes
+        .iter()
+        .filter(|n| !n.name.starts_with("learning rate"));
     let shares = shares.map(|n| (n.name.clone(), n.value)).collect();
     let kept = serde_json::from_str(&learned.prompt.extra["attributes"]).unwrap();
     (shares, kept)
@@ -75,7 +78,7 @@ fn the_recipe_keeps_the_heaviest_set_and_names_every_share() {
     let found: Vec<_> = learned
         .notes
         .iter()
-        .filter(|n| n.name != "learning rate")
+        .filter(|n| !n.name.starts_with("learning rate"))
         .collect();
     let listed: Vec<&str> = found.iter().map(|n| n.name.as_str()).collect();
     assert_eq!(listed, ["color", "shape", "color, shape"]);

@@ -197,7 +197,14 @@ fn snapshots_of_many_long_contexts_stay_within_a_prompt_file() {
         ("epochs", "3"),
     ];
     let all = names(classes);
-    let learned = teach_with("coop", &all, Some(&examples), &set, Extras::default()).unwrap();
+    let learned = teach_with(
+        "coop-snapshots",
+        &all,
+        Some(&examples),
+        &set,
+        Extras::default(),
+    )
+    .unwrap();
     // Every context is the last or an earlier one, and they fill the half that is theirs.
     let sets = learned.prompt.tensors["earlier_contexts"].shape[0] / classes + 1;
     assert_eq!(sets, MAX_BYTES / 2 / size);

@@ -4,19 +4,20 @@ use promptlens::math::UnitRows;
 use promptlens::math::dot;
 use promptlens::math::softmax;
 use promptlens::prompt::heads;
-use promptlens::prompt::heads::cache::{Cache, Likeness, divergence, likeness};
+use promptlens::prompt::heads::cache::{Cache, Likeness, Votes, divergence, likeness};
 use promptlens::prompt_learning::bound::{kl_inverse, only_hard, uniform_prior};
 use promptlens::prompt_learning::cache::CacheLearner;
+use promptlens::prompt_learning::cache_search::Grid;
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::residual::{ResidualLearner, moved};
-use promptlens::prompt_learning::search::Search;
+use promptlens::prompt_learning::search::{Fitness, Search};
 use promptlens::prompt_learning::text::cross_entropy;
 use promptlens::prompt_learning::trainer::Learner;
 use promptlens::prompt_learning::unlabeled::{per_class, select};
 use promptlens::rng::Rng;
 
-use super::toy::{D, Extras, Toy, drawn, images, names, teach, teach_with};
+use super::toy::{D, Extras, SCALE, Toy, drawn, images, names, teach, teach_with};
 
 fn unit(count: usize, seed: u64) -> Vec<f64> {
     let mut rng = Rng::new(seed);
@@ -69,6 +70,7 @@ fn residuals_and_keys_have_the_gradient_of_their_loss() {
             alpha: 1.17,
             beta: 1.5,
             likeness: Likeness::Cosine,
+            votes: Votes::Balanced,
         },
         texts: &texts,
         losses: cross_entropy(),
@@ -91,6 +93,7 @@ fn a_cache_adds_what_its_formula_says() {
         alpha: 2.0,
         beta: 3.0,
         likeness: Likeness::Cosine,
+        votes: Votes::Counted,
     };
     let a: Vec<f64> = cache
         .keys
@@ -100,6 +103,52 @@ fn a_cache_adds_what_its_formula_says() {
     let found = cache.logits(&image, &texts, 2);
     assert!((found[0] - 2.0 * a[1]).abs() < 1e-12);
     assert!((found[1] - 2.0 * (a[0] + a[2])).abs() < 1e-12);
+}
+
+#[test]
+fn balanced_votes_do_not_count_keys_and_new_names_get_the_mean() {
+    let image = unit(1, 2);
+    // Three keys of class 0, one of class 2, none of class 1; one key serves a name that is not asked.
+    let cache = |votes| Cache {
+        keys: unit(5, 3),
+        classes: vec![0, 2, 0, 0, 9],
+        alpha: 2.0,
+        beta: 3.0,
+        likeness: Likeness::Cosine,
+        votes,
+    };
+    let balanced = cache(Votes::Balanced).logits(&image, &unit(3, 1), 3);
+    let counted = cache(Votes::Counted).logits(&image, &unit(3, 1), 3);
+    assert_eq!(counted[1], 0.0);
+    // Two keys in the mean: those of class 0 count two thirds, that of class 2 twice.
+    assert!((balanced[0] - counted[0] * 2.0 / 3.0).abs() < 1e-12);
+    assert!((balanced[2] - counted[2] * 2.0).abs() < 1e-12);
+    assert!((balanced[1] - 0.5 * (balanced[0] + balanced[2])).abs() < 1e-12);
+
+    // An image of a new name that is as near to it as to the old ones stays with its text.
+    let examples = images(3, 4, 1, 4)
+        .subset(&[0, 1, 2, 3, 4, 5, 6, 7])
+        .unwrap();
+    for recipe in ["tip-adapter", "tip-adapter-f", "tfup"] {
+        let learned = teach_with(recipe, &names(2), Some(&examples), &[], Extras::default());
+        let learned = learned.unwrap();
+        let mut all = names(2);
+        all.push("new".to_owned());
+        let head = pollster::block_on(heads::open(&learned.prompt, &Toy, &all)).unwrap();
+        let plain = teach("templates", &images(2, 1, 1, 1), &[]).prompt;
+        let texts = pollster::block_on(heads::open(&plain, &Toy, &all)).unwrap();
+        let image = examples.view(0, 0);
+        let (with, without) = (
+            pollster::block_on(head.logits(&Toy, image)).unwrap(),
+            pollster::block_on(texts.logits(&Toy, image)).unwrap(),
+        );
+        let added: Vec<f64> = with.iter().zip(&without).map(|(a, b)| a - b).collect();
+        assert!(
+            (added[2] - 0.5 * (added[0] + added[1])).abs() < 1e-5,
+            "{recipe}: {added:?}"
+        );
+        assert!(added[2] > 0.0, "{recipe}: {added:?}");
+    }
 }
 
 #[test]
@@ -114,7 +163,10 @@ fn tip_adapter_remembers_and_its_training_helps() {
         (pollster::block_on(run).unwrap(), learned)
     };
     let (zero, _) = score("templates", &[]);
-    let (tip, _) = score("tip-adapter", &[("alpha", "20"), ("beta", "5")]);
+    let (tip, _) = score(
+        "tip-adapter",
+        &[("alpha", "20"), ("beta", "5"), ("search", "no")],
+    );
     assert!(tip > zero + 0.3, "{tip} {zero}");
     let (_, fine) = score("tip-adapter-f", &[("alpha", "3"), ("lr", "0.01")]);
     assert!(fine.losses.last() < fine.losses.first());
@@ -223,6 +275,7 @@ fn the_search_never_gets_worse_and_finds_a_planted_sentence() {
         images: &batch,
         classes: 5,
         scale: 12.0,
+        weights: Fitness::PUBLISHED,
     };
     let run = || {
         let mut rng = Rng::new(8);
@@ -316,8 +369,15 @@ fn bounds_are_shown_for_words_and_refused_for_vectors() {
     let examples = images(4, 10, 1, 2);
     let learned = teach("templates", &examples, &[]);
     let error = learned.notes[0].value;
-    // "a photo of a ." are five words for the toy's tokenizer.
-    let expected = kl_inverse(error, uniform_prior(5), 40, 0.05).unwrap();
+    // One of three published lists.
+    let expected = kl_inverse(error, 3f64.ln(), 40, 0.05).unwrap();
+    assert!((learned.notes[1].value - expected).abs() < 1e-12);
+    // "a photo of a ." are five words for the toy's tokenizer, and "my ." two.
+    let own = [("own", "a photo of a {}. | my {}.")];
+    let learned = teach("templates", &examples, &own);
+    let error = learned.notes[0].value;
+    let prior = uniform_prior(7) + 2.0 * 75f64.ln() + 6f64.ln();
+    let expected = kl_inverse(error, prior, 40, 0.05).unwrap();
     assert!((learned.notes[1].value - expected).abs() < 1e-12);
     assert!(only_hard(&learned.prompt).is_ok());
     for soft in ["coop", "cones", "tip-adapter"] {
@@ -333,14 +393,20 @@ fn bounds_are_shown_for_words_and_refused_for_vectors() {
 #[test]
 fn the_search_for_alpha_and_beta_is_that_of_brute_force() {
     let examples = images(3, 6, 1, 4);
-    let learned = teach("tip-adapter", &examples, &[("search", "yes")]);
+    let learned = teach("tip-adapter", &examples, &[]);
     let note = |name: &str| {
         let found = learned.notes.iter().find(|n| n.name == name);
         found.unwrap_or_else(|| panic!("{name}")).value
     };
     // The same question asked of prompts that each lack one image.
     let left_out = |alpha: f64, beta: f64| {
-        let set = [("alpha", alpha.to_string()), ("beta", beta.to_string())];
+        // What people set is for a logit scale of 100.
+        let alpha = (alpha * 100.0 / f64::from(SCALE)).to_string();
+        let set = [
+            ("alpha", alpha),
+            ("beta", beta.to_string()),
+            ("search", "no".to_owned()),
+        ];
         let set: Vec<(&str, &str)> = set.iter().map(|(k, v)| (*k, v.as_str())).collect();
         let hits = (0..examples.len()).filter(|i| {
             let others: Vec<usize> = (0..examples.len()).filter(|j| j != i).collect();
@@ -355,7 +421,9 @@ fn the_search_for_alpha_and_beta_is_that_of_brute_force() {
     };
     let best = note("accuracy, each image left out");
     assert!((left_out(note("alpha"), note("beta")) - best).abs() < 1e-9);
-    for (alpha, beta) in [(0.1, 0.1), (3.0, 7.0), (1.17, 1.0), (3.0, 0.1)] {
+    let Grid { alphas, betas } = Grid::widest(f64::from(SCALE));
+    for (alpha, beta) in [(0, 0), (29, 29), (10, 5), (29, 0), (0, 29), (20, 20)] {
+        let (alpha, beta) = (alphas[alpha], betas[beta]);
         assert!(left_out(alpha, beta) <= best + 1e-9, "{alpha} {beta}");
     }
     let extra = &learned.prompt.extra;

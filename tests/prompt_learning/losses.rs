@@ -15,7 +15,7 @@ use promptlens::prompt_learning::parametrizations::{
     Conditional, Direct, Encoder, Gate, Mixture, Parametrization, Reparametrized,
 };
 use promptlens::prompt_learning::schedule::Schedule;
-use promptlens::prompt_learning::text::{TextLearner, cross_entropy, remove_conflict};
+use promptlens::prompt_learning::text::{ProGradRule, TextLearner, cross_entropy, remove_conflict};
 use promptlens::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
 use promptlens::prompt_learning::values::Auto;
 use promptlens::rng::Rng;
@@ -329,9 +329,6 @@ fn a_gate_weighs_two_experts_and_has_a_gradient() {
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         assert_eq!(shares.iter().filter(|s| **s > 0.0).count(), 2);
     }
-    let targets: Vec<f64> = (0..K)
-        .flat_map(|_| rng.dirichlet(&[1.0, 1.0, 1.0]))
-        .collect();
     let contexts = 3 * W;
     let mut start: Vec<f32> = (0..contexts).map(|_| 0.3 * rng.normal() as f32).collect();
     start.extend(&parameters);
@@ -339,7 +336,7 @@ fn a_gate_weighs_two_experts_and_has_a_gradient() {
         contexts,
         gate,
         strength: 1.3,
-        targets: targets.clone(),
+        hard: rows(3 * K, 14),
     };
     let mut learner = TextLearner {
         side: Toy.text_side(&names(K), &PromptLayout::end(1)).unwrap(),
@@ -378,6 +375,74 @@ fn projection_takes_out_only_what_opposes() {
     let mut none = [-1.0f32, 3.0];
     remove_conflict(&mut none, &h, 0.0);
     assert_eq!(none, [-1.0, 3.0]);
+}
+
+#[test]
+fn no_step_of_prograd_raises_the_distillation() {
+    // AdamW makes steps of equal length in every number out of a gradient, whatever was removed.
+    let examples = images(K, 3, 1, 5);
+    let whole = Batch::gather(
+        &examples,
+        &(0..examples.len()).map(|i| (i, 0)).collect::<Vec<_>>(),
+    );
+    // A teacher that takes the images of every class for the next.
+    let mut sums = vec![0.0; K * D];
+    for (image, label) in whole.rows().zip(&whole.labels) {
+        let at = (label + 1) % K * D;
+        let sum = sums[at..at + D].iter_mut();
+        sum.zip(image).for_each(|(s, v)| *s += v);
+    }
+    let fixed = UnitRows::new(&sums, D).values;
+    let distil = || Distil {
+        strength: 1.0,
+        fixed: fixed.clone(),
+        temperature: 1.0,
+        per_class: false,
+    };
+    let learner = |losses: Vec<Box<dyn Loss>>, prograd| TextLearner {
+        side: Toy.text_side(&names(K), &PromptLayout::end(2)).unwrap(),
+        parametrization: Box::new(Direct),
+        losses,
+        prograd,
+        scale: f64::from(SCALE),
+        classes: K,
+    };
+    let (mut opposed, mut raised) = (0, 0);
+    for seed in 0..12 {
+        let mut rng = Rng::new(seed);
+        let start: Vec<f32> = (0..2 * W).map(|_| 0.3 * rng.normal() as f32).collect();
+        // How a step of AdamW changes the distillation, to first order.
+        let rise = |strength: f64| {
+            let rule = ProGradRule::new(strength, distil());
+            let mut own = learner(cross_entropy(), Some(rule));
+            let settings = Settings {
+                method: Method::ADAMW,
+                lr: Auto::Set(0.01),
+                schedule: Schedule::CONSTANT,
+                epochs: 1,
+                batch: examples.len(),
+                seed: 0,
+                clip: None,
+                average: None,
+            };
+            let observer = Observer {
+                progress: &(),
+                observe: &|_| {},
+            };
+            let run = fit(&mut own, start.clone(), &examples, &settings, observer);
+            let end = pollster::block_on(run).unwrap().parameters;
+            let mut teacher = learner(vec![Box::new(distil())], None);
+            let h = pollster::block_on(teacher.step(&start, &whole))
+                .unwrap()
+                .gradient;
+            let way: Vec<f32> = end.iter().zip(&start).map(|(a, b)| a - b).collect();
+            dot(&way, &h) / dot(&h, &h).sqrt()
+        };
+        opposed += usize::from(rise(0.0) > 1e-6);
+        raised += usize::from(rise(1.0) > 1e-6);
+    }
+    assert!(opposed > 0, "nothing to correct");
+    assert_eq!(raised, 0, "of {opposed}");
 }
 
 /// A loss that cannot be computed.

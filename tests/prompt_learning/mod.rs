@@ -1,6 +1,7 @@
 //! Learning prompts.
 
 mod attributes;
+mod authors;
 mod descent;
 mod edges;
 mod features;
@@ -8,8 +9,10 @@ mod files;
 mod heads;
 mod lapt;
 mod losses;
+mod paper;
 mod parity;
 mod registry;
+mod scale;
 mod shots;
 mod strengths;
 mod toy;

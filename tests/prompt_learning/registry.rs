@@ -94,7 +94,7 @@ fn transferable_prompts_serve_new_names() {
 #[test]
 fn a_context_per_class_serves_other_names_with_their_mean() {
     let examples = images(4, 3, 1, 9);
-    let set = [("specific", "yes"), ("epochs", "3"), ("snapshots", "1")];
+    let set = [("specific", "yes"), ("epochs", "3")];
     let learned = teach_with("coop", &names(4), Some(&examples), &set, Extras::default()).unwrap();
     let contexts = &learned.prompt.tensors["context"];
     assert_eq!(contexts.shape, [4, 4, super::toy::W]);
@@ -131,12 +131,13 @@ fn the_snapshots_of_a_descent_speak_together() {
     let examples = images(4, 3, 1, 9);
     let teach = |examples, more: &[(&str, &str)]| {
         let set = [&[("epochs", "4")], more].concat();
-        teach_with("coop", &names(4), Some(examples), &set, Extras::default()).unwrap()
+        let recipe = "coop-snapshots";
+        teach_with(recipe, &names(4), Some(examples), &set, Extras::default()).unwrap()
     };
     let learned = teach(&examples, &[("snapshots", "3")]);
     let mut prompt = Prompt::from_bytes(&learned.prompt.to_bytes().unwrap()).unwrap();
     let size = 4 * 4 * W;
-    assert_eq!(learned.trained_parameters, 3 * size);
+    assert_eq!(learned.trained_parameters, size);
     let earlier = prompt.tensors["earlier_contexts"].clone();
     assert_eq!(earlier.shape, [2 * 4, 4, W]);
     let all = ["class 2", "another", "class 0"].map(str::to_owned);
@@ -165,12 +166,12 @@ fn the_snapshots_of_a_descent_speak_together() {
             assert!((a - b / length).abs() < 1e-9, "{a} {}", b / length);
         }
     }
-    // One image of a class, SGD and one context for all have the end alone.
+    // One image of a class and SGD have the end alone, and so has CoOp.
     let one = images(4, 1, 1, 9);
     for learned in [
         teach(&one, &[]),
         teach(&examples, &[("optimizer", "sgd")]),
-        teach(&examples, &[("specific", "no")]),
+        taught("coop", 1),
     ] {
         assert!(!learned.prompt.tensors.contains_key("earlier_contexts"));
     }
@@ -198,7 +199,9 @@ fn the_registry_says_what_people_may_set() {
             assert_eq!(keys, ["default", "meaning", "name"]);
         }
     }
-    assert_eq!(find("cones").unwrap().kind, Cost::Features);
+    let cones = find("cones").unwrap();
+    assert_eq!((cones.name, cones.kind), ("taskres", Cost::Features));
+    assert!(cones.paper.starts_with("Yu et al. 2023, Task Residual"));
     assert_eq!(find("tfup").unwrap().needs, Needs::IMAGES);
     assert_eq!(find("nothing").unwrap_err().code(), "options/invalid");
 }
@@ -281,10 +284,14 @@ fn a_recipe_changes_the_default_of_a_shared_parameter_in_its_own_table_alone() {
         ("coop", "vectors", "4"),
         ("tip-adapter", "alpha", "1.17"),
         ("tfup", "alpha", "0.3"),
-        ("cones", "lr", "0.001"),
+        ("cones", "lr", "auto"),
+        ("taskres", "lr", "auto"),
+        ("taskres", "settings", "fitted"),
+        ("kgcoop", "crop-area", "0.6"),
         ("lapt", "lr", "0.01"),
-        ("coop", "specific", "yes"),
-        ("tip-adapter-f", "search", "no"),
+        ("coop", "specific", "no"),
+        ("coop-snapshots", "snapshots", "5"),
+        ("tip-adapter-f", "search", "yes"),
         ("cupl", "use", "descriptions"),
         ("atprompt", "per-attribute", "2"),
     ] {

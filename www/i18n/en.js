@@ -215,6 +215,7 @@ export default {
   "teach.others-choose": "Choose them…",
   "teach.others-clear": "Leave them out",
   "teach.others-hint": "Or drop them here. Without any, other words stand in for them.",
+  "teach.unlabelled": "Learns from the photos on the page too, whatever they show. Fewer than ten change nothing.",
   "teach.others-none": "None yet.",
   "teach.others-count": { one: "{count} photo of none of the classes.", other: "{count} photos of none of the classes." },
   "teach.no-photos": "No photos yet.",

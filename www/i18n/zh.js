@@ -201,6 +201,7 @@ export default {
   "teach.others-choose": "选择…",
   "teach.others-clear": "不再使用",
   "teach.others-hint": "也可以拖到这里。没有时由其他词代替。",
+  "teach.unlabelled": "也从页面上的照片学习，不论它们是什么。少于十张不起作用。",
   "teach.others-none": "还没有。",
   "teach.others-count": "{count} 张不属于任何类别的照片。",
   "teach.no-photos": "还没有照片。",
@@ -446,6 +447,7 @@ export default {
   "stale.tuning": "调优",
 
   // What each recipe does.
+  "recipe.coop-snapshots": "CoOp，每个类别一个上下文；由几次短下降的终点共同回答。",
   "recipe.coop": "学习类别名称周围的上下文向量，可各类别共用，也可每类一组。",
   "recipe.cocoop": "CoOp 加一个小网络，按每张图像移动上下文；回答较慢。",
   "recipe.kgcoop": "CoOp，并把每个类别拉向手写的提示。",
@@ -455,7 +457,7 @@ export default {
   "recipe.pre": "CoOp，学习时其向量经过一个小的残差网络。",
   "recipe.mocoop": "由门控为每张图像从多个上下文中选两个；每个都靠近一组模板。",
   "recipe.msgcoop": "多个上下文取平均，彼此保持差异，并靠近类别的描述。",
-  "recipe.cones": "直接移动每个类别的文本特征；训练最快。",
+  "recipe.taskres": "直接移动每个类别的文本特征；训练最快。",
   "recipe.tip-adapter": "记住图像，把与它们的相似程度加到文本的判断上；无需训练。",
   "recipe.tip-adapter-f": "Tip-Adapter，并把记住的特征训练几轮。",
   "recipe.tfup": "无标签的 Tip-Adapter：每个类别记住最有把握、最典型的图像。",

@@ -15,6 +15,7 @@ const [start, working, stage, progress, cancel, problem] = ["start", "run", "sta
 const [figure, result, report, table, use, save, drop] = ["curve", "result", "report", "table", "use", "save", "discard"].map(byId);
 const [scoring, scoreButton] = ["scoring", "score"].map(byId);
 const importer = byId("import");
+const unlabelled = byId("unlabelled");
 
 /** The photos on the page that are answered before and after. */
 const MOST_COMPARED = 24;
@@ -29,6 +30,8 @@ let inUse = false;
 /** The learning or sorting that is going on. @type {AbortController | null} */
 let job = null;
 let ready = false;
+/** The photos on the page. @type {() => File[]} */
+let onPage = () => [];
 /** The score that decides what is none of the classes. */
 let score = "";
 /** What the result says, to be said anew in another language. */
@@ -66,6 +69,8 @@ const unscored = () => inUse && score !== "lapt" && recipes.some(({ name, others
  * @param {(error: Error, show: (error: Error) => void) => void} page.report
  */
 export function onTeach(page) {
+  onPage = page.files;
+  drawer.addEventListener("toggle", render);
   const fail = (error) => page.report(error, (shown) => showProblem(problem, shown));
 
   let running = Promise.resolve();
@@ -114,6 +119,7 @@ export function onTeach(page) {
       const others = otherPhotos();
       const own = examples();
       const how = { recipe: recipe.value, validation: check.value, others, signal, onProgress };
+      if (!unlabelled.hidden) how.unlabelled = onPage();
       if (!epochsField.hidden && epochs.value !== "") how.epochs = epochs.valueAsNumber;
       const made = await page.train(own, how);
       curve.draw();
@@ -287,7 +293,9 @@ function render() {
   epochsField.hidden = !chosenRecipe?.parameters.some(({ name }) => name === "epochs");
   showLesson(chosenRecipe?.others ?? false);
   const needed = chosenRecipe?.needs === "images" || chosenRecipe?.needs === "unlabelled";
-  start.setAttribute("aria-disabled", String(!ready || job !== null || (needed && !hasPhotos())));
+  unlabelled.hidden = chosenRecipe?.needs !== "unlabelled";
+  const photos = hasPhotos() || (!unlabelled.hidden && onPage().length > 0);
+  start.setAttribute("aria-disabled", String(!ready || job !== null || (needed && !photos)));
   start.hidden = job !== null;
   working.hidden = job === null;
   save.disabled = drop.disabled = prompt === null;

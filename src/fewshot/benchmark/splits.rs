@@ -1,13 +1,15 @@
 //! The images of a comparison: several draws to learn from, and those to measure on.
 
-use super::types::Benchmark;
+use super::types::{Benchmark, Entry};
 use crate::dataset::{DataSet, Item};
 use crate::error::{Error, Failure, Kind, Result};
 use crate::evaluate::{class_names, evenly};
 use crate::fewshot::data_set::{Selection, encode_items};
 use crate::fewshot::photos::ViewEncoder;
 use crate::model::Model;
+use crate::prompt_learning::descent::SMALLEST_CROP;
 use crate::prompt_learning::examples::{Examples, sample_shots};
+use crate::prompt_learning::parameters::Crops;
 
 /// Images per class that are held back for validation.
 const VALIDATION: usize = 60;
@@ -28,6 +30,20 @@ pub struct Splits {
     drawn: Vec<usize>,
     /// Their features.
     features: Examples,
+}
+
+/// The crops that all entries look at photos in, as these are looked at once for all.
+fn shared_crops(entries: &[Entry]) -> Result<Option<Crops>> {
+    let mut all = entries.iter().filter_map(|entry| entry.recipe.crops());
+    let first = all.next();
+    let kind = |crops: &Crops| (crops.area, crops.epochs.is_some());
+    if all.any(|other| first.as_ref().map(kind) != Some(kind(&other))) {
+        return Err(Error::new(
+            Kind::OptionInvalid,
+            "These recipes take different crops; compare them apart, or give all the same crop-area and fresh-crops.",
+        ));
+    }
+    Ok(first)
 }
 
 impl Splits {
@@ -59,7 +75,13 @@ impl Splits {
         let encode = |items: &[(&Item, usize)], encoder| {
             encode_items(model, data, items, names.len(), encoder)
         };
-        let (features, failed) = encode(&train, encoder(benchmark.crops)?)?;
+        let crops = shared_crops(benchmark.entries)?;
+        let area = crops.map_or(SMALLEST_CROP, |crops| crops.area);
+        let learned = encoder(benchmark.crops)?.with_area(area);
+        let (mut features, failed) = encode(&train, learned)?;
+        if crops.is_some_and(|crops| crops.epochs.is_some()) {
+            features = features.with_fresh_crops();
+        }
         if let Some(first) = failed.first() {
             return Err(Error::new(
                 Kind::DataInvalid,

@@ -17,6 +17,8 @@ const CLASSES: &str = "cache.classes";
 const ALPHA: &str = "alpha";
 const BETA: &str = "beta";
 const LIKENESS: &str = "likeness";
+const VOTES: &str = "votes";
+const BALANCED: &str = "balanced";
 const COSINE: &str = "cosine";
 const PREDICTIONS: &str = "predictions";
 
@@ -44,6 +46,19 @@ pub struct Cache {
     pub beta: f64,
     /// How likeness is measured.
     pub likeness: Likeness,
+    /// How the keys of a class speak together.
+    pub votes: Votes,
+}
+
+/// What a cache adds to a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Votes {
+    /// The sum over its keys, as published for classes with equally many. A class without keys gets
+    /// nothing, so its images are given to a class that has some; and so does a class with few.
+    Counted,
+    /// The mean over its keys times the mean number of keys of a class that has some. A class without
+    /// keys gets the mean of the others.
+    Balanced,
 }
 
 /// How alike an image and a key are.
@@ -76,16 +91,88 @@ impl Cache {
 
     /// What the cache adds to the logits [K] of an image.
     pub fn logits(&self, image: &[f64], texts: &[f64], classes: usize) -> Vec<f64> {
-        let mut out = vec![0.0; classes];
         if self.alpha == 0.0 {
-            return out;
+            return vec![0.0; classes];
         }
-        for (class, affinity) in self.classes.iter().zip(self.affinities(image, texts)) {
-            if let Some(z) = out.get_mut(*class) {
-                *z += self.alpha * affinity;
+        self.tally(classes).add(
+            self.alpha,
+            self.classes.iter().copied().zip(self.affinities(image, texts)),
+        )
+    }
+
+    /// How its keys count for `classes` classes.
+    pub fn tally(&self, classes: usize) -> Tally {
+        Tally::new(self.votes, &self.classes, classes)
+    }
+}
+
+/// How much a key of each class counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tally {
+    votes: Votes,
+    /// The factor of the keys of each class, [K]; 0 for a class without keys.
+    factors: Vec<f64>,
+}
+
+impl Tally {
+    /// For keys of `of`, of which those of no class in 0..`classes` do not count.
+    pub fn new(votes: Votes, of: &[usize], classes: usize) -> Self {
+        let mut counts = vec![0.0; classes];
+        for class in of {
+            if let Some(count) = counts.get_mut(*class) {
+                *count += 1.0;
             }
         }
+        let seen = counts.iter().filter(|n| **n > 0.0).count().max(1) as f64;
+        let mean = counts.iter().sum::<f64>() / seen;
+        let factor = |n: f64| match votes {
+            _ if n == 0.0 => 0.0,
+            Votes::Counted => 1.0,
+            Votes::Balanced => mean / n,
+        };
+        Self {
+            votes,
+            factors: counts.into_iter().map(factor).collect(),
+        }
+    }
+
+    /// The logits [K] that keys add, each given by its class and its affinity, with weight `alpha`.
+    pub fn add(&self, alpha: f64, keys: impl Iterator<Item = (usize, f64)>) -> Vec<f64> {
+        let mut out = vec![0.0; self.factors.len()];
+        for (class, affinity) in keys {
+            if let Some(z) = out.get_mut(class) {
+                *z += alpha * self.factors[class] * affinity;
+            }
+        }
+        let common = self.common(&out);
+        let unseen = out.iter_mut().zip(&self.factors);
+        unseen.filter(|(_, f)| **f == 0.0).for_each(|(z, _)| *z = common);
         out
+    }
+
+    /// d loss / d affinity of a key of each class [K], from d loss / d logits [K].
+    pub fn backward(&self, alpha: f64, dz: &[f64]) -> Vec<f64> {
+        let unseen = dz.iter().zip(&self.factors).filter(|(_, f)| **f == 0.0);
+        let unseen: f64 = unseen.map(|(g, _)| g).sum();
+        let share = match self.votes {
+            Votes::Counted => 0.0,
+            Votes::Balanced => unseen / self.seen(),
+        };
+        let pairs = dz.iter().zip(&self.factors);
+        pairs.map(|(g, f)| alpha * f * (g + share)).collect()
+    }
+
+    /// What a class without keys gets of the logits of those with keys.
+    fn common(&self, logits: &[f64]) -> f64 {
+        match self.votes {
+            Votes::Counted => 0.0,
+            Votes::Balanced => logits.iter().sum::<f64>() / self.seen(),
+        }
+    }
+
+    /// Classes with keys, at least 1.
+    fn seen(&self) -> f64 {
+        self.factors.iter().filter(|f| **f > 0.0).count().max(1) as f64
     }
 }
 
@@ -158,6 +245,10 @@ impl CachedTexts {
                     Some(PREDICTIONS) => Likeness::Predictions(Vec::new()),
                     _ => Likeness::Cosine,
                 },
+                votes: match file.extra.get(VOTES).map(String::as_str) {
+                    Some(BALANCED) => Votes::Balanced,
+                    _ => Votes::Counted,
+                },
             },
         })
     }
@@ -179,6 +270,9 @@ impl Weights for CachedTexts {
             Likeness::Predictions(_) => PREDICTIONS,
         };
         file.note(LIKENESS, likeness);
+        if cache.votes == Votes::Balanced {
+            file.note(VOTES, BALANCED);
+        }
     }
 
     fn open<'a>(

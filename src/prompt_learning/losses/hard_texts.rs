@@ -4,7 +4,8 @@ use super::{Gradient, Loss, LossInput, entropy};
 use crate::error::Result;
 use crate::math::dot;
 
-/// λ mean over sets and classes of the cross-entropy of softmax_j(s t^c_k · h^c_j) against k.
+/// λ mean over sets and classes of the cross-entropy of softmax_j(t^c_k · h^c_j) against k. The
+/// authors' code has no temperature here; with CLIP's the loss would have no gradient.
 #[derive(Debug, Clone)]
 pub struct HardTexts {
     /// λ, the weight of this loss.
@@ -21,17 +22,12 @@ impl Loss for HardTexts {
         for (row, text) in input.texts.chunks_exact(d).enumerate() {
             let (set, class) = (row / k, row % k);
             let hard = &self.fixed[set * k * d..(set + 1) * k * d];
-            let z: Vec<f64> = hard
-                .chunks_exact(d)
-                .map(|h| input.scale * dot(text, h))
-                .collect();
+            let z: Vec<f64> = hard.chunks_exact(d).map(|h| dot(text, h)).collect();
             let mut dz = vec![0.0; k];
             sum += entropy::one(&z, class, share, &mut dz);
             let g = &mut gradient.texts[row * d..(row + 1) * d];
             for (hard, dz) in hard.chunks_exact(d).zip(dz) {
-                g.iter_mut()
-                    .zip(hard)
-                    .for_each(|(g, h)| *g += input.scale * dz * h);
+                g.iter_mut().zip(hard).for_each(|(g, h)| *g += dz * h);
             }
         }
         Ok(share * sum)

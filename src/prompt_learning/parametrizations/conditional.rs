@@ -1,8 +1,9 @@
 //! One context per image (CoCoOp); how the image shifts it is the head's formula.
 
-use super::{Expanded, ParamGradient, Parametrization};
+use super::{Expanded, ParamGradient, Parametrization, contexts};
 use crate::prompt::heads::conditional::Conditional;
 use crate::prompt_learning::examples::Batch;
+use crate::prompt_learning::trainer::Group;
 
 impl Parametrization for Conditional {
     fn expand(&self, parameters: &[f32], batch: &Batch) -> Expanded {
@@ -38,5 +39,15 @@ impl Parametrization for Conditional {
                 .backward(network, &trace, &shift, &mut gradient);
         }
         v.iter().chain(&gradient).map(|g| *g as f32).collect()
+    }
+
+    fn groups(&self, count: usize) -> Vec<Group> {
+        vec![
+            contexts(self.context),
+            Group {
+                name: "network",
+                len: count - self.context,
+            },
+        ]
     }
 }

@@ -5,7 +5,7 @@ mod direct;
 mod mixture;
 mod reparametrized;
 
-pub use direct::Direct;
+pub use direct::{Direct, Parts};
 pub use mixture::Mixture;
 pub use reparametrized::{Encoder, Reparametrized};
 
@@ -13,6 +13,7 @@ pub use crate::prompt::heads::conditional::Conditional;
 pub use crate::prompt::heads::mixture::Gate;
 
 use super::examples::Batch;
+use super::trainer::Group;
 
 /// Contexts for one batch.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +45,22 @@ pub trait Parametrization {
     /// d loss / d parameters.
     fn backward(&self, back: &ParamGradient<'_>) -> Vec<f32>;
 
+    /// The groups of `count` parameters that each have a learning rate of their own, in their order.
+    /// By default all are contexts.
+    fn groups(&self, count: usize) -> Vec<Group> {
+        vec![contexts(count)]
+    }
+
     /// A loss on the parameters alone and its gradient. `None` by default.
     fn penalty(&self, _parameters: &[f32], _batch: &Batch) -> Option<(f64, Vec<f32>)> {
         None
+    }
+}
+
+/// The group of contexts.
+fn contexts(len: usize) -> Group {
+    Group {
+        name: "contexts",
+        len,
     }
 }

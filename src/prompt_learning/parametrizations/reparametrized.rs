@@ -1,9 +1,10 @@
 //! A context through a residual encoder: v' = v + a Enc(v) (PRE).
 
-use super::{Expanded, ParamGradient, Parametrization};
+use super::{Expanded, ParamGradient, Parametrization, contexts};
 use crate::math::perceptron::{self, Perceptron};
 use crate::prompt_learning::examples::Batch;
 use crate::prompt_learning::lstm::{self, Lstm};
+use crate::prompt_learning::trainer::Group;
 use crate::rng::Rng;
 
 /// The network between parameters and context.
@@ -113,5 +114,15 @@ impl Parametrization for Reparametrized {
         let dx = self.encoder.backward(encoder, &trace, &dy, &mut gradient);
         let context = own.zip(dx).map(|(g, dx)| (g + dx) as f32);
         context.chain(gradient.iter().map(|g| *g as f32)).collect()
+    }
+
+    fn groups(&self, count: usize) -> Vec<Group> {
+        vec![
+            contexts(self.context),
+            Group {
+                name: "encoder",
+                len: count - self.context,
+            },
+        ]
     }
 }

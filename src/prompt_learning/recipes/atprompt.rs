@@ -3,10 +3,12 @@
 use crate::error::{Error, Kind, Result};
 use crate::prompt_learning::attributes::{MAX_POOL, search, subsets};
 use crate::prompt_learning::context_recipe::{ContextRecipe, noise};
-use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::descent::{Descent, Init};
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
+use crate::prompt_learning::parametrizations::Parts;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::trainer::Group;
 use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
 
@@ -23,6 +25,9 @@ parameters! {
         search_epochs as "search-epochs": usize = 10, in 1..=1000,
         ..descent: Descent { context.vectors = 2, steps.epochs = Auto::Set(100) }
     }
+    paper(p) {
+        p.descent.context.init = Init::Random;
+    }
 }
 
 /// The recipe.
@@ -34,7 +39,7 @@ pub const RECIPE: Recipe = Recipe {
     ..super::coop::RECIPE
 };
 
-/// The standard deviation of the attributes' vectors at the start.
+/// The standard deviation of the attributes' vectors at the start for CLIP: half as long as its words.
 const SPREAD: f64 = 0.01;
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
@@ -79,7 +84,13 @@ fn with_attributes(
     coop.layout.per_attribute = params.per_attribute;
     let before = coop.layout.rows() - coop.layout.vectors;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
-    let mut start = noise(before * job.model.width(), SPREAD, &mut rng);
+    let mut start = noise(job, before * job.model.width(), SPREAD, &mut rng)?;
+    let groups = [
+        ("attribute vectors", start.len()),
+        ("contexts", coop.start.len()),
+    ];
+    let groups = groups.map(|(name, len)| Group { name, len });
+    coop.parametrization = Box::new(Parts(groups.into()));
     start.append(&mut coop.start);
     coop.start = start;
     Ok(coop)

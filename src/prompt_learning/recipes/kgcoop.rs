@@ -1,6 +1,6 @@
 //! KgCoOp: CoOp that stays near the hand-written prompt.
 
-use super::templates::TemplateSet;
+use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::Descent;
@@ -13,9 +13,13 @@ use crate::prompt_learning::values::Auto;
 parameters! {
     /// Parameters of KgCoOp.
     pub struct Params {
-        /// strength of the pull
+        /// strength of the pull at a logit scale of 100; it falls with the scale
         lambda: f64 = 8.0, in 0.0..=1e4,
         ..descent: Descent { steps.batch = Auto::Set(128) }
+        ..texts: FixedTexts {}
+    }
+    paper(p) {
+        p.descent.steps.epochs = Auto::Set(100);
     }
 }
 
@@ -30,9 +34,9 @@ pub const RECIPE: Recipe = Recipe {
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
-    let texts = job.texts(&TemplateSet::Default.templates()?).await?;
+    let texts = job.texts(&params.texts.or(TemplateSet::Default)?).await?;
     coop.losses.push(Box::new(Anchor {
-        strength: params.lambda,
+        strength: job.scaled(params.lambda),
         fixed: mean_texts(&texts, job.names.len(), job.model.dim()),
     }));
     coop.learn(job).await

@@ -45,6 +45,7 @@ parameters! {
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "lapt",
+    aliases: &[],
     paper: "Zhang et al. 2024, LAPT: Label-driven Automated Prompt Tuning for OOD Detection with Vision-Language Models (ECCV)",
     summary: "Learns what is none of the classes: one context for their names, one for other words.",
     kind: Cost::Text,

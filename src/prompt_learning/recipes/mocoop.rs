@@ -1,18 +1,20 @@
-//! MoCoOp: several contexts, of which a gate picks two for every image.
+//! MoCoOp: several contexts, of which a gate picks two for every image, and each stays near a group of
+//! templates. The authors also train the LayerNorms of the image tower and a vector that is added to
+//! every text feature; both are left out, as image features are computed once.
 
-use super::templates::TemplateSet;
+use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
-use crate::math::{UnitRows, dot, softmax};
 use crate::prompt::heads::mixture::{ContextMixture, Gate};
 use crate::prompt_learning::context_recipe::{
     ContextRecipe, ContextSharing, SPREAD, learned, noise,
 };
-use crate::prompt_learning::descent::Descent;
+use crate::prompt_learning::descent::{Descent, OptimizerKind};
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::HardTexts;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::parametrizations::Mixture;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
+use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
 
@@ -21,11 +23,16 @@ parameters! {
     pub struct Params {
         /// how many contexts
         experts: usize = 3, in 1..=7,
-        /// strength of the pull of each context to its group of templates
+        /// strength of the pull of each context to its group of templates at a logit scale of 100; it
+        /// falls with the scale
         texts: f64 = 5.0, in 0.0..=1e4,
         /// strength of the gate's own cross-entropy
         gate: f64 = 1.0, in 0.0..=1e4,
         ..descent: Descent { steps.epochs = Auto::Set(25) }
+        ..fixed: FixedTexts {}
+    }
+    paper(p) {
+        p.descent.steps.lr = Auto::Set(0.032);
     }
 }
 
@@ -33,29 +40,31 @@ parameters! {
 pub const RECIPE: Recipe = Recipe {
     name: "mocoop",
     paper: "Du et al. 2024, Mixture of Prompt Learning for Vision Language Models",
-    summary: "A gate picks two of several contexts per image; each stays near a group of templates.",
+    summary: "A gate picks two of several contexts per image; the image tower's norms stay as they are.",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
-/// Added to the scores of a class's two nearest groups in the gate's targets.
-const PREFERENCE: f64 = 10.0;
+/// Epochs before the cosine of SGD begins.
+const WARM_UP: usize = 3;
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
     let experts = params.experts;
-    let templates = TemplateSet::Clip7.templates()?;
+    let templates = params.fixed.or(TemplateSet::Clip7)?;
     let mut hard = Vec::new();
     for group in 0..experts {
-        let own: Vec<_> = templates.iter().skip(group).step_by(experts).collect();
-        let own: Vec<_> = own.into_iter().cloned().collect();
+        // Fewer templates than experts serve several of them.
+        let first = group % templates.len();
+        let own = templates.iter().skip(first).step_by(experts);
+        let own: Vec<_> = own.cloned().collect();
         hard.extend(mean_texts(&job.texts(&own).await?, k, d));
     }
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
     let mut start = coop.start.repeat(experts);
     if experts > 1 {
-        let spread = noise(start.len(), SPREAD, &mut rng);
+        let spread = noise(job, start.len(), SPREAD, &mut rng)?;
         start.iter_mut().zip(spread).for_each(|(v, n)| *v += n);
     }
     let gate = Gate { dim: d, experts };
@@ -65,14 +74,17 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     coop.start = start;
     coop.sharing = ContextSharing::Several(experts);
     coop.settings.clip = Some(1.0);
+    if params.descent.optimizer == OptimizerKind::Sgd {
+        coop.settings.schedule = Schedule::dassl(WARM_UP);
+    }
     coop.parametrization = Box::new(Mixture {
         contexts,
         gate,
         strength: params.gate,
-        targets: targets(job, &hard, experts)?,
+        hard: hard.clone(),
     });
     coop.losses.push(Box::new(HardTexts {
-        strength: params.texts,
+        strength: job.scaled(params.texts),
         fixed: hard,
     }));
     let layout = coop.layout.clone();
@@ -85,43 +97,4 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         gate: Some(gate.to_vec()),
     };
     Ok(learned(job, &weights, &fit))
-}
-
-/// The gate's targets for images of each class, [K, G]: the softmax over groups of s times the cosine
-/// of the class's mean image (the mean of its texts if it has none) with its text in the group, the
-/// two best preferred.
-fn targets(job: &TrainingJob<'_>, hard: &[f64], experts: usize) -> Result<Vec<f64>> {
-    let (k, d) = (job.names.len(), job.model.dim());
-    let mut prototypes = vec![0f64; k * d];
-    let images = job.images()?;
-    for (i, label) in images.labels().iter().enumerate() {
-        let row = &mut prototypes[label * d..(label + 1) * d];
-        row.iter_mut()
-            .zip(images.view(i, 0))
-            .for_each(|(p, f)| *p += f64::from(*f));
-    }
-    for (class, row) in prototypes.chunks_exact_mut(d).enumerate() {
-        if row.iter().all(|v| *v == 0.0) {
-            for text in hard.chunks_exact(k * d) {
-                let text = &text[class * d..(class + 1) * d];
-                row.iter_mut().zip(text).for_each(|(p, t)| *p += t);
-            }
-        }
-    }
-    let prototypes = UnitRows::new(&prototypes, d).values;
-    let s = f64::from(job.model.logit_scale());
-    let mut out = Vec::with_capacity(k * experts);
-    for (class, image) in prototypes.chunks_exact(d).enumerate() {
-        let mut scores: Vec<f64> = (0..experts)
-            .map(|g| s * dot(image, &hard[(g * k + class) * d..][..d]))
-            .collect();
-        let mut order: Vec<usize> = (0..experts).collect();
-        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-        order
-            .into_iter()
-            .take(2)
-            .for_each(|g| scores[g] += PREFERENCE);
-        out.extend(softmax(&scores, 1.0));
-    }
-    Ok(out)
 }

@@ -19,8 +19,9 @@ recipes! {
     tip_adapter,
     tip_adapter_f,
     tfup,
-    cones,
+    taskres,
     coop,
+    coop_snapshots,
     kgcoop,
     prograd,
     promptsrc,
@@ -32,14 +33,14 @@ recipes! {
     lapt,
 }
 
-/// The recipe of this name.
+/// The recipe of this name or alias.
 ///
 /// # Errors
 /// `options/invalid`.
 pub fn find(name: &str) -> Result<&'static Recipe> {
     RECIPES
         .iter()
-        .find(|recipe| recipe.name == name)
+        .find(|recipe| recipe.is_called(name))
         .ok_or_else(|| {
             let known: Vec<_> = RECIPES.iter().map(|recipe| recipe.name).collect();
             Error::new(

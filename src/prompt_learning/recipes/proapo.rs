@@ -9,7 +9,7 @@ use crate::prompt_learning::examples::Batch;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
-use crate::prompt_learning::search::Search;
+use crate::prompt_learning::search::{Fitness, Search};
 use crate::prompt_learning::trainer::TrainingProgress;
 use crate::rng::Rng;
 
@@ -18,6 +18,14 @@ parameters! {
     pub struct Params {
         /// generations of the search; 0 keeps the default template
         rounds: usize = 8, in 0..=100,
+        /// weight of the share of right answers, in percent
+        top1: f64 = Fitness::PUBLISHED.top1, in 0.0..=1e4,
+        /// weight of the share of images whose class is among the best five, in percent
+        top5: f64 = Fitness::PUBLISHED.top5, in 0.0..=1e4,
+        /// weight of how much alike the texts of the classes are
+        redundancy: f64 = Fitness::PUBLISHED.redundancy, in -1e4..=1e4,
+        /// weight of the cross-entropy, which counts against a set
+        ce: f64 = Fitness::PUBLISHED.cross_entropy, in 0.0..=1e4,
     }
 }
 
@@ -61,6 +69,12 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         images: &batch,
         classes: k,
         scale: f64::from(job.model.logit_scale()),
+        weights: Fitness {
+            top1: params.top1,
+            top5: params.top5,
+            redundancy: params.redundancy,
+            cross_entropy: params.ce,
+        },
     };
     let rounds = params.rounds;
     let mut best = vec![plain];

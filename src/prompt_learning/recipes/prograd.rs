@@ -1,10 +1,10 @@
 //! ProGrad: CoOp that never steps against general knowledge.
 
-use super::templates::TemplateSet;
+use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::Descent;
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::losses::Distil;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
@@ -18,6 +18,10 @@ parameters! {
         /// temperature of the predictions
         temperature: f64 = 1.0, in 0.01..=100.0,
         ..descent: Descent {}
+        ..texts: FixedTexts {}
+    }
+    paper(p) {
+        p.descent.context.vectors = 16;
     }
 }
 
@@ -32,14 +36,13 @@ pub const RECIPE: Recipe = Recipe {
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
-    coop.prograd = Some(ProGradRule {
-        strength: params.lambda,
-        distil: Distil {
-            strength: 1.0,
-            fixed: job.texts(&TemplateSet::Default.templates()?).await?,
-            temperature: params.temperature,
-            per_class: false,
-        },
-    });
+    let texts = job.texts(&params.texts.or(TemplateSet::Default)?).await?;
+    let distil = Distil {
+        strength: 1.0,
+        fixed: mean_texts(&texts, job.names.len(), job.model.dim()),
+        temperature: params.temperature,
+        per_class: false,
+    };
+    coop.prograd = Some(ProGradRule::new(params.lambda, distil));
     coop.learn(job).await
 }

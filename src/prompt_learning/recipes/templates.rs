@@ -4,11 +4,11 @@ use crate::error::Result;
 use crate::math::{argmax, dot};
 use crate::prompt::ensemble::CLIP80;
 use crate::prompt::template::{CLIP7, DEFAULT, Template};
-use crate::prompt_learning::bound::{DELTA, kl_inverse, uniform_prior};
+use crate::prompt_learning::bound::{DELTA, kl_inverse, list_prior, sentence_prior};
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
-use crate::prompt_learning::values::words;
+use crate::prompt_learning::values::{Word, words};
 
 parameters! {
     /// Parameters of the hand-written prompts.
@@ -16,8 +16,36 @@ parameters! {
         /// which sentences: one, seven or eighty
         set: TemplateSet = TemplateSet::Default,
         /// your sentences with {} for the name, separated by |; they replace the set
-        own: String = String::new(),
+        own as "own" | "template": String = String::new(),
     }
+}
+
+parameters! {
+    /// Sentences for the texts that stay fixed.
+    pub struct FixedTexts {
+        /// sentences with {} for the name, separated by |, for the texts that stay as they are, such as
+        /// a data set's own; empty takes the recipe's
+        template: String = String::new(),
+    }
+}
+
+impl FixedTexts {
+    /// The sentences, or else those of `set`.
+    ///
+    /// # Errors
+    /// `prompt/invalid-template`.
+    pub fn or(&self, set: TemplateSet) -> Result<Vec<Template>> {
+        match separated(&self.template)[..] {
+            [] => set.templates(),
+            ref own => Template::parse_all(own),
+        }
+    }
+}
+
+/// The sentences of a list with | between them.
+fn separated(list: &str) -> Vec<&str> {
+    let sentences = list.split('|').map(str::trim);
+    sentences.filter(|text| !text.is_empty()).collect()
 }
 
 words! {
@@ -49,6 +77,7 @@ impl TemplateSet {
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "templates",
+    aliases: &[],
     paper: "Radford et al. 2021, CLIP (ICML); bound: Akinwande et al. 2024",
     summary: "Hand-written sentences around the names, averaged; with images, how far to trust them.",
     kind: Cost::Hard,
@@ -58,12 +87,7 @@ pub const RECIPE: Recipe = Recipe {
 };
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    let own: Vec<&str> = params
-        .own
-        .split('|')
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .collect();
+    let own = separated(&params.own);
     let templates = if own.is_empty() {
         params.set.templates()?
     } else {
@@ -74,11 +98,17 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut notes = Vec::new();
     if let Some(images) = job.examples {
         let error = 1.0 - accuracy(&texts, job.model.dim(), &images.plain(), images.labels());
-        let mut tokens = 0;
-        for template in &templates {
-            tokens += job.model.tokens(&template.fill(""))?.0;
-        }
-        let bound = kl_inverse(error, uniform_prior(tokens), images.len(), DELTA)?;
+        let prior = if own.is_empty() {
+            list_prior(TemplateSet::WORDS.len())
+        } else {
+            let tokens = templates
+                .iter()
+                .map(|template| Ok(job.model.tokens(&template.fill(""))?.0))
+                .collect::<Result<Vec<_>>>()?;
+            // Start and end are not chosen.
+            sentence_prior(&tokens, job.model.context_length() - 2)
+        };
+        let bound = kl_inverse(error, prior, images.len(), DELTA)?;
         notes.push(Note::new("training error", error));
         notes.push(Note::new("PAC-Bayes bound on the error (95 %)", bound));
     }

@@ -1,4 +1,5 @@
-//! TFUP: a cache of unlabeled images.
+//! TFUP: a cache of unlabeled images. At least nine are kept for every class, so fewer than ten are all
+//! kept for each and say nothing. The authors' pool is the test set; its trained form is left out.
 
 use super::tip_adapter::CacheParams;
 use crate::error::{Error, Kind, Result};
@@ -20,7 +21,7 @@ parameters! {
 pub const RECIPE: Recipe = Recipe {
     name: "tfup",
     paper: "Long et al. 2024, Training-Free Unsupervised Prompt for Vision-Language Models",
-    summary: "Tip-Adapter without labels: remembers the surest and most typical images per class.",
+    summary: "Tip-Adapter without labels: keeps the surest, most typical images; fewer than ten change nothing.",
     needs: Needs::IMAGES,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
@@ -40,7 +41,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
             "tfup needs images of the kind to be told apart; labels are not needed.",
         ));
     }
-    let templates = params.cache.set.templates()?;
+    let templates = params.cache.templates()?;
     let texts = mean_texts(&job.texts(&templates).await?, k, d);
     let images: Vec<f64> = images.iter().map(|v| f64::from(*v)).collect();
     let count = images.len() / d;
@@ -51,9 +52,10 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut cache = Cache {
         keys: Vec::new(),
         classes: Vec::new(),
-        alpha: params.cache.alpha,
+        alpha: job.scaled(params.cache.alpha),
         beta: params.cache.beta,
         likeness: Likeness::Predictions(Vec::new()),
+        votes: params.cache.votes(),
     };
     let chosen = select(&all, k, per_class(count, k));
     for (class, members) in chosen.into_iter().enumerate() {

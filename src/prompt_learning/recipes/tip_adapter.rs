@@ -1,31 +1,69 @@
 //! Tip-Adapter: a cache of the images, without training.
 
-use super::templates::TemplateSet;
+use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
-use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness};
+use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, Votes};
 use crate::prompt::heads::texts::TextFeatures;
-use crate::prompt_learning::cache_search::search;
+use crate::prompt_learning::cache_search::{Grid, Known, search};
+use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
-use crate::prompt_learning::parameters::parameters;
+use crate::prompt::template::Template;
+use crate::prompt_learning::descent::CropParams;
+use crate::prompt_learning::parameters::{Crops, parameters};
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
 
 parameters! {
     /// Parameters of every cache of images.
     pub struct CacheParams {
-        /// weight of the images
+        /// weight of the images at a logit scale of 100; it falls with the scale
         alpha: f64 = 1.17, in 0.0..=100.0,
         /// how fast the weight of an image falls with its distance
         beta: f64 = 1.0, in 0.0..=100.0,
         /// which sentences: one, seven or eighty
         set: TemplateSet = TemplateSet::Default,
+        /// a class counts as much as any other and a new name as their mean, or every image counts
+        balanced: bool = true,
+        ..crops: CropParams {}
+        ..texts: FixedTexts {}
+    }
+    paper(p) {
+        p.balanced = false;
+        // Ten crops of every photo, half of its area at least.
+        p.crops.crop_area = 0.5;
+        p.crops.fresh_crops = false;
+    }
+    crops(p) {
+        Crops { epochs: p.crops.fresh_crops.then_some(CACHE_CROPS), area: p.crops.crop_area }
+    }
+}
+
+/// The crops of which the authors take the mean.
+const CACHE_CROPS: usize = 10;
+
+impl CacheParams {
+    /// The sentences.
+    ///
+    /// # Errors
+    /// `prompt/invalid-template`.
+    pub fn templates(&self) -> Result<Vec<Template>> {
+        self.texts.or(self.set)
+    }
+
+    /// How the keys of a class speak together.
+    pub fn votes(&self) -> Votes {
+        match self.balanced {
+            true => Votes::Balanced,
+            false => Votes::Counted,
+        }
     }
 }
 
 parameters! {
     /// Parameters of Tip-Adapter.
     pub struct Params {
-        /// search the alpha and beta that answer the images best, each without its own entry
-        search: bool = false,
+        /// search the alpha and beta that answer the images best, each without its own entry; alpha and
+        /// beta as they are set answer only without it
+        search: bool = true,
         ..cache: CacheParams {}
     }
 }
@@ -33,6 +71,7 @@ parameters! {
 /// The recipe.
 pub const RECIPE: Recipe = Recipe {
     name: "tip-adapter",
+    aliases: &[],
     paper: "Zhang et al. 2022, Tip-Adapter: Training-free Adaption of CLIP (ECCV)",
     summary: "Remembers the images and adds their likeness to the text's logits; no training.",
     kind: Cost::Features,
@@ -54,27 +93,22 @@ pub struct Start {
 /// The texts and the cache of the job's images, with what was searched for.
 pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
     let images = job.images()?;
-    let templates = params.cache.set.templates()?;
+    let templates = params.cache.templates()?;
     let texts = job.texts(&templates).await?;
     let texts = mean_texts(&texts, job.names.len(), job.model.dim());
     let mut cache = Cache {
         keys: images.means().iter().map(|v| f64::from(*v)).collect(),
         classes: images.labels().to_vec(),
-        alpha: params.cache.alpha,
+        alpha: job.scaled(params.cache.alpha),
         beta: params.cache.beta,
         likeness: Likeness::Cosine,
+        votes: params.cache.votes(),
     };
-    let mut notes = Vec::new();
-    if params.search {
-        let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
-        let scale = f64::from(job.model.logit_scale());
-        if let Some(found) = search(&cache, &plain, &texts, scale) {
-            (cache.alpha, cache.beta) = (found.alpha, found.beta);
-            notes.push(Note::new("alpha", found.alpha));
-            notes.push(Note::new("beta", found.beta));
-            notes.push(Note::new("accuracy, each image left out", found.accuracy));
-        }
-    }
+    // Without weight there is nothing to search.
+    let notes = match params.search && cache.alpha > 0.0 {
+        true => improve(job, images, &mut cache, &texts),
+        false => Vec::new(),
+    };
     Ok(Start {
         weights: CachedTexts {
             texts: TextFeatures::new(&texts, &templates),
@@ -83,6 +117,31 @@ pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
         texts,
         notes,
     })
+}
+
+/// Gives `cache` of all `images` the α and β that answer them best, and says which.
+pub fn improve(
+    job: &TrainingJob<'_>,
+    images: &Examples,
+    cache: &mut Cache,
+    texts: &[f64],
+) -> Vec<Note> {
+    let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
+    let known = Known {
+        images: &plain,
+        labels: images.labels(),
+        own_left_out: true,
+    };
+    let scale = f64::from(job.model.logit_scale());
+    let Some(found) = search(cache, known, texts, scale, &Grid::widest(scale)) else {
+        return Vec::new();
+    };
+    (cache.alpha, cache.beta) = (found.alpha, found.beta);
+    vec![
+        Note::new("alpha", found.alpha),
+        Note::new("beta", found.beta),
+        Note::new("accuracy, each image left out", found.accuracy),
+    ]
 }
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {

@@ -1,6 +1,6 @@
 //! Tip-Adapter-F: the remembered images become parameters.
 
-use super::tip_adapter::{self, Start, start};
+use super::tip_adapter::{self, Start, improve, start};
 use crate::error::Result;
 use crate::prompt_learning::cache::CacheLearner;
 use crate::prompt_learning::descent::Steps;
@@ -36,12 +36,13 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let Start {
         texts,
         mut weights,
-        notes,
+        mut notes,
     } = start(job, &params.cache).await?;
     let mut descent = params.steps.settings(job);
     descent.method = Method::AdamW {
         eps: 1e-4,
         weight_decay: 0.01,
+        coupled: false,
     };
     let keys = weights.cache.keys.iter().map(|v| *v as f32).collect();
     let mut learner = CacheLearner {
@@ -50,8 +51,12 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         losses: cross_entropy(),
         scale: f64::from(job.model.logit_scale()),
     };
-    let found = fit(&mut learner, keys, job.images()?, &descent, job.observer).await?;
+    let images = job.images()?;
+    let found = fit(&mut learner, keys, images, &descent, job.observer).await?;
     weights.cache.keys = found.parameters.iter().map(|v| f64::from(*v)).collect();
+    if params.cache.search && weights.cache.alpha > 0.0 {
+        notes = improve(job, images, &mut weights.cache, &texts);
+    }
     Ok(TrainedPrompt {
         prompt: job.prompt(&weights),
         losses: found.losses,

@@ -226,6 +226,14 @@ pub struct TrainArgs {
     /// learn what is none of the classes; needs --labels.
     #[arg(long, visible_alias = "collect", value_name = "S", value_parser = at_least_one, conflicts_with_all = ["shots", "ood_data"])]
     pub pseudo_label: Option<usize>,
+    /// Images without labels, wherever they lie, for recipes that need none, such as tfup.
+    #[arg(
+        long,
+        visible_alias = "unlabelled",
+        value_name = "DIR|TAR",
+        conflicts_with = "pseudo_label"
+    )]
+    pub unlabeled: Option<PathBuf>,
     /// The most images per class to learn from; all of them when left out.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub shots: Option<usize>,
@@ -298,9 +306,13 @@ pub struct CompareArgs {
 pub struct ImportArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// The classes that it was taught, in their order: a,b,c or @file.
+    /// The classes that it was taught, in their order: a,b,c or @file. Left out, they are read back
+    /// from CoOp's own file.
     #[arg(long, value_name = "a,b,c|@FILE")]
-    pub labels: String,
+    pub labels: Option<String>,
+    /// Take a checkpoint whose start token is not the model's.
+    #[arg(long)]
+    pub no_model_check: bool,
     /// Where the class name stands: end, middle or front, as CLASS_TOKEN_POSITION said.
     #[arg(long, value_name = "LAYOUT", default_value = "end")]
     pub layout: String,

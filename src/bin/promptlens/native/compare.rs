@@ -4,7 +4,7 @@ use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
 use promptlens::fewshot::benchmark::{Benchmark, Comparison, Entry, Outcome};
-use promptlens::fewshot::photos::DEFAULT_CROPS;
+use promptlens::fewshot::photos::DefaultViews;
 use promptlens::prompt_learning::recipe::{ConfiguredRecipe, Recipe};
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
                 recipe: configured(recipe, &args.set)?,
                 limit: own
                     .clone()
-                    .find(|(name, _)| name == recipe.name)
+                    .find(|(name, _)| recipe.is_called(name))
                     .map(|(_, limit)| *limit),
             })
         })
@@ -54,7 +54,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         }
     }
     for (name, _) in &args.limit_for {
-        if !chosen.iter().any(|recipe| recipe.name == name) {
+        if !chosen.iter().any(|recipe| recipe.is_called(name)) {
             return Err(Error::new(
                 Kind::OptionInvalid,
                 format!("{name:?} takes no part in this comparison, so it needs no limit."),
@@ -67,7 +67,10 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         entries: &entries,
         shots: &args.shots,
         seeds: args.seeds,
-        crops: args.crops.unwrap_or(DEFAULT_CROPS),
+        crops: args.crops.unwrap_or_else(|| {
+            let views = entries.iter().map(|entry| entry.recipe.default_views());
+            views.max().unwrap_or(1)
+        }),
         corruption: args.corrupt.corruption,
         limit: args.limit,
         validation: args.validation,
@@ -102,7 +105,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
 fn meant<'a>(recipe: &Recipe, key: &'a str) -> Option<&'a str> {
     let (whose, name) = key.split_once('.').unwrap_or((recipe.name, key));
     let has = recipe.parameters().iter().any(|p| p.is_called(name));
-    (whose == recipe.name && has).then_some(name)
+    (recipe.is_called(whose) && has).then_some(name)
 }
 
 /// What is set for `recipe` alone counts more than what is set for all.

@@ -3,7 +3,7 @@
 use promptlens::classifier::ClassSet;
 use promptlens::device::Choice;
 use promptlens::error::Result;
-use promptlens::prompt::import::{Imported, coop_checkpoint};
+use promptlens::prompt::import::{Import, Imported, coop_checkpoint};
 use promptlens::prompt::layout::NamePosition;
 use serde::Serialize;
 
@@ -16,18 +16,28 @@ struct Document {
     tensor: String,
     shape: Vec<usize>,
     classes: usize,
+    labels: Vec<String>,
     out: String,
 }
 
 pub fn run(args: &ImportArgs, device: Choice) -> Result<Answer> {
-    let names = labels(&args.labels)?;
+    let given = args.labels.as_deref().map(labels).transpose()?;
     let layout = NamePosition::parse(&args.layout)?;
     let model = open(&args.model, device)?;
     let Imported {
         prompt,
         tensor,
         shape,
-    } = coop_checkpoint(&args.checkpoint, &model, &names, layout)?;
+        names,
+    } = coop_checkpoint(
+        &args.checkpoint,
+        &model,
+        Import {
+            names: given.as_deref(),
+            layout,
+            check_model: !args.no_model_check,
+        },
+    )?;
     // A context that does not fit the model or leaves no room for a name must not get into a file.
     pollster::block_on(ClassSet::with_prompt(&model, &names, &["{}"], &prompt))?;
     write_prompt(&prompt, &args.out)?;
@@ -42,6 +52,7 @@ pub fn run(args: &ImportArgs, device: Choice) -> Result<Answer> {
         tensor,
         shape,
         classes: names.len(),
+        labels: names,
         out: args.out.display().to_string(),
     };
     Ok(Answer::new(&document, text, true)?.note(described(&model, &args.model)))

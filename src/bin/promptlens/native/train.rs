@@ -57,6 +57,7 @@ struct Document<'a> {
 struct Data {
     train: Option<DataSet>,
     outliers: Option<DataSet>,
+    unlabeled: Option<DataSet>,
 }
 
 pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
@@ -87,6 +88,11 @@ pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
     let data = Data {
         train,
         outliers: outliers.transpose()?,
+        unlabeled: args
+            .unlabeled
+            .as_ref()
+            .map(|path| DataSet::open_any(path, &Limits::default()))
+            .transpose()?,
     };
     let photos = photos(args, &data, &names)?;
     let request = Request {
@@ -133,6 +139,9 @@ fn read(path: &Path) -> Result<Descriptions> {
 /// The images to learn from and those to measure on.
 fn photos<'a>(args: &TrainArgs, data: &'a Data, names: &[String]) -> Result<DataSetPhotos<'a>> {
     let mut photos = DataSetPhotos::new(&show_count);
+    if let Some(unlabeled) = &data.unlabeled {
+        photos.unlabeled(unlabeled, &Selection::training(unlabeled))?;
+    }
     let Some(train) = &data.train else {
         return Ok(photos);
     };

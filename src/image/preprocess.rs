@@ -119,7 +119,7 @@ fn part(scaled: u64, crop: u32, length: u32) -> (u32, u32) {
     ((length - seen) / 2, seen)
 }
 
-/// Scales and center-crops `image` to the model's input size, bit for bit as Pillow and
+/// Scales and center-crops `image` to the model's input size, bit for bit as Pillow (up to 12.0) and
 /// torchvision do, computing only what the crop shows. Where the scaled image is smaller than the
 /// crop the rest is black, as in torchvision.
 ///

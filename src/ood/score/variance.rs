@@ -4,6 +4,7 @@ use super::{DefaultTau, Needs, Parameter, Score};
 use crate::math::softmax;
 
 /// Population variance of softmax(cos / τ) over classes: 0 for a single class or equal cosines.
+/// MCM's repository has τ = 1; the default here is 1 / logit_scale.
 pub const SCORE: Score = Score {
     name: "variance",
     summary: "var(softmax(cos/tau)) over classes",

@@ -16,12 +16,14 @@ wasm_opt() {
     --enable-nontrapping-float-to-int --enable-mutable-globals --enable-reference-types
     --enable-multivalue --strip-debug --strip-producers)
   local key kept
-  key="$({ wasm-opt --version; echo "${flags[*]}"; cat scripts/fix-table-export.mjs "$1"; } | sha256sum | cut -d' ' -f1)"
+  key="$({ wasm-opt --version; echo "twice ${flags[*]}"; cat scripts/fix-table-export.mjs "$1"; } | sha256sum | cut -d' ' -f1)"
   kept="$PROMPTLENS_HOME/wasm-opt/$key.wasm"
   if [ ! -f "$kept" ]; then
     mkdir -p "${kept%/*}"
     say "$(wasm-opt --version): ${flags[*]}"
     wasm-opt "${flags[@]}" "$1" -o "$kept.part"
+    # What the first run leaves can be made smaller still.
+    wasm-opt "${flags[@]}" "$kept.part" -o "$kept.part"
     node scripts/fix-table-export.mjs "$kept.part"
     mv "$kept.part" "$kept"
     # Old results are only worth their disk space while branches are switched.

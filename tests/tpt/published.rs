@@ -195,7 +195,7 @@ fn sgd_over_the_gradients_of_lapts_epochs() {
         let gradients = narrow(sgd.numbers("gradients"));
         let (stored, rates) = (epoch.numbers("parameters"), epoch.numbers("rates"));
         let size = parameters.len();
-        let mut optimizer = Sgd::new(0.9, 5e-4);
+        let mut optimizer = Sgd::new(0.9, 1e-5);
         optimizer.nesterov = true;
         for (step, rate) in rates.iter().enumerate() {
             let gradient = &gradients[step * size..(step + 1) * size];

@@ -56,7 +56,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     assert.deepEqual((await names()).sort(), labels);
     assert.equal(await text("#teach-count"), "41 photos, 10 classes.");
     await page.waitForFunction(() => document.querySelectorAll("#teach-recipe option").length >= 14);
-    for (const recipe of ["tip-adapter", "coop"]) {
+    for (const recipe of ["tip-adapter", "coop-snapshots"]) {
       await page.selectOption("#teach-recipe", recipe);
       assert.match(await text("#teach-paper"), /et al\. 20\d\d/);
       assert.ok((await text("#teach-summary")).length > 20);
@@ -77,7 +77,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     // Tasks of less than 50 ms are not told.
     assert.equal(await page.evaluate(() => window.longest), 0, "milliseconds of the page's longest task");
     const said = await text("#teach-report");
-    assert.match(said, /^coop learned from 40 photos in [\d.]+ s\. On 10 photos that it had not seen: [\d.]+% right before, [\d.]+% after\. 1 could not be used\.$/);
+    assert.match(said, /^coop-snapshots learned from 40 photos in [\d.]+ s\. On 10 photos that it had not seen: [\d.]+% right before, [\d.]+% after\. 1 could not be used\.$/);
     assert.match(await text("#teach-curve figcaption"), /^Loss \(line\) [\d.]+ to [\d.]+; right answers \(dashes\) \d+%\.$/);
     const rows = await page.locator("#teach-table tr").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
     assert.equal(rows.length, 1);
@@ -93,11 +93,11 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
       const now = [...document.querySelectorAll(".card .bar")].map((bar) => bar.textContent.trim());
       return document.querySelector(".card[data-state=done]") && now.length > 0 && now.join() !== old.join();
     }, plain);
-    assert.equal(await text("#teach-state"), "coop in use");
+    assert.equal(await text("#teach-state"), "coop-snapshots in use");
     const taught = await bars();
 
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#teach-save")]);
-    assert.equal(download.suggestedFilename(), "promptlens-coop.safetensors");
+    assert.equal(download.suggestedFilename(), "promptlens-coop-snapshots.safetensors");
     const file = join(site.folder, "prompt.safetensors");
     await download.saveAs(file);
 
@@ -105,11 +105,11 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     const sha256 = createHash("sha256").update(await readFile(file)).digest("hex");
     const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
     const { settings } = JSON.parse(await readFile(await saved.path(), "utf8"));
-    assert.deepEqual([settings.prompt, settings.struck, settings.added], [{ recipe: "coop", sha256 }, [], []]);
+    assert.deepEqual([settings.prompt, settings.struck, settings.added], [{ recipe: "coop-snapshots", sha256 }, [], []]);
     const [table] = await Promise.all([page.waitForEvent("download"), page.click("#save-csv")]);
     const [head, row] = (await readFile(await table.path(), "utf8")).split("\r\n");
     assert.match(head, /,template,prompt,.*,struck,added,/);
-    assert.ok(row.includes(`,"{""recipe"":""coop"",""sha256"":""${sha256}""}",`), row);
+    assert.ok(row.includes(`,"{""recipe"":""coop-snapshots"",""sha256"":""${sha256}""}",`), row);
     await page.click("#permalink");
     await page.waitForFunction(() => / The learned prompt is not in it/.test(document.getElementById("announcer").textContent));
     await page.selectOption("#language", "zh");
@@ -134,7 +134,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     assert.equal(await text("#teach-state"), "nothing learned");
     await page.setInputFiles("#teach-import", file);
     await page.waitForSelector("#teach-result:not([hidden])");
-    assert.equal(await text("#teach-report"), "A prompt of coop for 10 classes.");
+    assert.equal(await text("#teach-report"), "A prompt of coop-snapshots for 10 classes.");
     await page.click("#teach-use");
     await page.waitForFunction((old) => [...document.querySelectorAll(".card .bar")].map((bar) => bar.textContent.trim()).join() === old.join(), taught);
 
@@ -142,7 +142,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     await page.setInputFiles("#teach-import", { name: "bad.safetensors", mimeType: "application/octet-stream", buffer: bytes.subarray(0, 50) });
     await page.waitForSelector("#teach-error:not([hidden])");
     assert.equal(await text("#teach-error code"), "prompt/invalid");
-    assert.equal(await text("#teach-state"), "coop in use");
+    assert.equal(await text("#teach-state"), "coop-snapshots in use");
   });
 
   test("cancel leaves everything as it was", async () => {
@@ -155,7 +155,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     await page.click("#teach-cancel");
     await page.waitForSelector("#teach-start:not([hidden])");
     assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
-    assert.equal(await text("#teach-state"), "coop in use");
+    assert.equal(await text("#teach-state"), "coop-snapshots in use");
     assert.ok(await page.locator("#teach-curve").isHidden());
     assert.equal(await page.evaluate(() => document.activeElement.id), "teach-start");
     // What is in use can still be switched off.
@@ -207,7 +207,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
 
     await page.click("#teach-others-clear");
     assert.equal(await text("#teach-others-count"), "None yet.");
-    await page.selectOption("#teach-recipe", "coop");
+    await page.selectOption("#teach-recipe", "coop-snapshots");
     assert.ok(await page.locator("#teach-others").isHidden());
     await page.click("#teach-discard");
     await page.selectOption("#score", "mcm");

@@ -21,6 +21,8 @@ parameters! {
         pool: String = String::new(),
         /// vectors in front of each attribute
         per_attribute as "per-attribute": usize = 2, in 0..=16,
+        /// noise that the attributes' vectors start from; 0.02 is as long as the model's words
+        noise: f64 = 0.01, in 0.0..=1.0,
         /// epochs of the search
         search_epochs as "search-epochs": usize = 10, in 1..=1000,
         ..descent: Descent { context.vectors = 2, steps.epochs = Auto::Set(100) }
@@ -38,9 +40,6 @@ pub const RECIPE: Recipe = Recipe {
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
-
-/// The standard deviation of the attributes' vectors at the start for CLIP: half as long as its words.
-const SPREAD: f64 = 0.01;
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let pool = words(&params.pool, MAX_POOL)?;
@@ -84,7 +83,7 @@ fn with_attributes(
     coop.layout.per_attribute = params.per_attribute;
     let before = coop.layout.rows() - coop.layout.vectors;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
-    let mut start = noise(job, before * job.model.width(), SPREAD, &mut rng)?;
+    let mut start = noise(job, before * job.model.width(), params.noise, &mut rng)?;
     let groups = [
         ("attribute vectors", start.len()),
         ("contexts", coop.start.len()),

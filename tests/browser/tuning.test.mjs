@@ -71,6 +71,16 @@ describe("tuning", { skip: needsShared, timeout: 900_000 }, () => {
     }
   });
 
+  test("words behind the name take part, and borrowed words are told", async () => {
+    assert.equal(tuned.tuning.startedFrom, null);
+    const asked = (template, how) => classifyInPage(page, LABELS, church.buffer, { templates: [template] }, how);
+    const behind = "a photo of a {}, a type of flower.";
+    const { tuning } = await asked(behind, TPT);
+    assert.equal(tuning.startedFrom, null);
+    comparePredictions(assert, tuning.predictionsBefore, (await asked(behind, {})).predictions, 1e-4);
+    assert.equal((await asked("{} outside.", TPT)).tuning.startedFrom, "a photo of a");
+  });
+
   test("nothing is kept from one photo to the next", async () => {
     const other = await classify(horse, TPT);
     assert.notDeepEqual(answer(other), answer(tuned));

@@ -413,3 +413,33 @@ fn a_threshold_holds_for_the_tuning_it_was_fitted_with() {
         (1, "calibration/mismatch")
     );
 }
+
+#[test]
+fn a_threshold_without_a_gallery_does_not_hold_with_one() {
+    let Some(model) = tiny() else { return };
+    let data = tempfile::tempdir().unwrap();
+    let all = photos("fixtures/mini", "png");
+    for (i, photo) in all.iter().cycle().take(19).enumerate() {
+        std::fs::copy(photo, data.path().join(format!("{i:02}.png"))).unwrap();
+    }
+    let file = data.path().join("threshold.json");
+    let common = ["--labels", "cat,dog", "--tune", "difftpt-lite"];
+    let few = ["--views", "4", "--steps", "1"];
+    let run = |command, rest: &[&str]| with_model(command, &model, &[&common, &few, rest].concat());
+    let files = ["--images", text(data.path()), "--out", text(&file)];
+    let fitted = run("calibrate", &files);
+    assert_eq!(fitted.status, 0, "{}", fitted.stderr);
+    let with = ["--calibration", text(&file), text(&all[0])];
+    assert_eq!(run("classify", &with).status, 0);
+    let gallery = tempfile::tempdir().unwrap();
+    std::fs::copy(&all[1], gallery.path().join("style.png")).unwrap();
+    let other = run(
+        "classify",
+        &[&["--gallery", text(gallery.path())], &with[..]].concat(),
+    );
+    assert_eq!(
+        (other.status, other.code().as_str()),
+        (1, "calibration/mismatch")
+    );
+    assert!(other.stderr.contains("gallery=1"), "{}", other.stderr);
+}

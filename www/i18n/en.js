@@ -173,7 +173,7 @@ export default {
   "tuned.guarded": "Tuning met a number that is not finite, so this is the answer without tuning.",
   "tuned.single": "With a single name there is nothing to tune: the answer can only be {answer}.",
   "tuned.report": "{sentence}",
-  "tuned.started": "No template has words in front of the name, so it started from “{words}”.",
+  "tuned.started": "No template has words in front of the name, so tuning started from “{words}”.",
   "tuned.sentence": "{subject} {verb}: {entropy}; {outcome}.",
   "tuned.only-view": "The only view",
   "tuned.surest-one": "The surest of {views} views",

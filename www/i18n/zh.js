@@ -158,7 +158,7 @@ export default {
   "tune.on": "{method}，{views} 个视图",
 
   "tuned.report": "{sentence}",
-  "tuned.started": "没有模板在名称前有词语，因此从“{words}”开始。",
+  "tuned.started": "没有模板在名称前有词语，因此调优从“{words}”开始。",
   "tuned.guarded": "调优遇到了非有限的数值，因此这是未经调优的回答。",
   "tuned.single": "只有一个名称时无可调优：回答只能是 {answer}。",
   "tuned.sentence": "{subject}{verb}：{entropy}；{outcome}。",

@@ -7,8 +7,8 @@ use super::super::cpu::{Values, slice, values};
 use super::super::rows::with_simd;
 use super::{Squares, same_padding};
 
-/// Channels that are summed together: what [`PIXELS`] sums of them take of the registers leaves room
-/// for the taps.
+/// Channels that are summed together. The sums of [`PIXELS`] pixels and one tap of so many channels fit
+/// into the processor's vector registers.
 const LANES: usize = if cfg!(target_arch = "wasm32") { 8 } else { 16 };
 
 /// Neighboring pixels that are summed together, so that a tap is loaded once for all of them.

@@ -82,9 +82,10 @@ impl CalibrationKey {
     }
 }
 
-/// Values that a hostile file may hold are cut short.
+/// Values that a hostile file may hold are cut short, behind the longest that is written here: a tuning
+/// with a gallery.
 fn from_to(what: &str, old: &str, new: &str) -> String {
-    let cut = |s: &str| s.chars().take(60).collect::<String>();
+    let cut = |s: &str| s.chars().take(100).collect::<String>();
     format!("{what} (from {} to {})", cut(old), cut(new))
 }
 

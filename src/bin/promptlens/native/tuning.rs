@@ -181,7 +181,7 @@ pub fn sentence(tuning: &TuningReport, now: &[Prediction]) -> [String; 2] {
     };
     let started = match tuning.started_from {
         Some(words) => {
-            format!("; it started from \"{words}\", as the template begins with the name")
+            format!("; tuning started from \"{words}\", as the template begins with the name")
         }
         None => String::new(),
     };

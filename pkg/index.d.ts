@@ -615,8 +615,16 @@ export class PromptLens {
   unknownNames(names: string[]): Promise<string[]>;
   /** The files of a tar, gzipped or not, or of a zip. */
   unpack(archive: ImageSource): Promise<Unpacked[]>;
-  /** The class names in a text, CSV or JSON file, read as the command line reads them. */
-  parseLabels(file: Blob): Promise<LabelList>;
+  /**
+   * The class of each file of a folder, told by its path with `/` between folders: the folder that it lies in,
+   * or the one a level higher for files that lie deeper than most; `null` for those in none.
+   */
+  classFolders(paths: string[]): Promise<(string | null)[]>;
+  /**
+   * The class names in a text, CSV or JSON file, or in a text as people type it (names between commas, tabs and
+   * line ends, those with commas in double quotes), read as the command line reads its `--labels`.
+   */
+  parseLabels(file: Blob | string): Promise<LabelList>;
   /** Compares every GPU kernel with the same operation on the CPU, on this very adapter. */
   checkKernels(options?: CheckOptions): Promise<KernelCheck[]>;
   /** Ends the worker and releases its memory and its GPU buffers. Waiting calls are rejected. */

@@ -158,12 +158,26 @@ export class PromptLens {
   }
 
   /**
-   * The class names in a text, CSV or JSON file, read as the command line reads them.
+   * The class of each file of a folder, told by its path, as the command line and archives are read: the
+   * folder that it lies in, or the one a level higher for files that lie deeper than most; null for those
+   * in none.
    *
-   * @param {Blob} file its name tells a CSV
+   * @param {string[]} paths with `/` between folders
+   * @returns {Promise<(string | null)[]>}
+   */
+  async classFolders(paths) {
+    return this.#engine.call("classFolders", { paths: strings(paths, "paths") });
+  }
+
+  /**
+   * The class names in a text, CSV or JSON file, or in a text as people type or paste it, read as the
+   * command line reads its `--labels`.
+   *
+   * @param {Blob | string} file its name tells a CSV
    * @returns {Promise<import("./index.js").LabelList>}
    */
   async parseLabels(file) {
+    if (typeof file === "string") return this.#engine.call("parseTypedLabels", { text: file });
     return this.#engine.call("parseLabels", { file: blobOf(file), name: file.name ?? "the file" });
   }
 

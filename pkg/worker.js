@@ -56,6 +56,8 @@ const operations = {
     engine.pseudoLabel(classes, images, options, progress, signal),
   unpack: async ({ archive, name }) => Engine.unpack(name, await bytesOf(archive, MAX_ARCHIVE_BYTES)),
   parseLabels: async ({ file, name }) => Engine.parseLabels(name, await bytesOf(file)),
+  parseTypedLabels: ({ text }) => Engine.parseTypedLabels(text),
+  classFolders: ({ paths }) => Engine.classFolders(paths),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
   embedText: ({ texts }) => engine.embedText(texts),
   unknownNames: ({ names }) => engine.unknownNames(names),
@@ -63,9 +65,14 @@ const operations = {
   freeClasses: ({ classes }) => engine.freeClasses(classes),
 };
 
+/** Answered beside a call that runs, which may take minutes: they read what they are given and no more. */
+const AT_ONCE = new Set(["parseLabels", "parseTypedLabels", "classFolders"]);
+
 self.addEventListener("message", ({ data }) => {
   if (dead) return;
-  if (data.abort === undefined) {
+  if (AT_ONCE.has(data.op)) {
+    void answer({ ...data, abort: new AbortController() });
+  } else if (data.abort === undefined) {
     queue.push({ ...data, abort: new AbortController() });
     pump();
   } else if (running?.id === data.abort) {
@@ -94,15 +101,18 @@ self.postMessage({ hello: true });
 async function pump() {
   if (running) return;
   while (!dead && (running = queue.shift() ?? null)) {
-    const { id, op, args, abort } = running;
-    const progress = (event) => self.postMessage({ id, progress: event });
-    try {
-      const value = await operations[op](args, { signal: abort.signal, progress });
-      if (!dead) self.postMessage({ id, value, info: engine?.info() });
-    } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) die(error);
-      else if (!dead) self.postMessage({ id, error: errorBody(error), info: engine?.info() });
-    }
+    await answer(running);
+  }
+}
+
+async function answer({ id, op, args, abort }) {
+  const progress = (event) => self.postMessage({ id, progress: event });
+  try {
+    const value = await operations[op](args, { signal: abort.signal, progress });
+    if (!dead) self.postMessage({ id, value, info: engine?.info() });
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) die(error);
+    else if (!dead) self.postMessage({ id, error: errorBody(error), info: engine?.info() });
   }
 }
 

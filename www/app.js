@@ -360,7 +360,7 @@ onPhotos(addPhotos);
 // An edit while the model was being loaded may be part of the first list already.
 names.onEdit(invalidate, () => classes || void useNames());
 names.onBigger(offerBigger);
-names.onNamesFile(async (file) => {
+names.onNamesList(async (file) => {
   await loading;
   return asTheyAre()[0].parseLabels(file);
 });
@@ -387,6 +387,7 @@ teach.onTeach({
   addNames: (more) => names.addNames(more),
   files: () => [...cards].map((card) => card.file),
   unpack: async (archive) => asTheyAre()[0].unpack(archive),
+  classFolders: async (paths) => asTheyAre()[0].classFolders(paths),
   pseudoLabel: async (files, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.pseudoLabel(files, { ...negatives.forTraining(), ...how })),
   train: async (examples, how) => withClasses(...asTheyAre(how.signal), (plain) => plain.train(examples, { ...negatives.forTraining(), ...how })),
   compare: async (files, prompt, { signal }) => compare(...asTheyAre(signal), files, prompt),

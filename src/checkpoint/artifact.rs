@@ -7,11 +7,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::description::{Description, INDEX_FILE, absent, no_weights, tokenizer};
+use super::description::{Description, absent, listed, no_weights, tokenizer};
 use super::header::Header;
 use super::load::{DataHash, LoadReport, Loader, Sink, hex};
 use super::manifest::{Manifest, PackedFile, Source};
 use super::pack::{Keep, PackWriter, described};
+use super::torch_stream::is_torch;
 use crate::clip::config::{ClipConfig, TensorSpec};
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
@@ -69,11 +70,15 @@ impl<'a> WeightSink<'a> {
         self.loader.begin(header, hash)
     }
 
-    /// Says that the tensors of `all` follow in several parts, and checks that they are the model.
+    /// Says that the tensors of `all` follow in several parts, and checks that they are the model, unless
+    /// an index has said what all files hold together.
     ///
     /// # Errors
     /// Those of [`Loader::expect`] and [`Loader::check`].
     pub(super) fn expect(&mut self, all: &Header) -> Result<()> {
+        if self.loader.expects() {
+            return Ok(());
+        }
         let names = all.entries.iter().map(|entry| entry.name.as_str());
         self.loader.expect(names)?;
         self.loader.check(std::slice::from_ref(all))
@@ -87,7 +92,7 @@ impl<'a> WeightSink<'a> {
         self.loader.end_file()
     }
 
-    /// Says that the parts were one file of `bytes` bytes and this SHA-256.
+    /// Says that the parts since the last file were one of `bytes` bytes and this SHA-256.
     pub(super) fn seal(&mut self, sha256: String, bytes: u64) {
         self.loader.seal(sha256, bytes);
     }
@@ -187,7 +192,7 @@ impl ModelFiles {
         let mut feed = WeightSink::new(loader, &mut sink);
         match &self.weights {
             Weights::Pack(manifest) => {
-                feed.begin(manifest.header()?, DataHash::OfData)?;
+                feed.begin(manifest.header()?, DataHash::Own)?;
                 let spent = feed.loader.spent();
                 for chunk in &manifest.chunks {
                     let (bytes, hash) = checked_chunk(folder, chunk).await?;
@@ -279,23 +284,29 @@ async fn files(
     feed: &mut WeightSink<'_>,
 ) -> Result<()> {
     for name in candidates {
-        if name == INDEX_FILE {
+        if let Some(end) = listed(name) {
             let Some(index) = folder.small(name).await? else {
                 continue;
             };
-            let (files, names) = read_index(&index)?;
+            let (files, names) = read_index(name, end, &index)?;
             feed.loader.expect(names.iter().map(String::as_str))?;
-            let mut headers = Vec::with_capacity(files.len());
-            for file in &files {
-                let header = folder.header(file).await?;
-                headers.push(header.ok_or_else(|| absent(Kind::WeightsMissing, file))?);
+            // PyTorch's files have no header: each is checked when its pickle has come.
+            let torch = files.iter().all(|file| is_torch(file));
+            if !torch {
+                let mut headers = Vec::with_capacity(files.len());
+                for file in &files {
+                    let header = folder.header(file).await?;
+                    headers.push(header.ok_or_else(|| absent(Kind::WeightsMissing, file))?);
+                }
+                feed.loader.check(&headers)?;
             }
-            feed.loader.check(&headers)?;
             for file in &files {
                 if !folder.weights(file, feed).await? {
                     return Err(absent(Kind::WeightsMissing, file));
                 }
-                feed.loader.end_file()?;
+                if !torch {
+                    feed.loader.end_file()?;
+                }
             }
             return Ok(());
         }
@@ -307,17 +318,17 @@ async fn files(
 }
 
 /// The files of a sharded checkpoint in their order, and the tensors in all of them.
-fn read_index(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
+fn read_index(name: &str, end: &str, bytes: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let invalid = |what: String| Error::new(Kind::WeightsInvalid, format!("{INDEX_FILE} {what}."));
+    let invalid = |what: String| Error::new(Kind::WeightsInvalid, format!("{name} {what}."));
     let index: Index =
         serde_json::from_slice(bytes).map_err(|e| invalid(format!("cannot be read ({e})")))?;
     let files: BTreeSet<String> = index.weight_map.values().cloned().collect();
     let inside = |file: &String| {
-        file.ends_with(".safetensors") && !file.contains(['/', '\\', ':']) && !file.starts_with('.')
+        file.ends_with(end) && !file.contains(['/', '\\', ':']) && !file.starts_with('.')
     };
     if files.is_empty() || files.len() > 1000 || !files.iter().all(inside) {
         return Err(invalid(

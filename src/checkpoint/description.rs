@@ -12,7 +12,9 @@ use crate::image::Preprocess;
 use crate::tokenize::tokenizer_json;
 
 pub(super) const CONFIG: &str = "config.json";
-pub(super) const INDEX_FILE: &str = "model.safetensors.index.json";
+/// The lists of several files of weights.
+const INDEX: &str = "model.safetensors.index.json";
+const TORCH_INDEX: &str = "pytorch_model.bin.index.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
 /// What transformers 5 writes in its place.
 const PROCESSOR: &str = "processor_config.json";
@@ -26,19 +28,29 @@ const CLIP_MODULE: &str = "0_CLIPModel";
 /// The files of a Hugging Face repository that may hold the weights, best first.
 const HUGGING_FACE: &[&str] = &[
     "model.safetensors",
-    INDEX_FILE,
+    INDEX,
     "open_clip_model.safetensors",
     "pytorch_model.bin",
+    TORCH_INDEX,
 ];
 /// The same for OpenCLIP, whose repositories may have half a model as `model.safetensors`.
 const OPEN_CLIP: &[&str] = &[
     "open_clip_model.safetensors",
     "model.safetensors",
-    INDEX_FILE,
+    INDEX,
     "open_clip_pytorch_model.bin",
     "open_clip_pytorch_model.pt",
     "model.pt",
 ];
+
+/// The end of the names of the files that `name` lists, if it is a list of files.
+pub(super) fn listed(name: &str) -> Option<&'static str> {
+    match name {
+        INDEX => Some(".safetensors"),
+        TORCH_INDEX => Some(".bin"),
+        _ => None,
+    }
+}
 
 /// What was found.
 pub(super) enum Description {

@@ -59,19 +59,18 @@ pub struct Loader {
     digests: Vec<String>,
     header: Header,
     bytes: u64,
-    source: Option<String>,
+    /// Bytes of the files that came as parts.
+    sealed: u64,
     spent: Rc<Cell<LoadTimes>>,
 }
 
 /// How data without a header of its own is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataHash {
     /// By its own SHA-256.
-    OfData,
-    /// By that of the file which holds it, lower-case hexadecimal.
-    Of(String),
-    /// By that of a file of several parts, which is told at its end.
-    Later,
+    Own,
+    /// By that of the file which it is a part of, told at its end.
+    OfFile,
 }
 
 /// Where the time of loading went, in milliseconds.
@@ -116,7 +115,7 @@ impl Loader {
             digests: Vec::new(),
             header: Header::default(),
             bytes: 0,
-            source: None,
+            sealed: 0,
             spent: Rc::default(),
         }
     }
@@ -146,6 +145,11 @@ impl Loader {
         self.work.check_complete(&found)
     }
 
+    /// Whether several files follow.
+    pub(super) fn expects(&self) -> bool {
+        self.several
+    }
+
     /// Checks the headers of all files that follow, before any of them is read.
     ///
     /// # Errors
@@ -167,13 +171,10 @@ impl Loader {
     /// As [`push`](Self::push).
     pub fn begin(&mut self, header: Header, hash: DataHash) -> Result<()> {
         let work = &mut self.work;
-        let hashed = hash == DataHash::OfData;
+        let hashed = hash == DataHash::Own;
         self.stream = SafetensorsStream::of_data(header, hashed, &mut |piece| {
             work.take(piece, &mut |_, _| Ok(()))
         })?;
-        if let DataHash::Of(sha256) = hash {
-            self.source = Some(sha256);
-        }
         Ok(())
     }
 
@@ -228,15 +229,16 @@ impl Loader {
             self.header.metadata.extend(header.metadata.clone());
             self.header.data_bytes += header.data_bytes;
         }
-        let own = stream.finish()?.map(|hash| hex(&hash));
-        self.digests.extend(own.or_else(|| self.source.clone()));
+        let own = stream.finish()?;
+        self.digests.extend(own.map(|hash| hex(&hash)));
         Ok(())
     }
 
-    /// Says that the files so far were parts of one of `bytes` bytes, known by its SHA-256.
+    /// Says that the parts since the last file were one of `bytes` bytes, known by its SHA-256.
     pub(super) fn seal(&mut self, sha256: String, bytes: u64) {
-        self.digests = vec![sha256];
-        self.bytes = bytes;
+        self.digests.push(sha256);
+        self.sealed += bytes;
+        self.bytes = self.sealed;
     }
 
     /// Ends the last file.
@@ -255,7 +257,7 @@ impl Loader {
         };
         let (stored, origin) = match self.work.stored {
             Some(stored) => (stored.quantization, Some(stored.source_sha256)),
-            None => (Quantization::None, self.source),
+            None => (Quantization::None, None),
         };
         Ok(LoadReport {
             tensors: self.tensors,

@@ -36,11 +36,15 @@ pub fn read(path: &Path, feed: &mut WeightSink<'_>) -> Result<()> {
         .into_iter()
         .filter(|(name, _)| !TRAINING.iter().any(|part| name.starts_with(part)))
         .collect();
-    let (_, sha256) = digest(path)?;
-    feed.begin(header(&tensors), DataHash::Of(sha256))?;
+    let (bytes_of_file, sha256) = digest(path)?;
+    let header = header(&tensors);
+    feed.expect(&header)?;
+    feed.begin(header, DataHash::OfFile)?;
     for tensor in tensors.values().filter(|tensor| tensor.byte_len() > 0) {
         feed.push(&bytes(path, tensor)?)?;
     }
+    feed.end_part()?;
+    feed.seal(sha256, bytes_of_file);
     Ok(())
 }
 

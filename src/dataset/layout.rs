@@ -29,6 +29,8 @@ pub struct Layout {
     pub around: Option<String>,
     /// Files that lie in no class folder.
     pub loose: Vec<Name>,
+    /// Where the class folder stands in a path.
+    level: usize,
 }
 
 /// Folders of these names are splits, even if there is only one.
@@ -65,6 +67,7 @@ pub fn layout(names: Vec<Name>) -> Layout {
         #[cfg(not(target_arch = "wasm32"))]
         around,
         loose: Vec::new(),
+        level: wanted - 2,
     };
     for name in names {
         let folders: Vec<&str> = name.path.split('/').collect();
@@ -84,6 +87,27 @@ pub fn layout(names: Vec<Name>) -> Layout {
 
 fn levels(name: &Name) -> usize {
     name.path.split('/').count()
+}
+
+/// The class of each of `paths`, those of a folder that was chosen or dropped. A file that lies deeper
+/// than the class folders belongs to the one around it.
+pub fn classes_of(paths: &[String]) -> Vec<Option<String>> {
+    let names = paths.iter().enumerate().map(|(member, path)| Name {
+        path: path.clone(),
+        member,
+    });
+    let layout = layout(names.collect());
+    let mut classes = vec![None; paths.len()];
+    for name in &layout.loose {
+        let folders: Vec<&str> = name.path.split('/').collect();
+        if folders.len() > layout.level + 2 {
+            classes[name.member] = Some(clean_label(folders[layout.level]));
+        }
+    }
+    for item in layout.items {
+        classes[item.member] = Some(item.class);
+    }
+    classes
 }
 
 /// The folder that every file in a folder lies in, if most lie deeper than a class folder would.

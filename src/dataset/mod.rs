@@ -24,6 +24,7 @@ use crate::image;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use features::{Embedded, Features, Reading, TunedAnswer, embed_all};
+pub use layout::classes_of;
 #[cfg(not(target_arch = "wasm32"))]
 pub use pipeline::{Feed, pipeline, workers};
 pub use source::Source;

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 
 /// Reads the class names in a file called `name`: JSON if it begins with a bracket, the first column
 /// if the name ends in `.csv` or `.tsv`, else one name a line; a file of one line may separate names by
-/// commas. Text is UTF-8, or UTF-16 with its mark.
+/// commas or tabs. Text is UTF-8, or UTF-16 with its mark.
 ///
 /// JSON is an array of texts or of objects with a `label` or `name`, such an array under `labels`,
 /// `classes`, `names` or `class_names`, or the `id2label` or `label2id` of a model, alone or inside its
@@ -154,7 +154,7 @@ fn indexed(value: &Value) -> Option<String> {
     }
 }
 
-/// One name a line; of a single line, the names between its commas. A comma at the end of a line is
+/// One name a line; of a single line, the names between its commas or tabs. A comma at the end of a line is
 /// no part of a name.
 fn from_lines(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text

@@ -14,13 +14,25 @@ pub const MAX_LABEL_CHARS: usize = 1_000;
 /// The longest list in bytes: more cannot be within the other two limits.
 pub(super) const MAX_LIST_BYTES: usize = MAX_LABELS * MAX_LABEL_CHARS * 4;
 
-/// Reads a list of class names as people type it: a JSON array of strings, or names separated by
-/// commas and line ends. In such a list a name with commas stands in double quotes, `""` for a quote
-/// in it. Each name is cleaned by [`clean_label`]; what is left empty is passed over.
+/// Reads a list of class names as people type it and checks it.
 ///
 /// # Errors
 /// `labels/empty` for a list without names, and those of [`validate`].
 pub fn parse_labels(text: &str) -> Result<Vec<String>> {
+    let names = parse_typed_labels(text)?;
+    validate(&names)?;
+    Ok(names)
+}
+
+/// Reads a list of class names as people type or paste it: a JSON array of strings, or names separated
+/// by commas, tabs and line ends. In such a list a name with commas stands in double quotes, `""` for a
+/// quote in it. Each name is cleaned by [`clean_label`]; what is left empty is passed over.
+///
+/// The list is not checked; [`validate`] does that.
+///
+/// # Errors
+/// `labels/too-long` for a text that no list within the limits takes.
+pub fn parse_typed_labels(text: &str) -> Result<Vec<String>> {
     if text.len() > MAX_LIST_BYTES {
         return Err(too_long_list());
     }
@@ -29,13 +41,8 @@ pub fn parse_labels(text: &str) -> Result<Vec<String>> {
         Ok(names) => names,
         Err(_) => fields(text),
     };
-    let names: Vec<String> = raw
-        .iter()
-        .map(|name| clean_label(name))
-        .filter(|name| !name.is_empty())
-        .collect();
-    validate(&names)?;
-    Ok(names)
+    let names = raw.iter().map(|name| clean_label(name));
+    Ok(names.filter(|name| !name.is_empty()).collect())
 }
 
 /// Checks a list of class names.
@@ -150,7 +157,7 @@ pub fn clean_label(name: &str) -> String {
     composed.get().to_owned()
 }
 
-/// The fields of a text separated by commas and line ends. A quote opens a quoted field only at
+/// The fields of a text separated by commas, tabs and line ends. A quote opens a quoted field only at
 /// its start and only if it is closed; anywhere else it is part of the name.
 pub(super) fn fields(text: &str) -> Vec<String> {
     let mut names = Vec::new();
@@ -159,12 +166,12 @@ pub(super) fn fields(text: &str) -> Vec<String> {
         let (field, after) = match quoted(rest, false) {
             Some(found) => found,
             None => {
-                let end = rest.find([',', '\n', '\r']).unwrap_or(rest.len());
+                let end = rest.find([',', '\t', '\n', '\r']).unwrap_or(rest.len());
                 (rest[..end].to_owned(), &rest[end..])
             }
         };
         names.push(field);
-        rest = after.strip_prefix([',', '\n', '\r']).unwrap_or(after);
+        rest = after.strip_prefix([',', '\t', '\n', '\r']).unwrap_or(after);
     }
     names
 }
@@ -188,13 +195,10 @@ pub(super) fn quoted(text: &str, lines: bool) -> Option<(String, &str)> {
                 rest = more;
             }
             None => {
-                let after = match lines {
-                    true => after.trim_start_matches(' '),
-                    false => after.trim_start_matches([' ', '\t']),
-                };
+                let after = after.trim_start_matches(' ');
                 let ends = after.is_empty()
-                    || after.starts_with([',', '\n', '\r'])
-                    || lines && after.starts_with([';', '\t']);
+                    || after.starts_with([',', '\t', '\n', '\r'])
+                    || lines && after.starts_with(';');
                 return ends.then_some((field, after));
             }
         }

@@ -10,6 +10,6 @@ mod vocab_merges;
 pub use clip_bpe::{ClipTokenizer, Tokens};
 pub use known_words::KnownWords;
 pub use label_file::parse_label_file;
-pub use labels::{clean_label, parse_labels, validate, validate_stored};
+pub use labels::{clean_label, parse_labels, parse_typed_labels, validate, validate_stored};
 pub use same_name::{NameIndex, name_key, same_names};
 pub use vocab_merges::tokenizer_json;

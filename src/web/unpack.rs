@@ -1,4 +1,4 @@
-//! The files of an archive.
+//! The files of an archive, and the class folders of files.
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
@@ -47,6 +47,15 @@ impl Engine {
             array.push(&entry(&path, JsValue::NULL, "error", &unread(&error)?)?);
         }
         Ok(array)
+    }
+
+    /// The class folder of each of `paths`, or null.
+    #[wasm_bindgen(js_name = classFolders)]
+    pub fn class_folders(paths: Vec<String>) -> Array {
+        let classes = dataset::classes_of(&paths).into_iter();
+        classes
+            .map(|class| class.map_or(JsValue::NULL, JsValue::from))
+            .collect()
     }
 }
 

@@ -192,6 +192,7 @@ describe("product", { timeout: 900_000 }, () => {
       await page.keyboard.press("Control+V");
     };
     await paste("four\r\n five , two\tsix\n\n");
+    await page.waitForFunction(() => document.querySelectorAll(".chip").length === 6);
     assert.deepEqual(await names(), ["<b>one</b>", "two", "three", "four", "five", "six"]);
     assert.equal(await page.inputValue("#name-input"), "");
     await paste("seven eight");

@@ -13,4 +13,5 @@ mod published;
 mod quantize;
 mod tiny;
 mod torch;
+mod torch_shards;
 mod whole;

@@ -169,7 +169,7 @@ pub fn with_bin(bytes: &[u8], piece: usize) -> Memory {
     }
 }
 
-fn load(dir: &Path, quantization: Option<Quantization>) -> Result<(Loaded, LoadReport)> {
+pub fn load(dir: &Path, quantization: Option<Quantization>) -> Result<(Loaded, LoadReport)> {
     let folder = Directory::open(dir)?;
     let artifact = block_on(ModelFiles::read(&folder, None))?;
     let loader = Loader::new(&artifact.config, quantization);
@@ -181,7 +181,7 @@ fn load(dir: &Path, quantization: Option<Quantization>) -> Result<(Loaded, LoadR
     Ok((loaded, report))
 }
 
-fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+pub fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
         std::fs::write(dir.path().join(name), bytes).unwrap();

@@ -1,13 +1,11 @@
-/** Photos with the name of the folder that they lie in, from a choice or a drop of folders. */
-
-import { tidy } from "./tidy.js";
+/** Photos with their place, from a choice or a drop of folders. */
 
 /** More files than that are a mistake of the hand, and would freeze the page. */
 const MOST_FILES = 20_000;
 
-/** @typedef {{file: File, folder: string}} Found `folder` is empty for a file that lies in none */
+/** @typedef {{file: File, path: string}} Placed `path` begins with the folder that was chosen; alone, it is the name */
 
-const IMAGE = /\.(jpe?g|jpe|jfif|pjp|pjpeg|png|apng|webp|gif|bmp|dib)$/i;
+const IMAGE = /\.(jpe?g|jpe|jfif|pjp|pjpeg|png|apng|webp|gif|bmp|dib|avif|heic|heif)$/i;
 
 /** Whether a file calls itself an image; what lies beside images in a folder is none. */
 export const isImage = ({ name, type }) => type.startsWith("image/") || IMAGE.test(name);
@@ -18,21 +16,20 @@ const hidden = (name) => name.startsWith(".");
  * Files of a chooser; one of folders tells the path of each.
  *
  * @param {Iterable<File>} files
- * @returns {Found[]}
+ * @returns {Placed[]}
  */
 export function chosen(files) {
-  const placed = Array.from(files)
+  return Array.from(files)
     .filter(({ name }) => !hidden(name))
     .slice(0, MOST_FILES)
-    .map((file) => ({ file, folders: file.webkitRelativePath.split("/").slice(0, -1) }));
-  return classed(placed);
+    .map((file) => ({ file, path: file.webkitRelativePath || file.name }));
 }
 
 /**
  * Files of a drop, those in folders included.
  *
  * @param {DataTransfer} transfer
- * @returns {Promise<Found[]>}
+ * @returns {Promise<Placed[]>}
  */
 export function dropped(transfer) {
   // The list is gone once the event is over.
@@ -43,41 +40,19 @@ export function dropped(transfer) {
 
 async function walk(entries) {
   const found = [];
-  const waiting = entries.map((entry) => ({ entry, folders: [] }));
+  const waiting = entries.map((entry) => ({ entry, folder: "" }));
   while (waiting.length > 0 && found.length < MOST_FILES) {
-    const { entry, folders } = waiting.shift();
+    const { entry, folder } = waiting.shift();
     if (hidden(entry.name)) continue;
+    const path = folder + entry.name;
     if (entry.isDirectory) {
       const inside = await children(entry);
-      waiting.push(...inside.map((child) => ({ entry: child, folders: [...folders, entry.name] })));
+      waiting.push(...inside.map((child) => ({ entry: child, folder: `${path}/` })));
     } else {
-      found.push({ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), folders });
+      found.push({ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), path });
     }
   }
-  return classed(found);
-}
-
-/**
- * Files with their class folder: the level that most images of a tree lie at. A photo that lies deeper
- * belongs to the class folder around it.
- *
- * @param {{file: File, folders: string[]}[]} placed
- * @returns {Found[]}
- */
-function classed(placed) {
-  /** How many images of a tree lie how deep. @type {Map<string, Map<number, number>>} */
-  const trees = new Map();
-  for (const { file, folders } of placed) {
-    if (folders.length === 0 || !isImage(file)) continue;
-    const depths = trees.get(folders[0]) ?? new Map();
-    depths.set(folders.length, (depths.get(folders.length) ?? 0) + 1);
-    trees.set(folders[0], depths);
-  }
-  const level = ([root]) => {
-    const counted = [...(trees.get(root) ?? [])].sort(([a, many], [b, more]) => more - many || b - a);
-    return counted[0]?.[0] ?? Infinity;
-  };
-  return placed.map(({ file, folders }) => ({ file, folder: tidy(folders[Math.min(level(folders), folders.length) - 1] ?? "") }));
+  return found;
 }
 
 /** A directory hands its entries over in parts, the last of which is empty. */

@@ -13,7 +13,8 @@ const SORT = "";
 /** Also kinds that the engine does not read: it says so by name. */
 const ARCHIVE = /\.(zip|tar|tgz|tbz2?|txz|tzst|7z|rar|tar\.\w+)$/i;
 
-/** @typedef {import("./folders.js").Found} Found */
+/** @typedef {import("./folders.js").Placed} Placed */
+/** @typedef {{file: File, folder: string}} Found `folder` is the class, empty for a file that lies in none */
 
 /** Photos by class. @type {Map<string, File[]>} */
 const photos = new Map();
@@ -40,6 +41,7 @@ export const hasPhotos = () => photos.size > 0;
  * @param {() => string[]} given.names
  * @param {(names: string[]) => void} given.addNames puts more names into the list
  * @param {(archive: File) => Promise<import("../pkg/index.js").Unpacked[]>} given.unpack
+ * @param {(paths: string[]) => Promise<(string | null)[]>} given.classFolders
  * @param {(files: File[]) => Promise<import("../pkg/index.js").Collected | null>} given.sort null where it was stopped
  * @param {() => void} given.begin what was wrong before is over
  * @param {() => void} given.changed there are other photos
@@ -90,15 +92,23 @@ export function onLesson(given) {
   });
 }
 
-/** Files with those of archives in place of the archives. */
-async function unpacked(found) {
-  const all = [];
-  for (const each of found) {
-    if (!ARCHIVE.test(each.file.name)) {
-      all.push(each);
+/**
+ * Files with their class folders, and those of archives in place of the archives. What lies beside photos
+ * in a folder is left out.
+ *
+ * @param {Placed[]} placed
+ * @returns {Promise<Found[]>}
+ */
+async function unpacked(placed) {
+  const inFolders = placed.filter(({ file, path }) => path.includes("/") && isImage(file));
+  const labels = inFolders.length > 0 ? await page.classFolders(inFolders.map(({ path }) => path)) : [];
+  const all = inFolders.map(({ file }, i) => ({ file, folder: labels[i] ?? "" }));
+  for (const { file: each, path } of placed) {
+    if (!ARCHIVE.test(each.name)) {
+      if (!path.includes("/")) all.push({ file: each, folder: "" });
       continue;
     }
-    const files = await page.unpack(each.file);
+    const files = await page.unpack(each);
     const classes = files.some(({ label }) => label !== null);
     for (const { path, label, file } of files) {
       // Beside class folders, a file in another folder belongs to none.

@@ -29,7 +29,7 @@ let unknown = new Set();
 let bigger = () => {};
 let own = [];
 let changed = () => {};
-/** Reads the names in a file. @type {(file: File) => Promise<import("../pkg/index.js").LabelList>} */
+/** Reads the names in a file or in a text. @type {(file: File | string) => Promise<import("../pkg/index.js").LabelList>} */
 let parse;
 let pause = 0;
 
@@ -64,8 +64,8 @@ export function onEdit(edited, paused) {
   };
 }
 
-/** Has `read` read the names in files. */
-export function onNamesFile(read) {
+/** Has `read` read the names in files and in what is typed. */
+export function onNamesList(read) {
   parse = read;
 }
 
@@ -126,8 +126,7 @@ function removeAt(index) {
 
 function add(list) {
   const fresh = [];
-  for (const name of list.map(tidy)) {
-    if (name === "") continue;
+  for (const name of list) {
     const known = names.indexOf(name);
     if (known >= 0) {
       announce(t("names.known", { name }));
@@ -146,6 +145,27 @@ function add(list) {
 /** Puts names that are not there yet into the list, as an edit. */
 export const addNames = (list) => add(list);
 
+/** What makes a text more than one plain name. */
+const LIST = /[\n\r,\t"[]/;
+
+/**
+ * Adds the names in a text. A plain name needs no engine, which may still be loading.
+ *
+ * @param {string} text
+ */
+async function addText(text) {
+  const name = tidy(text);
+  if (name === "") return;
+  if (!LIST.test(text)) return void add([name]);
+  try {
+    add((await parse(text)).labels);
+  } catch (error) {
+    // Nothing that was typed is lost.
+    input.value = text;
+    showNamesError(error);
+  }
+}
+
 /** Draws the eye to the chip that is there already. */
 function flash(item) {
   item?.classList.remove("flash");
@@ -156,7 +176,7 @@ function flash(item) {
 function addTyped() {
   const typed = input.value;
   input.value = "";
-  add(typed.split(","));
+  void addText(typed);
 }
 
 input.addEventListener("keydown", (event) => {
@@ -176,9 +196,10 @@ input.addEventListener("paste", (event) => {
   const pasted = event.clipboardData.getData("text/plain");
   if (!/[\n,\t]/.test(pasted)) return;
   event.preventDefault();
-  add(pasted.split(/[\n,\t]/));
+  void addText(pasted);
 });
 
+// The list itself with a name in each line, whatever is in it: no format that anybody else writes.
 area.addEventListener("input", () => {
   names = area.value.split("\n").map(tidy).filter(Boolean);
   renderCounts();

@@ -93,7 +93,7 @@ impl Reading {
         let entries: Vec<Entry> = tensors.map(|(name, tensor)| entry(name, tensor)).collect();
         match entries.is_empty() {
             true => Ok(()),
-            false => feed.begin(header(entries), DataHash::Later),
+            false => feed.begin(header(entries), DataHash::OfFile),
         }
     }
 

@@ -4,9 +4,10 @@
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::{Device, Tensor};
 
+use super::floats;
 use super::launch::{BINDING_BYTES, Kernel, contiguous, dispatch_grid, empty, launch};
+use super::primitive::{from_primitive, is_gpu, primitive, words};
 use super::source::Constants;
-use super::{floats, from_primitive, is_gpu, primitive, words};
 use crate::error::Result;
 use crate::image::views::Crop;
 use crate::image::{Preprocess, Rgb8, Taps, to_chw};

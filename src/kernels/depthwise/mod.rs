@@ -6,7 +6,7 @@ mod gpu;
 
 use burn::tensor::{Device, Tensor};
 
-use super::{from_primitive, is_gpu, primitive};
+use super::primitive::{from_primitive, is_gpu, primitive};
 
 /// Square images of equal size in the rows of a tensor [batch side side, C].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::clip_bpe::{END, START, WORD_END};
+use super::tokenizer_file::{END, START, WORD_END};
 use crate::error::{Error, Kind, Result};
 
 /// Merges that CLIP's tokenizer takes of a longer list: 49152 tokens less 256 bytes and 2 specials.

@@ -11,14 +11,18 @@ use super::anchors::{AnchorSettings, Anchors};
 use super::corpus::{Corpus, TeacherRows};
 use super::cut_bpe::cut_tokenizer;
 use super::descent::{Descent, Tell, read_lists, write_lists};
+use super::distillation::Distillation;
 use super::head::Head;
 use super::pictures::Pictures;
 use super::pool::Pool;
 use super::regression::regression;
+use super::space::concept_vectors;
 use super::student::{Map, Teaching};
-use super::targets::{Kind, Lessons, Sources, concept_vectors, lessons};
-use super::text::{Distillation, NEUTRAL, TextSettings};
-use super::text_tower::{TextLayout, TextSizes, word_knowledge};
+use super::text_batches::NEUTRAL;
+use super::text_layout::{TextLayout, TextSizes};
+use super::text_settings::TextSettings;
+use super::text_targets::{Kind, Lessons, Sources, lessons};
+use super::warm_start::{warm_start, word_knowledge};
 use crate::checkpoint::read_file;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::tokenize::ClipTokenizer;
@@ -151,7 +155,7 @@ impl TextStage<'_> {
             .collect::<Result<Vec<_>>>()?;
         let (tokens, directions) = word_knowledge(&lessons, &spelled, sizes);
         let settings = self.settings.text;
-        let start = model.layout.warm_start(&tokens, &directions, settings.seed);
+        let start = warm_start(&model.layout, &tokens, &directions, settings.seed);
         let distillation = Distillation::new(
             &lessons,
             settings,

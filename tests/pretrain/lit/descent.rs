@@ -7,9 +7,12 @@ use promptlens::error::{Error, Kind};
 use promptlens::kernels::read;
 use promptlens::pretrain::lit::cut_bpe::cut_tokenizer;
 use promptlens::pretrain::lit::descent::{Descent, Objective};
-use promptlens::pretrain::lit::targets::Lessons;
-use promptlens::pretrain::lit::text::{Distillation, TextSettings};
-use promptlens::pretrain::lit::text_tower::{Tape, Taped, TextLayout, TextSizes, word_knowledge};
+use promptlens::pretrain::lit::distillation::Distillation;
+use promptlens::pretrain::lit::text_layout::{TextLayout, TextSizes};
+use promptlens::pretrain::lit::text_settings::TextSettings;
+use promptlens::pretrain::lit::text_targets::Lessons;
+use promptlens::pretrain::lit::text_tower::{Tape, Taped};
+use promptlens::pretrain::lit::warm_start::{warm_start, word_knowledge};
 use promptlens::tokenize::ClipTokenizer;
 
 use super::{Small, WIDTH};
@@ -67,7 +70,7 @@ impl Tower {
 
     fn warm(&self) -> Vec<f32> {
         let (tokens, directions) = word_knowledge(&self.lessons, &self.spelled, self.layout.sizes);
-        self.layout.warm_start(&tokens, &directions, 1)
+        warm_start(&self.layout, &tokens, &directions, 1)
     }
 
     fn cold(&self) -> Vec<f32> {
@@ -77,7 +80,7 @@ impl Tower {
         let directions: Vec<f64> = (0..(sizes.width - 1) * sizes.out)
             .map(|_| rng.normal() * 0.2)
             .collect();
-        self.layout.warm_start(&tokens, &directions, 1)
+        warm_start(&self.layout, &tokens, &directions, 1)
     }
 
     /// The mean cosine of all names to their targets.

@@ -7,7 +7,8 @@ mod tokenizer;
 
 use promptlens::pretrain::lit::concepts::Concepts;
 use promptlens::pretrain::lit::names::{Vocabulary, Withheld};
-use promptlens::pretrain::lit::targets::{Lessons, Sources, Space, concept_vectors, lessons};
+use promptlens::pretrain::lit::space::{Space, concept_vectors};
+use promptlens::pretrain::lit::text_targets::{Lessons, Sources, lessons};
 use promptlens::pretrain::lit::vectors::{MiniLm, Table};
 use promptlens::pretrain::lit::wordnet::WordNet;
 use promptlens::rng::Rng;

@@ -1,6 +1,6 @@
 //! Targets: plurals, aliases, words above, modifiers.
 
-use promptlens::pretrain::lit::targets::{Item, Kind, Lessons};
+use promptlens::pretrain::lit::text_targets::{Item, Kind, Lessons};
 
 use super::Small;
 use crate::common::cosine;

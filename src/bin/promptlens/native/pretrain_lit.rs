@@ -19,7 +19,7 @@ use promptlens::pretrain::lit::head::Head;
 use promptlens::pretrain::lit::pictures::{About, Pictures};
 use promptlens::pretrain::lit::project::ProjectSettings;
 use promptlens::pretrain::lit::project_stage::{Calibration, ProjectStage};
-use promptlens::pretrain::lit::text::TextSettings;
+use promptlens::pretrain::lit::text_settings::TextSettings;
 use promptlens::pretrain::lit::text_stage::{StageSettings, TOWER_FILE, TextStage};
 use promptlens::quant::Quantization;
 use serde::Serialize;

@@ -11,12 +11,13 @@ use promptlens::prompt_learning::losses::{
     HardTexts, Loss, LossInput, total,
 };
 use promptlens::prompt_learning::lstm::Lstm;
+use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::parametrizations::{
     Conditional, Direct, Encoder, Gate, Mixture, Parametrization, Reparametrized,
 };
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{ProGradRule, TextLearner, cross_entropy, remove_conflict};
-use promptlens::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
+use promptlens::prompt_learning::trainer::{Learner, Observer, Settings, fit};
 use promptlens::prompt_learning::values::Auto;
 use promptlens::rng::Rng;
 

@@ -5,12 +5,11 @@ use promptlens::model::Model;
 use promptlens::prompt::layout::{NamePosition, PromptLayout};
 use promptlens::prompt_learning::examples::{Batch, Examples};
 use promptlens::prompt_learning::job::PromptModel;
+use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::parametrizations::Direct;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{TextLearner, cross_entropy};
-use promptlens::prompt_learning::trainer::{
-    FitResult, Learner, Method, Observer, Settings, Step, fit,
-};
+use promptlens::prompt_learning::trainer::{FitResult, Learner, Observer, Settings, Step, fit};
 use promptlens::prompt_learning::values::Auto;
 use promptlens::quant::Quantization;
 

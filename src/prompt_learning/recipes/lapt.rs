@@ -20,7 +20,8 @@ use crate::prompt_learning::losses::{CrossDistribution, CrossModal};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
 use crate::prompt_learning::schedule::Schedule;
-use crate::prompt_learning::trainer::{Method, Settings};
+use crate::prompt_learning::method::Method;
+use crate::prompt_learning::trainer::Settings;
 use crate::prompt_learning::values::Auto;
 use crate::rng::Rng;
 

@@ -11,7 +11,8 @@ use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::residual::{ResidualLearner, moved};
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::cross_entropy;
-use crate::prompt_learning::trainer::{Method, fit};
+use crate::prompt_learning::method::Method;
+use crate::prompt_learning::trainer::fit;
 use crate::prompt_learning::values::Auto;
 
 parameters! {

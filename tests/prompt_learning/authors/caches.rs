@@ -5,9 +5,10 @@ use promptlens::prompt::heads::cache::{Cache, Likeness, Votes, likeness, predict
 use promptlens::prompt_learning::cache::CacheLearner;
 use promptlens::prompt_learning::cache_search::{Found, Grid, Known, search};
 use promptlens::prompt_learning::examples::Examples;
+use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::cross_entropy;
-use promptlens::prompt_learning::trainer::{Method, Observer, Settings, fit};
+use promptlens::prompt_learning::trainer::{Observer, Settings, fit};
 use promptlens::prompt_learning::unlabeled::select;
 use promptlens::prompt_learning::values::Auto;
 

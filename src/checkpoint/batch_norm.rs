@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::convert::not_finite;
-use crate::clip::config::{ClipConfig, TensorSpec};
+use crate::clip::config::ClipConfig;
 use crate::clip::efficientnet::{BATCH_NORM_EPS, Convolution};
+use crate::clip::tensor_spec::TensorSpec;
 use crate::clip::vision_config::VisionConfig;
 use crate::error::Result;
 

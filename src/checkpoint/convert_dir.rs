@@ -7,9 +7,9 @@ use std::path::Path;
 
 use pollster::block_on;
 
-use super::artifact::ModelFiles;
 use super::load::Loader;
 use super::manifest::MANIFEST_FILE;
+use super::model_files::ModelFiles;
 use super::native::{Directory, WEIGHTS_FILE, failed};
 use super::quantized_file::write_model;
 use crate::error::{Error, Kind, Result};

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::artifact::ModelFolder;
 use super::manifest::MANIFEST_FILE;
+use super::model_folder::ModelFolder;
 use crate::clip::config::ClipConfig;
 use crate::clip::family::Subject;
 use crate::clip::open_clip;

@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::header::invalid;
-use crate::clip::config::TensorSpec;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::error::Result;
 use crate::quant::HostTensor;
 use crate::quant::{Packed, Quantization, Scheme, reserve};

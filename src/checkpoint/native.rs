@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::artifact::{ModelFolder, WeightSink};
 use super::header::Header;
-use super::load::{LoadReport, Loader, Sink, hex};
+use super::hex::hex;
+use super::load::Loader;
+use super::load_report::LoadReport;
+use super::loader_state::Sink;
 use super::manifest::PackedFile;
+use super::model_folder::{ModelFolder, WeightSink};
 use super::reader::{Limits, Piece, SafetensorsStream};
 use super::torch;
 use super::torch_stream::is_torch;

@@ -8,7 +8,7 @@ use super::convert::{Decoder, unsupported};
 use super::header::{Entry, Header, invalid, shown};
 use super::names::{FileLayout, in_tower, is_weight, meaning};
 use super::quantized_file::{SCALES, WORDS, few, scheme_of};
-use crate::clip::config::TensorSpec;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::error::{Error, Kind, Result};
 use crate::quant::Scheme;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::header::Header;
 use super::names::{FileLayout, meaning};
 use super::quantized_file::SHAPES;
-use crate::clip::efficientnet::{EfficientNetConfig, FEATURES, Lite};
+use crate::clip::efficientnet::{EfficientNetConfig, FEATURES};
 
 /// Sizes of a CLIP; `None` where the file does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -78,7 +78,7 @@ impl Shapes {
             ..TowerShapes::default()
         };
         let table = "text_model.embeddings.token_embedding.weight";
-        let lite = Lite::find(|conv| shapes.get(&conv.weight().name).cloned());
+        let lite = EfficientNetConfig::find_lite(|conv| shapes.get(&conv.weight().name).cloned());
         let trunk = lite.map(|lite| TowerShapes {
             trunk: Some(lite.name()),
             width: Some(FEATURES),

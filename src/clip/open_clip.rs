@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::config::{ClipConfig, foreign, invalid_file};
+use super::config::ClipConfig;
+use super::config_fields::{foreign, invalid_file};
 use super::efficientnet::EfficientNetConfig;
 use super::family;
 use crate::error::Result;

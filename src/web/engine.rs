@@ -13,7 +13,7 @@ use super::listener::{JsProgress, check, progress};
 use super::session::{Session, promise};
 use super::source::{Source, WebFolder};
 use crate::checkpoint::Keep;
-use crate::clip::config::TensorSpec;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::clock::now;
 use crate::device::self_test::Outcome;
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};

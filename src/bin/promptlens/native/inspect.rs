@@ -98,7 +98,7 @@ fn directory(dir: &Path) -> Result<Document> {
     let loader = Loader::new(config, None);
     let folder = Directory::open(dir)?;
     let report = block_on(artifact.load(&folder, loader, &mut |_, _| Ok(())))?;
-    let elements = |spec: &promptlens::clip::config::TensorSpec| spec.elements() as u64;
+    let elements = |spec: &promptlens::clip::tensor_spec::TensorSpec| spec.elements() as u64;
     let pack = match &artifact.weights {
         Weights::Pack(manifest) => Some(Pack {
             quantization: manifest.quantization.name(),

@@ -3,8 +3,9 @@
 mod prompt;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use pollster::block_on;
 use promptlens::checkpoint::{
     Directory, Header, Loader, Manifest, Shapes, Source, Stored, Weights, digest, read_header,
@@ -18,8 +19,14 @@ use promptlens::prompt::file::FORMAT;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::InspectArgs;
 use super::output::{Answer, table};
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A model directory, packed or not, or a .safetensors file of weights or a prompt.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Document {

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use promptlens::classifier::{Prediction, TuningReport};
 use promptlens::dataset::read_image;
 use promptlens::error::{Error, Kind, Result};
@@ -12,7 +11,7 @@ use promptlens::image::views::{Corruption, MAX_VIEWS};
 use promptlens::model::Model;
 use promptlens::tpt::{ExtraImages, MAX_STEPS, Method, Overrides, StrongViews, Tuning, TuningKind};
 
-use super::args::{Cli, Command, at_least_one};
+use super::args::at_least_one;
 
 /// Tuning the prompt on every image.
 #[derive(Debug, Args)]
@@ -98,20 +97,6 @@ fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
         _ => Err("give a number above 0 and at most 1".to_owned()),
-    }
-}
-
-/// What the grammar of the options cannot say.
-pub fn check(cli: Cli) -> Result<Cli, clap::Error> {
-    match &cli.command {
-        Command::Classify(args)
-            if (args.variants.is_some() || args.gallery.is_some())
-                && args.tune.method() != Some(Method::DiffTptLite) =>
-        {
-            let message = "--variants and --gallery need --tune difftpt-lite";
-            Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
-        }
-        _ => Ok(cli),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::held_out::HeldOut;
 use super::patterns;
 use crate::error::{Error, Kind, Result};
-use crate::prompt::template::Template;
+use crate::prompt::template::{Template, spoken};
 use crate::rng::Rng;
 use crate::tokenize::ClipTokenizer;
 
@@ -78,7 +78,7 @@ impl<'a> Captions<'a> {
         for template in templates {
             held_out.refuse(template.as_ref(), "The list of templates")?;
         }
-        let known: Vec<String> = names.iter().map(|name| name.replace('_', " ")).collect();
+        let known: Vec<String> = names.iter().map(|name| spoken(name)).collect();
         let mut found = Vec::new();
         for line in words.lines().map(str::trim) {
             if line.is_empty() || line.starts_with('#') {

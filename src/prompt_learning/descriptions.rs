@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Kind, Result};
+use crate::prompt::template::spoken;
 use crate::tokenize::clean_label;
 
 /// The largest file in bytes.
@@ -29,7 +30,7 @@ pub struct Coverage {
 
 /// Names are compared without case and invisible characters, and with underscores as spaces.
 pub fn folded(name: &str) -> String {
-    clean_label(&name.replace('_', " ")).to_lowercase()
+    clean_label(&spoken(name)).to_lowercase()
 }
 
 impl Descriptions {

@@ -7,6 +7,7 @@ use super::space::{Source, Space, unit};
 use super::vectors::MiniLm;
 use super::wordnet::WordNet;
 use crate::math::normalize_rows;
+use crate::prompt::template::spoken;
 
 /// How far a template moves a name.
 const SHIFT: f32 = 0.6;
@@ -88,7 +89,7 @@ pub fn lessons(sources: &Sources<'_>) -> Lessons {
     let mut seen = std::collections::BTreeSet::new();
     let mut items: Vec<Item> = Vec::new();
     let mut put = |text: &str, row: usize, kind: Kind| {
-        let text = text.replace('_', " ");
+        let text = spoken(text);
         let fresh = !key(&text).is_empty() && seen.insert(key(&text));
         if fresh {
             items.push(Item { text, row, kind });

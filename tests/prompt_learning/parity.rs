@@ -4,7 +4,7 @@ use promptlens::device::Choice;
 use promptlens::model::Model;
 use promptlens::prompt::layout::{NamePosition, PromptLayout};
 use promptlens::prompt_learning::examples::{Batch, Examples};
-use promptlens::prompt_learning::job::PromptModel;
+use promptlens::prompt::model::PromptModel;
 use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::parametrizations::Direct;
 use promptlens::prompt_learning::schedule::Schedule;

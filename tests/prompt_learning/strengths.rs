@@ -170,7 +170,7 @@ fn the_gaussian_average_is_the_weighted_sum_of_epochs() {
 
     // The epochs of a run are the ends of shorter runs at the same constant rate.
     use promptlens::prompt::layout::PromptLayout;
-    use promptlens::prompt_learning::job::PromptModel;
+    use promptlens::prompt::model::PromptModel;
     use promptlens::prompt_learning::method::Method;
     use promptlens::prompt_learning::parametrizations::Direct;
     use promptlens::prompt_learning::text::{TextLearner, cross_entropy};

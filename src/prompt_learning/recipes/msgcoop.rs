@@ -7,7 +7,8 @@ use crate::prompt_learning::context_recipe::{ContextRecipe, ContextSharing, nois
 use crate::prompt::template::Template;
 use crate::prompt_learning::descent::Descent;
 use crate::prompt_learning::descriptions::Descriptions;
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt::model::mean_texts;
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::losses::{Anchor, Diversity};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};

@@ -5,7 +5,8 @@ use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::losses::{
     Absolute, Anchor, CrossEntropy, Distil, Diversity, HardTexts, Loss, LossInput, total,
 };
-use promptlens::prompt_learning::parametrizations::{Gate, Mixture};
+use promptlens::prompt::heads::mixture::Gate;
+use promptlens::prompt_learning::parametrizations::Mixture;
 use promptlens::prompt_learning::search::{Fitness, Search, redundancy};
 use promptlens::prompt_learning::text::remove_conflict;
 use promptlens::prompt_learning::trainer::gaussian;

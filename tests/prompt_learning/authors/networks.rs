@@ -1,10 +1,11 @@
 //! The networks that make contexts.
 
 use promptlens::math::perceptron::Perceptron;
+use promptlens::prompt::heads::conditional::Conditional;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::lstm::Lstm;
 use promptlens::prompt_learning::parametrizations::{
-    Conditional, Encoder, ParamGradient, Parametrization, Reparametrized,
+    Encoder, ParamGradient, Parametrization, Reparametrized,
 };
 
 use super::F32;

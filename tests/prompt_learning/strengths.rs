@@ -122,7 +122,7 @@ fn features_recipes_without_their_strength_are_zero_shot() {
         ("tip-adapter", ("alpha", "0")),
         ("tip-adapter-f", ("alpha", "0")),
         ("tfup", ("alpha", "0")),
-        ("cones", ("alpha", "0")),
+        ("taskres", ("alpha", "0")),
         ("proapo", ("rounds", "0")),
     ] {
         assert_eq!(logits(&teach(recipe, &examples, &[set])), base, "{recipe}");

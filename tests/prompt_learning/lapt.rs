@@ -6,8 +6,8 @@ use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::metrics::OodMetrics;
 use promptlens::ood::score::{ScoreInput, by_name};
 use promptlens::prompt::layout::PromptLayout;
-use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt::model::PromptModel;
+use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::TrainedPrompt;
 use promptlens::prompt_learning::outliers::OutlierData;
 

@@ -6,8 +6,8 @@ use promptlens::math::{UnitRows, dot};
 use promptlens::prompt::heads::conditional::Conditional;
 use promptlens::prompt::heads::mixture::Gate;
 use promptlens::prompt::layout::PromptLayout;
-use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt::model::PromptModel;
+use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::losses::{
     Absolute, Anchor, CrossDistribution, CrossEntropy, CrossModal, Distil, Diversity, Gradient,
     HardTexts, Loss, LossInput, total,

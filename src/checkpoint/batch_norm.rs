@@ -21,7 +21,7 @@ pub struct Folding {
 pub type Folded = (TensorSpec, Vec<f32>);
 
 impl Folding {
-    /// Of the image tower of `config`; none where it has no batch norms.
+    /// Of the image tower of `config`; `None` if it has no batch norms.
     pub fn new(config: &ClipConfig) -> Option<Self> {
         match &config.vision {
             VisionConfig::Vit(_) => None,

@@ -112,7 +112,7 @@ async fn preprocessing(folder: &impl ModelFolder) -> Result<Preprocess> {
     Err(absent(Kind::ConfigMissing, &names))
 }
 
-/// The model's `tokenizer.json`, made of `vocab.json` and `merges.txt` where only these are.
+/// The model's `tokenizer.json`, made of `vocab.json` and `merges.txt` if only these are there.
 ///
 /// # Errors
 /// `tokenizer/missing`, `tokenizer/invalid`, and those of the folder.

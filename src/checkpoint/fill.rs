@@ -8,14 +8,14 @@ use crate::error::Result;
 use crate::quant::HostTensor;
 use crate::quant::{Packed, Quantization, Scheme, reserve};
 
-/// The largest error of a column that 4 bits may cause where the choice is between 4 and 8: root
+/// The largest error of a column that 4 bits may cause if the choice is between 4 and 8: root
 /// mean square over the columns of |error| / |column|. Normally distributed weights come to 0.09;
 /// a column 20 times larger than its neighbors makes theirs vanish, which this sees and an error
 /// summed over the whole matrix does not.
 const MIXED_LIMIT: f64 = 0.12;
 
 enum Form {
-    /// 32-bit floats, rounded to 16 bits where the flag says so.
+    /// 32-bit floats, rounded to 16 bits if the flag says so.
     Floats(Vec<f32>, bool),
     /// Rows are packed as they become full.
     Rows(Vec<f32>, Packed),
@@ -43,7 +43,7 @@ pub struct TensorBuilder {
 }
 
 impl TensorBuilder {
-    /// An empty tensor of `spec` that becomes what `target` says; `transposed` where values come
+    /// An empty tensor of `spec` that becomes what `target` says; `transposed` if values come
     /// column by column.
     ///
     /// # Errors

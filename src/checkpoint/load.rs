@@ -22,7 +22,7 @@ use crate::quant::Quantization;
 pub struct Loader {
     stream: SafetensorsStream,
     work: LoaderState,
-    /// Names in all files, where there are several and an index lists them.
+    /// Whether several files follow, whose tensors an index lists.
     several: bool,
     /// Tensors of the model.
     tensors: usize,
@@ -45,7 +45,7 @@ pub enum DataHash {
 
 impl Loader {
     /// A loader for the model of `config` that quantizes to `quantization`, or leaves matrices as
-    /// they are stored where that is `None`.
+    /// they are stored if that is `None`.
     pub fn new(config: &ClipConfig, quantization: Option<Quantization>) -> Self {
         let work = LoaderState::new(config, quantization);
         Self {

@@ -41,9 +41,9 @@ struct Values {
 
 pub(super) struct LoaderState {
     pub(super) specs: Vec<TensorSpec>,
-    /// What stands in place of `specs` where the files have batch norms.
+    /// What stands in place of `specs` if the files have batch norms.
     unfolded: Option<(Vec<TensorSpec>, Folding)>,
-    /// Where they have.
+    /// Set if they have.
     folding: Option<Folding>,
     pub(super) target: Option<Quantization>,
     pub(super) stored: Option<Stored>,
@@ -91,7 +91,7 @@ impl LoaderState {
         }
     }
 
-    /// Reads the tensors of the unfolded model where one of `names` is in no other.
+    /// Reads the tensors of the unfolded model if one of `names` is in no other.
     pub(super) fn choose<'a>(&mut self, mut names: impl Iterator<Item = &'a str>) {
         let has_norm = |(specs, _): &(Vec<TensorSpec>, Folding)| {
             names.any(|name| {
@@ -210,7 +210,7 @@ impl LoaderState {
                     let mut values = self.scratch.as_slice();
                     while !values.is_empty() {
                         if filling.room() == 0 {
-                            // The shapes were checked, so there is one more wherever values are.
+                            // The shapes were checked, so if values are left, there is one more.
                             let next = rest.remove(0);
                             let fresh = TensorBuilder::new(&self.specs[next], self.target, false)?;
                             let full = std::mem::replace(filling, fresh);

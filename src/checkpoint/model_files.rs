@@ -45,7 +45,7 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Reads the small files of `folder`. `only` names the weights file where that is known.
+    /// Reads the small files of `folder`. `only` names the weights file if that is known.
     ///
     /// # Errors
     /// `config/missing`, `config/invalid`, `tokenizer/missing`, `weights/invalid` for a damaged
@@ -221,7 +221,7 @@ async fn checked_chunk(folder: &impl ModelFolder, file: &PackedFile) -> Result<(
     ))
 }
 
-/// Where `found` lacks a value of `expected`.
+/// The path of the first value of `expected` that `found` has not.
 fn difference(place: &str, expected: &Value, found: &Value) -> Option<String> {
     match expected {
         Value::Object(map) => map

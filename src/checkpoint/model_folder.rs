@@ -13,19 +13,19 @@ use crate::quant::HostTensor;
     reason = "a browser's futures stay on their thread, so no bound on them is wanted"
 )]
 pub trait ModelFolder {
-    /// A whole small file, or `None` where there is none.
+    /// A whole small file, or `None` if there is none.
     async fn small(&self, name: &str) -> Result<Option<Vec<u8>>>;
 
     /// Whether there is a file of this name.
     async fn has(&self, name: &str) -> Result<bool>;
 
-    /// A chunk of a pack, of which length and hash are known; `again` where it came damaged before.
+    /// A chunk of a pack, of which length and hash are known; `again` if it came damaged before.
     async fn chunk(&self, file: &PackedFile, again: bool) -> Result<Vec<u8>>;
 
-    /// The header of the safetensors file `name`; `None` where there is no such file.
+    /// The header of the safetensors file `name`; `None` if there is no such file.
     async fn header(&self, name: &str) -> Result<Option<Header>>;
 
-    /// Gives the weights file `name` to `feed` from front to back; false where there is none.
+    /// Gives the weights file `name` to `feed` from front to back; false if there is none.
     async fn weights(&self, name: &str, feed: &mut WeightSink<'_>) -> Result<bool>;
 }
 

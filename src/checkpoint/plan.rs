@@ -21,8 +21,8 @@ pub enum TensorAction {
     Words(usize, Scheme),
 }
 
-/// What becomes of each tensor of `header`. Those of the model are noted in `found`, where none may be
-/// already; names and shapes are checked.
+/// What becomes of each tensor of `header`. Those of the model are noted in `found`, and none may be
+/// there already; names and shapes are checked.
 ///
 /// # Errors
 /// `weights/invalid`, `weights/wrong-shape`, `weights/unsupported-type`.
@@ -92,7 +92,7 @@ pub fn check_placed(header: &Header, jobs: &[TensorAction]) -> Result<()> {
     Err(Error::new(
         Kind::WeightsUnexpected,
         format!(
-            "The weights file has {} inside a tower, where the configuration has no place for it; use the configuration that belongs to these weights. A CLIP with such parts cannot be read.",
+            "The weights file has {} inside a tower, for which the configuration has no place; use the configuration that belongs to these weights. A CLIP with such parts cannot be read.",
             few(&homeless)
         ),
     ))
@@ -146,7 +146,7 @@ fn wrong_shape(entry: &Entry, want: &str) -> Error {
     Error::new(
         Kind::WeightsWrongShape,
         format!(
-            "{} is {:?} in the weights file where config.json calls for {want}; use files that belong together.",
+            "{} is {:?} in the weights file, but config.json calls for {want}; use files that belong together.",
             shown(&entry.name),
             entry.shape
         ),

@@ -9,7 +9,7 @@ use super::names::{FileLayout, meaning};
 use super::quantized_file::SHAPES;
 use crate::clip::efficientnet::{EfficientNetConfig, FEATURES};
 
-/// Sizes of a CLIP; `None` where the file does not tell.
+/// Sizes of a CLIP; `None` if the file does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shapes {
     /// Always `clip`.
@@ -25,7 +25,7 @@ pub struct Shapes {
 /// Sizes of a tower.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TowerShapes {
-    /// The convolutional trunk, where the tower is none of transformer blocks.
+    /// The convolutional trunk; `None` if the tower is made of transformer blocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trunk: Option<&'static str>,
     /// Columns of a token row, or of the last layer of a trunk.
@@ -49,7 +49,7 @@ pub struct TowerShapes {
 }
 
 impl Shapes {
-    /// Sizes of both towers; `None` where the file is no CLIP by any naming that is known.
+    /// Sizes of both towers; `None` if the file is no CLIP by any naming that is known.
     pub fn of(header: &Header) -> Option<Self> {
         let packed: BTreeMap<String, Vec<usize>> = header
             .metadata

@@ -169,7 +169,7 @@ impl ClipConfig {
         list.0
     }
 
-    /// The same where the image tower still has its batch norms; none where it never has any.
+    /// The same if the image tower still has its batch norms; `None` if it never has any.
     pub fn unfolded(&self) -> Option<Vec<TensorSpec>> {
         let VisionConfig::EfficientNet(vision) = &self.vision else {
             return None;

@@ -64,7 +64,7 @@ impl Fields<'_> {
             shown = "something else".to_owned();
         }
         invalid(format!(
-            "says {}.{key} = {shown} where {} is needed",
+            "says {}.{key} = {shown}, but {} is needed",
             self.0,
             want.as_ref()
         ))

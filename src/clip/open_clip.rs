@@ -137,7 +137,7 @@ fn model_of(root: &Map<String, Value>) -> Option<&Map<String, Value>> {
     }
 }
 
-/// True, also where it is written as a text: "TRUE".
+/// True, also if it is written as a text: "TRUE".
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -3,7 +3,7 @@
 //!
 //! [`Linear`], [`LayerNorm`] and [`attention`] are one interface over two implementations: this
 //! crate's WGSL on a wgpu device, elsewhere [`plain`] Burn operations, with passes of its own
-//! ([`cpu`], [`rows`]) where a formula would be many of them. All are differentiable in their activations
+//! ([`cpu`], [`rows`]) if a formula would be many of them. All are differentiable in their activations
 //! and never in their weights, except the layers of a model in training, which are native only
 //! (`trained`).
 

@@ -1,7 +1,7 @@
 //! Passes over rows of f32 values in host memory: what a layer does between its matrix products.
 //!
-//! Each reads and writes memory once, where the same formula in tensor operations reads and writes it
-//! at every operator. The loops are written so that the compiler turns them into vector instructions.
+//! Each reads and writes memory once; the same formula in tensor operations would read and write it at
+//! every operator. The loops are written so that the compiler turns them into vector instructions.
 
 use super::Activation;
 

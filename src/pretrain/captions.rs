@@ -12,7 +12,7 @@ use crate::tokenize::ClipTokenizer;
 /// Words for the names of common training sets.
 pub const WORDS: &str = include_str!("words.txt");
 
-/// What training says about a photo where nothing else is asked for.
+/// What training says about a photo if nothing else is asked for.
 pub const TEMPLATES: &[&str] = &[
     "{}",
     "a {}",
@@ -110,7 +110,7 @@ impl<'a> Captions<'a> {
     }
 
     /// The captions of one batch, and how many of them are names: every name once in a random
-    /// template (where there are very many, those of `present` and random others), then `words`
+    /// template (if there are very many, those of `present` and random others), then `words`
     /// random words, and a word for every kind of pattern in `present`.
     ///
     /// # Errors

@@ -72,7 +72,7 @@ impl Descriptions {
         Ok(Self { sentences })
     }
 
-    /// The sentences about `name`; none where the file has no such name.
+    /// The sentences about `name`; none if the file has no such name.
     pub fn of(&self, name: &str) -> &[String] {
         self.sentences.get(&folded(name)).map_or(&[], Vec::as_slice)
     }

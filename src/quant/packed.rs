@@ -191,7 +191,7 @@ impl Packed {
     }
 
     /// Stacks matrices of equal `cols` and `block` on top of each other, which fuses layers that
-    /// share their input. Where their `bits` differ the result has 8.
+    /// share their input. If their `bits` differ, the result has 8.
     ///
     /// # Errors
     /// `engine/internal` if there is none or they differ.
@@ -230,7 +230,7 @@ impl Packed {
 /// Room for exactly `count` more elements.
 ///
 /// # Errors
-/// `engine/out-of-memory`, where growing would end the program.
+/// `engine/out-of-memory`; growing by itself would end the program.
 pub(crate) fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<()> {
     vec.try_reserve_exact(count).map_err(|_| {
         Error::new(

@@ -17,7 +17,7 @@ pub enum Quantization {
     Q8,
     /// 4 bits, one scale per 32 columns; embedding tables as in `Q8`.
     Q4,
-    /// `Q4` for each matrix where its measured error is small, else `Q8`.
+    /// `Q4` for each matrix whose measured error is small, else `Q8`.
     Mixed,
 }
 

@@ -20,7 +20,7 @@ pub(super) fn largest_scale(values: &[f32], limit: f32) -> Result<f16> {
         return Ok(f16::ZERO);
     }
     let mut scale = f16::from_f32(largest / limit);
-    // Subnormal f16 are coarse: where rounding down would cut the largest value off, the next one
+    // Subnormal f16 are coarse: if rounding down would cut the largest value off, the next one
     // up is right. This also lifts a scale that vanished.
     if largest > (limit + 0.5) * scale.to_f32() {
         scale = f16::from_bits(scale.to_bits() + 1);

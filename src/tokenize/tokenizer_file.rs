@@ -88,7 +88,7 @@ impl Model {
         {
             if usize::try_from(id).map_or(true, |id| id >= vocab_size) {
                 return Err(invalid(format!(
-                    "has an id {id} where the model knows {vocab_size} tokens"
+                    "has the id {id}, but the model knows only {vocab_size} tokens"
                 )));
             }
             let special = specials.iter().any(|(content, _)| *content == token);

@@ -15,7 +15,7 @@ const MAX_MERGES: usize = 49_152 - 256 - 2;
 const SPLIT: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// A `tokenizer.json` of `vocab.json` and `merges.txt`. What they hold is checked where that is
+/// A `tokenizer.json` of `vocab.json` and `merges.txt`. What they hold is checked when that is
 /// read, by [`ClipTokenizer::from_bytes`](super::ClipTokenizer::from_bytes).
 ///
 /// # Errors

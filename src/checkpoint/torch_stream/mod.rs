@@ -108,7 +108,7 @@ impl TorchStream {
         Ok(())
     }
 
-    /// Reads one part at the front of `bytes` and says how long it is; `None` where more must come.
+    /// Reads one part at the front of `bytes` and says how long it is; `None` if more must come.
     fn step(&mut self, bytes: &[u8], feed: &mut WeightSink<'_>) -> Result<Option<usize>> {
         if bytes.is_empty() {
             return Ok(None);

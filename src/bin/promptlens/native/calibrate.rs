@@ -31,7 +31,7 @@ pub struct CalibrateArgs {
     pub tune: TuneArgs,
     #[command(flatten)]
     pub score: ScoreArgs,
-    /// At least 19 images of the classes: a folder, .tar, .tar.gz or .zip. Where folders in it have names
+    /// At least 19 images of the classes: a folder, .tar, .tar.gz or .zip. If folders in it have names
     /// of classes, only these count.
     #[arg(long, value_name = "DIR|TAR")]
     pub images: PathBuf,

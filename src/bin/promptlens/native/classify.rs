@@ -191,7 +191,7 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
     }
 }
 
-/// The score, and what it means where a threshold says so.
+/// The score, and what it means if a threshold says so.
 fn verdict(ood: &Verdict) -> [String; 2] {
     let said = match ood.is_outlier {
         Some(true) => ": probably none of these",

@@ -128,7 +128,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         Answer::new(&document, text(&comparison), true)?.note(described(&model, &args.model));
     for limited in &comparison.limited {
         answer = answer.note(format!(
-            "{} is measured on {} images, where zero-shot has {}.",
+            "{} is measured on {} images; zero-shot has {} on them.",
             limited.recipe,
             limited.n,
             percent(limited.zero_shot.all).trim()

@@ -16,7 +16,7 @@ pub struct ConvertArgs {
     /// Model directory to read.
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
-    /// Store matrices as none (f32), f16, q8, q4, or mixed: q4 where that costs little, else q8.
+    /// Store matrices as none (f32), f16, q8, q4, or mixed: for each matrix q4 if that costs little, else q8.
     #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantization::parse)]
     pub quant: Quantization,
     /// pack (manifest.json and chunks), or safetensors (one file with a config.json).

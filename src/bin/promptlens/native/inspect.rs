@@ -49,7 +49,7 @@ struct Document {
     files: BTreeMap<String, u64>,
     metadata: BTreeMap<String, String>,
     entries: Vec<Tensor>,
-    /// Null where the model is not packed.
+    /// Null if the model is not packed.
     pack: Option<Pack>,
 }
 

@@ -66,7 +66,7 @@ fn run(cli: &Cli) -> Result<Answer> {
 /// Says what is wrong with the command line; scripts that ask for JSON get it as JSON too.
 fn usage(error: &clap::Error) -> ExitCode {
     let wrong = error.use_stderr();
-    // Nothing is left to be told where even this cannot be written.
+    // If even this cannot be written, there is no way to say so.
     let _ = error.print();
     if !wrong {
         return ExitCode::SUCCESS;

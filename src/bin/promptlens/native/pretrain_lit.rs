@@ -29,7 +29,7 @@ use super::output::{Answer, percent, plain, table};
 use super::pretrain::with_failures;
 
 const MINUTE: f64 = 60e3;
-/// Milliseconds between lines of progress where they are not overwritten.
+/// Milliseconds between lines of progress if each stays, because no terminal overwrites them.
 const LINE_EVERY: f64 = 15e3;
 /// The folder of features in the cache.
 const FEATURES: &str = "features";

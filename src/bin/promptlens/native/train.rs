@@ -34,8 +34,8 @@ pub struct TrainArgs {
     /// The recipe; promptlens recipes lists them.
     #[arg(long, value_name = "NAME")]
     pub recipe: String,
-    /// A folder, .tar, .tar.gz or .zip of <split>/<class>/<file> or <class>/<file>. Where there are splits,
-    /// train is learned from and test is measured on; elsewhere images are left out in turn.
+    /// A folder, .tar, .tar.gz or .zip of <split>/<class>/<file> or <class>/<file>. With splits,
+    /// train is learned from and test is measured on; without, images are left out in turn.
     #[arg(long, value_name = "DIR|TAR")]
     pub data: Option<PathBuf>,
     /// Class names: @file, auto (the class folders), or a,b,c.

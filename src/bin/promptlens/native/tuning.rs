@@ -31,7 +31,7 @@ pub struct TuneArgs {
     /// Mix the crops of tpt with altered copies of themselves, for fine-grained classes.
     #[arg(long, requires = "tune")]
     pub augmix: bool,
-    /// Decides everything random: views, and noise where there is any.
+    /// Decides everything random: views, and noise if there is any.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 }
@@ -101,7 +101,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// The variants of `photo`, in the order of their names: the files of the folder in `dir` that is
-/// named after it, or of `dir` itself where it is the `only` photo.
+/// named after it, or of `dir` itself if it is the `only` photo.
 pub fn variants(
     model: &Model,
     dir: &Path,

@@ -21,7 +21,7 @@ enum Form {
     Rows(Vec<f32>, Packed),
     /// Packed both ways until the error is known.
     Either(Vec<f32>, Box<MixedPrecision>),
-    /// Kept whole until it can be turned.
+    /// Kept whole until it can be transposed.
     Transposed(Vec<f32>),
 }
 
@@ -130,15 +130,15 @@ impl TensorBuilder {
             },
             Form::Transposed(data) => {
                 let (rows, cols) = self.spec.matrix();
-                let mut turned = Self::new(&self.spec, self.target, false)?;
+                let mut transposed = Self::new(&self.spec, self.target, false)?;
                 let mut row = vec![0.0; cols];
                 for r in 0..rows {
                     for (c, value) in row.iter_mut().enumerate() {
                         *value = data[c * rows + r];
                     }
-                    turned.push(&row)?;
+                    transposed.push(&row)?;
                 }
-                turned.finish()?
+                transposed.finish()?
             }
         })
     }

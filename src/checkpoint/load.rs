@@ -10,7 +10,7 @@ use super::hex::hex;
 use super::load_report::{LoadReport, LoadTimes};
 use super::loader_state::{LoaderState, Sink};
 use super::names::meaning;
-use super::plan::{check_placed, jobs};
+use super::plan::{actions, check_placed};
 use super::quantized_file::Stored;
 use super::reader::{Limits, SafetensorsStream};
 use crate::clip::config::ClipConfig;
@@ -31,7 +31,7 @@ pub struct Loader {
     bytes: u64,
     /// Bytes of the files that came as parts.
     sealed: u64,
-    spent: Rc<Cell<LoadTimes>>,
+    times: Rc<Cell<LoadTimes>>,
 }
 
 /// How data without a header of its own is known.
@@ -57,13 +57,13 @@ impl Loader {
             header: Header::default(),
             bytes: 0,
             sealed: 0,
-            spent: Rc::default(),
+            times: Rc::default(),
         }
     }
 
     /// A view of where the time goes.
-    pub fn spent(&self) -> Rc<Cell<LoadTimes>> {
-        self.spent.clone()
+    pub fn times(&self) -> Rc<Cell<LoadTimes>> {
+        self.times.clone()
     }
 
     /// Says that several files follow, which together hold the tensors `names`.
@@ -100,8 +100,8 @@ impl Loader {
         let mut found = vec![false; self.work.specs.len()];
         for header in headers {
             Stored::read(header)?;
-            let jobs = jobs(&self.work.specs, header, &mut found)?;
-            check_placed(header, &jobs)?;
+            let actions = actions(&self.work.specs, header, &mut found)?;
+            check_placed(header, &actions)?;
         }
         self.work.check_complete(&found)
     }
@@ -139,11 +139,11 @@ impl Loader {
             .stream
             .push(bytes, &mut |piece| work.take(piece, &mut timed));
         let (total, hash) = (now() - start, self.stream.hashing() - hashed);
-        let mut spent = self.spent.get();
-        spent.hash += hash;
-        spent.sink += sinking;
-        spent.quantize += total - hash - sinking;
-        self.spent.set(spent);
+        let mut times = self.times.get();
+        times.hash += hash;
+        times.sink += sinking;
+        times.quantize += total - hash - sinking;
+        self.times.set(times);
         outcome
     }
 

@@ -7,7 +7,7 @@ use super::convert::Decoder;
 use super::fill::TensorBuilder;
 use super::header::{Entry, Header};
 use super::names::{FileLayout, is_weight, meaning};
-use super::plan::{TensorAction, check_placed, jobs};
+use super::plan::{TensorAction, actions, check_placed};
 use super::quantized_file::{Stored, missing, unpack};
 use super::reader::Piece;
 use crate::clip::config::ClipConfig;
@@ -34,7 +34,7 @@ struct Values {
     decoder: Decoder,
     /// The tensor at hand.
     place: usize,
-    filling: TensorBuilder,
+    builder: TensorBuilder,
     /// Those whose rows follow it.
     rest: Vec<usize>,
 }
@@ -50,8 +50,8 @@ pub(super) struct LoaderState {
     /// One per tensor of the model.
     pub(super) found: Vec<bool>,
     /// One per tensor of the file.
-    jobs: Vec<TensorAction>,
-    /// The job of the tensor that starts next.
+    actions: Vec<TensorAction>,
+    /// The action of the tensor that starts next.
     next: usize,
     pub(super) ignored: usize,
     /// Bytes of the scales whose words come next.
@@ -72,7 +72,7 @@ impl LoaderState {
             folding: None,
             target,
             stored: None,
-            jobs: Vec::new(),
+            actions: Vec::new(),
             next: 0,
             ignored: 0,
             scales: Vec::new(),
@@ -117,9 +117,9 @@ impl LoaderState {
             return sink(name, tensor);
         };
         for (spec, values) in folding.put(name, tensor.into_floats())? {
-            let mut filling = TensorBuilder::new(&spec, self.target, false)?;
-            filling.push(&values)?;
-            sink(&spec.name, filling.finish()?)?;
+            let mut builder = TensorBuilder::new(&spec, self.target, false)?;
+            builder.push(&values)?;
+            sink(&spec.name, builder.finish()?)?;
         }
         Ok(())
     }
@@ -135,20 +135,22 @@ impl LoaderState {
             self.choose(header.entries.iter().map(|entry| entry.name.as_str()));
         }
         let mut found = std::mem::take(&mut self.found);
-        let jobs = jobs(&self.specs, header, &mut found);
+        let actions = actions(&self.specs, header, &mut found);
         self.found = found;
-        self.jobs = jobs?;
+        self.actions = actions?;
         self.next = 0;
         self.ignored += header
             .entries
             .iter()
-            .zip(&self.jobs)
-            .filter(|(entry, job)| matches!(job, TensorAction::Skip) && is_weight(&entry.name))
+            .zip(&self.actions)
+            .filter(|(entry, action)| {
+                matches!(action, TensorAction::Skip) && is_weight(&entry.name)
+            })
             .count();
         if self.complete {
             self.check_complete(&self.found)?;
         }
-        check_placed(header, &self.jobs)
+        check_placed(header, &self.actions)
     }
 
     pub(super) fn check_complete(&self, found: &[bool]) -> Result<()> {
@@ -167,22 +169,22 @@ impl LoaderState {
     }
 
     fn start(&mut self, entry: &Entry) -> Result<()> {
-        self.current = match &self.jobs[self.next] {
+        self.current = match &self.actions[self.next] {
             TensorAction::Skip => Current::Skip,
             // `check_packed` has bounded the scales of each pair; others are never used.
-            TensorAction::Scales => match self.jobs.get(self.next + 1) {
+            TensorAction::Scales => match self.actions.get(self.next + 1) {
                 Some(TensorAction::Words(..)) => Current::Bytes(Vec::new()),
                 _ => Current::Skip,
             },
             TensorAction::Words(..) => Current::Bytes(Vec::new()),
-            TensorAction::Plain(places, stands) => {
+            TensorAction::Plain(places, layout) => {
                 let decoder = Decoder::new(&entry.name, entry.dtype)?;
-                let turned = *stands == FileLayout::Transposed;
-                let filling = TensorBuilder::new(&self.specs[places[0]], self.target, turned)?;
+                let transposed = *layout == FileLayout::Transposed;
+                let builder = TensorBuilder::new(&self.specs[places[0]], self.target, transposed)?;
                 Current::Values(Box::new(Values {
                     decoder,
                     place: places[0],
-                    filling,
+                    builder,
                     rest: places[1..].to_vec(),
                 }))
             }
@@ -201,7 +203,7 @@ impl LoaderState {
                 let Values {
                     decoder,
                     place,
-                    filling,
+                    builder,
                     rest,
                 } = entry.as_mut();
                 for chunk in bytes.chunks(DECODE_BYTES) {
@@ -209,16 +211,16 @@ impl LoaderState {
                     decoder.push(chunk, &mut self.scratch)?;
                     let mut values = self.scratch.as_slice();
                     while !values.is_empty() {
-                        if filling.room() == 0 {
+                        if builder.room() == 0 {
                             // The shapes were checked, so if values are left, there is one more.
                             let next = rest.remove(0);
                             let fresh = TensorBuilder::new(&self.specs[next], self.target, false)?;
-                            let full = std::mem::replace(filling, fresh);
+                            let full = std::mem::replace(builder, fresh);
                             let done = std::mem::replace(place, next);
                             sink(&self.specs[done].name, full.finish()?)?;
                         }
-                        let (now, later) = values.split_at(filling.room().min(values.len()));
-                        filling.push(now)?;
+                        let (now, later) = values.split_at(builder.room().min(values.len()));
+                        builder.push(now)?;
                         values = later;
                     }
                 }
@@ -228,11 +230,11 @@ impl LoaderState {
     }
 
     fn end(&mut self, sink: &mut Sink<'_>) -> Result<()> {
-        let job = self.jobs[self.next].clone();
+        let action = self.actions[self.next].clone();
         self.next += 1;
-        let (place, tensor) = match (job, std::mem::replace(&mut self.current, Current::Skip)) {
+        let (place, tensor) = match (action, std::mem::replace(&mut self.current, Current::Skip)) {
             (TensorAction::Plain(..), Current::Values(entry)) => {
-                (entry.place, entry.filling.finish()?)
+                (entry.place, entry.builder.finish()?)
             }
             (TensorAction::Scales, Current::Bytes(bytes)) => {
                 self.scales = bytes;
@@ -258,12 +260,12 @@ impl LoaderState {
             let shape = spec.shape.clone();
             return Ok(HostTensor::Packed { shape, packed });
         }
-        let mut filling = TensorBuilder::new(spec, self.target, false)?;
+        let mut builder = TensorBuilder::new(spec, self.target, false)?;
         let mut row = vec![0.0; packed.cols];
         for index in 0..packed.rows {
             packed.dequantize_row(index, &mut row);
-            filling.push(&row)?;
+            builder.push(&row)?;
         }
-        filling.finish()
+        builder.finish()
     }
 }

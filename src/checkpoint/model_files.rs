@@ -117,12 +117,12 @@ impl ModelFiles {
         match &self.weights {
             Weights::Pack(manifest) => {
                 feed.begin(manifest.header()?, DataHash::Own)?;
-                let spent = feed.loader.spent();
+                let times = feed.loader.times();
                 for chunk in &manifest.chunks {
                     let (bytes, hash) = checked_chunk(folder, chunk).await?;
-                    let mut now = spent.get();
+                    let mut now = times.get();
                     now.hash += hash;
-                    spent.set(now);
+                    times.set(now);
                     feed.push(&bytes)?;
                 }
             }
@@ -155,17 +155,17 @@ impl ModelFiles {
         let stored = quantization.unwrap_or(Quantization::None);
         keep("tokenizer.json", self.tokenizer.clone())?;
         let mut writer = PackWriter::default();
-        let spent = loader.spent();
+        let times = loader.times();
         let report = self
             .load(folder, loader, &mut |name, tensor| {
                 let start = now();
                 writer.put(&specs[name], stored, &tensor, keep)?;
                 // The loader counts all of this as the sink's.
                 let took = now() - start;
-                let mut parts = spent.get();
+                let mut parts = times.get();
                 parts.pack += took;
                 parts.sink -= took;
-                spent.set(parts);
+                times.set(parts);
                 sink(name, tensor)
             })
             .await?;

@@ -26,7 +26,7 @@ pub enum TensorAction {
 ///
 /// # Errors
 /// `weights/invalid`, `weights/wrong-shape`, `weights/unsupported-type`.
-pub fn jobs(
+pub fn actions(
     specs: &[TensorSpec],
     header: &Header,
     found: &mut [bool],
@@ -36,20 +36,20 @@ pub fn jobs(
         .enumerate()
         .map(|(place, spec)| (spec.name.as_str(), place))
         .collect();
-    let mut jobs = Vec::with_capacity(header.entries.len());
+    let mut actions = Vec::with_capacity(header.entries.len());
     for (index, entry) in header.entries.iter().enumerate() {
         let part = |suffix: &str| {
             let name = entry.name.strip_suffix(suffix)?;
             by_name.get(name).copied()
         };
-        let (names, stands) = meaning(&entry.name);
+        let (names, layout) = meaning(&entry.name);
         let places: Option<Vec<usize>> = names
             .iter()
             .map(|name| by_name.get(name.as_str()).copied())
             .collect();
-        let (job, places) = if let Some(places) = places {
-            check_plain(specs, &places, stands, entry)?;
-            (TensorAction::Plain(places.clone(), stands), places)
+        let (action, places) = if let Some(places) = places {
+            check_plain(specs, &places, layout, entry)?;
+            (TensorAction::Plain(places.clone(), layout), places)
         } else if let Some(place) = part(WORDS) {
             let scales = index.checked_sub(1).map(|before| &header.entries[before]);
             let scheme = check_packed(&specs[place], entry, scales)?;
@@ -67,9 +67,9 @@ pub fn jobs(
                 )));
             }
         }
-        jobs.push(job);
+        actions.push(action);
     }
-    Ok(jobs)
+    Ok(actions)
 }
 
 /// Refuses weights inside a tower that the model has no place for: without them it would answer
@@ -77,12 +77,12 @@ pub fn jobs(
 ///
 /// # Errors
 /// `weights/unexpected`, naming the first of them.
-pub fn check_placed(header: &Header, jobs: &[TensorAction]) -> Result<()> {
+pub fn check_placed(header: &Header, actions: &[TensorAction]) -> Result<()> {
     let homeless: Vec<&str> = header
         .entries
         .iter()
-        .zip(jobs)
-        .filter(|(_, job)| matches!(job, TensorAction::Skip))
+        .zip(actions)
+        .filter(|(_, action)| matches!(action, TensorAction::Skip))
         .map(|(entry, _)| entry.name.as_str())
         .filter(|name| in_tower(name) && is_weight(name))
         .collect();
@@ -101,11 +101,11 @@ pub fn check_placed(header: &Header, jobs: &[TensorAction]) -> Result<()> {
 fn check_plain(
     specs: &[TensorSpec],
     places: &[usize],
-    stands: FileLayout,
+    layout: FileLayout,
     entry: &Entry,
 ) -> Result<()> {
     let mut want = specs[places[0]].shape.clone();
-    match stands {
+    match layout {
         FileLayout::Same => {}
         FileLayout::Transposed => want.reverse(),
         FileLayout::Thirds => want[0] *= places.len(),

@@ -58,9 +58,9 @@ impl Shapes {
             .unwrap_or_default();
         let mut shapes = packed;
         for entry in &header.entries {
-            let (names, stands) = meaning(&entry.name);
+            let (names, layout) = meaning(&entry.name);
             let mut shape = entry.shape.clone();
-            match stands {
+            match layout {
                 FileLayout::Same => {}
                 FileLayout::Transposed => shape.reverse(),
                 FileLayout::Thirds => {

@@ -99,7 +99,7 @@ async fn fetch_model(
     let only = folder.only().await?;
     let mut loading = Loading::start(&folder, only.as_deref(), quantization, processor).await?;
     if let Some(expected) = &options.shapes {
-        loading.artifact().expect(expected)?;
+        loading.files().expect(expected)?;
     }
     check(signal)?;
     let waiting = folder.waiting();
@@ -122,13 +122,13 @@ async fn fetch_model(
     let classifier = loading.finish().await?;
     health::check()?;
     check(signal)?;
-    let spent = classifier.spent;
+    let measured = classifier.load_times;
     let times = LoadTimes {
         source: folder.waited(),
-        hash: spent.hash,
-        quantize: spent.quantize,
-        upload: spent.sink,
-        keep: spent.pack + folder.kept(),
+        hash: measured.hash,
+        quantize: measured.quantize,
+        upload: measured.sink,
+        keep: measured.pack + folder.kept(),
         self_test: now() - tested,
         total: now() - start,
     };

@@ -11,7 +11,7 @@ use super::student::cross_entropy;
 use super::text_batches::TextBatches;
 use super::text_layout::TextLayout;
 use super::text_settings::TextSettings;
-use super::text_targets::Lessons;
+use super::text_targets::TextTargets;
 use super::text_tower::{Tape, Taped};
 use super::threads::{bucket, divided, on_threads};
 use crate::error::Result;
@@ -34,9 +34,9 @@ pub struct Distillation<'a> {
 }
 
 impl<'a> Distillation<'a> {
-    /// The distillation of `lessons` into a tower of `layout`.
+    /// The distillation of `targets` into a tower of `layout`.
     pub fn new(
-        lessons: &'a Lessons,
+        targets: &'a TextTargets,
         settings: TextSettings,
         tokenizer: &'a ClipTokenizer,
         layout: &'a TextLayout,
@@ -44,7 +44,7 @@ impl<'a> Distillation<'a> {
         threads: usize,
     ) -> Self {
         Self {
-            batches: TextBatches::new(lessons, settings),
+            batches: TextBatches::new(targets, settings),
             tokenizer,
             layout,
             device,
@@ -74,9 +74,9 @@ impl<'a> Distillation<'a> {
         let targets = floats(targets, [rows, width], device);
         let cosines = (features.clone() * targets.clone()).sum();
         let away = cosines * (-1.0 / rows as f32) + 1.0;
-        let count = self.batches.lessons.concepts;
+        let count = self.batches.targets.concepts;
         let bank = floats(
-            self.batches.lessons.rows[..count * width].to_vec(),
+            self.batches.targets.rows[..count * width].to_vec(),
             [count, width],
             device,
         )

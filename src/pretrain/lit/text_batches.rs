@@ -2,7 +2,7 @@
 
 use super::modifiers::fill;
 use super::text_settings::TextSettings;
-use super::text_targets::{Kind, Lessons};
+use super::text_targets::{Kind, TextTargets};
 use crate::rng::Rng;
 
 /// Templates that mean no more than the name.
@@ -49,7 +49,7 @@ pub struct Line {
 /// Draws the texts of every step.
 pub struct TextBatches<'a> {
     /// Targets.
-    pub lessons: &'a Lessons,
+    pub targets: &'a TextTargets,
     /// Settings.
     pub settings: TextSettings,
     by_kind: Vec<(f64, Vec<usize>)>,
@@ -57,10 +57,10 @@ pub struct TextBatches<'a> {
 }
 
 impl<'a> TextBatches<'a> {
-    /// Sorts the lessons by what they are drawn for.
-    pub fn new(lessons: &'a Lessons, settings: TextSettings) -> Self {
+    /// Sorts the targets by what they are drawn for.
+    pub fn new(targets: &'a TextTargets, settings: TextSettings) -> Self {
         let of = |kind: Kind| -> Vec<usize> {
-            let items = lessons.items.iter().enumerate();
+            let items = targets.items.iter().enumerate();
             items
                 .filter(|(_, item)| item.kind == kind)
                 .map(|(index, _)| index)
@@ -73,7 +73,7 @@ impl<'a> TextBatches<'a> {
                 .filter(|(_, items)| !items.is_empty())
                 .collect(),
             sentences: of(Kind::Caption),
-            lessons,
+            targets,
             settings,
         }
     }
@@ -94,7 +94,7 @@ impl<'a> TextBatches<'a> {
     pub fn batch(&self, step: usize) -> Vec<Vec<Line>> {
         let settings = &self.settings;
         let mut rng = Rng::derive(settings.seed, step as u64);
-        let lessons = self.lessons;
+        let targets = self.targets;
         let mut groups = Vec::new();
         for _ in 0..GROUPS {
             let template = NEUTRAL[rng.below(NEUTRAL.len() as u64) as usize];
@@ -102,18 +102,18 @@ impl<'a> TextBatches<'a> {
             groups.push(
                 (0..settings.neutral / GROUPS)
                     .map(|_| {
-                        let item = &lessons.items[self.draw(&mut rng)];
+                        let item = &targets.items[self.draw(&mut rng)];
                         Line {
                             text: fill(template, &item.text, correct),
-                            target: lessons.row(item.row).to_vec(),
+                            target: targets.row(item.row).to_vec(),
                         }
                     })
                     .collect(),
             );
         }
         for _ in 0..GROUPS {
-            let six = CHANGES.min(lessons.modifiers.len());
-            let rest = lessons.modifiers.len() - six;
+            let six = CHANGES.min(targets.modifiers.len());
+            let rest = targets.modifiers.len() - six;
             if six == 0 {
                 break;
             }
@@ -122,17 +122,17 @@ impl<'a> TextBatches<'a> {
             } else {
                 six + rng.below(rest as u64) as usize
             };
-            let modifier = &lessons.modifiers[which];
+            let modifier = &targets.modifiers[which];
             let (correct, stop) = (rng.chance(0.3), rng.chance(0.5));
             let end = if stop { "." } else { "" };
             groups.push(
                 (0..settings.modified / GROUPS)
                     .map(|_| {
-                        let item = &lessons.items[self.draw(&mut rng)];
+                        let item = &targets.items[self.draw(&mut rng)];
                         let text = fill(&modifier.template, &item.text, correct);
                         Line {
                             text: format!("{text}{end}"),
-                            target: lessons.modified(item.row, modifier),
+                            target: targets.modified(item.row, modifier),
                         }
                     })
                     .collect(),
@@ -143,10 +143,10 @@ impl<'a> TextBatches<'a> {
                 (0..settings.captions)
                     .map(|_| {
                         let place = rng.below(self.sentences.len() as u64) as usize;
-                        let item = &lessons.items[self.sentences[place]];
+                        let item = &targets.items[self.sentences[place]];
                         Line {
                             text: item.text.clone(),
-                            target: lessons.row(item.row).to_vec(),
+                            target: targets.row(item.row).to_vec(),
                         }
                     })
                     .collect(),

@@ -44,7 +44,7 @@ pub struct Item {
 
 /// Everything that the text tower learns from.
 #[derive(Debug, Clone)]
-pub struct Lessons {
+pub struct TextTargets {
     /// Columns of a target.
     pub width: usize,
     /// Texts.
@@ -57,7 +57,7 @@ pub struct Lessons {
     pub modifiers: Vec<Modifier>,
 }
 
-/// What [`lessons`] reads.
+/// What [`text_targets`] reads.
 pub struct Sources<'a> {
     /// The space.
     pub space: &'a Space,
@@ -76,7 +76,7 @@ pub struct Sources<'a> {
 }
 
 /// All texts with their targets, each text once: what comes first counts.
-pub fn lessons(sources: &Sources<'_>) -> Lessons {
+pub fn text_targets(sources: &Sources<'_>) -> TextTargets {
     let Sources {
         space,
         concepts,
@@ -198,7 +198,7 @@ pub fn lessons(sources: &Sources<'_>) -> Lessons {
             rows.extend(space.mapped(row));
         }
     }
-    Lessons {
+    TextTargets {
         width,
         items,
         rows,
@@ -207,7 +207,7 @@ pub fn lessons(sources: &Sources<'_>) -> Lessons {
     }
 }
 
-impl Lessons {
+impl TextTargets {
     /// The target of a row.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.rows[row * self.width..(row + 1) * self.width]

@@ -2,7 +2,7 @@
 
 use super::linear_algebra::principal;
 use super::text_layout::{TextLayout, TextSizes};
-use super::text_targets::{Kind, Lessons};
+use super::text_targets::{Kind, TextTargets};
 use crate::rng::Rng;
 
 /// The constant column of a token's row.
@@ -86,21 +86,21 @@ fn set_identity(part: &mut [f32], width: usize, value: f32) {
 /// Mean targets of the tokens, [tokens, out], and the principal directions [width - 1, out] of all
 /// targets. `spelled` are the ids of each item's text.
 pub fn word_knowledge(
-    lessons: &Lessons,
+    targets: &TextTargets,
     spelled: &[Vec<u32>],
     sizes: TextSizes,
 ) -> (Vec<Vec<f32>>, Vec<f64>) {
     let mut sums = vec![vec![0f32; sizes.out]; sizes.vocabulary];
     let mut counts = vec![0f32; sizes.vocabulary];
     let mut rows: Vec<f32> = Vec::new();
-    for (item, ids) in lessons.items.iter().zip(spelled) {
+    for (item, ids) in targets.items.iter().zip(spelled) {
         let weight = match item.kind {
             Kind::Known | Kind::Class | Kind::Alias => 4.0,
             Kind::Plural | Kind::Clip => 2.0,
             Kind::Noun => 0.5,
             Kind::Caption => continue,
         };
-        let target = lessons.row(item.row);
+        let target = targets.row(item.row);
         if item.kind != Kind::Noun {
             rows.extend_from_slice(target);
         }

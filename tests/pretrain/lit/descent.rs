@@ -10,7 +10,7 @@ use promptlens::pretrain::lit::descent::{Descent, Objective};
 use promptlens::pretrain::lit::distillation::Distillation;
 use promptlens::pretrain::lit::text_layout::{TextLayout, TextSizes};
 use promptlens::pretrain::lit::text_settings::TextSettings;
-use promptlens::pretrain::lit::text_targets::Lessons;
+use promptlens::pretrain::lit::text_targets::TextTargets;
 use promptlens::pretrain::lit::text_tower::{Tape, Taped};
 use promptlens::pretrain::lit::warm_start::{warm_start, word_knowledge};
 use promptlens::tokenize::ClipTokenizer;
@@ -30,7 +30,7 @@ fn settings(steps: usize) -> TextSettings {
 }
 
 struct Tower {
-    lessons: Lessons,
+    targets: TextTargets,
     tokenizer: ClipTokenizer,
     layout: TextLayout,
     spelled: Vec<Vec<u32>>,
@@ -38,9 +38,9 @@ struct Tower {
 
 impl Tower {
     fn new() -> Self {
-        let lessons = Small::new().lessons();
+        let targets = Small::new().targets();
         let whole = std::fs::read("www/models/mini-vit/tokenizer.json").unwrap();
-        let texts: Vec<(String, f64)> = lessons
+        let texts: Vec<(String, f64)> = targets
             .items
             .iter()
             .map(|item| (item.text.clone(), 1.0))
@@ -55,21 +55,21 @@ impl Tower {
             out: WIDTH,
         };
         let tokenizer = ClipTokenizer::from_bytes(&json, 24, 714).unwrap();
-        let spelled = lessons
+        let spelled = targets
             .items
             .iter()
             .map(|item| tokenizer.encode(&item.text).unwrap().ids)
             .collect();
         Self {
             layout: TextLayout::new(sizes),
-            lessons,
+            targets,
             tokenizer,
             spelled,
         }
     }
 
     fn warm(&self) -> Vec<f32> {
-        let (tokens, directions) = word_knowledge(&self.lessons, &self.spelled, self.layout.sizes);
+        let (tokens, directions) = word_knowledge(&self.targets, &self.spelled, self.layout.sizes);
         warm_start(&self.layout, &tokens, &directions, 1)
     }
 
@@ -96,11 +96,11 @@ impl Tower {
         );
         let sequences: Vec<&[u32]> = self.spelled.iter().map(Vec::as_slice).collect();
         let features = pollster::block_on(read(tower.encode(&sequences))).unwrap();
-        let rows = features.chunks(WIDTH).zip(&self.lessons.items);
+        let rows = features.chunks(WIDTH).zip(&self.targets.items);
         let sum: f64 = rows
-            .map(|(row, item)| cosine(row, self.lessons.row(item.row)))
+            .map(|(row, item)| cosine(row, self.targets.row(item.row)))
             .sum();
-        sum / self.lessons.items.len() as f64
+        sum / self.targets.items.len() as f64
     }
 
     fn train(
@@ -112,7 +112,7 @@ impl Tower {
     ) -> promptlens::error::Result<Vec<f32>> {
         let device = Device::flex();
         let learning = Distillation::new(
-            &self.lessons,
+            &self.targets,
             settings(steps),
             &self.tokenizer,
             &self.layout,
@@ -176,7 +176,7 @@ fn parts_on_threads_have_the_gradient_of_the_whole() {
     let device = Device::flex();
     let learning = |threads| {
         Distillation::new(
-            &tower.lessons,
+            &tower.targets,
             settings(8),
             &tower.tokenizer,
             &tower.layout,

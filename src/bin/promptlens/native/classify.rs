@@ -18,7 +18,7 @@ use super::input;
 use super::model::{classes, described, labels, open, remarks};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, Problem, percent, table};
-use super::tuning::{TuneArgs, pictures, sentence, variants};
+use super::tuning::{TuneArgs, read_images, sentence, variants};
 
 #[derive(Debug, Args)]
 pub struct ClassifyArgs {
@@ -79,7 +79,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     let tuning = args.tune.tuning()?;
     let model = open(&args.model, device)?;
     let gallery = match &args.gallery {
-        Some(folder) => pictures(&model, folder)?,
+        Some(folder) => read_images(&model, folder)?,
         None => None,
     };
     let classes = classes(&model, &labels, &args.prompt)?;

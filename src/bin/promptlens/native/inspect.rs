@@ -100,13 +100,13 @@ fn is_prompt(path: &Path) -> bool {
 
 /// A model directory: everything in it is checked, each weight included.
 fn directory(dir: &Path) -> Result<Document> {
-    let artifact = check(dir)?;
-    let config = &artifact.config;
+    let model = check(dir)?;
+    let config = &model.config;
     let loader = Loader::new(config, None);
     let folder = Directory::open(dir)?;
-    let report = block_on(artifact.load(&folder, loader, &mut |_, _| Ok(())))?;
+    let report = block_on(model.load(&folder, loader, &mut |_, _| Ok(())))?;
     let elements = |spec: &promptlens::clip::tensor_spec::TensorSpec| spec.elements() as u64;
-    let pack = match &artifact.weights {
+    let pack = match &model.weights {
         Weights::Pack(manifest) => Some(Pack {
             quantization: manifest.quantization.name(),
             quantisation: manifest.quantization.name(),
@@ -120,7 +120,7 @@ fn directory(dir: &Path) -> Result<Document> {
         kind: "model",
         path: dir.display().to_string(),
         architecture: architecture(config),
-        preprocessing: artifact.preprocess.to_json(),
+        preprocessing: model.preprocess.to_json(),
         quant: Some(report.quantization.name()),
         parameters: Some(config.tensors().iter().map(elements).sum()),
         tensors: report.tensors,

@@ -110,11 +110,11 @@ pub fn variants(
 ) -> Result<Option<Arc<ExtraImages>>> {
     let own = dir.join(photo.file_stem().unwrap_or_default());
     let folder = if own.is_dir() || !only { &own } else { dir };
-    pictures(model, folder)
+    read_images(model, folder)
 }
 
 /// The pictures in `folder`, in the order of their names.
-pub fn pictures(model: &Model, folder: &Path) -> Result<Option<Arc<ExtraImages>>> {
+pub fn read_images(model: &Model, folder: &Path) -> Result<Option<Arc<ExtraImages>>> {
     let files = files(folder)?;
     if files.is_empty() {
         let sentence = format!("There are no pictures in {}.", folder.display());

@@ -4,9 +4,10 @@
 use super::context_recipe::ContextRecipe;
 use super::examples::Batch;
 use super::job::TrainingJob;
+use super::method::Method;
 use super::schedule::Schedule;
 use super::text::TextLearner;
-use super::trainer::{Group, Learner, Method, Step, fit};
+use super::trainer::{Group, Learner, Step, fit};
 use crate::error::{Error, Kind, Result};
 use crate::math::softmax;
 use crate::progress::LocalBoxFuture;

@@ -1,10 +1,10 @@
 //! Out-of-distribution scoring against stored reference values, brute force and hand-made examples.
 
-pub mod fixture;
 mod lapt;
 mod metrics;
 mod negatives;
 mod published;
 mod scores;
 mod threshold;
+mod uniform;
 mod words;

@@ -4,11 +4,12 @@ use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, Votes};
 use crate::prompt::heads::texts::TextFeatures;
-use crate::prompt_learning::cache_search::{Grid, Known, search};
-use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt::model::mean_texts;
 use crate::prompt::template::Template;
+use crate::prompt_learning::cache_search::{Grid, Known, search};
 use crate::prompt_learning::descent::CropParams;
+use crate::prompt_learning::examples::Examples;
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::{Crops, parameters};
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
 

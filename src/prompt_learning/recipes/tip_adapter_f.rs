@@ -5,10 +5,11 @@ use crate::error::Result;
 use crate::prompt_learning::cache::CacheLearner;
 use crate::prompt_learning::descent::Steps;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::method::Method;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::text::cross_entropy;
-use crate::prompt_learning::trainer::{Method, fit};
+use crate::prompt_learning::trainer::fit;
 use crate::prompt_learning::values::Auto;
 
 parameters! {

@@ -2,6 +2,8 @@
 
 pub mod fixture;
 mod lapt;
+mod lapt_epochs;
+mod mersenne;
 mod metrics;
 mod negatives;
 mod published;

@@ -9,6 +9,7 @@ mod files;
 mod heads;
 mod lapt;
 mod losses;
+mod mocoop;
 mod paper;
 mod parity;
 mod registry;

@@ -12,6 +12,7 @@ mod losses;
 mod mocoop;
 mod paper;
 mod parity;
+mod proapo;
 mod registry;
 mod scale;
 mod shots;

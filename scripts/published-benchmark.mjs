@@ -23,8 +23,9 @@ if (!data) {
 const target = process.env.CARGO_TARGET_DIR ?? join(homedir(), ".cache/promptlens/target");
 const program = process.env.PROMPTLENS_BIN ?? join(target, "release/promptlens");
 
+const RECIPES = ["tip-adapter", "coop", "kgcoop", "coop-snapshots", "mocoop"];
 /** Recipes that share their crops are measured together, since encoding the crops takes longest. */
-const GROUPS = ["tip-adapter,coop,kgcoop,coop-snapshots", "mocoop"];
+const GROUPS = { defaults: [RECIPES.join(",")], paper: RECIPES };
 const SETTINGS = {
   defaults: [],
   // New crops for every epoch encode each photo 200 times; the eight of the defaults serve all epochs here.
@@ -37,8 +38,8 @@ const SEEDS = 3;
 
 const cells = SETS.flatMap((set) =>
   SHOTS.flatMap((shots) =>
-    GROUPS.flatMap((recipes) =>
-      CONDITIONS.flatMap((condition) => Object.keys(SETTINGS).map((settings) => ({ recipes, settings, set, condition, shots }))),
+    CONDITIONS.flatMap((condition) =>
+      Object.entries(GROUPS).flatMap(([settings, groups]) => groups.map((recipes) => ({ recipes, settings, set, condition, shots }))),
     ),
   ),
 );
@@ -81,8 +82,9 @@ for (const shots of SHOTS) {
     return some.find(Boolean) ? points(some.find(Boolean).zero_shot.all) : "-";
   });
   console.log(line(["zero-shot", "", ...zero]));
-  for (const [recipes, recipe] of GROUPS.flatMap((group) => group.split(",").map((one) => [group, one]))) {
+  for (const recipe of RECIPES) {
     for (const settings of Object.keys(SETTINGS)) {
+      const recipes = GROUPS[settings].find((group) => group.split(",").includes(recipe));
       const found = columns.map((column) => {
         const all = read({ recipes, settings, ...column })?.outcomes.filter((one) => one.recipe === recipe).map(({ scores }) => scores.all);
         return all?.length ? `${points(mean(all))} (${points(Math.min(...all))} to ${points(Math.max(...all))})` : "-";

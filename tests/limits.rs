@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use pollster::block_on;
 use promptlens::error::Kind;
 use promptlens::image::views::Crop;
-use promptlens::image::{Preprocess, Rect, Rgb8};
+use promptlens::image::{Filter, Preprocess, Rect, Rgb8};
 use promptlens::kernels::Activation;
 use promptlens::kernels::check::{tensor, values};
 use promptlens::kernels::launch::{BINDING_BYTES, Tiling, set_tiling, tiling};
@@ -234,6 +234,7 @@ fn crops_fill_more_than_one_dimension_of_workgroups() {
         let crop = Crop {
             source,
             mirrored: true,
+            filter: Filter::Bilinear,
         };
         let photo = Photo::new(&image, device);
         host(photo.patches(&[crop], &Preprocess::clip(size), 8).unwrap())

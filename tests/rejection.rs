@@ -13,7 +13,7 @@ use promptlens::math::MatrixView;
 use promptlens::model::Model;
 use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::negatives::{ExcludedBecause, MiningOptions, PartOfSpeech, Vocabulary};
-use promptlens::ood::threshold::Calibration;
+use promptlens::ood::threshold::{Calibration, ordered_list_sha256};
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt::template::DEFAULT;
@@ -297,12 +297,62 @@ fn mined_negatives_work_end_to_end() {
     let edited = block_on(classes.mine_negatives(&model, &mining, &())).unwrap();
     assert_eq!(edited.labels.last().unwrap(), "flux capacitor");
     assert!(!edited.labels.contains(&negatives.labels[0]));
-    assert_ne!(edited.sha256, negatives.sha256);
+    assert_ne!(edited.labels, negatives.labels);
     let edited = classes.clone().with_negatives(edited);
     assert_ne!(ask(&model, &edited, photo, &options).value, first.value);
 
     let lapt = block_on(classes.classify(&model, photo, &scored("lapt"), &()));
     assert_eq!(lapt.unwrap_err().kind(), Kind::OptionInvalid);
+}
+
+/// NegLabel's authors leave out the adjectives most like the classes if the groups do not divide the
+/// negative labels, before these are shuffled.
+#[test]
+fn what_groups_leave_out_are_the_adjectives_most_like_the_classes() {
+    let Some(model) = mini(Choice::Cpu) else {
+        return;
+    };
+    let set = classes(&model, &fixture_labels());
+    let mining = MiningOptions {
+        added: &names(&["flux capacitor"]),
+        ..MiningOptions::default()
+    };
+    let negatives = block_on(set.mine_negatives(&model, &mining, &())).unwrap();
+    let n = negatives.labels.len();
+    let vocabulary = Vocabulary::bundled().unwrap();
+    let adjectives: Vec<usize> = (0..n)
+        .filter(|place| {
+            let mut known = vocabulary.candidates().iter();
+            known.any(|c| c.word == negatives.labels[*place] && c.part == PartOfSpeech::Adjective)
+        })
+        .collect();
+    // The fewest groups that leave some out, but not all adjectives.
+    let left_out = |groups: usize| n % groups;
+    let groups = (2..n)
+        .find(|g| (3..adjectives.len()).contains(&left_out(*g)))
+        .unwrap();
+    let (dealt, sha256) = negatives.dealt(groups);
+    let missing: Vec<usize> = (0..n).filter(|place| !dealt.contains(place)).collect();
+    let most_alike = &adjectives[adjectives.len() - left_out(groups)..];
+    assert_eq!(missing, most_alike);
+
+    // The score is that of a list without them, and a threshold knows which list it was fitted with.
+    let set = set.with_negatives(negatives.clone());
+    let rest: Vec<String> = dealt.iter().map(|i| negatives.labels[*i].clone()).collect();
+    let options = |groups| {
+        let mut options = scored("neglabel");
+        options.ood.as_mut().unwrap().groups = Some(groups);
+        options
+    };
+    let key = |groups| {
+        let ood = options(groups).ood.unwrap();
+        let detector = block_on(Detector::new(&model, &set, None, &ood, &())).unwrap();
+        detector.key().negatives_sha256.clone().unwrap()
+    };
+    assert_eq!(key(groups), sha256);
+    assert_eq!(sha256, ordered_list_sha256(&rest));
+    assert_eq!(key(1), ordered_list_sha256(&negatives.labels));
+    assert_ne!(key(groups), key(1));
 }
 
 #[test]

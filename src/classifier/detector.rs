@@ -90,6 +90,8 @@ pub struct Detector {
     score: &'static Score,
     parameters: ScoreParameters,
     negatives: Option<Arc<Negatives>>,
+    /// The places of the negatives that take part.
+    dealt: Vec<usize>,
     key: CalibrationKey,
     calibration: Option<Arc<Calibration>>,
 }
@@ -111,12 +113,21 @@ impl Detector {
     ) -> Result<Self> {
         let (score, parameters) = resolve(ood, f64::from(model.clip.logit_scale))?;
         let negatives = required_negatives(score, model, classes, progress).await?;
+        // The key holds the negatives that take part: a threshold that was fitted with others is
+        // refused, and one that was fitted with all of them holds.
+        let (dealt, negatives_sha256) = match &negatives {
+            Some(negatives) => {
+                let (dealt, sha256) = negatives.dealt(parameters.groups);
+                (dealt, Some(sha256))
+            }
+            None => (Vec::new(), None),
+        };
         let key = CalibrationKey {
             model_sha256: model.report.model_sha256.clone(),
             quantization: model.report.quantization.name().to_owned(),
             prompt_sha256: classes.prompt_sha256.clone(),
             classes_sha256: classes.sha256().to_owned(),
-            negatives_sha256: negatives.as_ref().map(|n| n.sha256.clone()),
+            negatives_sha256,
             score: score.name.to_owned(),
             parameters,
             tuning: tuning.map_or_else(|| "none".to_owned(), ToString::to_string),
@@ -125,6 +136,7 @@ impl Detector {
             score,
             parameters,
             negatives,
+            dealt,
             key,
             calibration: None,
         };
@@ -190,9 +202,10 @@ impl Detector {
         } else {
             Vec::new()
         };
+        let dealt: Vec<f64> = self.dealt.iter().map(|i| negatives[*i]).collect();
         let input = ScoreInput {
             classes: &classes,
-            negatives: &negatives,
+            negatives: &dealt,
             patches: &patches,
         };
         let value = self.score.score(&input, &self.parameters)?;

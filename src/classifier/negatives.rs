@@ -7,7 +7,10 @@ use super::ClassSet;
 use crate::error::{Error, Kind, Result};
 use crate::math::MatrixView;
 use crate::model::Model;
-use crate::ood::negatives::{Excluded, Excluder, MiningOptions, Synonyms, mine, similarities};
+use crate::ood::negatives::{
+    Excluded, Excluder, MiningOptions, Synonyms, by_worth, mine, similarities,
+};
+use crate::ood::score::dealt;
 use crate::ood::threshold::ordered_list_sha256;
 use crate::progress::Progress;
 
@@ -26,10 +29,11 @@ pub struct Negatives {
     pub features: Vec<f32>,
     /// What was left out, and why.
     pub excluded: Vec<Excluded>,
-    /// [`ordered_list_sha256`] of the labels.
-    pub sha256: String,
     /// Whether the features come from a context that was learned for negative labels.
     pub learned: bool,
+    /// The places of the labels, with those at the end that groups leave out if they do not divide
+    /// them.
+    pub by_worth: Vec<usize>,
 }
 
 impl ClassSet {
@@ -57,10 +61,17 @@ impl ClassSet {
             similar.extend(similarities(MatrixView::new(part, d)?, texts)?);
         }
         let mined = mine(candidates, &similar, &self.labels, options)?;
+        let order = by_worth(&mined.negatives, candidates);
         if self.head.negatives().is_some() {
             let labels: Vec<String> = mined.negatives.into_iter().map(|n| n.word).collect();
             let features = self.encode_negatives(model, &labels, progress).await?;
-            return Ok(Negatives::new(labels, features, mined.excluded, self));
+            return Ok(Negatives::new(
+                labels,
+                features,
+                mined.excluded,
+                order,
+                self,
+            ));
         }
         let added: Vec<&str> = mined
             .negatives
@@ -80,7 +91,13 @@ impl ClassSet {
             }
         }
         let labels = mined.negatives.into_iter().map(|n| n.word).collect();
-        Ok(Negatives::new(labels, features, mined.excluded, self))
+        Ok(Negatives::new(
+            labels,
+            features,
+            mined.excluded,
+            order,
+            self,
+        ))
     }
 
     /// Exactly these negative labels, in this order, but for words that name a class, repeat another
@@ -123,7 +140,8 @@ impl ClassSet {
             ));
         }
         let features = self.encode_negatives(model, &labels, progress).await?;
-        Ok(Negatives::new(labels, features, excluded, self))
+        let order = (0..labels.len()).collect();
+        Ok(Negatives::new(labels, features, excluded, order, self))
     }
 
     /// The negative labels in use. If there are none yet: those of the prompt, or else mined with the
@@ -186,14 +204,25 @@ impl Negatives {
         labels: Vec<String>,
         features: Vec<f32>,
         excluded: Vec<Excluded>,
+        by_worth: Vec<usize>,
         classes: &ClassSet,
     ) -> Arc<Self> {
         Arc::new(Self {
-            sha256: ordered_list_sha256(&labels),
             labels,
             features,
             excluded,
             learned: classes.head.negatives().is_some(),
+            by_worth,
         })
+    }
+
+    /// The places of the labels that `groups` equal groups take, in their order, and
+    /// [`ordered_list_sha256`] of these labels.
+    pub fn dealt(&self, groups: usize) -> (Vec<usize>, String) {
+        let mut places = self.by_worth[..dealt(self.labels.len(), groups)].to_vec();
+        places.sort_unstable();
+        let labels: Vec<&String> = places.iter().map(|place| &self.labels[*place]).collect();
+        let sha256 = ordered_list_sha256(&labels);
+        (places, sha256)
     }
 }

@@ -6,6 +6,7 @@ use crate::image::{Limits, Rgb8, decode};
 use crate::model::Model;
 use crate::prompt_learning::descent::SMALLEST_CROP;
 use crate::prompt_learning::examples::Examples;
+use crate::prompt_learning::parameters::Crops;
 use crate::prompt_learning::recipe::{ConfiguredRecipe, Cost};
 use crate::rng::Rng;
 
@@ -32,7 +33,7 @@ impl DefaultViews for ConfiguredRecipe {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ViewEncoder {
     views: usize,
-    smallest: f64,
+    range: CropRange,
     seed: u64,
     corruption: Option<Corruption>,
 }
@@ -53,15 +54,23 @@ impl ViewEncoder {
         }
         Ok(Self {
             views,
-            smallest: SMALLEST_CROP,
+            range: CropRange {
+                area: (SMALLEST_CROP, 1.0),
+                ..CropRange::default()
+            },
             seed,
             corruption,
         })
     }
 
-    /// The same with crops of at least this share of a photo's area.
-    pub fn with_area(self, smallest: f64) -> Self {
-        Self { smallest, ..self }
+    /// The same with the crops that a recipe asks for, if it does.
+    #[must_use]
+    pub fn with_crops(mut self, crops: Option<Crops>) -> Self {
+        if let Some(Crops { area, filter, .. }) = crops {
+            self.range.area.0 = area;
+            self.range.filter = filter;
+        }
+        self
     }
 
     /// Unit features [views, d] of photo `number`, whose file is `bytes`. The inner error says why
@@ -79,12 +88,8 @@ impl ViewEncoder {
             Ok(photo) => photo,
             Err(error) => return Ok(Err(error)),
         };
-        let range = CropRange {
-            area: (self.smallest, 1.0),
-            ..CropRange::default()
-        };
         let plan = ViewPlan {
-            range,
+            range: self.range,
             ..ViewPlan::tpt(self.views, false)
         };
         let seed = Rng::derive(self.seed, number as u64).bits();

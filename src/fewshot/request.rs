@@ -10,7 +10,6 @@ use crate::model::Model;
 use crate::ood::negatives::MiningOptions;
 use crate::progress::Progress;
 use crate::prompt::template::DEFAULT;
-use crate::prompt_learning::descent::SMALLEST_CROP;
 use crate::prompt_learning::descriptions::Descriptions;
 use crate::prompt_learning::recipe::ConfiguredRecipe;
 use crate::prompt_learning::validate::Validation;
@@ -47,13 +46,6 @@ impl Request<'_> {
     /// beside the plain one if every epoch has crops of its own.
     pub fn crops(&self) -> usize {
         self.crops.unwrap_or_else(|| self.recipe.default_views())
-    }
-
-    /// The smallest share of a photo's area in a random crop.
-    pub fn smallest_crop(&self) -> f64 {
-        self.recipe
-            .crops()
-            .map_or(SMALLEST_CROP, |crops| crops.area)
     }
 
     /// Whether every epoch has crops of its own.

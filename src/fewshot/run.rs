@@ -124,7 +124,7 @@ impl TrainingData {
                 _ => request.crops(),
             };
             let encoder = ViewEncoder::new(views, request.seed, request.corruption)?
-                .with_area(request.smallest_crop());
+                .with_crops(request.recipe.crops());
             let read = reader.examples(*set, classes, encoder).await?;
             let examples = read.map(|(examples, _)| match request.fresh_crops() {
                 true => examples.with_fresh_crops(),

@@ -112,7 +112,15 @@ impl Layer {
         };
         let x = if self.ragged() { self.k } else { self.k_padded };
         let relu6 = usize::from(act == Some(Activation::Relu6));
-        let sizes = [m, self.n, self.k_padded / 4, scale_stride, self.k, x / 4, relu6];
+        let sizes = [
+            m,
+            self.n,
+            self.k_padded / 4,
+            scale_stride,
+            self.k,
+            x / 4,
+            relu6,
+        ];
         sizes.map(Param::from)
     }
 }
@@ -161,7 +169,10 @@ fn forward(
     constants.insert("COLS", cols.to_string());
     let compiled = act.filter(|act| *act != Activation::Relu6);
     constants.insert("ACTIVATE", u8::from(compiled.is_some()).to_string());
-    constants.insert("ACTIVATION", compiled.map_or("", activation::source).to_string());
+    constants.insert(
+        "ACTIVATION",
+        compiled.map_or("", activation::source).to_string(),
+    );
     let (kernel, groups) = match tiling() {
         Tiling::Registers => (
             Kernel {

@@ -87,8 +87,8 @@ fn cut(
     on: &Photo<'_>,
 ) {
     let side = size as u32;
-    let across = Taps::whole(crop.source.width, side, Crop::FILTER);
-    let down = Taps::whole(crop.source.height, side, Crop::FILTER);
+    let across = Taps::whole(crop.source.width, side, crop.filter);
+    let down = Taps::whole(crop.source.height, side, crop.filter);
     let (first, end) = down.reach();
     let narrow = empty(photo, [end - first, size]);
     let top = crop.source.y as usize + first;

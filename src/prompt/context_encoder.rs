@@ -288,6 +288,10 @@ impl TextSide for ContextEncoder<'_> {
     fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>> {
         Box::pin(ContextEncoder::backward(self, gradient))
     }
+
+    fn share_tape(&mut self, sharers: usize) {
+        self.sharers = sharers.max(1);
+    }
 }
 
 /// d loss / d leaf from d loss / d features, which were computed from the leaf on its tape.

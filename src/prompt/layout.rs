@@ -76,6 +76,8 @@ pub struct PromptLayout {
     /// For every class the context that it stands behind; without it, every class stands behind
     /// every context.
     pub assigned: Option<Vec<usize>>,
+    /// How many of the vectors around the name stand in front of it, whatever `layout` says.
+    pub before: Option<usize>,
 }
 
 /// The error for vectors that take `taken` places with start and end.
@@ -108,6 +110,23 @@ impl PromptLayout {
         }
     }
 
+    /// So many vectors in front of the name and behind it, shared by all classes.
+    pub fn around([before, behind]: [usize; 2]) -> Self {
+        Self {
+            before: Some(before),
+            ..Self::end(before + behind)
+        }
+    }
+
+    /// How many of the vectors around the name stand in front of it.
+    fn before(&self) -> usize {
+        self.before.unwrap_or(match self.layout {
+            NamePosition::End => self.vectors,
+            NamePosition::Middle => self.vectors / 2,
+            NamePosition::Front => 0,
+        })
+    }
+
     /// Rows of one context: those of the attributes in their order, then those around the name.
     pub fn rows(&self) -> usize {
         self.attributes.len() * self.per_attribute + self.vectors
@@ -117,7 +136,7 @@ impl PromptLayout {
     /// behind.
     pub fn shares_prefix(&self) -> bool {
         let long = |assigned: &Vec<usize>| runs(assigned).count() * SHORTEST_RUN <= assigned.len();
-        self.layout == NamePosition::End
+        self.before() == self.vectors
             && self.attributes.is_empty()
             && self.assigned.as_ref().is_none_or(long)
     }
@@ -146,11 +165,7 @@ impl PromptLayout {
             vectors(&mut slots, self.per_attribute);
             slots.extend(words.iter().map(|id| PromptToken::Token(*id)));
         }
-        let before = match self.layout {
-            NamePosition::End => self.vectors,
-            NamePosition::Middle => self.vectors / 2,
-            NamePosition::Front => 0,
-        };
+        let before = self.before();
         let taken = slots.len() + self.vectors + 1;
         let room = limit.saturating_sub(taken);
         if room == 0 {
@@ -194,6 +209,10 @@ mod tests {
         layout.layout = NamePosition::Middle;
         let middle = vec![T(1), V(0), T(10), T(11), V(1), V(2), T(9), T(2)];
         assert_eq!(slots(&layout, &[], 77), (middle, false));
+        let around = PromptLayout::around([2, 1]);
+        let two_and_one = vec![T(1), V(0), V(1), T(10), T(11), V(2), T(9), T(2)];
+        assert_eq!(slots(&around, &[], 77), (two_and_one, false));
+        assert!(!around.shares_prefix() && PromptLayout::around([3, 0]).shares_prefix());
         layout.layout = NamePosition::Front;
         let front = vec![T(1), T(10), T(11), V(0), V(1), V(2), T(9), T(2)];
         assert_eq!(slots(&layout, &[], 77), (front, false));

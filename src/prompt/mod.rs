@@ -8,6 +8,7 @@ pub mod heads;
 pub mod import;
 pub mod layout;
 pub mod model;
+pub mod several;
 pub mod template;
 pub mod text_encoder;
 pub mod tokens;

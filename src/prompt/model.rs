@@ -52,6 +52,10 @@ pub trait TextSide {
     /// d loss / d contexts of the last [`forward`](Self::forward) from d loss / d features. Call it
     /// once for each forward pass.
     fn backward<'a>(&'a mut self, gradient: &'a [f32]) -> LocalBoxFuture<'a, Vec<f32>>;
+
+    /// Says that this is one of `sharers` that all run forward before any goes back, so that each
+    /// keeps less.
+    fn share_tape(&mut self, _sharers: usize) {}
 }
 
 /// Features before normalization of `names` in `template`, [K, d].

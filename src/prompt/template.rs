@@ -87,6 +87,11 @@ impl Template {
     pub fn words_before(&self) -> &str {
         self.before.trim()
     }
+
+    /// The words behind the class name, without a full stop at the end.
+    pub fn words_behind(&self) -> &str {
+        self.after.trim().trim_end_matches('.').trim_end()
+    }
 }
 
 impl std::fmt::Display for Template {

@@ -49,9 +49,11 @@ impl Grid {
     }
 }
 
-/// Images whose classes are known.
+/// Images whose classes are known, and the cache that answers them.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
+    /// The cache; its α and β do not matter.
+    pub cache: &'a Cache,
     /// Unit features [N, d].
     pub images: &'a [f64],
     /// Their classes [N].
@@ -60,42 +62,45 @@ pub struct Known<'a> {
     pub own_left_out: bool,
 }
 
-/// Searches `grid`. Of equally many right answers the smaller cross-entropy wins, then the smaller
-/// values. `None` for fewer than two images, or too many.
+/// Whether so many images can be searched with.
+pub fn is_searchable(images: usize) -> bool {
+    (2..=MOST).contains(&images)
+}
+
+/// Searches `grid` for one pair that serves all of `parts`, whose features are `d` wide. Of equally
+/// many right answers the smaller cross-entropy wins, then the smaller values. `None` for fewer than
+/// two images, or too many.
 pub fn search(
-    cache: &Cache,
-    known: Known<'_>,
+    parts: &[Known<'_>],
+    d: usize,
     texts: &[f64],
     scale: f64,
     grid: &Grid,
 ) -> Option<Found> {
-    let n = known.labels.len();
-    if !(2..=MOST).contains(&n) {
+    let labels: Vec<usize> = parts.iter().flat_map(|part| part.labels).copied().collect();
+    let n = labels.len();
+    if !is_searchable(n) {
         return None;
     }
-    let d = known.images.len() / n;
     let k = texts.len() / d;
-    let rows = || known.images.chunks_exact(d);
-    let plain: Vec<f64> = rows()
-        .flat_map(|f| texts.chunks_exact(d).map(move |t| scale * dot(f, t)))
-        .collect();
-    let cosines: Vec<Vec<(usize, f64)>> = rows()
-        .enumerate()
-        .map(|(i, f)| {
-            let keys = cache.classes.iter().zip(cache.keys.chunks_exact(d));
-            let all = keys.enumerate();
-            all.filter(|(j, _)| !(known.own_left_out && *j == i))
-                .map(|(_, (class, key))| (*class, dot(f, key)))
-                .collect()
-        })
-        .collect();
-    let tallies: Vec<Tally> = cosines
-        .iter()
-        .map(|keys| {
-            let classes: Vec<usize> = keys.iter().map(|(class, _)| *class).collect();
-            Tally::new(cache.votes, &classes, k)
-        })
-        .collect();
+    let mut plain: Vec<f64> = Vec::new();
+    let mut cosines: Vec<Vec<(usize, f64)>> = Vec::new();
+    let mut tallies = Vec::new();
+    for part in parts {
+        for (i, image) in part.images.chunks_exact(d).enumerate() {
+            plain.extend(texts.chunks_exact(d).map(|t| scale * dot(image, t)));
+            let keys = part.cache.keys.chunks_exact(d).zip(&part.cache.classes);
+            let others = keys
+                .enumerate()
+                .filter(|(j, _)| !(part.own_left_out && *j == i));
+            let others: Vec<_> = others
+                .map(|(_, (key, class))| (*class, dot(image, key)))
+                .collect();
+            let classes: Vec<usize> = others.iter().map(|(class, _)| *class).collect();
+            tallies.push(Tally::new(part.cache.votes, &classes, k));
+            cosines.push(others);
+        }
+    }
     let mut best: Option<(Found, f64)> = None;
     for beta in &grid.betas {
         let votes: Vec<f64> = cosines
@@ -109,7 +114,7 @@ pub fn search(
             .collect();
         for alpha in &grid.alphas {
             let (mut right, mut loss) = (0, 0.0);
-            for (i, label) in known.labels.iter().enumerate() {
+            for (i, label) in labels.iter().enumerate() {
                 let at = i * k..(i + 1) * k;
                 let pairs = plain[at.clone()].iter().zip(&votes[at]);
                 let z: Vec<f64> = pairs.map(|(z, vote)| z + alpha * vote).collect();

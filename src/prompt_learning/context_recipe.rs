@@ -12,6 +12,7 @@ use crate::prompt::heads::Weights;
 use crate::prompt::heads::context::{ContextVectors, LearnedContext};
 use crate::prompt::heads::mixture::ContextMixture;
 use crate::prompt::layout::PromptLayout;
+use crate::prompt::several::{Places, several};
 use crate::rng::Rng;
 
 /// The words that contexts start from.
@@ -37,6 +38,8 @@ pub struct ContextRecipe {
     pub layout: PromptLayout,
     /// Which classes share a context.
     pub sharing: ContextSharing,
+    /// The vectors of each context around the name, if the layout does not say it for all.
+    pub places: Option<Places>,
     /// How parameters make contexts.
     pub parametrization: Box<dyn Parametrization>,
     /// The parameters at the start.
@@ -67,6 +70,7 @@ impl ContextRecipe {
         Ok(Self {
             layout: PromptLayout::end(context.vectors),
             sharing: ContextSharing::Shared,
+            places: None,
             parametrization: Box::new(Direct),
             start: first_context(job, context, &mut rng)?,
             losses: cross_entropy(),
@@ -98,7 +102,10 @@ impl ContextRecipe {
     /// `labels/too-long`, `prompt/invalid` if the vectors leave no room for a name.
     pub fn learner<'a>(self, job: &TrainingJob<'a>) -> Result<(TextLearner<'a>, Vec<f32>)> {
         let learner = TextLearner {
-            side: job.model.text_side(job.names, &self.layout)?,
+            side: match &self.places {
+                Some(places) => several(job.model, job.names, places)?,
+                None => job.model.text_side(job.names, &self.layout)?,
+            },
             parametrization: self.parametrization,
             losses: self.losses,
             prograd: self.prograd,
@@ -134,6 +141,7 @@ impl ContextSharing {
                     layout,
                     experts,
                     contexts,
+                    places: None,
                     gate: None,
                 });
             }

@@ -7,6 +7,7 @@ use super::parameters::{Crops, parameters};
 use super::schedule::Schedule;
 use super::trainer::Settings;
 use super::values::{Auto, words};
+use crate::image::Filter;
 
 /// Images per step in CoOp's own experiments.
 const USUAL_BATCH: usize = 32;
@@ -32,9 +33,12 @@ parameters! {
         /// crops of their own for every epoch, and no step of fewer images than the others, as Dassl;
         /// or a few crops for all epochs
         fresh_crops as "fresh-crops": bool = false,
+        /// how crops are scaled
+        crop_filter as "crop-filter": Filter = Filter::Bilinear,
     }
     paper(p) {
         p.crop_area = 0.08;
+        p.crop_filter = Filter::Bicubic;
         p.fresh_crops = true;
     }
 }
@@ -100,6 +104,7 @@ impl CropParams {
         Crops {
             area: self.crop_area,
             epochs: self.fresh_crops.then_some(epochs),
+            filter: self.crop_filter,
         }
     }
 }

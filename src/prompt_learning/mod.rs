@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod bound;
 pub mod cache;
 pub mod cache_search;
+pub mod class_search;
 pub mod context_recipe;
 pub mod descent;
 pub mod descriptions;

@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use super::values::{Value, words};
 use crate::error::{Error, Kind, Result};
+use crate::image::Filter;
 
 /// A row of the table of parameters.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,6 +90,8 @@ pub struct Crops {
     pub area: f64,
     /// Whether every epoch has crops of its own: so many at most. `None`: a few crops serve all.
     pub epochs: Option<usize>,
+    /// The kernel that they are scaled with.
+    pub filter: Filter,
 }
 
 words! {

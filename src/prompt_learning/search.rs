@@ -67,6 +67,124 @@ pub fn redundancy(texts: &[f64], d: usize) -> f64 {
     sum.sqrt()
 }
 
+/// The fitness of unit texts [K, d] by what they answer.
+///
+/// # Errors
+/// `engine/internal` if the shapes disagree.
+pub fn fitness(
+    texts: &[f64],
+    classes: usize,
+    images: &Batch,
+    scale: f64,
+    weights: Fitness,
+) -> Result<f64> {
+    let input = LossInput::new(texts, classes, images, scale, None)?;
+    let (loss, _) = losses::on_logits(&input, &mut CrossEntropy)?;
+    let ranks = input
+        .logits
+        .chunks_exact(classes)
+        .zip(&images.labels)
+        .map(|(z, y)| {
+            let better = z
+                .iter()
+                .enumerate()
+                .filter(|(i, v)| **v > z[*y] || (**v == z[*y] && i < y));
+            better.count()
+        });
+    let (mut first, mut fifth) = (0, 0);
+    for rank in ranks {
+        first += usize::from(rank < 1);
+        fifth += usize::from(rank < 5);
+    }
+    let percent = 100.0 / images.len() as f64;
+    let right = weights.top1 * first as f64 + weights.top5 * fifth as f64;
+    let alike = if weights.redundancy == 0.0 {
+        0.0
+    } else {
+        weights.redundancy * redundancy(texts, images.dim)
+    };
+    Ok(percent * right + alike - weights.cross_entropy * loss)
+}
+
+/// What sets are made of, and how well each does.
+pub trait Pool {
+    /// How many there are to choose from.
+    fn count(&self) -> usize;
+
+    /// The [`Fitness`] of a set.
+    ///
+    /// # Errors
+    /// `engine/internal` if the shapes disagree.
+    fn fitness(&self, set: &[usize]) -> Result<f64>;
+}
+
+/// The best of `sets` before the first round.
+///
+/// # Errors
+/// As [`Pool::fitness`].
+pub fn first(pool: &dyn Pool, sets: BTreeSet<Vec<usize>>) -> Result<Vec<Scored>> {
+    best(pool, sets, Vec::new())
+}
+
+/// One round: the survivors among `parents` and their children, best first. Never worse.
+///
+/// # Errors
+/// As [`Pool::fitness`].
+pub fn next(pool: &dyn Pool, parents: Vec<Scored>, rng: &mut Rng) -> Result<Vec<Scored>> {
+    let count = pool.count() as u64;
+    let mut children = BTreeSet::new();
+    for parent in &parents {
+        for _ in 0..OWN_CHILDREN {
+            let own: BTreeSet<usize> = parent.set.iter().copied().collect();
+            let mut more = own.clone();
+            more.insert(rng.below(count) as usize);
+            let mut other = own.clone();
+            drop_one(&mut other, rng);
+            other.insert(rng.below(count) as usize);
+            let mut less = own;
+            if less.len() >= MOST_KEPT {
+                drop_one(&mut less, rng);
+            }
+            children.extend([more, less, other]);
+        }
+    }
+    let survivors = best(pool, as_lists(children), parents)?;
+    let mut children = BTreeSet::new();
+    for _ in 0..MUTATIONS {
+        let mut set: BTreeSet<usize> = pick(&survivors, rng).iter().copied().collect();
+        for _ in 0..3 {
+            let p = rng.below(count) as usize;
+            if !set.remove(&p) {
+                set.insert(p);
+            }
+        }
+        children.insert(set);
+    }
+    for _ in 0..CROSSINGS {
+        let both = [pick(&survivors, rng), pick(&survivors, rng)].concat();
+        children.insert(both.into_iter().filter(|_| rng.chance(0.5)).collect());
+    }
+    best(pool, as_lists(children), survivors)
+}
+
+fn best(pool: &dyn Pool, new: BTreeSet<Vec<usize>>, known: Vec<Scored>) -> Result<Vec<Scored>> {
+    let mut all = known;
+    for set in new {
+        if all.iter().all(|scored| scored.set != set) {
+            let fitness = pool.fitness(&set)?;
+            all.push(Scored { set, fitness });
+        }
+    }
+    all.sort_by(|a, b| {
+        b.fitness
+            .total_cmp(&a.fitness)
+            .then(a.set.len().cmp(&b.set.len()))
+            .then(a.set.cmp(&b.set))
+    });
+    all.truncate(SURVIVORS);
+    Ok(all)
+}
+
 /// Sentences and images of a search.
 pub struct Search<'a> {
     /// Unit features of every sentence for every class, [P, K, d].
@@ -104,33 +222,7 @@ impl Search<'_> {
     /// `engine/internal` if the shapes disagree.
     pub fn fitness(&self, set: &[usize]) -> Result<f64> {
         let texts = self.texts(set);
-        let input = LossInput::new(&texts, self.classes, self.images, self.scale, None)?;
-        let (loss, _) = losses::on_logits(&input, &mut CrossEntropy)?;
-        let ranks = input
-            .logits
-            .chunks_exact(self.classes)
-            .zip(&self.images.labels)
-            .map(|(z, y)| {
-                let better = z
-                    .iter()
-                    .enumerate()
-                    .filter(|(i, v)| **v > z[*y] || (**v == z[*y] && i < y));
-                better.count()
-            });
-        let (mut first, mut fifth) = (0, 0);
-        for rank in ranks {
-            first += usize::from(rank < 1);
-            fifth += usize::from(rank < 5);
-        }
-        let percent = 100.0 / self.images.len() as f64;
-        let weights = self.weights;
-        let right = weights.top1 * first as f64 + weights.top5 * fifth as f64;
-        let alike = if weights.redundancy == 0.0 {
-            0.0
-        } else {
-            weights.redundancy * redundancy(&texts, self.images.dim)
-        };
-        Ok(percent * right + alike - weights.cross_entropy * loss)
+        fitness(&texts, self.classes, self.images, self.scale, self.weights)
     }
 
     /// The best sets before the first round, from `base` and every single sentence.
@@ -139,8 +231,7 @@ impl Search<'_> {
     /// As [`fitness`](Self::fitness).
     pub fn start(&self, base: &[usize]) -> Result<Vec<Scored>> {
         let singles = (0..self.count()).map(|p| vec![p]);
-        let all: BTreeSet<Vec<usize>> = singles.chain([base.to_vec()]).collect();
-        self.best(all, Vec::new())
+        first(self, singles.chain([base.to_vec()]).collect())
     }
 
     /// One round: the survivors among `parents` and their children, best first. Never worse.
@@ -148,58 +239,17 @@ impl Search<'_> {
     /// # Errors
     /// As [`fitness`](Self::fitness).
     pub fn round(&self, parents: Vec<Scored>, rng: &mut Rng) -> Result<Vec<Scored>> {
-        let count = self.count() as u64;
-        let mut children = BTreeSet::new();
-        for parent in &parents {
-            for _ in 0..OWN_CHILDREN {
-                let own: BTreeSet<usize> = parent.set.iter().copied().collect();
-                let mut more = own.clone();
-                more.insert(rng.below(count) as usize);
-                let mut other = own.clone();
-                drop_one(&mut other, rng);
-                other.insert(rng.below(count) as usize);
-                let mut less = own;
-                if less.len() >= MOST_KEPT {
-                    drop_one(&mut less, rng);
-                }
-                children.extend([more, less, other]);
-            }
-        }
-        let survivors = self.best(as_lists(children), parents)?;
-        let mut children = BTreeSet::new();
-        for _ in 0..MUTATIONS {
-            let mut set: BTreeSet<usize> = pick(&survivors, rng).iter().copied().collect();
-            for _ in 0..3 {
-                let p = rng.below(count) as usize;
-                if !set.remove(&p) {
-                    set.insert(p);
-                }
-            }
-            children.insert(set);
-        }
-        for _ in 0..CROSSINGS {
-            let both = [pick(&survivors, rng), pick(&survivors, rng)].concat();
-            children.insert(both.into_iter().filter(|_| rng.chance(0.5)).collect());
-        }
-        self.best(as_lists(children), survivors)
+        next(self, parents, rng)
+    }
+}
+
+impl Pool for Search<'_> {
+    fn count(&self) -> usize {
+        Search::count(self)
     }
 
-    fn best(&self, new: BTreeSet<Vec<usize>>, known: Vec<Scored>) -> Result<Vec<Scored>> {
-        let mut all = known;
-        for set in new {
-            if all.iter().all(|scored| scored.set != set) {
-                let fitness = self.fitness(&set)?;
-                all.push(Scored { set, fitness });
-            }
-        }
-        all.sort_by(|a, b| {
-            b.fitness
-                .total_cmp(&a.fitness)
-                .then(a.set.len().cmp(&b.set.len()))
-                .then(a.set.cmp(&b.set))
-        });
-        all.truncate(SURVIVORS);
-        Ok(all)
+    fn fitness(&self, set: &[usize]) -> Result<f64> {
+        Search::fitness(self, set)
     }
 }
 

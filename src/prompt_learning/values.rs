@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use crate::image::Filter;
 use crate::prompt::layout::NamePosition;
 
 /// The longest text value in bytes.
@@ -183,6 +184,11 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+impl Word for Filter {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("bilinear", Self::Bilinear), ("bicubic", Self::Bicubic)];
+}
 
 impl Word for NamePosition {
     const WORDS: &'static [(&'static str, Self)] = &[

@@ -7,8 +7,9 @@ use image::{ImageFormat, Rgb, RgbImage};
 use promptlens::device::Choice;
 use promptlens::fewshot::photos::{ExampleBuilder, ViewEncoder};
 use promptlens::image::views::{Corruption, CropRange, ViewMaker, ViewPlan};
-use promptlens::image::{Limits, decode};
+use promptlens::image::{Filter, Limits, decode};
 use promptlens::model::Model;
+use promptlens::prompt_learning::recipes::find;
 use promptlens::rng::Rng;
 
 pub fn model() -> Model {
@@ -83,6 +84,48 @@ fn crops_to_learn_from_show_most_of_the_photo() {
     let alike = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
     assert!(alike(&views(0.6), found.view(0, 1)));
     assert!(!alike(&views(0.08), found.view(0, 1)));
+}
+
+/// CoOp's authors scale crops by bicubic.
+#[test]
+fn a_recipe_decides_how_crops_are_scaled() {
+    let model = model();
+    let file = picture(1);
+    let photo = decode(&file, &Limits::default()).unwrap();
+    for (settings, filter) in [("fitted", Filter::Bilinear), ("paper", Filter::Bicubic)] {
+        let recipe = find("coop").unwrap().configure(&[("settings", settings)]);
+        let crops = recipe.unwrap().crops().unwrap();
+        let encoder = ViewEncoder::new(3, 5, None)
+            .unwrap()
+            .with_crops(Some(crops));
+        let encoded = pollster::block_on(encoder.encode(&model, 0, &file));
+        let found = encoded.unwrap().unwrap();
+        let view = |filter| {
+            let plan = ViewPlan {
+                range: CropRange {
+                    area: (crops.area, 1.0),
+                    filter,
+                    ..CropRange::default()
+                },
+                ..ViewPlan::tpt(3, false)
+            };
+            let seed = Rng::derive(5, 0).bits();
+            let maker = ViewMaker::new(&photo, &model.preprocess, &plan, seed).unwrap();
+            let pixels = maker.view(1).unwrap().chw;
+            pollster::block_on(model.embed_pixels(&pixels)).unwrap()
+        };
+        let d = found.len() / 3;
+        let error = |filter| {
+            let pairs = view(filter).into_iter().zip(&found[d..2 * d]);
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let other = match filter {
+            Filter::Bicubic => Filter::Bilinear,
+            _ => Filter::Bicubic,
+        };
+        let (own, other) = (error(filter), error(other));
+        assert!(own <= 2e-5 && other > 1e-4, "{settings}: {own} {other}");
+    }
 }
 
 #[test]

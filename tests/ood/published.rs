@@ -2,8 +2,10 @@
 
 use promptlens::math::{MatrixView, cosines};
 use promptlens::ood::metrics::OodMetrics;
-use promptlens::ood::negatives::{ascending, similarities};
-use promptlens::ood::score::{ScoreInput, ScoreParameters, by_name};
+use promptlens::ood::negatives::{
+    Candidate, MiningOptions, PartOfSpeech, ascending, by_worth, mine, similarities,
+};
+use promptlens::ood::score::{ScoreInput, ScoreParameters, by_name, dealt};
 
 use crate::fixtures::{Fixture, worst};
 
@@ -187,6 +189,66 @@ fn neglabel_ranks_and_scores_as_its_authors_do() {
     let logits: Vec<f64> = cosines_of(images, classes);
     let error = worst(&logits, to_classes);
     assert!(error <= 1e-6, "{error}");
+}
+
+/// They drop the end of their list, where the adjectives most like the classes stand, and shuffle what is
+/// left.
+#[test]
+fn neglabel_leaves_out_the_words_that_its_authors_do() {
+    let Some(f) = core("neglabel_mini0") else {
+        return;
+    };
+    let (similarity, nouns) = (f.numbers("similarity"), f.places("n_nouns")[0]);
+    let candidates: Vec<Candidate> = (0..similarity.len())
+        .map(|i| Candidate {
+            // Letters alone, so that no word is like another.
+            word: format!("{i:04}")
+                .bytes()
+                .map(|b| char::from(b - b'0' + b'p'))
+                .collect(),
+            part: if i < nouns {
+                PartOfSpeech::Noun
+            } else {
+                PartOfSpeech::Adjective
+            },
+        })
+        .collect();
+    let mined = mine(
+        &candidates,
+        similarity,
+        &f.names("labels"),
+        &MiningOptions::default(),
+    )
+    .unwrap();
+    assert!(mined.excluded.is_empty(), "{:?}", mined.excluded);
+    let order = by_worth(&mined.negatives, &candidates);
+    let words = order.iter().map(|i| mined.negatives[*i].candidate.unwrap());
+    assert_eq!(words.collect::<Vec<_>>(), f.places("kept"));
+
+    let Some(cosines) = core("neglabel_cos") else {
+        return;
+    };
+    let (to_classes, to_negatives) = (cosines.numbers("classes"), cosines.numbers("negatives"));
+    for groups in [1, 7, 100] {
+        let mut theirs = f.places(&format!("perm_g{groups}"));
+        theirs.sort_unstable();
+        let count = dealt(186, groups);
+        assert_eq!(theirs, (0..count).collect::<Vec<_>>());
+        // Whatever the shuffle, those at the end have no say.
+        let mut changed = to_negatives.to_vec();
+        for row in changed.chunks_exact_mut(186) {
+            row[count..].fill(0.9);
+        }
+        for seed in [None, Some(0), Some(7)] {
+            let p = ScoreParameters {
+                shuffle_seed: seed,
+                ..parameters(0.01, 0.5, groups)
+            };
+            let score =
+                |negatives: &[f64]| scores("neglabel", 24, [to_classes, negatives, &[]], &p);
+            assert_eq!(score(to_negatives), score(&changed), "{groups} groups");
+        }
+    }
 }
 
 fn cosines_of(images: &[f64], texts: &[f64]) -> Vec<f64> {

@@ -206,22 +206,24 @@ fn shuffle_is_frozen_and_deals_every_negative_once() {
             (score(Some(7), &negatives, groups) - score(None, &negatives, groups)).abs() < 1e-12
         );
     }
-    // Frozen: a stored threshold relies on this order. 0..5 are told apart by one huge negative.
-    let first_group_member: Vec<usize> = (0..6)
-        .filter(|i| {
-            let mut negatives = [-100.0; 6];
-            negatives[*i] = 100.0;
-            // Six negatives in four groups: two are dropped and leave the score at 1.
-            score(Some(0), &negatives, 4) < 0.9
-        })
-        .collect();
-    assert_eq!(first_group_member.len(), 4);
-    assert_eq!(first_group_member, FROZEN);
+    // Frozen: a stored threshold relies on this order. Huge negatives bring the share of their groups to
+    // 0 and leave the others at 1: one group of three has both of a pair, or two have one each.
+    let with_huge = |huge: &[usize], groups| {
+        let mut negatives = [-100.0; 6];
+        huge.iter().for_each(|i| negatives[*i] = 100.0);
+        score(Some(0), &negatives, groups)
+    };
+    let pairs = (0..6).flat_map(|i| (i + 1..6).map(move |j| [i, j]));
+    let together: Vec<[usize; 2]> = pairs.filter(|pair| with_huge(pair, 3) > 0.5).collect();
+    assert_eq!(together, FROZEN);
+    // Six negatives in four groups: the last two take no part, whatever the shuffle.
+    let dealt: Vec<usize> = (0..6).filter(|i| with_huge(&[*i], 4) < 0.9).collect();
+    assert_eq!(dealt, [0, 1, 2, 3]);
 }
 
-/// The negatives that seed 0 deals into four groups of one out of six, from an independent
-/// xoshiro256++ and Fisher-Yates shuffle.
-const FROZEN: [usize; 4] = [1, 2, 3, 4];
+/// The negatives that seed 0 deals into three groups of two, from an independent xoshiro256++ and
+/// Fisher-Yates shuffle, which gives 2, 3, 1, 4, 0, 5.
+const FROZEN: [[usize; 2]; 3] = [[0, 5], [1, 4], [2, 3]];
 
 #[test]
 fn order_of_classes_patches_and_single_group_negatives_does_not_matter() {

@@ -1,6 +1,6 @@
 //! ATPrompt's search among sets of attribute words.
 
-use promptlens::prompt_learning::attributes::subsets;
+use promptlens::prompt_learning::attributes::{large_subsets, subsets};
 
 use super::toy::{Extras, TELLING, images, names, teach, teach_with};
 
@@ -70,6 +70,62 @@ fn shares_go_to_what_answers_the_images_held_back() {
         );
     }
     assert_eq!(searched("color,shape", 3), searched("color,shape", 3));
+}
+
+#[test]
+fn the_published_search_weighs_sets_of_three_words_or_more() {
+    let pool = words(&["a", "b", "c", "d", "e"]);
+    let sets = large_subsets(&pool);
+    // 10 triples, 5 sets of four and all five.
+    assert_eq!(sets.len(), 16);
+    assert!(sets.iter().all(|set| (3..=5).contains(&set.len())));
+    assert!(large_subsets(&words(&["a", "b"])).is_empty());
+
+    // In one answer, the sets with the word that tells the images apart get more than their part.
+    for seed in 0..3 {
+        let set = [
+            ("pool", &format!("color,{TELLING},shape,size")[..]),
+            ("weighing", "logits"),
+            ("search-epochs", "60"),
+            ("epochs", "1"),
+            ("batch", "4"),
+            ("noise", "0.002"),
+        ];
+        let extras = Extras {
+            seed,
+            ..Extras::default()
+        };
+        let examples = images(4, 6, 1, seed);
+        let learned = teach_with("atprompt", &names(4), Some(&examples), &set, extras).unwrap();
+        let shares = learned
+            .notes
+            .iter()
+            .filter(|n| !n.name.starts_with("learning rate"));
+        let (with, without): (Vec<_>, Vec<_>) = shares.partition(|n| n.name.contains(TELLING));
+        assert_eq!((with.len(), without.len()), (4, 1));
+        let all: f64 = with.iter().chain(&without).map(|n| n.value).sum();
+        assert!((all - 1.0).abs() < 1e-9);
+        let least = with.iter().map(|n| n.value).fold(1.0, f64::min);
+        assert!(
+            without[0].value < 0.5 * least,
+            "{seed}: {with:?} {without:?}"
+        );
+        let kept: Vec<String> = serde_json::from_str(&learned.prompt.extra["attributes"]).unwrap();
+        assert!(kept.iter().any(|word| word == TELLING));
+    }
+
+    let two = [("settings", "paper"), ("pool", "color,shape")];
+    let examples = images(3, 2, 1, 1);
+    let refused = teach_with(
+        "atprompt",
+        &names(3),
+        Some(&examples),
+        &two,
+        Extras::default(),
+    );
+    let error = refused.unwrap_err();
+    assert_eq!(error.code(), "options/invalid");
+    assert!(error.message().contains("three"), "{error}");
 }
 
 #[test]

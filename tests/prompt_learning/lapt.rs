@@ -196,6 +196,65 @@ fn without_mixtures_it_is_plain_cross_entropy() {
     );
 }
 
+/// The authors' code: two draws to start from, no loss of images as they are unless a batch has no
+/// other kind to mix with, and one share for a batch.
+#[test]
+fn the_settings_of_the_paper_are_those_of_the_authors_code() {
+    let (own, other) = (images(3, 4, 1, 1), images(3, 2, 1, 8));
+    let still = [("epochs", "1"), ("lr", "1e-30"), ("batch", "64")];
+    let losses = |set: &[(&str, &str)]| {
+        let set = [&still, set].concat();
+        taught(Some(&own), Some(&other), &words(), &set).losses
+    };
+    let contexts = |set: &[(&str, &str)]| {
+        let learned = taught(Some(&own), Some(&other), &words(), &[&still, set].concat());
+        let tensors = learned.prompt.tensors;
+        [&tensors["context"], &tensors["negative_context"]].map(|t| t.data.clone())
+    };
+    let [id, negative] = contexts(&[]);
+    assert_eq!(id, negative);
+    let [id, negative] = contexts(&[("settings", "paper")]);
+    let square = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>();
+    let along: f32 = id.iter().zip(&negative).map(|(a, b)| a * b).sum();
+    let alike = along / (square(&id) * square(&negative)).sqrt();
+    assert!(alike.abs() < 0.6, "two draws are not alike: {alike}");
+
+    let paper = losses(&[("settings", "paper")]);
+    let written = [
+        ("init", "random"),
+        ("plain", "no"),
+        ("beta", "1"),
+        ("one-share", "yes"),
+        ("negatives", "1000"),
+    ];
+    assert_eq!(paper, losses(&written));
+    for missing in 0..4 {
+        let set: Vec<_> = (0..5)
+            .filter(|i| *i != missing)
+            .map(|i| written[i])
+            .collect();
+        assert_ne!(paper, losses(&set), "without {:?}", written[missing]);
+    }
+    // With the loss of the images as they are it is the sum that the paper writes.
+    let sum = losses(&[("settings", "paper"), ("plain", "yes")]);
+    let plain = [
+        ("settings", "paper"),
+        ("plain", "yes"),
+        ("cm", "0"),
+        ("cd", "0"),
+    ];
+    assert!((sum[0] - paper[0] - losses(&plain)[0]).abs() < 1e-9);
+    // A batch of one photo has no other kind.
+    let alone = [("settings", "paper"), ("cm", "0"), ("batch", "1")];
+    let (mixed, plain) = (losses(&alone), losses(&[&plain[..], &alone[2..]].concat()));
+    assert_eq!(mixed.len(), 18);
+    let pairs = mixed.iter().zip(&plain);
+    assert!(
+        pairs.clone().all(|(a, b)| (a - b).abs() < 1e-9),
+        "{mixed:?} {plain:?}"
+    );
+}
+
 #[test]
 fn what_it_cannot_learn_from_is_said() {
     let own = images(3, 2, 2, 1);

@@ -2,7 +2,8 @@
 
 use promptlens::error::{Error, Kind, Result};
 use promptlens::math::perceptron::Perceptron;
-use promptlens::math::{UnitRows, dot};
+use promptlens::math::{MatrixView, UnitRows, dot};
+use promptlens::ood::lapt::{self, Mix, Samples};
 use promptlens::prompt::heads::conditional::Conditional;
 use promptlens::prompt::heads::mixture::Gate;
 use promptlens::prompt::layout::PromptLayout;
@@ -10,7 +11,7 @@ use promptlens::prompt::model::PromptModel;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::losses::{
     Absolute, Anchor, CrossDistribution, CrossEntropy, CrossModal, Distil, Diversity, Gradient,
-    HardTexts, Loss, LossInput, total,
+    HardTexts, Loss, LossInput, Mixer, total,
 };
 use promptlens::prompt_learning::lstm::Lstm;
 use promptlens::prompt_learning::method::Method;
@@ -106,12 +107,13 @@ fn mixtures_have_the_gradient_of_their_value() {
     let modal = |strength| CrossModal {
         strength,
         texts: rows(7 * K, 21),
-        rng: Rng::new(4),
+        mixer: mixer(4, false),
     };
     let distribution = |strength| CrossDistribution {
         strength,
         classes: 2,
-        rng: Rng::new(5),
+        plain_instead: false,
+        mixer: mixer(5, false),
     };
     let values = [
         check("cross-modal", Again(move || modal(1.0)), 1),
@@ -130,18 +132,67 @@ fn mixtures_have_the_gradient_of_their_value() {
     let mut own = CrossDistribution {
         strength: 1.0,
         classes: K,
-        rng: Rng::new(5),
+        plain_instead: false,
+        mixer: mixer(5, false),
     };
     let (batch, texts) = (batch(), rows(K, 3));
     let input = LossInput::new(&texts, K, &batch, 12.0, None).unwrap();
     let found = total(&input, &mut own).unwrap();
     assert_eq!(found.value, 0.0);
     assert!(found.texts.iter().all(|g| *g == 0.0));
+    // The authors' code takes its images as they are.
+    own.plain_instead = true;
+    let (found, plain) = (
+        total(&input, &mut own).unwrap(),
+        total(&input, &mut CrossEntropy).unwrap(),
+    );
+    assert!((found.value - plain.value).abs() < 1e-12);
+    let pairs = found.texts.iter().zip(&plain.texts);
+    assert!(pairs.clone().all(|(a, b)| (a - b).abs() < 1e-12));
 
     // Other draws, other mixtures.
     let mut drawn = modal(1.0);
     let mut value = || total(&input, &mut drawn).unwrap().value;
     assert_ne!(value(), value());
+}
+
+fn mixer(seed: u64, one_share: bool) -> Mixer {
+    Mixer {
+        rng: Rng::new(seed),
+        a: 1.0,
+        one_share,
+    }
+}
+
+/// LAPT's authors draw one share for a batch.
+#[test]
+fn one_share_mixes_every_pair_of_a_batch_alike() {
+    let (batch, texts, hard) = (batch(), rows(K, 3), rows(7 * K, 21));
+    let mut rng = Rng::new(4);
+    let labels = batch.labels.iter();
+    let with: Vec<usize> = labels.map(|y| rng.below(7) as usize * K + y).collect();
+    let lambda = [rng.beta(1.0, 1.0); 5];
+    let view = |v| MatrixView::new(v, D).unwrap();
+    let samples = Samples {
+        features: view(&batch.images),
+        labels: &batch.labels,
+    };
+    let mix = Mix {
+        with: &with,
+        lambda: &lambda,
+    };
+    let expected = lapt::cross_modal(samples, view(&hard), mix, view(&texts), 12.0).unwrap();
+    let input = LossInput::new(&texts, K, &batch, 12.0, None).unwrap();
+    let value = |one_share| {
+        let mut loss = CrossModal {
+            strength: 1.0,
+            texts: hard.clone(),
+            mixer: mixer(4, one_share),
+        };
+        total(&input, &mut loss).unwrap().value
+    };
+    assert!((value(true) - expected.value).abs() < 1e-12);
+    assert!((value(false) - expected.value).abs() > 1e-6);
 }
 
 #[test]

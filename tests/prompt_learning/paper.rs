@@ -1,5 +1,6 @@
 //! `settings=paper`, and what it is made of.
 
+use promptlens::image::Filter;
 use promptlens::prompt_learning::examples::batches;
 use promptlens::prompt_learning::job::TrainedPrompt;
 use promptlens::prompt_learning::outliers::OutlierData;
@@ -74,15 +75,27 @@ fn the_paper_decides_the_crops() {
     let crops =
         |recipe: &str, set: &[(&str, &str)]| find(recipe).unwrap().configure(set).unwrap().crops();
     let paper = [("settings", "paper")];
-    let of = |area, epochs| Some(Crops { area, epochs });
-    assert_eq!(crops("coop", &[]), of(0.6, None));
-    assert_eq!(crops("coop", &paper), of(0.08, Some(200)));
-    assert_eq!(crops("kgcoop", &paper), of(0.08, Some(100)));
-    assert_eq!(crops("cocoop", &paper), of(0.08, Some(10)));
-    assert_eq!(crops("tip-adapter", &paper), of(0.5, None));
-    assert_eq!(crops("coop", &[("crop-area", "0.3")]), of(0.3, None));
+    let of = |area, epochs, filter| {
+        Some(Crops {
+            area,
+            epochs,
+            filter,
+        })
+    };
+    let (fitted, published) = (Filter::Bilinear, Filter::Bicubic);
+    assert_eq!(crops("coop", &[]), of(0.6, None, fitted));
+    assert_eq!(crops("coop", &paper), of(0.08, Some(200), published));
+    assert_eq!(crops("kgcoop", &paper), of(0.08, Some(100), published));
+    assert_eq!(crops("cocoop", &paper), of(0.08, Some(10), published));
+    assert_eq!(crops("tip-adapter", &paper), of(0.5, None, published));
+    assert_eq!(
+        crops("coop", &[("crop-area", "0.3")]),
+        of(0.3, None, fitted)
+    );
     let both = [("settings", "paper"), ("crop-area", "0.3"), ("epochs", "7")];
-    assert_eq!(crops("coop", &both), of(0.3, Some(7)));
+    assert_eq!(crops("coop", &both), of(0.3, Some(7), published));
+    let bilinear = [("settings", "paper"), ("crop-filter", "bilinear")];
+    assert_eq!(crops("coop", &bilinear), of(0.08, Some(200), fitted));
     assert_eq!(crops("templates", &paper), None);
 }
 

@@ -4,7 +4,7 @@
 use promptlens::image::views::{
     Crop, CropRange, Map, autocontrast, equalize, posterize, solarize, warp,
 };
-use promptlens::image::{Rect, Rgb8};
+use promptlens::image::{Filter, Rect, Rgb8};
 use promptlens::rng::Rng;
 
 use crate::fixtures::Fixture;
@@ -36,6 +36,7 @@ fn crops_equal_the_authors_but_for_the_rounding_of_pillow_13() {
                 height: *height as u32,
             },
             mirrored: *mirrored == 1.0,
+            filter: Filter::Bilinear,
         };
         let found = crop.cut(&photo, (64, 64)).unwrap();
         for (a, b) in found.data.iter().zip(f["views"].row(i)) {

@@ -7,7 +7,6 @@ use crate::evaluate::{class_names, evenly};
 use crate::fewshot::data_set::{Selection, encode_items};
 use crate::fewshot::photos::ViewEncoder;
 use crate::model::Model;
-use crate::prompt_learning::descent::SMALLEST_CROP;
 use crate::prompt_learning::examples::{Examples, sample_shots};
 use crate::prompt_learning::parameters::Crops;
 
@@ -36,11 +35,11 @@ pub struct Splits {
 fn shared_crops(entries: &[Entry]) -> Result<Option<Crops>> {
     let mut all = entries.iter().filter_map(|entry| entry.recipe.crops());
     let first = all.next();
-    let kind = |crops: &Crops| (crops.area, crops.epochs.is_some());
+    let kind = |crops: &Crops| (crops.area, crops.epochs.is_some(), crops.filter);
     if all.any(|other| first.as_ref().map(kind) != Some(kind(&other))) {
         return Err(Error::new(
             Kind::OptionInvalid,
-            "These recipes take different crops; compare them apart, or give all the same crop-area and fresh-crops.",
+            "These recipes take different crops; compare them apart, or give all the same crop-area, fresh-crops and crop-filter.",
         ));
     }
     Ok(first)
@@ -76,8 +75,7 @@ impl Splits {
             encode_items(model, data, items, names.len(), encoder)
         };
         let crops = shared_crops(benchmark.entries)?;
-        let area = crops.map_or(SMALLEST_CROP, |crops| crops.area);
-        let learned = encoder(benchmark.crops)?.with_area(area);
+        let learned = encoder(benchmark.crops)?.with_crops(crops);
         let (mut features, failed) = encode(&train, learned)?;
         if crops.is_some_and(|crops| crops.epochs.is_some()) {
             features = features.with_fresh_crops();

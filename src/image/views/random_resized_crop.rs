@@ -4,13 +4,15 @@ use crate::error::Result;
 use crate::image::{Filter, Rect, Rgb8, resize};
 use crate::rng::Rng;
 
-/// Which share of the area and which proportions a random crop may have.
+/// Which share of the area and which proportions a random crop may have, and how it is scaled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CropRange {
     /// Smallest and largest share of the image's area.
     pub area: (f64, f64),
     /// Smallest and largest width over height, drawn log-uniformly.
     pub aspect: (f64, f64),
+    /// The kernel that crops are scaled with.
+    pub filter: Filter,
 }
 
 impl Default for CropRange {
@@ -19,6 +21,7 @@ impl Default for CropRange {
         Self {
             area: (0.08, 1.0),
             aspect: (3.0 / 4.0, 4.0 / 3.0),
+            filter: Filter::Bilinear,
         }
     }
 }
@@ -69,27 +72,30 @@ fn position(most: u32, rng: &mut Rng) -> u32 {
     ((rng.unit() * (f64::from(most) + 1.0)) as u32).min(most)
 }
 
-/// One random crop: which part of a photo, and whether mirrored.
+/// One random crop: which part of a photo, whether mirrored, and how it is scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crop {
     /// The part.
     pub source: Rect,
     /// Left becomes right.
     pub mirrored: bool,
+    /// The kernel that it is scaled with.
+    pub filter: Filter,
 }
 
 impl Crop {
-    /// The kernel that crops are scaled with.
-    pub const FILTER: Filter = Filter::Bilinear;
-
     /// A crop of a photo of `width` x `height`, mirrored half the time.
     pub fn draw(width: u32, height: u32, range: &CropRange, rng: &mut Rng) -> Self {
         let source = range.draw(width, height, rng);
         let mirrored = rng.chance(0.5);
-        Self { source, mirrored }
+        Self {
+            source,
+            mirrored,
+            filter: range.filter,
+        }
     }
 
-    /// The crop of `image` scaled to `size` by antialiased bilinear.
+    /// The crop of `image` scaled to `size` with antialiasing.
     ///
     /// # Errors
     /// Those of [`resize`].
@@ -100,7 +106,7 @@ impl Crop {
             width: size.0,
             height: size.1,
         };
-        let mut view = resize(image, self.source, size, whole, Self::FILTER)?;
+        let mut view = resize(image, self.source, size, whole, self.filter)?;
         if self.mirrored {
             mirror(&mut view);
         }

@@ -3,7 +3,7 @@
 use super::draw::Draw;
 use super::{Case, values};
 use crate::image::views::Crop;
-use crate::image::{Preprocess, Rect, Rgb8};
+use crate::image::{Filter, Preprocess, Rect, Rgb8};
 use crate::kernels::photo::Photo;
 
 /// Photo, then the crop's left, top, width and height: enlarged, reduced, thin, whole, in a corner, long.
@@ -41,7 +41,12 @@ fn on([width, height]: [u32; 2], crop: [u32; 4], [side, patch]: [u32; 2], drawn:
             width: w,
             height: h,
         };
-        let crops = [false, true].map(|mirrored| Crop { source, mirrored });
+        let crops =
+            [(false, Filter::Bilinear), (true, Filter::Bicubic)].map(|(mirrored, filter)| Crop {
+                source,
+                mirrored,
+                filter,
+            });
         Photo::new(&image, device)
             .patches(&crops, &Preprocess::clip(size), patch as usize)
             .expect("the crop lies inside")

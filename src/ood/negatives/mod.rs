@@ -200,6 +200,20 @@ pub fn mine<S: AsRef<str>>(
     })
 }
 
+/// The places of mined negatives with those at the end that groups leave out if they do not divide
+/// them: the adjectives most similar to the classes, and when these are used up such nouns, as NegLabel's
+/// authors do; the user's words are the last to go.
+pub fn by_worth(negatives: &[Negative], candidates: &[Candidate]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..negatives.len()).collect();
+    // Words of one kind stand in the order of their similarity already.
+    order.sort_by_key(|place| {
+        negatives[*place]
+            .candidate
+            .map(|index| candidates[index].part == PartOfSpeech::Adjective)
+    });
+    order
+}
+
 /// The user's words are taken even where they are close to a class, but not where they name one or
 /// are there already.
 fn add(

@@ -4,25 +4,31 @@ use super::ScoreParameters;
 use crate::math::log_sum_exp;
 use crate::rng::Rng;
 
-/// The negatives' indices by group. They are dealt in the order of the seed (their own order
-/// without one) into consecutive runs of equal length; the remainder is left out. More groups than
-/// negatives mean one negative per group.
+/// How many of `negatives` in their order take part: as many as fill `groups` equal groups. Those at
+/// the end that do not divide are left out, as NegLabel's authors do. More groups than negatives mean
+/// one negative per group.
+pub fn dealt(negatives: usize, groups: usize) -> usize {
+    let groups = groups.min(negatives);
+    negatives
+        .checked_div(groups)
+        .map_or(0, |size| size * groups)
+}
+
+/// The indices of the negatives that take part, by group: in the order of the seed (their own order
+/// without one), in consecutive runs of equal length.
 ///
 /// The order is frozen, as stored thresholds rely on it: a test holds it for one seed.
 pub(super) fn deal(negatives: usize, groups: usize, seed: Option<u64>) -> Vec<Vec<usize>> {
+    let count = dealt(negatives, groups);
     let order = match seed {
-        Some(seed) => Rng::new(seed).permutation(negatives),
-        None => (0..negatives).collect(),
+        Some(seed) => Rng::new(seed).permutation(count),
+        None => (0..count).collect(),
     };
-    let groups = groups.min(negatives);
-    match negatives.checked_div(groups) {
-        None | Some(0) => Vec::new(),
-        Some(size) => order
-            .chunks_exact(size)
-            .take(groups)
-            .map(<[usize]>::to_vec)
-            .collect(),
-    }
+    let size = count.checked_div(groups.min(negatives)).unwrap_or(0);
+    order
+        .chunks_exact(size.max(1))
+        .map(<[usize]>::to_vec)
+        .collect()
 }
 
 /// Mean over groups of Σ_ID e^{cos/τ} / (Σ_ID e^{cos/τ} + Σ_group e^{cos/τ}), between 0 and 1.

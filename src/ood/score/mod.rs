@@ -2,6 +2,8 @@
 
 mod grouped;
 
+pub use grouped::dealt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
@@ -32,7 +34,8 @@ scores! {
 pub struct ScoreInput<'a> {
     /// Image to the K class names, `[K]`.
     pub classes: &'a [f64],
-    /// Image to the negative labels in their stored order, `[N]`; empty where the score needs none.
+    /// Image to the negative labels, `[N]`, with those at the end that are left out if the groups do
+    /// not divide them; empty where the score needs none.
     pub negatives: &'a [f64],
     /// Every local (patch) feature to the K class names, `[patches, K]` row-major; empty where the
     /// score needs none.

@@ -7,21 +7,23 @@ use super::context::{check_width, encode, extents, load_layout, save_layout};
 use super::texts::TextHead;
 use super::{Head, Kind, Weights, average, invalid, scaled_cosines};
 use crate::error::Result;
-use crate::math::{argmax, dot, softmax};
+use crate::math::{UnitRows, argmax, dot, softmax};
 use crate::progress::LocalBoxFuture;
-use crate::prompt::file::Prompt;
+use crate::prompt::file::{Prompt, Values};
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::model::PromptModel;
+use crate::prompt::several::{Places, several};
 
 const CONTEXTS: &str = "contexts";
 const GATE_WEIGHT: &str = "gate.weight";
 const GATE_BIAS: &str = "gate.bias";
+const PLACES: &str = "places";
 
 /// The kind.
 pub const KIND: Kind = Kind {
     name: "mixture",
     required: &[CONTEXTS],
-    optional: &[GATE_WEIGHT, GATE_BIAS],
+    optional: &[GATE_WEIGHT, GATE_BIAS, PLACES],
     load: |file| Ok(Box::new(ContextMixture::load(file)?)),
 };
 
@@ -90,18 +92,34 @@ pub struct ContextMixture {
     pub layout: PromptLayout,
     /// G.
     pub experts: usize,
-    /// [G, M, W].
+    /// [G, M, W]; with `places` all vectors of one expert behind those of the other.
     pub contexts: Vec<f32>,
+    /// The vectors of each expert around the name, if `layout` does not say it for all.
+    pub places: Option<Places>,
     /// The parameters of a [`Gate`]. `None`: the text features are averaged.
     pub gate: Option<Vec<f32>>,
 }
 
 impl ContextMixture {
     fn load(file: &Prompt) -> Result<Self> {
-        let Some(contexts) = file.get(CONTEXTS, 3)? else {
+        let places = match file.get(PLACES, 2)? {
+            Some(found) => Some(load_places(found)?),
+            None => None,
+        };
+        let dimensions = if places.is_some() { 2 } else { 3 };
+        let Some(contexts) = file.get(CONTEXTS, dimensions)? else {
             return Err(invalid("it has no contexts"));
         };
-        let [experts, rows, _] = extents(contexts)?;
+        let [experts, rows, _] = match &places {
+            Some(places) => {
+                let rows: usize = places.iter().flatten().sum();
+                if contexts.shape[0] != rows {
+                    return Err(invalid("its contexts are not as long as it says"));
+                }
+                [places.len(), rows, contexts.shape[1]]
+            }
+            None => extents(contexts)?,
+        };
         let gate = match (
             file.get(GATE_WEIGHT, 2)?,
             file.shaped(GATE_BIAS, &[experts])?,
@@ -116,17 +134,47 @@ impl ContextMixture {
             layout: load_layout(file, rows)?,
             experts,
             contexts: contexts.data.clone(),
+            places,
             gate,
         })
+    }
+}
+
+/// The most vectors of one expert on one side of the name.
+const MOST_VECTORS: f32 = 64.0;
+
+fn load_places(values: &Values) -> Result<Places> {
+    let counts = values.data.chunks_exact(2);
+    let place = |pair: &[f32]| {
+        let whole = |n: &f32| n.fract() == 0.0 && (0.0..=MOST_VECTORS).contains(n);
+        (pair.iter().all(whole) && pair.iter().any(|n| *n > 0.0))
+            .then(|| [pair[0] as usize, pair[1] as usize])
+    };
+    let places: Option<Places> = counts.map(place).collect();
+    match places {
+        Some(places) if values.shape[1] == 2 && !places.is_empty() => Ok(places),
+        _ => Err(invalid("it does not say where its vectors stand")),
     }
 }
 
 impl Weights for ContextMixture {
     fn save(&self, file: &mut Prompt) {
         save_layout(&self.layout, file);
-        let (experts, rows) = (self.experts, self.layout.rows());
-        let width = self.contexts.len() / (experts * rows);
-        file.put(CONTEXTS, &[experts, rows, width], self.contexts.clone());
+        let experts = self.experts;
+        match &self.places {
+            Some(places) => {
+                let rows: usize = places.iter().flatten().sum();
+                let shape = [rows, self.contexts.len() / rows];
+                file.put(CONTEXTS, &shape, self.contexts.clone());
+                let counts = places.iter().flatten().map(|n| *n as f32);
+                file.put(PLACES, &[experts, 2], counts.collect());
+            }
+            None => {
+                let rows = self.layout.rows();
+                let width = self.contexts.len() / (experts * rows);
+                file.put(CONTEXTS, &[experts, rows, width], self.contexts.clone());
+            }
+        }
         if let Some(gate) = &self.gate {
             let dim = gate.len() / experts - 1;
             let (weights, biases) = gate.split_at(experts * dim);
@@ -143,8 +191,19 @@ impl Weights for ContextMixture {
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
             let experts = self.experts;
-            check_width(model, &self.contexts, experts, &self.layout)?;
-            let texts = encode(model, names, &self.layout, &self.contexts, None).await?;
+            let texts = match &self.places {
+                Some(places) => {
+                    let rows: usize = places.iter().flatten().sum();
+                    check_width(model, &self.contexts, 1, &PromptLayout::end(rows))?;
+                    let mut side = several(model, names, places)?;
+                    let features = side.forward(&self.contexts).await?;
+                    UnitRows::new(&features, model.dim()).values
+                }
+                None => {
+                    check_width(model, &self.contexts, experts, &self.layout)?;
+                    encode(model, names, &self.layout, &self.contexts, None).await?
+                }
+            };
             let Some(parameters) = &self.gate else {
                 let head = TextHead::new(average(&texts, experts));
                 return Ok(Arc::new(head) as Arc<dyn Head>);

@@ -14,19 +14,45 @@ pub struct CrossModal {
     /// The fixed texts [P, K, d], unit.
     pub texts: Vec<f64>,
     /// Draws texts and shares.
-    pub rng: Rng,
+    pub mixer: Mixer,
 }
 
-/// λ times the cross-entropy of images that are each mixed with one of the other kind; 0 for a batch
-/// of one kind.
+/// λ times the cross-entropy of images that are each mixed with one of the other kind. A batch of one
+/// kind has none to mix.
 #[derive(Debug)]
 pub struct CrossDistribution {
     /// λ, the weight of this loss.
     pub strength: f64,
     /// How many of the labels are classes; the rest are negatives.
     pub classes: usize,
+    /// Whether a batch of one kind has the loss of its images as they are instead, else it has 0.
+    pub plain_instead: bool,
     /// Draws partners and shares.
+    pub mixer: Mixer,
+}
+
+/// Draws what is mixed, and in which shares.
+#[derive(Debug)]
+pub struct Mixer {
+    /// The random numbers.
     pub rng: Rng,
+    /// Shares come from Beta(a, a).
+    pub a: f64,
+    /// One share for all of a batch, or one for each sample.
+    pub one_share: bool,
+}
+
+impl Mixer {
+    fn below(&mut self, n: usize) -> usize {
+        self.rng.below(n as u64) as usize
+    }
+
+    fn shares(&mut self, count: usize) -> Vec<f64> {
+        if self.one_share {
+            return vec![self.rng.beta(self.a, self.a); count];
+        }
+        (0..count).map(|_| self.rng.beta(self.a, self.a)).collect()
+    }
 }
 
 impl Loss for CrossModal {
@@ -35,9 +61,9 @@ impl Loss for CrossModal {
         let labels = &input.batch.labels;
         let with: Vec<usize> = labels
             .iter()
-            .map(|label| self.rng.below(sets as u64) as usize * input.classes + label)
+            .map(|label| self.mixer.below(sets) * input.classes + label)
             .collect();
-        let lambda = shares(&mut self.rng, lapt::CROSS_MODAL_ALPHA, labels.len());
+        let lambda = self.mixer.shares(labels.len());
         let mix = Mix {
             with: &with,
             lambda: &lambda,
@@ -52,16 +78,19 @@ impl Loss for CrossModal {
 impl Loss for CrossDistribution {
     fn add(&mut self, input: &LossInput<'_>, gradient: &mut Gradient) -> Result<f64> {
         let labels = &input.batch.labels;
-        let draw = |n: usize| self.rng.below(n as u64) as usize;
-        let Some(with) = partners(labels, self.classes, draw) else {
-            return Ok(0.0);
+        let (samples, texts) = samples_and_texts(input)?;
+        let Some(with) = partners(labels, self.classes, |n| self.mixer.below(n)) else {
+            if !self.plain_instead {
+                return Ok(0.0);
+            }
+            let loss = lapt::cross_entropy(samples, texts, input.scale)?;
+            return Ok(add_scaled(&loss, self.strength, gradient));
         };
-        let lambda = shares(&mut self.rng, lapt::CROSS_DISTRIBUTION_BETA, labels.len());
+        let lambda = self.mixer.shares(labels.len());
         let mix = Mix {
             with: &with,
             lambda: &lambda,
         };
-        let (samples, texts) = samples_and_texts(input)?;
         let loss = lapt::cross_distribution(samples, mix, texts, input.scale)?;
         Ok(add_scaled(&loss, self.strength, gradient))
     }
@@ -76,11 +105,6 @@ fn samples_and_texts<'a>(input: &'a LossInput<'_>) -> Result<SamplesAndTexts<'a>
         labels: &input.batch.labels,
     };
     Ok((samples, MatrixView::new(input.texts, input.batch.dim)?))
-}
-
-/// Draws from Beta(a, a).
-fn shares(rng: &mut Rng, a: f64, count: usize) -> Vec<f64> {
-    (0..count).map(|_| rng.beta(a, a)).collect()
 }
 
 /// Adds the gradient of `strength` times `loss` and returns its value.

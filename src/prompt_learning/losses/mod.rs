@@ -18,7 +18,7 @@ pub use distil::Distil;
 pub use diversity::Diversity;
 pub use entropy::CrossEntropy;
 pub use hard_texts::HardTexts;
-pub use mixing::{CrossDistribution, CrossModal};
+pub use mixing::{CrossDistribution, CrossModal, Mixer};
 
 use super::examples::Batch;
 use crate::error::{Error, Kind, Result};

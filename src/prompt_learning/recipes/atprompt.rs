@@ -1,7 +1,7 @@
 //! ATPrompt: attribute words between the learned vectors; a search can choose the words.
 
 use crate::error::{Error, Kind, Result};
-use crate::prompt_learning::attributes::{MAX_POOL, search, subsets};
+use crate::prompt_learning::attributes::{MAX_POOL, Weighing, large_subsets, search, subsets};
 use crate::prompt_learning::context_recipe::{ContextRecipe, noise};
 use crate::prompt_learning::descent::{Descent, Init};
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
@@ -15,7 +15,7 @@ use crate::rng::Rng;
 parameters! {
     /// Parameters of ATPrompt.
     pub struct Params {
-        /// up to three attribute words, separated by commas; without any it is CoOp
+        /// up to five attribute words, separated by commas; without any it is CoOp
         attributes: String = "color,shape".to_owned(),
         /// up to five words, separated by commas, to search the attributes in, instead of the above
         pool: String = String::new(),
@@ -23,12 +23,16 @@ parameters! {
         per_attribute as "per-attribute": usize = 2, in 0..=16,
         /// noise that the attributes' vectors start from; 0.02 is as long as the model's words
         noise: f64 = 0.01, in 0.0..=1.0,
+        /// how the search weighs sets of words: up to three words by the losses of their prompts, or
+        /// three to five by their shares in one answer, as published
+        weighing: Weighing = Weighing::Losses,
         /// epochs of the search
         search_epochs as "search-epochs": usize = 10, in 1..=1000,
         ..descent: Descent { context.vectors = 2, steps.epochs = Auto::Set(100) }
     }
     paper(p) {
         p.descent.context.init = Init::Random;
+        p.weighing = Weighing::Logits;
     }
 }
 
@@ -45,14 +49,17 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let pool = words(&params.pool, MAX_POOL)?;
     let mut notes = Vec::new();
     let attributes = if pool.is_empty() {
-        words(&params.attributes, 3)?
+        words(&params.attributes, MAX_POOL)?
     } else {
-        let candidates = subsets(&pool);
+        let candidates = match params.weighing {
+            Weighing::Losses => subsets(&pool),
+            Weighing::Logits => large_subsets(&pool),
+        };
         let recipes = candidates
             .iter()
             .map(|set| with_attributes(job, params, set))
             .collect::<Result<Vec<_>>>()?;
-        let shares = search(job, recipes, params.search_epochs).await?;
+        let shares = search(job, recipes, params.search_epochs, params.weighing).await?;
         let mut best = 0;
         for (i, (set, share)) in candidates.iter().zip(&shares).enumerate() {
             notes.push(Note::new(set.join(", "), *share));

@@ -8,16 +8,17 @@ use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use crate::math::{UnitRows, argmax, dot};
+use crate::ood::lapt::{CROSS_DISTRIBUTION_BETA, CROSS_MODAL_ALPHA};
 use crate::ood::negatives::{Excluder, Synonyms};
 use crate::prompt::heads::context::{ContextVectors, LearnedContext, NegativeContext};
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::model::{encode, mean_texts};
 use crate::prompt::template::{CLIP7, Template};
-use crate::prompt_learning::context_recipe::ContextRecipe;
-use crate::prompt_learning::descent::{ContextStart, Steps};
+use crate::prompt_learning::context_recipe::{ContextRecipe, SPREAD, noise};
+use crate::prompt_learning::descent::{ContextStart, Init, Steps};
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
-use crate::prompt_learning::losses::{CrossDistribution, CrossModal};
+use crate::prompt_learning::losses::{CrossDistribution, CrossModal, Mixer};
 use crate::prompt_learning::method::Method;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
@@ -35,12 +36,27 @@ parameters! {
         cm: f64 = 1.0, in 0.0..=100.0,
         /// weight of class images mixed with other images
         cd: f64 = 1.0, in 0.0..=100.0,
+        /// whether the images as they are count too; without, only a batch of one kind has their loss
+        /// in place of cd's
+        plain: bool = true,
+        /// class and other images are mixed in shares drawn from Beta(beta, beta); 0.3 in the paper's
+        /// supplement, 1 in the authors' code
+        beta: f64 = CROSS_DISTRIBUTION_BETA, in 0.01..=100.0,
+        /// one share for all mixtures of a batch, or one for each
+        one_share as "one-share": bool = false,
         ..context: ContextStart {}
         ..steps: Steps {
             epochs = Auto::Set(10),
             lr = Auto::Set(0.01),
             batch = Auto::Set(32),
         }
+    }
+    paper(p) {
+        p.negatives = 1000;
+        p.context.init = Init::Random;
+        p.plain = false;
+        p.beta = 1.0;
+        p.one_share = true;
     }
 }
 
@@ -93,21 +109,36 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         ..params.steps.settings(&inner)
     };
     let mut two_contexts = ContextRecipe::new(&inner, &params.context, settings)?;
-    two_contexts.start = two_contexts.start.repeat(2);
+    let negative = match params.context.init {
+        Init::Words => two_contexts.start.clone(),
+        Init::Random => {
+            let mut rng = Rng::derive(job.seed, u64::MAX - 3);
+            noise(job, two_contexts.start.len(), SPREAD, &mut rng)?
+        }
+    };
+    two_contexts.start.extend(negative);
     two_contexts.layout.assigned = Some((0..joint.len()).map(|i| usize::from(i >= k)).collect());
-    let draws = |stream: u64| Rng::derive(job.seed, u64::MAX - stream);
+    if !params.plain {
+        two_contexts.losses.clear();
+    }
+    let mixer = |stream: u64, a: f64| Mixer {
+        rng: Rng::derive(job.seed, u64::MAX - stream),
+        a,
+        one_share: params.one_share,
+    };
     if params.cm > 0.0 {
         two_contexts.losses.push(Box::new(CrossModal {
             strength: params.cm,
             texts: hard,
-            rng: draws(1),
+            mixer: mixer(1, CROSS_MODAL_ALPHA),
         }));
     }
     if params.cd > 0.0 {
         two_contexts.losses.push(Box::new(CrossDistribution {
             strength: params.cd,
             classes: k,
-            rng: draws(2),
+            plain_instead: !params.plain,
+            mixer: mixer(2, params.beta),
         }));
     }
     let layout = two_contexts.layout.clone();

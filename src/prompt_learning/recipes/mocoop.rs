@@ -6,8 +6,10 @@ use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt::heads::mixture::{ContextMixture, Gate};
 use crate::prompt::model::mean_texts;
+use crate::prompt::several::Places;
+use crate::prompt::template::Template;
 use crate::prompt_learning::context_recipe::{
-    ContextRecipe, ContextSharing, SPREAD, learned, noise,
+    ContextRecipe, ContextSharing, SPREAD, WORDS, learned, noise,
 };
 use crate::prompt_learning::descent::{Descent, OptimizerKind};
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
@@ -29,11 +31,15 @@ parameters! {
         texts: f64 = 5.0, in 0.0..=1e4,
         /// strength of the gate's own cross-entropy
         gate: f64 = 1.0, in 0.0..=1e4,
+        /// each context is the words of its group's first template, before and behind the name; or all
+        /// are as long, in front of the name
+        own_words as "own-words": bool = false,
         ..descent: Descent { steps.epochs = Auto::Set(25) }
         ..fixed: FixedTexts {}
     }
     paper(p) {
         p.descent.steps.lr = Auto::Set(0.032);
+        p.own_words = true;
     }
 }
 
@@ -48,6 +54,27 @@ pub const RECIPE: Recipe = Recipe {
 
 /// Epochs before the cosine of SGD begins.
 const WARM_UP: usize = 3;
+
+/// The words of each group's first template, and how many stand before and behind the name.
+fn own_words(
+    job: &TrainingJob<'_>,
+    templates: &[Template],
+    experts: usize,
+) -> Result<(Vec<f32>, Places)> {
+    let width = job.model.width();
+    let (mut words, mut places) = (Vec::new(), Places::new());
+    for group in 0..experts {
+        let template = &templates[group % templates.len()];
+        let mut before = job.model.words(template.words_before())?;
+        let behind = job.model.words(template.words_behind())?;
+        if before.is_empty() && behind.is_empty() {
+            before = job.model.words(WORDS)?;
+        }
+        places.push([before.len() / width, behind.len() / width]);
+        words.extend([before, behind].concat());
+    }
+    Ok((words, places))
+}
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
@@ -64,7 +91,15 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let mut rng = Rng::derive(job.seed, u64::MAX - 1);
     let mut start = coop.start.repeat(experts);
-    if experts > 1 {
+    // Contexts that begin alike never part.
+    let mut alike = experts > 1;
+    if params.own_words {
+        let (words, places) = own_words(job, &templates, experts)?;
+        start = words;
+        coop.places = Some(places);
+        alike = experts > templates.len();
+    }
+    if alike {
         let spread = noise(job, start.len(), SPREAD, &mut rng)?;
         start.iter_mut().zip(spread).for_each(|(v, n)| *v += n);
     }
@@ -88,13 +123,14 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         strength: job.scaled(params.texts),
         fixed: hard,
     }));
-    let layout = coop.layout.clone();
+    let (layout, places) = (coop.layout.clone(), coop.places.clone());
     let fit = coop.fit(job).await?;
     let (contexts, gate) = fit.parameters.split_at(contexts);
     let weights = ContextMixture {
         layout,
         experts,
         contexts: contexts.to_vec(),
+        places,
         gate: Some(gate.to_vec()),
     };
     Ok(learned(job, &weights, &fit))

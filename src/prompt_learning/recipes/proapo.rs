@@ -1,10 +1,13 @@
 //! ProAPO: search for the sentences that fit the images.
 
+use std::collections::BTreeSet;
+
 use super::templates::{TemplateSet, accuracy};
 use crate::error::Result;
 use crate::math::UnitRows;
 use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::bound::{DELTA, kl_inverse};
+use crate::prompt_learning::class_search::{Measure, Sentence, groups, improve};
 use crate::prompt_learning::examples::Batch;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
@@ -24,8 +27,19 @@ parameters! {
         top5: f64 = Fitness::PUBLISHED.top5, in 0.0..=1e4,
         /// weight of how much alike the texts of the classes are
         redundancy: f64 = Fitness::PUBLISHED.redundancy, in -1e4..=1e4,
-        /// weight of the cross-entropy, which counts against a set
+        /// weight of the cross-entropy, which counts against a set, at a logit scale of 100; it falls
+        /// with the scale
         ce: f64 = Fitness::PUBLISHED.cross_entropy, in 0.0..=1e4,
+        /// generations of a second search in which classes that are mistaken for each other get
+        /// descriptions of their own; without, descriptions are chosen for all classes at once
+        own_rounds as "own-rounds": usize = 0, in 0..=100,
+        /// top1 of the second search
+        own_top1 as "own-top1": f64 = 0.0, in 0.0..=1e4,
+        /// top5 of the second search
+        own_top5 as "own-top5": f64 = 0.2, in 0.0..=1e4,
+    }
+    paper(p) {
+        p.own_rounds = 8;
     }
 }
 
@@ -47,7 +61,11 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         .iter()
         .position(|t| t.to_string() == DEFAULT[0])
         .unwrap_or(0);
-    let depth = job.names.iter().map(|name| described(job, name).len());
+    let own = params.own_rounds > 0 && job.descriptions.is_some();
+    let depth = job.names.iter().map(|name| match own {
+        true => 0,
+        false => described(job, name).len(),
+    });
     for j in 0..depth.max().unwrap_or(0) {
         for (class, name) in job.names.iter().enumerate() {
             match described(job, name).get(j) {
@@ -64,17 +82,18 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     }
     let picks: Vec<_> = (0..images.len()).map(|i| (i, 0)).collect();
     let batch = Batch::gather(images, &picks);
+    let weights = Fitness {
+        top1: params.top1,
+        top5: params.top5,
+        redundancy: params.redundancy,
+        cross_entropy: job.scaled(params.ce),
+    };
     let search = Search {
         sentences: &sentences,
         images: &batch,
         classes: k,
         scale: f64::from(job.model.logit_scale()),
-        weights: Fitness {
-            top1: params.top1,
-            top5: params.top5,
-            redundancy: params.redundancy,
-            cross_entropy: params.ce,
-        },
+        weights,
     };
     let rounds = params.rounds;
     let mut best = vec![plain];
@@ -100,11 +119,24 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
             accuracy: accuracy(&search.texts(&best), d, &images.plain(), images.labels()),
         });
     }
-    let texts = search.texts(&best);
-    let error = 1.0 - accuracy(&texts, d, &images.plain(), images.labels());
+    let mut texts = search.texts(&best);
     // The prior: every size up to all sentences is as likely as any other, and so is every set of
     // one size.
-    let prior = (search.count() as f64).ln() + ln_choose(search.count(), best.len());
+    let mut prior = (search.count() as f64).ln() + ln_choose(search.count(), best.len());
+    if own {
+        let measure = Measure {
+            images: &batch,
+            scale: search.scale,
+            weights: Fitness {
+                top1: params.own_top1,
+                top5: params.own_top5,
+                ..weights
+            },
+        };
+        prior +=
+            own_sentences(job, params, &search, &best, measure, &mut texts, &mut notes).await?;
+    }
+    let error = 1.0 - accuracy(&texts, d, &images.plain(), images.labels());
     let bound = kl_inverse(error, prior, images.len(), DELTA)?;
     notes.push(Note::new("training error", error));
     notes.push(Note::new("PAC-Bayes bound on the error (95 %)", bound));
@@ -122,6 +154,69 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         trained_parameters: 0,
         notes,
     })
+}
+
+/// The second search, and what its choice adds to the prior: any classes may have changed, each to any
+/// set of its sentences.
+async fn own_sentences(
+    job: &TrainingJob<'_>,
+    params: &Params,
+    search: &Search<'_>,
+    best: &[usize],
+    measure: Measure<'_>,
+    texts: &mut Vec<f64>,
+    notes: &mut Vec<Note>,
+) -> Result<f64> {
+    let (k, d) = (job.names.len(), job.model.dim());
+    let groups = groups(texts, measure.images);
+    let mut sentences = Vec::new();
+    for class in groups.iter().flatten().copied().collect::<BTreeSet<_>>() {
+        let from_templates = best.iter().map(|p| {
+            let at = (p * k + class) * d;
+            search.sentences[at..at + d].to_vec()
+        });
+        let from_templates = from_templates.map(|feature| (feature, true));
+        let own = match described(job, &job.names[class]) {
+            [] => Vec::new(),
+            texts => job.model.features(texts).await?,
+        };
+        let own = UnitRows::new(&own, d).values;
+        let own = own.chunks_exact(d).map(|row| (row.to_vec(), false));
+        sentences.extend(from_templates.chain(own).map(|(feature, chosen)| Sentence {
+            class,
+            feature,
+            chosen,
+        }));
+    }
+    let mut rng = Rng::derive(job.seed, u64::MAX - 1);
+    let mut changed = BTreeSet::new();
+    for (number, group) in groups.iter().enumerate() {
+        let progress = job.observer.progress;
+        progress.step("search", number, groups.len()).await?;
+        let (fitness, classes) = improve(
+            texts,
+            group,
+            &sentences,
+            measure,
+            params.own_rounds,
+            &mut rng,
+        )?;
+        changed.extend(classes);
+        notes.push(Note::new(
+            format!("fitness after group {}", number + 1),
+            fitness,
+        ));
+    }
+    notes.push(Note::new(
+        "classes with sentences of their own",
+        changed.len() as f64,
+    ));
+    let of_changed = sentences
+        .iter()
+        .filter(|s| changed.contains(&s.class))
+        .count();
+    let which = ((k + 1) as f64).ln() + ln_choose(k, changed.len());
+    Ok(which + of_changed as f64 * std::f64::consts::LN_2)
 }
 
 fn described<'a>(job: &TrainingJob<'a>, name: &str) -> &'a [String] {

@@ -6,12 +6,13 @@ use crate::prompt::heads::cache::{Cache, CachedTexts, Likeness, Votes};
 use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt::model::mean_texts;
 use crate::prompt::template::Template;
-use crate::prompt_learning::cache_search::{Grid, Known, search};
+use crate::prompt_learning::cache_search::{Found, Grid, Known, search};
 use crate::prompt_learning::descent::CropParams;
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
-use crate::prompt_learning::parameters::{Crops, parameters};
+use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::values::Auto;
 
 parameters! {
     /// Parameters of every cache of images.
@@ -34,7 +35,7 @@ parameters! {
         p.crops.fresh_crops = false;
     }
     crops(p) {
-        Crops { epochs: p.crops.fresh_crops.then_some(CACHE_CROPS), area: p.crops.crop_area }
+        p.crops.over(Auto::Set(CACHE_CROPS))
     }
 }
 
@@ -87,28 +88,21 @@ pub struct Start {
     pub texts: Vec<f64>,
     /// The texts and the cache as the images make it.
     pub weights: CachedTexts,
-    /// What a search found.
-    pub notes: Vec<Note>,
 }
 
-/// The texts and the cache of the job's images, with what was searched for.
-pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
+/// The texts and the cache of the job's images.
+pub async fn start(job: &TrainingJob<'_>, params: &CacheParams) -> Result<Start> {
     let images = job.images()?;
-    let templates = params.cache.templates()?;
+    let templates = params.templates()?;
     let texts = job.texts(&templates).await?;
     let texts = mean_texts(&texts, job.names.len(), job.model.dim());
-    let mut cache = Cache {
+    let cache = Cache {
         keys: images.means().iter().map(|v| f64::from(*v)).collect(),
         classes: images.labels().to_vec(),
-        alpha: job.scaled(params.cache.alpha),
-        beta: params.cache.beta,
+        alpha: job.scaled(params.alpha),
+        beta: params.beta,
         likeness: Likeness::Cosine,
-        votes: params.cache.votes(),
-    };
-    // Without weight there is nothing to search.
-    let notes = match params.search && cache.alpha > 0.0 {
-        true => improve(job, images, &mut cache, &texts),
-        false => Vec::new(),
+        votes: params.votes(),
     };
     Ok(Start {
         weights: CachedTexts {
@@ -116,25 +110,17 @@ pub async fn start(job: &TrainingJob<'_>, params: &Params) -> Result<Start> {
             cache,
         },
         texts,
-        notes,
     })
 }
 
-/// Gives `cache` of all `images` the α and β that answer them best, and says which.
-pub fn improve(
-    job: &TrainingJob<'_>,
-    images: &Examples,
-    cache: &mut Cache,
-    texts: &[f64],
-) -> Vec<Note> {
-    let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
-    let known = Known {
-        images: &plain,
-        labels: images.labels(),
-        own_left_out: true,
-    };
-    let scale = f64::from(job.model.logit_scale());
-    let Some(found) = search(cache, known, texts, scale, &Grid::widest(scale)) else {
+/// The plain crops of `images`, [N, d].
+pub fn plain(images: &Examples) -> Vec<f64> {
+    images.plain().iter().map(|v| f64::from(*v)).collect()
+}
+
+/// Gives `cache` the α and β that were found, and says which.
+pub fn take(cache: &mut Cache, found: Option<Found>) -> Vec<Note> {
+    let Some(found) = found else {
         return Vec::new();
     };
     (cache.alpha, cache.beta) = (found.alpha, found.beta);
@@ -146,11 +132,27 @@ pub fn improve(
 }
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    let found = start(job, params).await?;
+    let Start { texts, mut weights } = start(job, &params.cache).await?;
+    let cache = &mut weights.cache;
+    let mut notes = Vec::new();
+    // Without weight there is nothing to search.
+    if params.search && cache.alpha > 0.0 {
+        let images = job.images()?;
+        let known = Known {
+            cache,
+            images: &plain(images),
+            labels: images.labels(),
+            own_left_out: true,
+        };
+        let scale = f64::from(job.model.logit_scale());
+        let grid = Grid::widest(scale);
+        let found = search(&[known], job.model.dim(), &texts, scale, &grid);
+        notes = take(cache, found);
+    }
     Ok(TrainedPrompt {
-        prompt: job.prompt(&found.weights),
+        prompt: job.prompt(&weights),
         losses: Vec::new(),
         trained_parameters: 0,
-        notes: found.notes,
+        notes,
     })
 }

@@ -107,7 +107,11 @@ impl ClipConfig {
                 eos_token_id: text.token_id("eos_token_id"),
                 causal: text.flag("causal", true)?,
             },
-            projection_dim: top.size("projection_dim", 512, 8192)?,
+            // Some old files say null here and give the number in their towers alone.
+            projection_dim: match root.get("projection_dim") {
+                Some(Value::Null) => text.size("projection_dim", 512, 8192)?,
+                _ => top.size("projection_dim", 512, 8192)?,
+            },
         };
         config.check()?;
         Ok(config)

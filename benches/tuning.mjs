@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Accuracy without and with test-time tuning, clean and under every corruption, by `promptlens eval`.
+// Every run is written to the result at once, and a result that is already there is taken up.
 //   node benches/tuning.mjs --data ../shared/data [--model www/models/mini] [--limit 100] [--severity 3] [--only clean,fog] [--out FILE]
 //   node benches/tuning.mjs --tables FILE      only prints the tables of an earlier result
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, homedir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -36,26 +37,38 @@ function evaluate(set, method, corruption) {
   return { set, method, corruption, n, failed, right: Math.round(accuracy * n), accuracy, tuning, seconds, quant };
 }
 
+const date = new Date().toISOString().slice(0, 10);
+const kept = given.tables ?? given.out ?? `benches/results/${date}-tuning.json`;
+
+/** The result so far, or an empty one. Runs of another model, severity or limit do not belong into one table. */
+function opened() {
+  const asked = { model: given.model, severity: Number(given.severity), limit: Number(given.limit) };
+  if (!existsSync(kept)) {
+    const command = `node benches/tuning.mjs ${process.argv.slice(2).join(" ")}`;
+    return { date, command, machine: `${cpus()[0].model}, ${cpus().length} cores`, ...asked, runs: [] };
+  }
+  const found = JSON.parse(readFileSync(kept, "utf8"));
+  for (const [name, value] of Object.entries(asked)) {
+    if (found[name] !== value) throw new Error(`${kept} was measured with ${name} ${found[name]}, not ${value}: name another file with --out`);
+  }
+  return found;
+}
+
 function measure() {
-  const runs = [];
+  const report = opened();
   const wanted = given.only?.split(",") ?? ["clean", ...CORRUPTIONS];
   for (const corruption of wanted) {
     for (const set of SETS) {
       for (const method of ["none", ...METHODS]) {
-        runs.push(evaluate(set, method, corruption));
-        const { n, accuracy, seconds } = runs.at(-1);
+        if (report.runs.some((run) => run.corruption === corruption && run.set === set && run.method === method)) continue;
+        report.runs.push(evaluate(set, method, corruption));
+        writeFileSync(kept, `${JSON.stringify(report, null, 1)}\n`);
+        const { n, accuracy, seconds } = report.runs.at(-1);
         console.error(`${corruption} ${set} ${method}: ${n} images, ${(100 * accuracy).toFixed(1)} %, ${seconds.toFixed(0)} s`);
       }
     }
   }
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    command: `node benches/tuning.mjs ${process.argv.slice(2).join(" ")}`,
-    machine: `${cpus()[0].model}, ${cpus().length} cores`,
-    model: given.model,
-    severity: Number(given.severity),
-    runs,
-  };
+  return report;
 }
 
 /** The runs of one method under one corruption, taken together. */
@@ -115,6 +128,4 @@ function print({ runs }) {
   }
 }
 
-const report = given.tables ? JSON.parse(readFileSync(given.tables, "utf8")) : measure();
-if (!given.tables) writeFileSync(given.out ?? `benches/results/${report.date}-tuning.json`, `${JSON.stringify(report, null, 1)}\n`);
-print(report);
+print(given.tables ? JSON.parse(readFileSync(kept, "utf8")) : measure());

@@ -1,8 +1,8 @@
-/** Where the model computes. `"auto"` takes WebGPU where it works and the CPU elsewhere. */
+/** Where the model computes. `"auto"` takes WebGPU if it works, else the CPU. */
 export type Device = "auto" | "webgpu" | "cpu";
 
 /**
- * How the weights are held: 8 bits, 4 bits, 4 bits where that costs little and else 8, or as floats
+ * How the weights are held: 8 bits, 4 bits, 4 bits if that costs little and else 8, or as floats
  * (`"f16"` keeps 16 bits of each and computes with 32).
  */
 export type Quantization = "q8" | "q4" | "mixed" | "f16" | "none";
@@ -21,9 +21,9 @@ export interface ProgressEvent {
   stage: string;
   /** Units done so far: bytes while something is loaded. */
   loaded: number;
-  /** Units in all, or `null` where that is not known. */
+  /** Units in all, or `null` if that is not known. */
   total: number | null;
-  /** Where the bytes come from: `"cache"` only where no network was used for them. */
+  /** Where the bytes come from: `"cache"` only if no network was used for them. */
   source: "network" | "cache";
   /** Of a download: its speed, `null` until it can be told. */
   bytesPerSecond?: number | null;
@@ -111,7 +111,7 @@ export interface StoredModel {
   address: string | null;
   name: string | null;
   quantization: Quantization | null;
-  /** The weights it was made from; `commit` and `repository` where it came from the hub. */
+  /** The weights it was made from; `commit` and `repository` if it came from the hub. */
   source: {
     sha256: string;
     bytes: number;
@@ -134,11 +134,11 @@ export interface Models {
   delete(id: string, options?: { forget?: boolean }): Promise<void>;
   /**
    * The address of what a person typed for a model: `hf:owner/name` for a repository of the hub in
-   * any of its forms, `owner/name` among them, or that of a folder. Throws `options/invalid` where it
+   * any of its forms, `owner/name` among them, or that of a folder. Throws `options/invalid` if it
    * names neither.
    */
   address(text: string): string;
-  /** `kind` is `null` where the browser keeps nothing for this page. */
+  /** `kind` is `null` if the browser keeps nothing for this page. */
   usage(): Promise<{ kind: "opfs" | "cache" | null; used: number | null; quota: number | null; persisted: boolean }>;
   /** Asks the browser not to evict what is kept when space runs low. */
   persist(): Promise<boolean>;
@@ -159,7 +159,7 @@ export interface Info {
     /** Why this device, as a clause: what `device` asked for, or what is missing for WebGPU. */
     reason: string;
   };
-  /** The known-answer test made after loading; `null` where the model folder stores no answer. */
+  /** The known-answer test made after loading; `null` if the model folder stores no answer. */
   selfTest: { passed: boolean; maxError: number } | null;
   /** GPU dispatches made so far. */
   gpuDispatches: number;
@@ -222,7 +222,7 @@ export interface TrainOptions extends CallOptions {
   recipe?: string;
   /** Decides every random number. @default 0 */
   seed?: number;
-  /** Views of every photo, the plain one among them. @default 8, or 1 where nothing is trained */
+  /** Views of every photo, the plain one among them. @default 8, or 1 if nothing is trained */
   crops?: number;
   /**
    * How its accuracy is measured: on every fourth photo of a class, or on each photo in turn, always
@@ -254,7 +254,7 @@ export interface TrainingReport {
   images: number;
   /** Seconds that the recipe took, without looking at the photos. */
   seconds: number;
-  /** Of the default template; `null` where nothing was measured. */
+  /** Of the default template; `null` if nothing was measured. */
   accuracyBefore: number | null;
   accuracyAfter: number | null;
   measuredOn: string | null;
@@ -344,7 +344,7 @@ export interface Ood {
   threshold: number | null;
   /** `null` until calibrated for these options. */
   isOutlier: boolean | null;
-  /** The negative labels most similar to the image; empty where the score reads none. */
+  /** The negative labels most similar to the image; empty if the score reads none. */
   nearestNegatives: string[];
   /** Why a threshold that was calibrated does not hold for these options. */
   stale: string | null;
@@ -381,7 +381,7 @@ export interface NegativesOptions extends CallOptions {
 export interface PseudoLabelOptions extends CallOptions {
   /** The most photos kept of each class. @default 36 */
   perClass?: number;
-  /** Words for none of the classes; the negative labels of the class list where left out. */
+  /** Words for none of the classes; the negative labels of the class list if left out. */
   negatives?: string[];
   onProgress?: (event: ProgressEvent) => void;
 }
@@ -497,7 +497,7 @@ export interface TunedFeatures {
   predictionsBefore: Prediction[];
   /** Views that steered the prompt, surest first. */
   selected: number[];
-  /** Views that passed the cosine filter, the first feature first; all where there is none. */
+  /** Views that passed the cosine filter, the first feature first; all if there is none. */
   passed: number[];
   /** Entropy of the answer for every view, before the first step. */
   entropies: number[];
@@ -539,11 +539,11 @@ export interface Heatmap {
 export interface Result {
   /** Every class, highest probability first. */
   predictions: Prediction[];
-  /** Whether it is any of the classes; `null` where that was switched off. */
+  /** Whether it is any of the classes; `null` if that was switched off. */
   ood: Ood | null;
   /** `null` without tuning. */
   tuning: Tuning | null;
-  /** `null` where none was asked for. */
+  /** `null` if none was asked for. */
   heatmap: Heatmap | null;
   /**
    * By how much both sides were divided while the photo was decoded: a JPEG beyond 50 megapixels, an AVIF or
@@ -557,7 +557,7 @@ export interface Result {
 }
 
 /**
- * An image file: JPEG, PNG, WebP, GIF (first frame) or BMP; AVIF and HEIC where the browser decodes them
+ * An image file: JPEG, PNG, WebP, GIF (first frame) or BMP; AVIF and HEIC if the browser decodes them
  * (AVIF everywhere, HEIC in Safari).
  */
 export type ImageSource = Blob | ArrayBuffer | ArrayBufferView;
@@ -584,7 +584,7 @@ export interface KernelCheck {
   name: string;
   /** How the work was divided; every case runs in both ways. */
   tiling: "registers" | "workgroup";
-  /** max|difference| / max|reference|; `null` where the values were not finite. */
+  /** max|difference| / max|reference|; `null` if the values were not finite. */
   error: number | null;
   /** Largest error that is allowed. */
   limit: number;

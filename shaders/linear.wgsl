@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     // Rows and columns past the edge repeat the last one; they are computed and not stored.
-    let x_stride = x_vectors();
+    let x_stride = p.x4;
 #for r ROWS
     let x$r = min(m0 + ${r}u, p.m - 1u) * x_stride;
 #end
@@ -41,11 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let s$c = scale_of(c$c, block);
 #end
 #if Q8
-#if RAGGED
         for (var i = 0u; i < min(8u, x_stride - block * 8u); i++) {
-#else
-        for (var i = 0u; i < 8u; i++) {
-#end
             let k = block * 8u + i;
 #for c COLS
             let w$c = four(w[c$c * p.k4 + k]) * s$c;
@@ -59,11 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
 #end
 #if Q4
-#if RAGGED
         for (var i = 0u; i < min(4u, x_stride / 2u - block * 4u); i++) {
-#else
-        for (var i = 0u; i < 4u; i++) {
-#end
             let k = block * 8u + i * 2u;
 #for c COLS
             let word$c = w[c$c * (p.k4 / 2u) + block * 4u + i];

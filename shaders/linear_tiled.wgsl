@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var a${r}_$c = 0.0;
 #end
 #end
-    let x_stride = x_vectors();
+    let x_stride = p.x4;
     for (var k0 = 0u; k0 < p.k4; k0 += STEP) {
 #for i 2
         {

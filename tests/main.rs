@@ -1,6 +1,5 @@
 //! Every native test in one binary, so that Burn is linked once.
 
-mod authors;
 mod builtin;
 mod checkpoint;
 mod chunks;

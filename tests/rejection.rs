@@ -21,7 +21,7 @@ use promptlens::quant::Quantization;
 use promptlens::tpt::{Overrides, Tuning};
 
 use crate::common::{cosine, relative_error, shared};
-use crate::fixtures::{load, metadata};
+use crate::fixtures::Fixture;
 
 fn mini(choice: Choice) -> Option<Model> {
     let dir = shared("models/mini-0")?;
@@ -37,8 +37,9 @@ fn classes(model: &Model, labels: &[String]) -> ClassSet {
 }
 
 fn fixture_labels() -> Vec<String> {
-    let path = shared("fixtures/mini/expected.safetensors").unwrap();
-    serde_json::from_str(&metadata(&path)["labels"]).unwrap()
+    Fixture::open("mini/expected.safetensors")
+        .unwrap()
+        .names("labels")
 }
 
 /// The twelve photos in the order of the stored tensors, then the same as JPEG.
@@ -82,8 +83,8 @@ fn ask(model: &Model, classes: &ClassSet, photo: &[u8], options: &ClassifyOption
 
 fn check_gl_mcm(choice: Choice) {
     let Some(model) = mini(choice) else { return };
-    let expected = load(&shared("fixtures/mini/expected.safetensors").unwrap());
-    let stored = load(&shared("fixtures/mini/gl_mcm.safetensors").unwrap());
+    let expected = Fixture::open("mini/expected.safetensors").unwrap();
+    let stored = Fixture::open("mini/gl_mcm.safetensors").unwrap();
     let pixels = &expected["pixel_values"].values;
     let (images, patches) = block_on(model.embed_patches(pixels)).unwrap();
     let error = relative_error(&patches, &stored["patch_features"].values);
@@ -150,13 +151,15 @@ fn both_lapt_contexts_get_their_gradient() {
     let Some(model) = mini(Choice::Cpu) else {
         return;
     };
-    let path = shared("fixtures/lapt/contexts_mini.safetensors").unwrap();
-    let (stored, meta) = (load(&path), metadata(&path));
-    let list = |key: &str| -> Vec<String> { serde_json::from_str(&meta[key]).unwrap() };
+    let stored = Fixture::open("lapt/contexts_mini.safetensors").unwrap();
     let d = model.clip.config.projection_dim;
     let (encoder, layout) = (model.text_encoder(), PromptLayout::end(4));
-    let mut id_side = encoder.contexts(&list("id_names"), &layout).unwrap();
-    let mut neg_side = encoder.contexts(&list("negative_names"), &layout).unwrap();
+    let mut id_side = encoder
+        .contexts(&stored.names("id_names"), &layout)
+        .unwrap();
+    let mut neg_side = encoder
+        .contexts(&stored.names("negative_names"), &layout)
+        .unwrap();
     let id_raw = block_on(id_side.forward(&stored["v_id"].values)).unwrap();
     let neg_raw = block_on(neg_side.forward(&stored["v_neg"].values)).unwrap();
     let (mut texts, id_back) = unit(&id_raw, d);
@@ -166,11 +169,7 @@ fn both_lapt_contexts_get_their_gradient() {
     let error = relative_error(&texts, &stored["text"].values);
     assert!(error <= 1e-4, "text features: {error:.2e}");
 
-    let labels: Vec<usize> = stored["labels"]
-        .values
-        .iter()
-        .map(|v| *v as usize)
-        .collect();
+    let labels = stored.places("labels");
     let loss = cross_entropy(
         Samples {
             features: MatrixView::new(&stored["image_features"].values, d).unwrap(),
@@ -198,7 +197,7 @@ fn every_answer_carries_a_score_unless_switched_off() {
         return;
     };
     let classes = classes(&model, &fixture_labels());
-    let stored = load(&shared("fixtures/mini/gl_mcm.safetensors").unwrap());
+    let stored = Fixture::open("mini/gl_mcm.safetensors").unwrap();
     for (photo, expected) in photos().iter().zip(&stored["mcm_tau1"].values) {
         let ood = ask(&model, &classes, photo, &ClassifyOptions::default());
         assert_eq!(ood.score, "mcm");

@@ -10,7 +10,7 @@ use promptlens::model::Model;
 use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
-use crate::fixtures::load;
+use crate::fixtures::Fixture;
 
 fn open(dir: &Path, choice: Choice, quantization: Option<Quantization>) -> Model {
     pollster::block_on(Model::open(dir, choice, quantization)).expect("the model loads")
@@ -39,7 +39,7 @@ fn check(name: &str, choice: Choice, tolerance: f32) {
         return;
     };
     let model = open(&dir, choice, None);
-    let expected = load(&dir.join("expected.safetensors"));
+    let expected = Fixture::read(&dir.join("expected.safetensors"));
     let close = |what: &str, actual: &[f32], expected: &[f32]| {
         let error = relative_error(actual, expected);
         println!("{name} {what}: {error:.2e}");
@@ -131,7 +131,7 @@ fn mini(choice: Choice, quantization: Quantization, least: f64) {
         return;
     };
     let model = open(&dir, choice, Some(quantization));
-    let expected = load(&shared("fixtures/mini/expected.safetensors").unwrap());
+    let expected = Fixture::open("mini/expected.safetensors").unwrap();
     let found = pollster::block_on(model.embed_pixels(&expected["pixel_values"].values)).unwrap();
     let d = model.clip.config.projection_dim;
     for (i, row) in found.chunks(d).enumerate() {

@@ -12,7 +12,7 @@ use promptlens::quant::Quantization;
 use promptlens::tpt::{Config, Text, Tuned, tune};
 
 use crate::common::{cosine, relative_error, shared};
-use crate::fixtures::{Reference, load, metadata};
+use crate::fixtures::{Fixture, Tensor};
 
 fn mini(choice: Choice) -> Option<Model> {
     let dir = shared("models/mini-0")?;
@@ -22,7 +22,7 @@ fn mini(choice: Choice) -> Option<Model> {
     )
 }
 
-fn features(model: &Model, views: &Reference) -> Vec<f32> {
+fn features(model: &Model, views: &Tensor) -> Vec<f32> {
     let size = views.shape[1] as u32;
     let pixels: Vec<f32> = views
         .values
@@ -56,16 +56,15 @@ fn absolute(what: &str, found: &[f64], expected: &[f32], limit: f64) {
 
 fn check(choice: Choice, case: &str, tolerance: f64) {
     let Some(model) = mini(choice) else { return };
-    let path = shared(&format!("fixtures/tpt/{case}.safetensors")).unwrap();
-    let (expected, meta) = (load(&path), metadata(&path));
-    let labels: Vec<String> = serde_json::from_str(&meta["labels"]).unwrap();
+    let expected = Fixture::open(&format!("tpt/{case}.safetensors")).unwrap();
+    let labels = expected.names("labels");
     let mut config = if case.starts_with("difftpt") {
         Config::difftpt_lite()
     } else {
         Config::tpt(16)
     };
-    config.steps = meta.get("steps").map_or(1, |s| s.parse().unwrap());
-    assert_eq!(config.rho, meta["rho"].parse::<f64>().unwrap());
+    config.steps = expected.metadata("steps").map_or(1, |s| s.parse().unwrap());
+    assert_eq!(config.rho, expected.text("rho").parse::<f64>().unwrap());
 
     let images = features(&model, &expected["views_u8"]);
     let error = relative_error(&images, &expected["image_features"].values);
@@ -90,10 +89,10 @@ fn check(choice: Choice, case: &str, tolerance: f64) {
         v
     };
     assert_eq!(sorted(&tuned.selected), reference("selected"));
-    if expected.contains_key("kept_by_cosine") {
+    if expected.get("kept_by_cosine").is_some() {
         assert_eq!(sorted(&tuned.passed), reference("kept_by_cosine"));
     }
-    let (losses, gradients, contexts) = if config.steps > 1 || expected.contains_key("losses") {
+    let (losses, gradients, contexts) = if config.steps > 1 || expected.get("losses").is_some() {
         ("losses", "grad_per_step", "ctx_per_step")
     } else {
         ("loss", "ctx_grad", "ctx_after")

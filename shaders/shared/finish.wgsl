@@ -23,6 +23,9 @@ fn finished(sum: f32, b: f32, at: u32) -> f32 {
     var value = sum + b;
 #if ACTIVATE
     value = activate(value);
+#else
+    // ReLU6 is so short that a kernel of its own, which takes long to compile, would not pay.
+    value = select(value, clamp(value, 0.0, 6.0), p.relu6 == 1u);
 #end
 #if RESIDUAL
     value += residual[at];

@@ -7,19 +7,12 @@ struct Params {
     n: u32,            // N
     k4: u32,           // K / 4
     scale_stride: u32, // u32 words of scales per output row
-    k: u32             // K before padding
+    k: u32,            // K before padding
+    x4: u32,           // vectors of a row of x: K / 4, or as many as of w if x is padded too
+    relu6: u32         // 1 if ReLU6 is the activation
 }
 
 @group(0) @binding($PARAMS) var<uniform> p: Params;
-
-// Vectors of a row of x: as many as of w, but where x is not padded to the last block of w (RAGGED).
-fn x_vectors() -> u32 {
-#if RAGGED
-    return p.k / 4u;
-#else
-    return p.k4;
-#end
-}
 
 #if PACKED
 @group(0) @binding(1) var<storage, read_write> w: array<u32>;

@@ -61,7 +61,7 @@ impl Backbone {
     fn read_pth(path: &Path) -> Result<Self> {
         let (_, sha256) = digest(path)?;
         let mut found = torch::tensors(path)?;
-        let lite = Lite::find(|conv| {
+        let lite = EfficientNetConfig::find_lite(|conv| {
             let weight = found.get(&format!("{}.weight", conv.published[0]))?;
             Some(weight.shape().to_vec())
         });

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::convert::not_finite;
-use crate::clip::config::{ClipConfig, TensorSpec};
+use crate::clip::config::ClipConfig;
 use crate::clip::efficientnet::{BATCH_NORM_EPS, Convolution};
+use crate::clip::tensor_spec::TensorSpec;
 use crate::clip::vision_config::VisionConfig;
 use crate::error::Result;
 
@@ -20,7 +21,7 @@ pub struct Folding {
 pub type Folded = (TensorSpec, Vec<f32>);
 
 impl Folding {
-    /// Of the image tower of `config`; none where it has no batch norms.
+    /// Of the image tower of `config`; `None` if it has no batch norms.
     pub fn new(config: &ClipConfig) -> Option<Self> {
         match &config.vision {
             VisionConfig::Vit(_) => None,

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use pollster::block_on;
 
-use super::artifact::ModelFiles;
 use super::load::Loader;
 use super::manifest::MANIFEST_FILE;
+use super::model_files::ModelFiles;
 use super::native::{Directory, WEIGHTS_FILE, failed};
 use super::quantized_file::write_model;
 use crate::error::{Error, Kind, Result};
@@ -75,7 +75,7 @@ pub fn convert_dir(
         ));
     }
     let folder = Directory::open(from)?;
-    let artifact = block_on(ModelFiles::read(&folder, None))?;
+    let files = block_on(ModelFiles::read(&folder, None))?;
     fs::create_dir_all(to).map_err(|error| failed(to, &error))?;
     let same = fs::canonicalize(from).ok() == fs::canonicalize(to).ok();
     if same {
@@ -86,8 +86,8 @@ pub fn convert_dir(
     }
     clear(to)?;
     match format {
-        Format::Pack => pack(&folder, &artifact, quantization, to),
-        Format::Safetensors => one_file(&folder, &artifact, quantization, to),
+        Format::Pack => pack(&folder, &files, quantization, to),
+        Format::Safetensors => one_file(&folder, &files, quantization, to),
     }
 }
 
@@ -114,14 +114,14 @@ fn write(to: &Path, name: &str, bytes: &[u8]) -> Result<()> {
 
 fn pack(
     folder: &Directory,
-    artifact: &ModelFiles,
+    files: &ModelFiles,
     quantization: Quantization,
     to: &Path,
 ) -> Result<Converted> {
     let mut keep = |name: &str, bytes: Vec<u8>| write(to, name, &bytes);
-    let loader = Loader::new(&artifact.config, Some(quantization));
+    let loader = Loader::new(&files.config, Some(quantization));
     let ignore = &mut |_: &str, _| Ok(());
-    let packing = artifact.pack(folder, loader, Some(quantization), &mut keep, ignore);
+    let packing = files.pack(folder, loader, Some(quantization), &mut keep, ignore);
     let (report, manifest) = block_on(packing)?;
     let bytes_out = manifest.chunks.iter().map(|chunk| chunk.bytes).sum();
     write(to, MANIFEST_FILE, &manifest.to_json()?)?;
@@ -135,25 +135,25 @@ fn pack(
 
 fn one_file(
     folder: &Directory,
-    artifact: &ModelFiles,
+    files: &ModelFiles,
     quantization: Quantization,
     to: &Path,
 ) -> Result<Converted> {
     let mut tensors = BTreeMap::new();
-    let loader = Loader::new(&artifact.config, Some(quantization));
-    let report = block_on(artifact.load(folder, loader, &mut |name, tensor| {
+    let loader = Loader::new(&files.config, Some(quantization));
+    let report = block_on(files.load(folder, loader, &mut |name, tensor| {
         tensors.insert(name.to_owned(), tensor);
         Ok(())
     }))?;
     let pretty = |value| serde_json::to_vec_pretty(&value).unwrap_or_default();
-    write(to, "config.json", &pretty(artifact.config.to_json()))?;
-    write(to, "tokenizer.json", &artifact.tokenizer)?;
-    let preprocessor = pretty(artifact.preprocess.to_json());
+    write(to, "config.json", &pretty(files.config.to_json()))?;
+    write(to, "tokenizer.json", &files.tokenizer)?;
+    let preprocessor = pretty(files.preprocess.to_json());
     write(to, "preprocessor_config.json", &preprocessor)?;
     let unfinished = to.join("model.safetensors.part");
     let file = fs::File::create(&unfinished).map_err(|error| failed(&unfinished, &error))?;
     let bytes_out = write_model(
-        &artifact.config,
+        &files.config,
         quantization,
         &report.model_sha256,
         &tensors,

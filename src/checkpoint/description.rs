@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::artifact::ModelFolder;
 use super::manifest::MANIFEST_FILE;
+use super::model_folder::ModelFolder;
 use crate::clip::config::ClipConfig;
 use crate::clip::family::Subject;
 use crate::clip::open_clip;
@@ -112,7 +112,7 @@ async fn preprocessing(folder: &impl ModelFolder) -> Result<Preprocess> {
     Err(absent(Kind::ConfigMissing, &names))
 }
 
-/// The model's `tokenizer.json`, made of `vocab.json` and `merges.txt` where only these are.
+/// The model's `tokenizer.json`, made of `vocab.json` and `merges.txt` if only these are there.
 ///
 /// # Errors
 /// `tokenizer/missing`, `tokenizer/invalid`, and those of the folder.

@@ -3,25 +3,25 @@
 use half::f16;
 
 use super::header::invalid;
-use crate::clip::config::TensorSpec;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::error::Result;
 use crate::quant::HostTensor;
 use crate::quant::{Packed, Quantization, Scheme, reserve};
 
-/// The largest error of a column that 4 bits may cause where the choice is between 4 and 8: root
+/// The largest error of a column that 4 bits may cause if the choice is between 4 and 8: root
 /// mean square over the columns of |error| / |column|. Normally distributed weights come to 0.09;
 /// a column 20 times larger than its neighbors makes theirs vanish, which this sees and an error
 /// summed over the whole matrix does not.
 const MIXED_LIMIT: f64 = 0.12;
 
 enum Form {
-    /// 32-bit floats, rounded to 16 bits where the flag says so.
+    /// 32-bit floats, rounded to 16 bits if the flag says so.
     Floats(Vec<f32>, bool),
     /// Rows are packed as they become full.
     Rows(Vec<f32>, Packed),
     /// Packed both ways until the error is known.
     Either(Vec<f32>, Box<MixedPrecision>),
-    /// Kept whole until it can be turned.
+    /// Kept whole until it can be transposed.
     Transposed(Vec<f32>),
 }
 
@@ -43,7 +43,7 @@ pub struct TensorBuilder {
 }
 
 impl TensorBuilder {
-    /// An empty tensor of `spec` that becomes what `target` says; `transposed` where values come
+    /// An empty tensor of `spec` that becomes what `target` says; `transposed` if values come
     /// column by column.
     ///
     /// # Errors
@@ -130,15 +130,15 @@ impl TensorBuilder {
             },
             Form::Transposed(data) => {
                 let (rows, cols) = self.spec.matrix();
-                let mut turned = Self::new(&self.spec, self.target, false)?;
+                let mut transposed = Self::new(&self.spec, self.target, false)?;
                 let mut row = vec![0.0; cols];
                 for r in 0..rows {
                     for (c, value) in row.iter_mut().enumerate() {
                         *value = data[c * rows + r];
                     }
-                    turned.push(&row)?;
+                    transposed.push(&row)?;
                 }
-                turned.finish()?
+                transposed.finish()?
             }
         })
     }

@@ -2,15 +2,19 @@
 //! one tensor at a time, so that neither a file nor its floats are ever whole in memory. The same
 //! stream can be written as a packed model on the way.
 
-mod artifact;
 mod batch_norm;
 mod convert;
 mod description;
 mod fill;
 mod former;
 mod header;
+mod hex;
 mod load;
+mod load_report;
+mod loader_state;
 mod manifest;
+mod model_files;
+mod model_folder;
 mod names;
 mod pack;
 mod plan;
@@ -18,6 +22,7 @@ mod quantized_file;
 mod reader;
 mod shapes;
 mod torch_stream;
+mod weight_files;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod backbone;
@@ -28,7 +33,6 @@ mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod torch;
 
-pub use artifact::{ModelFiles, ModelFolder, WeightSink, Weights};
 #[cfg(not(target_arch = "wasm32"))]
 pub use backbone::{Backbone, Model};
 #[cfg(not(target_arch = "wasm32"))]
@@ -37,8 +41,12 @@ pub use convert_dir::{Converted, Format, convert_dir};
 pub use fill::TensorBuilder;
 pub use former::{FORMER, Former, former};
 pub use header::{Entry, Header};
-pub use load::{DataHash, LoadReport, LoadTimes, Loader, Sink};
+pub use load::{DataHash, Loader};
+pub use load_report::{LoadReport, LoadTimes};
+pub use loader_state::Sink;
 pub use manifest::{MANIFEST_FILE, Manifest, PackedFile, PackedTensor, Source, Storage};
+pub use model_files::{ModelFiles, Weights};
+pub use model_folder::{ModelFolder, WeightSink};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Directory, WEIGHTS_FILE, digest, load_file, read_file, read_header, stream_file};
 pub use pack::{CHUNK_BYTES, Keep, PackWriter};

@@ -145,23 +145,23 @@ const NO_WEIGHTS: &[&str] = &[
 /// values stand. A name that no scheme knows stands for itself.
 pub fn meaning(name: &str) -> (Vec<String>, FileLayout) {
     let bare = unwrapped(name);
-    for &(from, to, stands) in OPEN_CLIP {
+    for &(from, to, layout) in OPEN_CLIP {
         if bare == from {
-            return (vec![to.to_owned()], stands);
+            return (vec![to.to_owned()], layout);
         }
     }
     for (from, to) in OPEN_CLIP_TOWERS {
         let Some((number, part)) = bare.strip_prefix(from).and_then(|r| r.split_once('.')) else {
             continue;
         };
-        for &(block_from, block_to, stands) in OPEN_CLIP_BLOCK {
+        for &(block_from, block_to, layout) in OPEN_CLIP_BLOCK {
             if part == block_from {
                 let target = format!("{to}{number}.{block_to}");
-                let targets = match stands {
+                let targets = match layout {
                     FileLayout::Thirds => ["q", "k", "v"].map(|p| target.replace('*', p)).to_vec(),
                     FileLayout::Same | FileLayout::Transposed => vec![target],
                 };
-                return (targets, stands);
+                return (targets, layout);
             }
         }
     }

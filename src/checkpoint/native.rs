@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::artifact::{ModelFolder, WeightSink};
 use super::header::Header;
-use super::load::{LoadReport, Loader, Sink, hex};
+use super::hex::hex;
+use super::load::Loader;
+use super::load_report::LoadReport;
+use super::loader_state::Sink;
 use super::manifest::PackedFile;
+use super::model_folder::{ModelFolder, WeightSink};
 use super::reader::{Limits, Piece, SafetensorsStream};
 use super::torch;
 use super::torch_stream::is_torch;
@@ -101,7 +104,7 @@ impl ModelFolder for Directory {
 /// Loads the weights file at `path` through `loader`.
 ///
 /// # Errors
-/// `weights/missing` where there is no such file, `io/failed`, and those of [`Loader::push`].
+/// `weights/missing` if there is no such file, `io/failed`, and those of [`Loader::push`].
 pub fn load_file(path: &Path, mut loader: Loader, sink: &mut Sink<'_>) -> Result<LoadReport> {
     stream_file(path, &mut |bytes| loader.push(bytes, sink))?;
     loader.finish()
@@ -124,7 +127,7 @@ pub fn digest(path: &Path) -> Result<(u64, String)> {
 /// Gives the weights file at `path` to `take` from front to back, in pieces of 1 MiB.
 ///
 /// # Errors
-/// `weights/missing` where there is no such file, `io/failed`, or whatever `take` returns.
+/// `weights/missing` if there is no such file, `io/failed`, or whatever `take` returns.
 pub fn stream_file(path: &Path, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     feed(path, &mut |bytes| take(bytes).map(|()| true))
 }
@@ -154,7 +157,7 @@ pub fn read_header(path: &Path) -> Result<Header> {
 }
 
 /// The whole file at `path`, which must not be larger than `limit` bytes; `missing` is the kind of
-/// error where there is none.
+/// error if there is none.
 ///
 /// # Errors
 /// `missing`, or `io/failed`.

@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use half::f16;
 use sha2::{Digest, Sha256};
 
-use super::load::hex;
+use super::hex::hex;
 use super::manifest::{PackedFile, PackedTensor, Storage};
 use super::quantized_file::write_values;
-use crate::clip::config::TensorSpec;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::error::{Error, Kind, Result};
 use crate::quant::HostTensor;
 use crate::quant::Quantization;

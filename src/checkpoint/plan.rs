@@ -8,7 +8,7 @@ use super::convert::{Decoder, unsupported};
 use super::header::{Entry, Header, invalid, shown};
 use super::names::{FileLayout, in_tower, is_weight, meaning};
 use super::quantized_file::{SCALES, WORDS, few, scheme_of};
-use crate::clip::config::TensorSpec;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::error::{Error, Kind, Result};
 use crate::quant::Scheme;
 
@@ -21,12 +21,12 @@ pub enum TensorAction {
     Words(usize, Scheme),
 }
 
-/// What becomes of each tensor of `header`. Those of the model are noted in `found`, where none may be
-/// already; names and shapes are checked.
+/// What becomes of each tensor of `header`. Those of the model are noted in `found`, and none may be
+/// there already; names and shapes are checked.
 ///
 /// # Errors
 /// `weights/invalid`, `weights/wrong-shape`, `weights/unsupported-type`.
-pub fn jobs(
+pub fn actions(
     specs: &[TensorSpec],
     header: &Header,
     found: &mut [bool],
@@ -36,20 +36,20 @@ pub fn jobs(
         .enumerate()
         .map(|(place, spec)| (spec.name.as_str(), place))
         .collect();
-    let mut jobs = Vec::with_capacity(header.entries.len());
+    let mut actions = Vec::with_capacity(header.entries.len());
     for (index, entry) in header.entries.iter().enumerate() {
         let part = |suffix: &str| {
             let name = entry.name.strip_suffix(suffix)?;
             by_name.get(name).copied()
         };
-        let (names, stands) = meaning(&entry.name);
+        let (names, layout) = meaning(&entry.name);
         let places: Option<Vec<usize>> = names
             .iter()
             .map(|name| by_name.get(name.as_str()).copied())
             .collect();
-        let (job, places) = if let Some(places) = places {
-            check_plain(specs, &places, stands, entry)?;
-            (TensorAction::Plain(places.clone(), stands), places)
+        let (action, places) = if let Some(places) = places {
+            check_plain(specs, &places, layout, entry)?;
+            (TensorAction::Plain(places.clone(), layout), places)
         } else if let Some(place) = part(WORDS) {
             let scales = index.checked_sub(1).map(|before| &header.entries[before]);
             let scheme = check_packed(&specs[place], entry, scales)?;
@@ -67,9 +67,9 @@ pub fn jobs(
                 )));
             }
         }
-        jobs.push(job);
+        actions.push(action);
     }
-    Ok(jobs)
+    Ok(actions)
 }
 
 /// Refuses weights inside a tower that the model has no place for: without them it would answer
@@ -77,12 +77,12 @@ pub fn jobs(
 ///
 /// # Errors
 /// `weights/unexpected`, naming the first of them.
-pub fn check_placed(header: &Header, jobs: &[TensorAction]) -> Result<()> {
+pub fn check_placed(header: &Header, actions: &[TensorAction]) -> Result<()> {
     let homeless: Vec<&str> = header
         .entries
         .iter()
-        .zip(jobs)
-        .filter(|(_, job)| matches!(job, TensorAction::Skip))
+        .zip(actions)
+        .filter(|(_, action)| matches!(action, TensorAction::Skip))
         .map(|(entry, _)| entry.name.as_str())
         .filter(|name| in_tower(name) && is_weight(name))
         .collect();
@@ -92,7 +92,7 @@ pub fn check_placed(header: &Header, jobs: &[TensorAction]) -> Result<()> {
     Err(Error::new(
         Kind::WeightsUnexpected,
         format!(
-            "The weights file has {} inside a tower, where the configuration has no place for it; use the configuration that belongs to these weights. A CLIP with such parts cannot be read.",
+            "The weights file has {} inside a tower, for which the configuration has no place; use the configuration that belongs to these weights. A CLIP with such parts cannot be read.",
             few(&homeless)
         ),
     ))
@@ -101,11 +101,11 @@ pub fn check_placed(header: &Header, jobs: &[TensorAction]) -> Result<()> {
 fn check_plain(
     specs: &[TensorSpec],
     places: &[usize],
-    stands: FileLayout,
+    layout: FileLayout,
     entry: &Entry,
 ) -> Result<()> {
     let mut want = specs[places[0]].shape.clone();
-    match stands {
+    match layout {
         FileLayout::Same => {}
         FileLayout::Transposed => want.reverse(),
         FileLayout::Thirds => want[0] *= places.len(),
@@ -146,7 +146,7 @@ fn wrong_shape(entry: &Entry, want: &str) -> Error {
     Error::new(
         Kind::WeightsWrongShape,
         format!(
-            "{} is {:?} in the weights file where config.json calls for {want}; use files that belong together.",
+            "{} is {:?} in the weights file, but config.json calls for {want}; use files that belong together.",
             shown(&entry.name),
             entry.shape
         ),

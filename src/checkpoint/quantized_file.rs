@@ -15,7 +15,8 @@ use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value};
 
 use super::header::{Header, invalid, shown};
-use crate::clip::config::{ClipConfig, TensorSpec};
+use crate::clip::config::ClipConfig;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::error::{Error, Kind, Result};
 use crate::quant::HostTensor;
 use crate::quant::Role;

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::header::Header;
 use super::names::{FileLayout, meaning};
 use super::quantized_file::SHAPES;
-use crate::clip::efficientnet::{EfficientNetConfig, FEATURES, Lite};
+use crate::clip::efficientnet::{EfficientNetConfig, FEATURES};
 
-/// Sizes of a CLIP; `None` where the file does not tell.
+/// Sizes of a CLIP; `None` if the file does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shapes {
     /// Always `clip`.
@@ -25,7 +25,7 @@ pub struct Shapes {
 /// Sizes of a tower.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TowerShapes {
-    /// The convolutional trunk, where the tower is none of transformer blocks.
+    /// The convolutional trunk; `None` if the tower is made of transformer blocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trunk: Option<&'static str>,
     /// Columns of a token row, or of the last layer of a trunk.
@@ -49,7 +49,7 @@ pub struct TowerShapes {
 }
 
 impl Shapes {
-    /// Sizes of both towers; `None` where the file is no CLIP by any naming that is known.
+    /// Sizes of both towers; `None` if the file is no CLIP by any naming that is known.
     pub fn of(header: &Header) -> Option<Self> {
         let packed: BTreeMap<String, Vec<usize>> = header
             .metadata
@@ -58,9 +58,9 @@ impl Shapes {
             .unwrap_or_default();
         let mut shapes = packed;
         for entry in &header.entries {
-            let (names, stands) = meaning(&entry.name);
+            let (names, layout) = meaning(&entry.name);
             let mut shape = entry.shape.clone();
-            match stands {
+            match layout {
                 FileLayout::Same => {}
                 FileLayout::Transposed => shape.reverse(),
                 FileLayout::Thirds => {
@@ -78,7 +78,7 @@ impl Shapes {
             ..TowerShapes::default()
         };
         let table = "text_model.embeddings.token_embedding.weight";
-        let lite = Lite::find(|conv| shapes.get(&conv.weight().name).cloned());
+        let lite = EfficientNetConfig::find_lite(|conv| shapes.get(&conv.weight().name).cloned());
         let trunk = lite.map(|lite| TowerShapes {
             trunk: Some(lite.name()),
             width: Some(FEATURES),

@@ -12,10 +12,10 @@ use std::path::Path;
 use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
 use safetensors::Dtype;
 
-use super::artifact::WeightSink;
 use super::convert::Decoder;
 use super::header::{Entry, Header, shown};
 use super::load::DataHash;
+use super::model_folder::WeightSink;
 use super::native::{digest, failed};
 use super::torch_stream::torchscript;
 use crate::error::{Error, Kind, Result};

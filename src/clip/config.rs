@@ -3,9 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::family::{self, Family};
+use super::config_fields::{Fields, foreign, invalid, section, shortest};
+use super::family;
+use super::tensor_spec::{SpecList, TensorSpec};
 use super::vision_config::VisionConfig;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::kernels::Activation;
 use crate::quant::Role;
 
@@ -43,31 +45,6 @@ pub struct ClipConfig {
     pub text: TextConfig,
     /// Columns of the joint space.
     pub projection_dim: usize,
-}
-
-/// A tensor that a model must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorSpec {
-    /// The Hugging Face name.
-    pub name: String,
-    /// Dimensions, outermost first; empty for a scalar.
-    pub shape: Vec<usize>,
-    /// How it is used.
-    pub role: Role,
-}
-
-impl TensorSpec {
-    /// `(rows, cols)` of the tensor seen as a matrix: the first dimension by the product of the
-    /// others. A scalar is 1 x 1 and a vector is one column.
-    pub fn matrix(&self) -> (usize, usize) {
-        let rows = self.shape.first().copied().unwrap_or(1);
-        (rows, self.shape.iter().skip(1).product())
-    }
-
-    /// Number of elements.
-    pub fn elements(&self) -> usize {
-        self.shape.iter().product()
-    }
 }
 
 /// The largest `config.json` that is read.
@@ -130,7 +107,11 @@ impl ClipConfig {
                 eos_token_id: text.token_id("eos_token_id"),
                 causal: text.flag("causal", true)?,
             },
-            projection_dim: top.size("projection_dim", 512, 8192)?,
+            // Some old files say null here and give the number in their towers alone.
+            projection_dim: match root.get("projection_dim") {
+                Some(Value::Null) => text.size("projection_dim", 512, 8192)?,
+                _ => top.size("projection_dim", 512, 8192)?,
+            },
         };
         config.check()?;
         Ok(config)
@@ -192,7 +173,7 @@ impl ClipConfig {
         list.0
     }
 
-    /// The same where the image tower still has its batch norms; none where it never has any.
+    /// The same if the image tower still has its batch norms; `None` if it never has any.
     pub fn unfolded(&self) -> Option<Vec<TensorSpec>> {
         let VisionConfig::EfficientNet(vision) = &self.vision else {
             return None;
@@ -244,160 +225,5 @@ impl ClipConfig {
             return Err(invalid(format!("describes {total} parameters, too many")));
         }
         Ok(())
-    }
-}
-
-pub(super) struct SpecList(Vec<TensorSpec>);
-
-impl SpecList {
-    pub(super) fn extend(&mut self, specs: Vec<TensorSpec>) {
-        self.0.extend(specs);
-    }
-
-    pub(super) fn add(&mut self, name: impl Into<String>, shape: &[usize], role: Role) {
-        self.0.push(TensorSpec {
-            name: name.into(),
-            shape: shape.to_vec(),
-            role,
-        });
-    }
-
-    fn linear(&mut self, name: &str, outputs: usize, inputs: usize) {
-        self.add(format!("{name}.weight"), &[outputs, inputs], Role::Linear);
-        self.add(format!("{name}.bias"), &[outputs], Role::Float);
-    }
-
-    pub(super) fn norm(&mut self, name: &str, width: usize) {
-        self.add(format!("{name}.weight"), &[width], Role::Float);
-        self.add(format!("{name}.bias"), &[width], Role::Float);
-    }
-
-    pub(super) fn blocks(&mut self, tower: &str, layers: usize, width: usize, mlp: usize) {
-        for layer in 0..layers {
-            let block = format!("{tower}.encoder.layers.{layer}");
-            self.norm(&format!("{block}.layer_norm1"), width);
-            for part in ["q_proj", "k_proj", "v_proj", "out_proj"] {
-                self.linear(&format!("{block}.self_attn.{part}"), width, width);
-            }
-            self.norm(&format!("{block}.layer_norm2"), width);
-            self.linear(&format!("{block}.mlp.fc1"), mlp, width);
-            self.linear(&format!("{block}.mlp.fc2"), width, mlp);
-        }
-    }
-}
-
-/// The number as people write it: the f64 whose shortest form is that of the f32.
-pub(super) fn shortest(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
-}
-
-pub(super) fn invalid(what: impl AsRef<str>) -> Error {
-    invalid_file("config.json", what)
-}
-
-/// The refusal of a model that is none of CLIP's kind.
-pub(super) fn foreign(file: &str, family: Family) -> Error {
-    let Family { name, instead } = family;
-    Error::new(
-        Kind::ConfigInvalid,
-        format!("{file} describes {name}, which cannot be read; load {instead} instead."),
-    )
-}
-
-/// "This configuration file ...".
-pub(super) fn invalid_file(file: &str, what: impl AsRef<str>) -> Error {
-    Error::new(
-        Kind::ConfigInvalid,
-        format!(
-            "{file} {}; use the {file} that belongs to a CLIP checkpoint.",
-            what.as_ref()
-        ),
-    )
-}
-
-fn section<'a>(root: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>> {
-    for key in [format!("{name}_dict"), name.to_owned()] {
-        match root.get(&key) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(map)) => return Ok(Some(map)),
-            Some(_) => return Err(invalid(format!("has a {key} that is not an object"))),
-        }
-    }
-    Ok(None)
-}
-
-/// One section of the file with typed, bounded access.
-pub(super) struct Fields<'a>(&'static str, &'a Map<String, Value>);
-
-impl Fields<'_> {
-    fn get(&self, key: &str) -> Option<&Value> {
-        self.1.get(key).filter(|value| !value.is_null())
-    }
-
-    fn bad(&self, key: &str, value: &Value, want: impl AsRef<str>) -> Error {
-        let mut shown = value.to_string();
-        if shown.len() > 40 {
-            shown = "something else".to_owned();
-        }
-        invalid(format!(
-            "says {}.{key} = {shown} where {} is needed",
-            self.0,
-            want.as_ref()
-        ))
-    }
-
-    pub(super) fn size(&self, key: &str, default: usize, max: usize) -> Result<usize> {
-        let Some(value) = self.get(key) else {
-            return Ok(default);
-        };
-        value
-            .as_u64()
-            .and_then(|number| usize::try_from(number).ok())
-            .filter(|number| (1..=max).contains(number))
-            .ok_or_else(|| self.bad(key, value, format!("a whole number from 1 to {max}")))
-    }
-
-    pub(super) fn eps(&self) -> Result<f32> {
-        let key = "layer_norm_eps";
-        let Some(value) = self.get(key) else {
-            return Ok(1e-5);
-        };
-        // Written by hand, 1e-5 may have become a text.
-        let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
-        number
-            .filter(|number| (1e-12..=0.1).contains(number))
-            .map(|number| number as f32)
-            .ok_or_else(|| self.bad(key, value, "a number from 1e-12 to 0.1"))
-    }
-
-    pub(super) fn activation(&self) -> Result<Activation> {
-        let key = "hidden_act";
-        match self.get(key) {
-            None => Ok(Activation::QuickGelu),
-            Some(Value::String(name)) if name == "quick_gelu" => Ok(Activation::QuickGelu),
-            Some(Value::String(name)) if name == "gelu" => Ok(Activation::Gelu),
-            Some(other) => Err(self.bad(key, other, "quick_gelu or gelu")),
-        }
-    }
-
-    /// An id that nothing depends on: a form that is not a plain number counts as not stated.
-    fn token_id(&self, key: &str) -> Option<u32> {
-        u32::try_from(self.get(key)?.as_u64()?).ok()
-    }
-
-    pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.bad(key, other, "a text")),
-        }
-    }
-
-    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
-        match self.get(key) {
-            None => Ok(default),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(other) => Err(self.bad(key, other, "true or false")),
-        }
     }
 }

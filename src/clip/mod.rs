@@ -6,9 +6,11 @@
 pub mod block;
 pub mod build;
 pub mod config;
+mod config_fields;
 pub mod efficientnet;
 pub mod family;
 pub mod open_clip;
+pub mod tensor_spec;
 pub mod text;
 pub mod vision;
 pub mod vision_config;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::config::{ClipConfig, foreign, invalid_file};
+use super::config::ClipConfig;
+use super::config_fields::{foreign, invalid_file};
 use super::efficientnet::EfficientNetConfig;
 use super::family;
 use crate::error::Result;
@@ -136,7 +137,7 @@ fn model_of(root: &Map<String, Value>) -> Option<&Map<String, Value>> {
     }
 }
 
-/// True, also where it is written as a text: "TRUE".
+/// True, also if it is written as a text: "TRUE".
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

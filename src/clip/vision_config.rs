@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::config::{Fields, SpecList, invalid, shortest};
+use super::config_fields::{Fields, invalid, shortest};
 use super::efficientnet::EfficientNetConfig;
+use super::tensor_spec::SpecList;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Activation;
 use crate::quant::Role;

@@ -12,9 +12,9 @@ use crate::math::{UnitRows, dot};
 use crate::model::Model;
 use crate::ood::lapt::{self, PseudoLabels, default_threshold};
 use crate::progress::Progress;
+use crate::prompt::model::{PromptModel, encode};
 use crate::prompt::template::{DEFAULT, Template};
 use crate::prompt_learning::examples::Examples;
-use crate::prompt_learning::job::{PromptModel, encode};
 
 /// The most photos kept of each class if nobody says how many, as in LAPT.
 pub const PER_CLASS: NonZeroUsize = NonZeroUsize::new(36).unwrap();

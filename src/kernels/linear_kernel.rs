@@ -88,7 +88,6 @@ impl Layer {
             ("PACKED", u8::from(bits != 0).to_string()),
             ("Q8", u8::from(bits == 8).to_string()),
             ("Q4", u8::from(bits == 4).to_string()),
-            ("RAGGED", u8::from(self.ragged()).to_string()),
         ])
     }
 
@@ -104,13 +103,24 @@ impl Layer {
         }
     }
 
-    /// The parameter block of every product with `m` rows.
-    fn params(&self, m: usize) -> [Param; 5] {
+    /// The parameter block of every product with `m` rows. The last block of packed weights and ReLU6
+    /// are values here and no constants: each constant is a kernel more to compile.
+    fn params(&self, m: usize, act: Option<Activation>) -> [Param; 7] {
         let scale_stride = match &self.weight {
             Weight::Dense(_) => 0,
             Weight::Packed { scales, .. } => scales.meta.shape()[1],
         };
-        let sizes = [m, self.n, self.k_padded / 4, scale_stride, self.k];
+        let x = if self.ragged() { self.k } else { self.k_padded };
+        let relu6 = usize::from(act == Some(Activation::Relu6));
+        let sizes = [
+            m,
+            self.n,
+            self.k_padded / 4,
+            scale_stride,
+            self.k,
+            x / 4,
+            relu6,
+        ];
         sizes.map(Param::from)
     }
 }
@@ -157,8 +167,12 @@ fn forward(
     constants.insert("ROWS", rows.to_string());
     let cols = COLS[usize::from(layer.n * layer.k >= LARGE)];
     constants.insert("COLS", cols.to_string());
-    constants.insert("ACTIVATE", u8::from(act.is_some()).to_string());
-    constants.insert("ACTIVATION", act.map_or("", activation::source).to_string());
+    let compiled = act.filter(|act| *act != Activation::Relu6);
+    constants.insert("ACTIVATE", u8::from(compiled.is_some()).to_string());
+    constants.insert(
+        "ACTIVATION",
+        compiled.map_or("", activation::source).to_string(),
+    );
     let (kernel, groups) = match tiling() {
         Tiling::Registers => (
             Kernel {
@@ -179,7 +193,7 @@ fn forward(
             dispatch_grid(m.div_ceil(TILE) * layer.n.div_ceil(TILE), 1),
         ),
     };
-    launch(kernel, groups, &buffers, &layer.params(m));
+    launch(kernel, groups, &buffers, &layer.params(m, act));
     y
 }
 
@@ -223,7 +237,7 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
             dispatch_grid(m.div_ceil(TILE) * k4.div_ceil(TILE / 4), 1),
         ),
     };
-    launch(kernel, groups, &buffers, &layer.params(m));
+    launch(kernel, groups, &buffers, &layer.params(m, None));
     dx
 }
 

@@ -6,8 +6,9 @@ use burn::tensor::{Float, Tensor};
 
 use super::cpu::{Values, slice, values};
 use super::launch::{Kernel, contiguous, dispatch_grid, empty, launch};
+use super::primitive::{from_primitive, is_gpu, primitive};
+use super::rows;
 use super::source::Constants;
-use super::{from_primitive, is_gpu, primitive, rows};
 
 const WORKGROUP: usize = 64;
 

@@ -1,12 +1,13 @@
 //! A photo beside the model: crops of it as the patches that the image tower takes, cut on the GPU
-//! where the model is there, bit for bit as on the CPU.
+//! if the model is there, bit for bit as on the CPU.
 
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::{Device, Tensor};
 
+use super::floats;
 use super::launch::{BINDING_BYTES, Kernel, contiguous, dispatch_grid, empty, launch};
+use super::primitive::{from_primitive, is_gpu, primitive, words};
 use super::source::Constants;
-use super::{floats, from_primitive, is_gpu, primitive, words};
 use crate::error::Result;
 use crate::image::views::Crop;
 use crate::image::{Preprocess, Rgb8, Taps, to_chw};
@@ -25,7 +26,7 @@ pub struct Photo<'a> {
 }
 
 impl<'a> Photo<'a> {
-    /// Uploads `image` where `device` is a GPU that can hold it.
+    /// Uploads `image` if `device` is a GPU that can hold it.
     pub fn new(image: &'a Rgb8, device: &'a Device) -> Self {
         let (pixels, _) = image.data.as_chunks::<3>();
         let uploaded = (is_gpu(device) && pixels.len() <= MAX_PIXELS).then(|| {

@@ -1,7 +1,7 @@
 //! Passes over rows of f32 values in host memory: what a layer does between its matrix products.
 //!
-//! Each reads and writes memory once, where the same formula in tensor operations reads and writes it
-//! at every operator. The loops are written so that the compiler turns them into vector instructions.
+//! Each reads and writes memory once; the same formula in tensor operations would read and write it at
+//! every operator. The loops are written so that the compiler turns them into vector instructions.
 
 use super::Activation;
 
@@ -88,10 +88,10 @@ pub fn finish(
                 }
                 match act {
                     Some(Activation::QuickGelu) => {
-                        row.iter_mut().for_each(|v| *v /= 1.0 + exp(-1.702 * *v));
+                        row.iter_mut().for_each(|v| *v = quick_gelu_of(*v));
                     }
                     Some(Activation::Relu6) => {
-                        row.iter_mut().for_each(|v| *v = v.clamp(0.0, 6.0));
+                        row.iter_mut().for_each(|v| *v = relu6_of(*v));
                     }
                     Some(Activation::Gelu) | None => {}
                 }
@@ -115,14 +115,26 @@ pub fn sum_rows(rows: &[f32], width: usize) -> Vec<f32> {
     total
 }
 
+/// One value cut to 0..6.
+#[inline(always)]
+fn relu6_of(x: f32) -> f32 {
+    x.clamp(0.0, 6.0)
+}
+
+/// `x sigmoid(1.702 x)` of one value.
+#[inline(always)]
+fn quick_gelu_of(x: f32) -> f32 {
+    x / (1.0 + exp(-1.702 * x))
+}
+
 /// `x` cut to 0..6, elementwise, in place.
 pub fn relu6(x: &mut [f32]) {
-    with_simd(|| x.iter_mut().for_each(|v| *v = v.clamp(0.0, 6.0)));
+    with_simd(|| x.iter_mut().for_each(|v| *v = relu6_of(*v)));
 }
 
 /// `x sigmoid(1.702 x)`, elementwise, in place.
 pub fn quick_gelu(x: &mut [f32]) {
-    with_simd(|| x.iter_mut().for_each(|v| *v /= 1.0 + exp(-1.702 * *v)));
+    with_simd(|| x.iter_mut().for_each(|v| *v = quick_gelu_of(*v)));
 }
 
 /// `dy` times the derivative of [`quick_gelu`] at `x`.

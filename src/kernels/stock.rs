@@ -4,7 +4,8 @@
 use burn::backend::wgpu::CubeBackend;
 use burn::tensor::Tensor;
 
-use super::{from_primitive, is_gpu, plain, primitive};
+use super::plain;
+use super::primitive::{from_primitive, is_gpu, primitive};
 use crate::kernels::Activation;
 
 /// Whether Burn's operations for the GPU are to be used for `x`.

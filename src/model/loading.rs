@@ -17,7 +17,7 @@ use crate::tokenize::{ClipTokenizer, KnownWords, known_words};
 
 /// A model whose small files have been read and checked. Its weights come next.
 pub struct Loading {
-    artifact: ModelFiles,
+    files: ModelFiles,
     builder: Builder,
     tokenizer: ClipTokenizer,
     known: Option<KnownAnswer>,
@@ -25,7 +25,7 @@ pub struct Loading {
     processor: Processor,
     quantization: Option<Quantization>,
     report: Option<LoadReport>,
-    spent: Rc<Cell<LoadTimes>>,
+    times: Rc<Cell<LoadTimes>>,
 }
 
 impl Loading {
@@ -40,10 +40,10 @@ impl Loading {
         quantization: Option<Quantization>,
         processor: Processor,
     ) -> Result<Self> {
-        let artifact = ModelFiles::read(folder, only).await?;
-        let text = &artifact.config.text;
+        let files = ModelFiles::read(folder, only).await?;
+        let text = &files.config.text;
         let tokenizer =
-            ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
+            ClipTokenizer::from_bytes(&files.tokenizer, text.context_length, text.vocab_size)?;
         let known = folder
             .small(self_test::FILE)
             .await?
@@ -57,9 +57,9 @@ impl Loading {
                 )
             })?;
         let known_words = folder.small(known_words::FILE).await?;
-        let builder = Builder::new(artifact.config.clone(), processor.device.clone());
+        let builder = Builder::new(files.config.clone(), processor.device.clone());
         Ok(Self {
-            artifact,
+            files,
             builder,
             tokenizer,
             known,
@@ -67,13 +67,13 @@ impl Loading {
             processor,
             quantization,
             report: None,
-            spent: Rc::default(),
+            times: Rc::default(),
         })
     }
 
     /// What the small files say.
-    pub fn artifact(&self) -> &ModelFiles {
-        &self.artifact
+    pub fn files(&self) -> &ModelFiles {
+        &self.files
     }
 
     /// What the weights were, once they have been read.
@@ -83,7 +83,7 @@ impl Loading {
 
     /// Whether the weights come as a pack already.
     pub fn is_packed(&self) -> bool {
-        matches!(self.artifact.weights, Weights::Pack(_))
+        matches!(self.files.weights, Weights::Pack(_))
     }
 
     /// Reads the weights. With `keep` they are also packed as they arrive; what comes back then is
@@ -96,17 +96,15 @@ impl Loading {
         folder: &impl ModelFolder,
         keep: Option<&mut Keep<'_>>,
     ) -> Result<Option<Manifest>> {
-        let Self {
-            artifact, builder, ..
-        } = self;
-        let loader = Loader::new(&artifact.config, self.quantization);
-        self.spent = loader.spent();
+        let Self { files, builder, .. } = self;
+        let loader = Loader::new(&files.config, self.quantization);
+        self.times = loader.times();
         let Some(keep) = keep else {
             let mut put = |name: &str, tensor| builder.put(name, tensor);
-            self.report = Some(artifact.load(folder, loader, &mut put).await?);
+            self.report = Some(files.load(folder, loader, &mut put).await?);
             return Ok(None);
         };
-        let (report, manifest) = artifact
+        let (report, manifest) = files
             .pack(
                 folder,
                 loader,
@@ -136,11 +134,11 @@ impl Loading {
             clip,
             tokenizer: self.tokenizer,
             known_words: self.known_words,
-            preprocess: self.artifact.preprocess,
+            preprocess: self.files.preprocess,
             processor: self.processor.info,
             report,
             self_test,
-            spent: self.spent.get(),
+            load_times: self.times.get(),
             vocabulary: VocabularyCache::default(),
         })
     }

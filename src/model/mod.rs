@@ -54,7 +54,7 @@ pub struct Model {
     /// What the known answer showed. `None`: no answer is stored with the model.
     pub self_test: Option<Outcome>,
     /// Where the time of loading went.
-    pub spent: LoadTimes,
+    pub load_times: LoadTimes,
     /// The vocabulary of negative labels, encoded once.
     vocabulary: VocabularyCache,
 }

@@ -34,10 +34,10 @@ pub async fn open(
 /// # Errors
 /// `config/...`, `tokenizer/...`, `weights/invalid` for a damaged manifest.
 pub fn check(dir: &Path) -> Result<ModelFiles> {
-    let artifact = block_on(ModelFiles::read(&Directory::open(dir)?, None))?;
-    let text = &artifact.config.text;
-    ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
-    Ok(artifact)
+    let files = block_on(ModelFiles::read(&Directory::open(dir)?, None))?;
+    let text = &files.config.text;
+    ClipTokenizer::from_bytes(&files.tokenizer, text.context_length, text.vocab_size)?;
+    Ok(files)
 }
 
 /// Converts the model in `from` to the directory `to`, with a known answer for self-tests.

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use super::held_out::HeldOut;
 use super::patterns;
 use crate::error::{Error, Kind, Result};
-use crate::prompt::template::Template;
+use crate::prompt::template::{Template, spoken};
 use crate::rng::Rng;
 use crate::tokenize::ClipTokenizer;
 
 /// Words for the names of common training sets.
 pub const WORDS: &str = include_str!("words.txt");
 
-/// What training says about a photo where nothing else is asked for.
+/// What training says about a photo if nothing else is asked for.
 pub const TEMPLATES: &[&str] = &[
     "{}",
     "a {}",
@@ -78,7 +78,7 @@ impl<'a> Captions<'a> {
         for template in templates {
             held_out.refuse(template.as_ref(), "The list of templates")?;
         }
-        let known: Vec<String> = names.iter().map(|name| name.replace('_', " ")).collect();
+        let known: Vec<String> = names.iter().map(|name| spoken(name)).collect();
         let mut found = Vec::new();
         for line in words.lines().map(str::trim) {
             if line.is_empty() || line.starts_with('#') {
@@ -110,7 +110,7 @@ impl<'a> Captions<'a> {
     }
 
     /// The captions of one batch, and how many of them are names: every name once in a random
-    /// template (where there are very many, those of `present` and random others), then `words`
+    /// template (if there are very many, those of `present` and random others), then `words`
     /// random words, and a word for every kind of pattern in `present`.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub const TRAINING_FILE: &str = "training.json";
 /// What training starts from.
 pub struct Start {
     /// The small files of its model.
-    pub artifact: ModelFiles,
+    pub files: ModelFiles,
     /// Text to ids.
     pub tokenizer: ClipTokenizer,
     /// Where each weight lies.
@@ -47,19 +47,19 @@ impl Start {
     /// `config/...`, `tokenizer/...`, `weights/...` for what is wrong with the directory.
     pub async fn open(dir: &Path, fresh: Option<u64>, merges: Option<usize>) -> Result<Self> {
         let folder = Directory::open(dir)?;
-        let mut artifact = ModelFiles::read(&folder, None).await?;
-        let stored = artifact.config.clone();
+        let mut files = ModelFiles::read(&folder, None).await?;
+        let stored = files.config.clone();
         if let Some(merges) = merges {
-            let had = vocabulary::merges(&artifact.tokenizer);
-            artifact.tokenizer = vocabulary::shorten_tokenizer(&artifact.tokenizer, merges)?;
-            vocabulary::shorten_config(&mut artifact.config, had, merges);
+            let had = vocabulary::merges(&files.tokenizer);
+            files.tokenizer = vocabulary::shorten_tokenizer(&files.tokenizer, merges)?;
+            vocabulary::shorten_config(&mut files.config, had, merges);
         }
-        let text = &artifact.config.text;
+        let text = &files.config.text;
         let tokenizer =
-            ClipTokenizer::from_bytes(&artifact.tokenizer, text.context_length, text.vocab_size)?;
-        let layout = Layout::new(&artifact.config);
+            ClipTokenizer::from_bytes(&files.tokenizer, text.context_length, text.vocab_size)?;
+        let layout = Layout::new(&files.config);
         let (values, sha256) = match fresh {
-            Some(seed) => (layout.initial(&artifact.config, seed), String::new()),
+            Some(seed) => (layout.initial(&files.config, seed), String::new()),
             None => {
                 let mut tensors = BTreeMap::new();
                 let loader = Loader::new(&stored, Some(Quantization::None));
@@ -67,8 +67,8 @@ impl Start {
                     tensors.insert(name.to_owned(), tensor);
                     Ok(())
                 };
-                let report = artifact.load(&folder, loader, &mut keep).await?;
-                vocabulary::shorten_embedding(&mut tensors, artifact.config.text.vocab_size);
+                let report = files.load(&folder, loader, &mut keep).await?;
+                vocabulary::shorten_embedding(&mut tensors, files.config.text.vocab_size);
                 (layout.join(tensors)?, report.file_sha256)
             }
         };
@@ -77,18 +77,18 @@ impl Start {
             layout,
             values,
             sha256,
-            artifact,
+            files,
         })
     }
 
     /// Sizes.
     pub fn config(&self) -> &ClipConfig {
-        &self.artifact.config
+        &self.files.config
     }
 
     /// Photos to pixels.
     pub fn preprocess(&self) -> &Preprocess {
-        &self.artifact.preprocess
+        &self.files.preprocess
     }
 }
 
@@ -164,7 +164,7 @@ pub fn export(
         "preprocessor_config.json",
         &pretty(&start.preprocess().to_json())?,
     )?;
-    write("tokenizer.json", &start.artifact.tokenizer)?;
+    write("tokenizer.json", &start.files.tokenizer)?;
     write(TRAINING_FILE, &pretty(training)?)?;
     write(
         NAMES_FILE,

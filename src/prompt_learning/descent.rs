@@ -2,9 +2,10 @@
 
 use super::examples::Examples;
 use super::job::TrainingJob;
+use super::method::Method;
 use super::parameters::{Crops, parameters};
 use super::schedule::Schedule;
-use super::trainer::{Method, Settings};
+use super::trainer::Settings;
 use super::values::{Auto, words};
 use crate::image::Filter;
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Kind, Result};
+use crate::prompt::template::spoken;
 use crate::tokenize::clean_label;
 
 /// The largest file in bytes.
@@ -29,7 +30,7 @@ pub struct Coverage {
 
 /// Names are compared without case and invisible characters, and with underscores as spaces.
 pub fn folded(name: &str) -> String {
-    clean_label(&name.replace('_', " ")).to_lowercase()
+    clean_label(&spoken(name)).to_lowercase()
 }
 
 impl Descriptions {
@@ -71,7 +72,7 @@ impl Descriptions {
         Ok(Self { sentences })
     }
 
-    /// The sentences about `name`; none where the file has no such name.
+    /// The sentences about `name`; none if the file has no such name.
     pub fn of(&self, name: &str) -> &[String] {
         self.sentences.get(&folded(name)).map_or(&[], Vec::as_slice)
     }

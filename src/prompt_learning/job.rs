@@ -12,10 +12,9 @@ use crate::math::UnitRows;
 use crate::prompt::file::Prompt;
 use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt::heads::{Weights, save};
+use crate::prompt::model::{PromptModel, encode};
 use crate::prompt::template::Template;
 use crate::tokenize::validate;
-
-pub use crate::prompt::model::{PromptModel, encode, mean_texts};
 
 /// A recipe with its parameters and everything that it learns from.
 #[derive(Clone, Copy)]

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use super::examples::{Batch, Examples, batches};
+use super::learning_rate::{fitting_rate, length, share_of_rate};
+use super::method::Method;
 use super::schedule::Schedule;
 use super::values::Auto;
 use crate::error::{Error, Kind, Result};
-use crate::math::optimizer::{AdamW, Optimizer, Sgd};
+use crate::math::optimizer::Optimizer;
 use crate::progress::{LocalBoxFuture, Progress};
 
 /// The loss and its gradient on one batch.
@@ -47,76 +49,6 @@ pub trait Learner {
     }
 }
 
-/// Which optimizer.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Method {
-    /// SGD with momentum and coupled weight decay.
-    Sgd {
-        /// Share of the last velocity.
-        momentum: f32,
-        /// Weight decay.
-        weight_decay: f32,
-        /// Whether to look ahead.
-        nesterov: bool,
-    },
-    /// AdamW.
-    AdamW {
-        /// Added to the root of the second moment.
-        eps: f32,
-        /// Weight decay.
-        weight_decay: f32,
-        /// Whether the decay is part of the gradient, as in Adam before AdamW.
-        coupled: bool,
-    },
-}
-
-impl Method {
-    /// AdamW as PyTorch's defaults: eps 1e-8, weight decay 0.01.
-    pub const ADAMW: Self = Self::AdamW {
-        eps: 1e-8,
-        weight_decay: 0.01,
-        coupled: false,
-    };
-
-    /// Adam as Dassl's defaults: weight decay 5e-4 in the gradient.
-    pub const ADAM: Self = Self::AdamW {
-        eps: 1e-8,
-        weight_decay: 5e-4,
-        coupled: true,
-    };
-
-    /// SGD as CoOp and its successors use it: momentum 0.9, weight decay 5e-4.
-    pub const COOP: Self = Self::Sgd {
-        momentum: 0.9,
-        weight_decay: 5e-4,
-        nesterov: false,
-    };
-
-    fn start(self, count: usize) -> Box<dyn Optimizer> {
-        match self {
-            Self::Sgd {
-                momentum,
-                weight_decay,
-                nesterov,
-            } => {
-                let mut sgd = Sgd::new(momentum, weight_decay);
-                sgd.nesterov = nesterov;
-                Box::new(sgd)
-            }
-            Self::AdamW {
-                eps,
-                weight_decay,
-                coupled,
-            } => {
-                let mut adam = AdamW::new(count, weight_decay);
-                adam.eps = eps;
-                adam.coupled = coupled;
-                Box::new(adam)
-            }
-        }
-    }
-}
-
 /// How to descend.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
@@ -124,8 +56,9 @@ pub struct Settings {
     pub method: Method,
     /// The full learning rate. Auto: one for each [`Group`], by its parameters at the start, the first
     /// loss and its gradient, so that a full step of AdamW moves them by a tenth of their norm, or less
-    /// if that step would take more than a fixed part of the loss. More than [`MEASURED_STEPS`] steps
-    /// are shorter, by the root of their number.
+    /// if that step would take more than a fixed part of the loss. More than
+    /// [`MEASURED_STEPS`](super::learning_rate::MEASURED_STEPS) steps are shorter, by the root of their
+    /// number.
     pub lr: Auto<f64>,
     /// How the rate rises and falls.
     pub schedule: Schedule,
@@ -178,31 +111,6 @@ pub struct FitResult {
     pub snapshots: Vec<Vec<f32>>,
 }
 
-/// The part of their norm by which a full step of AdamW moves the parameters if the learning rate is
-/// auto; all its steps are about as long.
-const STEP: f64 = 0.1;
-
-/// The same for the first step of SGD, which momentum and a growing gradient make longer.
-const FIRST_STEP: f64 = 0.001;
-
-/// The part of the first loss that a full step takes at most, to first order. A model that tells the
-/// classes apart already has little to learn, and steps of a tenth learn the photos by heart.
-const LOSS_PART: f64 = 0.003;
-
-/// The automatic rate if the first gradient is zero: CoOp's own.
-const USUAL_RATE: f64 = 0.002;
-
-/// The steps for which the automatic rate was chosen. Steps in all directions travel as far as the
-/// root of their number, so N times as many are taken at 1 / sqrt(N) of the rate.
-pub const MEASURED_STEPS: usize = 500;
-
-/// The part of the automatic rate that `total` steps take.
-fn share_of_rate(total: usize) -> f64 {
-    (MEASURED_STEPS as f64 / total.max(1) as f64)
-        .sqrt()
-        .min(1.0)
-}
-
 /// A group on its way.
 struct Part {
     name: &'static str,
@@ -232,37 +140,6 @@ impl Part {
             })
             .collect()
     }
-}
-
-/// A learning rate that suits the model's scale: models differ in the length of their embeddings and
-/// of the gradient by orders of magnitude, and so do the parts of what is learned.
-fn fitting_rate(method: Method, loss: f64, parameters: &[f32], gradient: &[f32]) -> f64 {
-    let pushed = length(gradient);
-    if pushed == 0.0 {
-        return USUAL_RATE;
-    }
-    // The way of a step and its fall in loss, both at rate 1.
-    let (part, step, fall) = match method {
-        Method::Sgd { .. } => (FIRST_STEP, pushed, pushed * pushed),
-        // Every number moves by about 1, whatever its gradient is.
-        Method::AdamW { .. } => {
-            let fall = gradient.iter().map(|g| f64::from(g.abs())).sum();
-            (STEP, (parameters.len() as f64).sqrt(), fall)
-        }
-    };
-    let by_way = part * length(parameters) / step;
-    let by_loss = LOSS_PART * loss / fall;
-    match (by_way > 0.0, by_loss > 0.0) {
-        (true, true) => by_way.min(by_loss),
-        (false, true) => by_loss,
-        (true, false) => by_way,
-        (false, false) => USUAL_RATE,
-    }
-}
-
-fn length(values: &[f32]) -> f64 {
-    let squares = values.iter().map(|v| f64::from(*v).powi(2));
-    squares.sum::<f64>().sqrt()
 }
 
 /// Weights of epochs 1..=`epochs` under a Gaussian, summing to 1.

@@ -2,10 +2,13 @@
 
 mod host_tensor;
 mod packed;
+mod quantization;
 mod role;
+mod scale;
 
 pub(crate) use packed::reserve;
 
 pub use host_tensor::HostTensor;
-pub use packed::{BLOCK, Packed, Quantization, Scheme, padded};
+pub use packed::{BLOCK, Packed, padded};
+pub use quantization::{Quantization, Scheme};
 pub use role::Role;

@@ -6,99 +6,13 @@
 //! into little-endian `u32` words, the only quantized storage that WGSL can hold.
 
 use half::f16;
-use serde::{Deserialize, Serialize};
 
-use super::role::Role;
+use super::quantization::Scheme;
+use super::scale::{largest_scale, level, searched_scale};
 use crate::error::{Error, Kind, Result};
 
 /// Columns of a block of a linear layer.
 pub const BLOCK: usize = 32;
-
-/// How the matrices of a model are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Quantization {
-    /// 32-bit floats.
-    None,
-    /// 16-bit floats in a pack; 32-bit floats of these values in memory.
-    F16,
-    /// 8 bits, one scale per 32 columns; embedding tables one scale per row.
-    Q8,
-    /// 4 bits, one scale per 32 columns; embedding tables as in `Q8`.
-    Q4,
-    /// `Q4` for each matrix where its measured error is small, else `Q8`.
-    Mixed,
-}
-
-impl Quantization {
-    /// Every one of them.
-    pub const ALL: &[Self] = &[Self::None, Self::F16, Self::Q8, Self::Q4, Self::Mixed];
-
-    /// The name in files and options.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::F16 => "f16",
-            Self::Q8 => "q8",
-            Self::Q4 => "q4",
-            Self::Mixed => "mixed",
-        }
-    }
-
-    /// The inverse of [`name`](Self::name).
-    ///
-    /// # Errors
-    /// `options/invalid` for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        let found = Self::ALL.iter().find(|known| known.name() == name);
-        found.copied().ok_or_else(|| {
-            Error::new(
-                Kind::OptionInvalid,
-                "The quantisation is not known; use none, f16, q8, q4 or mixed.",
-            )
-        })
-    }
-
-    /// Whether a tensor of `role` becomes 16-bit floats.
-    pub const fn halves(self, role: Role) -> bool {
-        match (self, role) {
-            (Self::None, _) | (_, Role::Float) => false,
-            (Self::F16, _) | (_, Role::Kernel) => true,
-            (_, Role::Linear | Role::Embedding) => false,
-        }
-    }
-
-    /// How a tensor of `role` may be packed: not at all, in one way, or in the better of two.
-    pub const fn schemes(self, role: Role) -> &'static [Scheme] {
-        match (self, role) {
-            (Self::None | Self::F16, _) | (_, Role::Float | Role::Kernel) => &[],
-            (_, Role::Embedding) => &[Scheme::Rows8],
-            (Self::Q8, Role::Linear) => &[Scheme::Blocks8],
-            (Self::Q4, Role::Linear) => &[Scheme::Blocks4],
-            (Self::Mixed, Role::Linear) => &[Scheme::Blocks4, Scheme::Blocks8],
-        }
-    }
-}
-
-/// Bits and block length of a packed matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// 8 bits, 32 columns per scale.
-    Blocks8,
-    /// 4 bits, 32 columns per scale.
-    Blocks4,
-    /// 8 bits, one scale per row.
-    Rows8,
-}
-
-impl Scheme {
-    const fn bits(self) -> u8 {
-        match self {
-            Self::Blocks8 | Self::Rows8 => 8,
-            Self::Blocks4 => 4,
-        }
-    }
-}
 
 /// A quantized matrix `[rows, cols]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,7 +191,7 @@ impl Packed {
     }
 
     /// Stacks matrices of equal `cols` and `block` on top of each other, which fuses layers that
-    /// share their input. Where their `bits` differ the result has 8.
+    /// share their input. If their `bits` differ, the result has 8.
     ///
     /// # Errors
     /// `engine/internal` if there is none or they differ.
@@ -316,7 +230,7 @@ impl Packed {
 /// Room for exactly `count` more elements.
 ///
 /// # Errors
-/// `engine/out-of-memory`, where growing would end the program.
+/// `engine/out-of-memory`; growing by itself would end the program.
 pub(crate) fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<()> {
     vec.try_reserve_exact(count).map_err(|_| {
         Error::new(
@@ -324,74 +238,4 @@ pub(crate) fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<()> {
             "The model does not fit into memory; close other pages or use a smaller model.",
         )
     })
-}
-
-/// The level of `value` for steps of `step`, in `-limit..=limit`.
-fn level(value: f32, step: f32, limit: f32) -> f32 {
-    if step == 0.0 {
-        0.0
-    } else {
-        (value / step).round_ties_even().clamp(-limit, limit)
-    }
-}
-
-/// The f16 scale that brings the largest magnitude to `limit` levels.
-fn largest_scale(values: &[f32], limit: f32) -> Result<f16> {
-    let largest = values.iter().fold(0f32, |max, value| max.max(value.abs()));
-    if largest == 0.0 {
-        return Ok(f16::ZERO);
-    }
-    let mut scale = f16::from_f32(largest / limit);
-    // Subnormal f16 are coarse: where rounding down would cut the largest value off, the next one
-    // up is right. This also lifts a scale that vanished.
-    if largest > (limit + 0.5) * scale.to_f32() {
-        scale = f16::from_bits(scale.to_bits() + 1);
-    }
-    if scale.is_finite() {
-        Ok(scale)
-    } else {
-        Err(Error::new(
-            Kind::WeightsInvalid,
-            format!(
-                "A weight of {largest:e} is too large to quantise; load with quantisation none."
-            ),
-        ))
-    }
-}
-
-/// The f16 scale of least squared error among: full range, a fixed grid of clipped ranges, and the
-/// least-squares scale `sum(v q) / sum(q q)` for the levels of the best of those.
-fn searched_scale(values: &[f32], limit: f32) -> Result<f16> {
-    let full = largest_scale(values, limit)?;
-    if full == f16::ZERO {
-        return Ok(full);
-    }
-    let error = |scale: f16| -> f32 {
-        let step = scale.to_f32();
-        values
-            .iter()
-            .map(|&value| (value - level(value, step, limit) * step).powi(2))
-            .sum()
-    };
-    let mut best = (error(full), full);
-    let mut consider = |scale: f16| {
-        if scale > f16::ZERO && scale.is_finite() {
-            let error = error(scale);
-            if error < best.0 {
-                best = (error, scale);
-            }
-        }
-        best.1
-    };
-    for percent in (64..100).step_by(4) {
-        consider(f16::from_f32(full.to_f32() * percent as f32 / 100.0));
-    }
-    let step = consider(full).to_f32();
-    let (product, square) = values
-        .iter()
-        .fold((0f32, 0f32), |(product, square), &value| {
-            let q = level(value, step, limit);
-            (product + value * q, square + q * q)
-        });
-    Ok(consider(f16::from_f32(product / square)))
 }

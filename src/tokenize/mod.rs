@@ -5,6 +5,7 @@ pub mod known_words;
 mod label_file;
 mod labels;
 mod same_name;
+mod tokenizer_file;
 mod vocab_merges;
 
 pub use clip_bpe::{ClipTokenizer, Tokens};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::clip_bpe::{END, START, WORD_END};
+use super::tokenizer_file::{END, START, WORD_END};
 use crate::error::{Error, Kind, Result};
 
 /// Merges that CLIP's tokenizer takes of a longer list: 49152 tokens less 256 bytes and 2 specials.
@@ -15,7 +15,7 @@ const MAX_MERGES: usize = 49_152 - 256 - 2;
 const SPLIT: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// A `tokenizer.json` of `vocab.json` and `merges.txt`. What they hold is checked where that is
+/// A `tokenizer.json` of `vocab.json` and `merges.txt`. What they hold is checked when that is
 /// read, by [`ClipTokenizer::from_bytes`](super::ClipTokenizer::from_bytes).
 ///
 /// # Errors

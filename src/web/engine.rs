@@ -13,7 +13,7 @@ use super::listener::{JsProgress, check, progress};
 use super::session::{Session, promise};
 use super::source::{Source, WebFolder};
 use crate::checkpoint::Keep;
-use crate::clip::config::TensorSpec;
+use crate::clip::tensor_spec::TensorSpec;
 use crate::clock::now;
 use crate::device::self_test::Outcome;
 use crate::device::{self, Choice, DeviceInfo, Probe, Processor, health};
@@ -99,7 +99,7 @@ async fn fetch_model(
     let only = folder.only().await?;
     let mut loading = Loading::start(&folder, only.as_deref(), quantization, processor).await?;
     if let Some(expected) = &options.shapes {
-        loading.artifact().expect(expected)?;
+        loading.files().expect(expected)?;
     }
     check(signal)?;
     let waiting = folder.waiting();
@@ -122,13 +122,13 @@ async fn fetch_model(
     let classifier = loading.finish().await?;
     health::check()?;
     check(signal)?;
-    let spent = classifier.spent;
+    let measured = classifier.load_times;
     let times = LoadTimes {
         source: folder.waited(),
-        hash: spent.hash,
-        quantize: spent.quantize,
-        upload: spent.sink,
-        keep: spent.pack + folder.kept(),
+        hash: measured.hash,
+        quantize: measured.quantize,
+        upload: measured.sink,
+        keep: measured.pack + folder.kept(),
         self_test: now() - tested,
         total: now() - start,
     };

@@ -18,10 +18,11 @@ use crate::prompt::file::Prompt;
 use crate::prompt::layout::PromptLayout;
 use crate::prompt::model::PromptModel;
 use crate::prompt_learning::examples::{Batch, Examples};
+use crate::prompt_learning::method::Method;
 use crate::prompt_learning::parametrizations::Direct;
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::{TextLearner, cross_entropy};
-use crate::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
+use crate::prompt_learning::trainer::{Learner, Observer, Settings, fit};
 use crate::prompt_learning::values::Auto;
 
 #[derive(Default, Deserialize)]

@@ -2,7 +2,7 @@
  * Writes docs/api.md from the package's types.
  *
  *   node tests/browser/reference.mjs          writes it
- *   node tests/browser/reference.mjs --check  fails where it is not up to date
+ *   node tests/browser/reference.mjs --check  fails if it is not up to date
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";

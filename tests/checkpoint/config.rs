@@ -32,6 +32,20 @@ fn left_out_fields_take_the_defaults_of_vit_b_32() {
 }
 
 #[test]
+fn the_joint_width_of_a_file_that_says_null_is_that_of_its_towers() {
+    let towers = json!({"projection_dim": 640});
+    let width = |value: Value| read(&value).projection_dim;
+    let null = json!({"projection_dim": null, "text_config": &towers, "vision_config": &towers});
+    assert_eq!(width(null), 640);
+    // transformers writes no number that is its default.
+    assert_eq!(width(json!({"text_config": &towers})), 512);
+    assert_eq!(
+        width(json!({"text_config": {}, "projection_dim": null})),
+        512
+    );
+}
+
+#[test]
 fn old_files_state_their_sections_as_dicts() {
     let config = read(&json!({
         "model_type": "clip",

@@ -45,30 +45,28 @@ impl Memory {
     }
 
     pub fn load(&self, quantization: Option<Quantization>) -> Result<(Loaded, LoadReport)> {
-        let artifact = block_on(ModelFiles::read(self, None))?;
-        let loader = Loader::new(&artifact.config, quantization);
+        let files = block_on(ModelFiles::read(self, None))?;
+        let loader = Loader::new(&files.config, quantization);
         let mut loaded = BTreeMap::new();
-        let report = block_on(
-            artifact.load(self, loader, &mut |name, tensor: HostTensor| {
-                let before = loaded.insert(name.to_owned(), tensor);
-                assert!(before.is_none(), "{name} came twice");
-                Ok(())
-            }),
-        )?;
+        let report = block_on(files.load(self, loader, &mut |name, tensor: HostTensor| {
+            let before = loaded.insert(name.to_owned(), tensor);
+            assert!(before.is_none(), "{name} came twice");
+            Ok(())
+        }))?;
         Ok((loaded, report))
     }
 
     /// The same model packed.
     pub fn pack(&self, quantization: Option<Quantization>) -> Result<Self> {
-        let artifact = block_on(ModelFiles::read(self, None))?;
-        let loader = Loader::new(&artifact.config, quantization);
+        let files = block_on(ModelFiles::read(self, None))?;
+        let loader = Loader::new(&files.config, quantization);
         let mut packed = Self::default();
         let mut keep = |name: &str, bytes: Vec<u8>| {
             packed.files.insert(name.to_owned(), bytes);
             Ok(())
         };
         let ignore = &mut |_: &str, _| Ok(());
-        let packing = artifact.pack(self, loader, quantization, &mut keep, ignore);
+        let packing = files.pack(self, loader, quantization, &mut keep, ignore);
         let (_, manifest) = block_on(packing)?;
         let manifest = manifest.to_json()?;
         packed.files.insert("manifest.json".to_owned(), manifest);

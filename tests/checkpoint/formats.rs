@@ -179,10 +179,10 @@ fn every_shard_is_checked_before_the_first_value() {
             .map(|c| u8::try_from(c).unwrap())
             .collect();
         let folder = good.with(last, &bytes);
-        let artifact = block_on(ModelFiles::read(&folder, None)).unwrap();
-        let loader = Loader::new(&artifact.config, None);
+        let files = block_on(ModelFiles::read(&folder, None)).unwrap();
+        let loader = Loader::new(&files.config, None);
         let mut sink = |name: &str, _| -> Result<()> { panic!("{name} was handed over") };
-        code(block_on(artifact.load(&folder, loader, &mut sink)))
+        code(block_on(files.load(&folder, loader, &mut sink)))
     };
     assert_eq!(wrong("[8,16]", "[16,8]"), "weights/wrong-shape");
     assert_eq!(wrong("\"F32\"", "\"I32\""), "weights/unsupported-type");
@@ -200,13 +200,13 @@ fn preprocessing_is_not_assumed() {
 
 #[test]
 fn the_artifact_says_how_it_wants_to_be_used() {
-    let artifact = block_on(ModelFiles::read(&open_clip(), None)).unwrap();
-    let config = &artifact.config;
+    let files = block_on(ModelFiles::read(&open_clip(), None)).unwrap();
+    let config = &files.config;
     let vision = config.vision.vit("a test").unwrap();
     assert_eq!(vision.activation, Activation::QuickGelu);
     assert_eq!((vision.heads, vision.mlp, config.text.mlp), (1, 33, 32));
     assert!(config.text.causal);
-    let views = &artifact.preprocess;
+    let views = &files.preprocess;
     assert_eq!(views.filter, Filter::Bilinear);
     assert_eq!(
         views.resize,
@@ -263,9 +263,9 @@ fn a_config_of_another_library_makes_way() {
     let bare = Memory::new(&[("config.json", timm), ("tokenizer.json", b"{}")]);
     assert_eq!(code(bare.load(None)), "config/missing");
     let both = hugging_face().with("open_clip_config.json", OPEN_CLIP.as_bytes());
-    let artifact = block_on(ModelFiles::read(&both, None)).unwrap();
+    let files = block_on(ModelFiles::read(&both, None)).unwrap();
     assert_eq!(
-        artifact.preprocess.mean,
+        files.preprocess.mean,
         [0.1, 0.2, 0.3],
         "Hugging Face's own comes first"
     );
@@ -274,12 +274,12 @@ fn a_config_of_another_library_makes_way() {
 #[test]
 fn configurations_survive_being_written() {
     for folder in [hugging_face(), open_clip()] {
-        let artifact = block_on(ModelFiles::read(&folder, None)).unwrap();
-        let json = artifact.config.to_json().to_string();
+        let files = block_on(ModelFiles::read(&folder, None)).unwrap();
+        let json = files.config.to_json().to_string();
         let config = promptlens::clip::config::ClipConfig::from_json(json.as_bytes()).unwrap();
-        assert_eq!(config, artifact.config);
-        let json = artifact.preprocess.to_json().to_string();
+        assert_eq!(config, files.config);
+        let json = files.preprocess.to_json().to_string();
         let views = promptlens::image::Preprocess::from_json(json.as_bytes()).unwrap();
-        assert_eq!(views, artifact.preprocess);
+        assert_eq!(views, files.preprocess);
     }
 }

@@ -48,9 +48,9 @@ fn a_pack_gives_back_what_was_packed() {
                 .values()
                 .all(|t| matches!(t, HostTensor::Float { .. }))
         );
-        let artifact = |folder: &Memory| block_on(ModelFiles::read(folder, None)).unwrap();
-        assert_eq!(artifact(&q8).config, artifact(&source).config);
-        assert_eq!(artifact(&q8).preprocess, artifact(&source).preprocess);
+        let files = |folder: &Memory| block_on(ModelFiles::read(folder, None)).unwrap();
+        assert_eq!(files(&q8).config, files(&source).config);
+        assert_eq!(files(&q8).preprocess, files(&source).preprocess);
     }
 }
 
@@ -249,11 +249,11 @@ fn chunks_are_small_and_tensors_start_whole() {
     }
     let load = |dir: &Path| {
         let folder = Directory::open(dir).unwrap();
-        let artifact = block_on(ModelFiles::read(&folder, None)).unwrap();
-        let packed = matches!(artifact.weights, Weights::Pack(_));
-        let loader = Loader::new(&artifact.config, Some(Quantization::Q8));
+        let files = block_on(ModelFiles::read(&folder, None)).unwrap();
+        let packed = matches!(files.weights, Weights::Pack(_));
+        let loader = Loader::new(&files.config, Some(Quantization::Q8));
         let mut all = std::collections::BTreeMap::new();
-        let report = block_on(artifact.load(&folder, loader, &mut |name, tensor| {
+        let report = block_on(files.load(&folder, loader, &mut |name, tensor| {
             all.insert(name.to_owned(), tensor);
             Ok(())
         }));
@@ -268,9 +268,9 @@ fn chunks_are_small_and_tensors_start_whole() {
     bytes.push(0);
     std::fs::write(&chunk, bytes).unwrap();
     let folder = Directory::open(&out).unwrap();
-    let artifact = block_on(ModelFiles::read(&folder, None)).unwrap();
-    let loader = Loader::new(&artifact.config, None);
-    let grown = block_on(artifact.load(&folder, loader, &mut |_, _| Ok(())));
+    let files = block_on(ModelFiles::read(&folder, None)).unwrap();
+    let loader = Loader::new(&files.config, None);
+    let grown = block_on(files.load(&folder, loader, &mut |_, _| Ok(())));
     assert_eq!(code(grown), "weights/invalid");
     // Over another conversion nothing of it is left.
     convert_dir(&mini, Quantization::Q4, Format::Pack, &out).unwrap();

@@ -171,10 +171,10 @@ pub fn with_bin(bytes: &[u8], piece: usize) -> Memory {
 
 pub fn load(dir: &Path, quantization: Option<Quantization>) -> Result<(Loaded, LoadReport)> {
     let folder = Directory::open(dir)?;
-    let artifact = block_on(ModelFiles::read(&folder, None))?;
-    let loader = Loader::new(&artifact.config, quantization);
+    let files = block_on(ModelFiles::read(&folder, None))?;
+    let loader = Loader::new(&files.config, quantization);
     let mut loaded = Loaded::new();
-    let report = block_on(artifact.load(&folder, loader, &mut |name, tensor| {
+    let report = block_on(files.load(&folder, loader, &mut |name, tensor| {
         loaded.insert(name.to_owned(), tensor);
         Ok(())
     }))?;

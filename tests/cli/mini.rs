@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{Run, mini, photos, text, with_model};
-use crate::common::{cosine, shared};
-use crate::fixtures::load;
+use crate::common::cosine;
+use crate::fixtures::Fixture;
 
 fn run(name: &str, quant: &str, rest: &[&str], files: &[PathBuf]) -> Option<Run> {
     let model = mini()?;
@@ -29,7 +29,7 @@ fn features(quant: &str, folder: &str, extension: &str, least: f64) {
     }
     let files = photos(folder, extension);
     let found = run("embed", quant, &["--image"], &files).unwrap().json();
-    let expected = load(&shared("fixtures/mini/expected.safetensors").unwrap());
+    let expected = Fixture::open("mini/expected.safetensors").unwrap();
     assert_eq!(found["dim"], 512);
     assert_eq!(found["quant"], quant);
     assert_eq!(found["embeddings"].as_array().unwrap().len(), files.len());
@@ -62,19 +62,15 @@ fn answers_have_the_best_class_of_pytorch() {
     if mini().is_none() {
         return;
     }
-    let path = shared("fixtures/mini/expected.safetensors").unwrap();
-    let expected = load(&path);
-    let bytes = std::fs::read(&path).unwrap();
-    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-    let metadata = header.metadata().clone().unwrap();
-    let labels: Vec<String> = serde_json::from_str(&metadata["labels"]).unwrap();
+    let expected = Fixture::open("mini/expected.safetensors").unwrap();
+    let labels = expected.names("labels");
     let files = photos("fixtures/mini", "png");
     for quant in ["none", "q8"] {
         let rest = [
             "--labels",
-            &metadata["labels"],
+            expected.text("labels"),
             "--template",
-            &metadata["template"],
+            expected.text("template"),
         ];
         let found = run("classify", quant, &rest, &files).unwrap().json();
         for (i, file) in files.iter().enumerate() {
@@ -110,8 +106,7 @@ fn answers_have_the_best_class_of_pytorch() {
 #[test]
 fn text_features_are_close_to_pytorch() {
     let Some(model) = mini() else { return };
-    let path = shared("fixtures/mini/expected.safetensors").unwrap();
-    let expected = load(&path);
+    let expected = Fixture::open("mini/expected.safetensors").unwrap();
     // The first three labels of the reference in its template.
     let texts = [
         "a photo of a cat.",

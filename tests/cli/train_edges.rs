@@ -162,7 +162,7 @@ fn a_thousand_classes_are_taught_through_the_command() {
     let out = dir.path().join("prompt.safetensors");
     for (recipe, set) in [
         ("coop", &["--set", "epochs=1"][..]),
-        ("cones", &["--set", "epochs=1"]),
+        ("taskres", &["--set", "epochs=1"]),
         ("tip-adapter", &[]),
     ] {
         let rest = [set, &["--labels", &labels, "--crops", "1"]].concat();

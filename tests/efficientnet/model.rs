@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use promptlens::clip::config::{ClipConfig, TensorSpec};
+use promptlens::clip::config::ClipConfig;
 use promptlens::clip::open_clip;
+use promptlens::clip::tensor_spec::TensorSpec;
 use promptlens::rng::Rng;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};

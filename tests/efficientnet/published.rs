@@ -7,7 +7,7 @@ use promptlens::device::{Choice, open};
 
 use super::{host, wheel};
 use crate::common::{relative_error, shared};
-use crate::fixtures::load;
+use crate::fixtures::Fixture;
 
 #[test]
 fn features_and_logits_match_onnxruntime() {
@@ -25,7 +25,7 @@ fn features_and_logits_match_onnxruntime_on_a_gpu() {
 }
 
 fn matches(device: &Device, sizes: &[usize], limit: f32) {
-    let (Some(wheel), Some(fixture)) = (wheel(), shared("fixtures/lite0/expected.safetensors"))
+    let (Some(wheel), Some(expected)) = (wheel(), Fixture::open("lite0/expected.safetensors"))
     else {
         return;
     };
@@ -33,7 +33,6 @@ fn matches(device: &Device, sizes: &[usize], limit: f32) {
     assert_eq!(backbone.lite, Lite::Lite0);
     let head = &backbone.classifier;
     assert_eq!(head.bias.len(), 1000);
-    let expected = load(&fixture);
     for &size in sizes {
         let trunk = backbone.trunk(size, device).expect("a trunk");
         let features = host(trunk.pooled(&expected[&format!("input_{size}")].values));

@@ -1,11 +1,13 @@
 //! The LAPT losses against stored values and finite differences.
 
-use super::fixture::{Fixture, Uniform, worst};
 use promptlens::math::MatrixView;
 use promptlens::ood::lapt::{
     Mix, MixedLoss, Samples, cross_distribution, cross_entropy, cross_modal, default_threshold,
     partners, pseudo_label,
 };
+
+use super::uniform::Uniform;
+use crate::fixtures::{Fixture, worst};
 
 fn rows(data: &[f64]) -> MatrixView<'_, f64> {
     MatrixView::new(data, 512).unwrap()
@@ -21,33 +23,33 @@ fn stored_losses_and_gradient() {
         f.numbers("text"),
         f.numbers("hard_text"),
     );
-    let (labels, partner) = (f.indices("labels"), f.indices("partner"));
+    let (labels, partner) = (f.places("labels"), f.places("partner"));
     let samples = Samples {
-        features: rows(&features),
+        features: rows(features),
         labels: &labels,
     };
-    let l = cross_entropy(samples, rows(&text), 100.0).unwrap();
+    let l = cross_entropy(samples, rows(text), 100.0).unwrap();
     let mix = Mix {
         with: &labels,
-        lambda: &f.numbers("lam"),
+        lambda: f.numbers("lam"),
     };
-    let cm = cross_modal(samples, rows(&hard), mix, rows(&text), 100.0).unwrap();
+    let cm = cross_modal(samples, rows(hard), mix, rows(text), 100.0).unwrap();
     let mix = Mix {
         with: &partner,
-        lambda: &f.numbers("mu"),
+        lambda: f.numbers("mu"),
     };
-    let cd = cross_distribution(samples, mix, rows(&text), 100.0).unwrap();
+    let cd = cross_distribution(samples, mix, rows(text), 100.0).unwrap();
     let values = [l.value, cm.value, cd.value];
     let stored = ["loss", "loss_cm", "loss_cd"].map(|name| f.numbers(name)[0]);
     assert!(worst(&values, &stored) < 1e-9, "{values:?} {stored:?}");
     let gradient = f.numbers("grad_text");
     let scale = gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
     let all = l.plus(&cm).plus(&cd);
-    assert!(worst(&all.text_gradient, &gradient) < 1e-9 * scale);
+    assert!(worst(&all.text_gradient, gradient) < 1e-9 * scale);
 
     // The engine's features are f32.
     let narrow = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<_>>();
-    let (features, text) = (narrow(&features), narrow(&text));
+    let (features, text) = (narrow(features), narrow(text));
     let samples = Samples {
         features: MatrixView::new(&features, 512).unwrap(),
         labels: &labels,
@@ -64,15 +66,15 @@ fn stored_loss_with_two_contexts() {
     let (features, text, labels) = (
         f.numbers("image_features"),
         f.numbers("text"),
-        f.indices("labels"),
+        f.places("labels"),
     );
     let scale = f.text("logit_scale").parse().unwrap();
     let l = cross_entropy(
         Samples {
-            features: rows(&features),
+            features: rows(features),
             labels: &labels,
         },
-        rows(&text),
+        rows(text),
         scale,
     );
     assert!((l.unwrap().value - f.numbers("loss")[0]).abs() < 1e-5);

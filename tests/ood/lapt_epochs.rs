@@ -10,8 +10,8 @@ use promptlens::ood::lapt::{
 };
 use promptlens::prompt_learning::schedule::Schedule;
 
-use super::fixture::{Fixture, worst};
 use super::mersenne::Mersenne;
+use crate::fixtures::{Fixture, worst};
 
 const D: usize = 64;
 const CLASSES: usize = 1000;
@@ -138,13 +138,13 @@ fn losses_and_texts_of_two_epochs() {
         let Some(f) = Fixture::open(&format!("authors/core/lapt_epoch_{case}.safetensors")) else {
             return;
         };
-        assert!(worst(&inputs.texts, &f.numbers("start")) <= 1e-9, "{case}");
-        let mut stored_losses = f.numbers("losses").into_iter();
+        assert!(worst(&inputs.texts, f.numbers("start")) <= 1e-9, "{case}");
+        let mut stored_losses = f.numbers("losses").iter();
         let (rates, gradients) = (f.numbers("rates"), f.numbers("gradients"));
         let stored = f.numbers("parameters");
         // One share for a batch; NumPy drew them.
         let mut numpy = Mersenne::new(9);
-        let mut shares = f.numbers("lam").into_iter();
+        let mut shares = f.numbers("lam").iter();
         let mut share = || {
             let (drawn, stored) = (numpy.numpy_beta_1_1(), shares.next().unwrap());
             assert!((drawn - stored).abs() <= 1e-7);

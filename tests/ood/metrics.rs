@@ -1,8 +1,10 @@
 //! Metrics against the stored values and against brute force.
 
-use super::fixture::{Fixture, Uniform};
 use promptlens::math::MatrixView;
 use promptlens::ood::metrics::{OodMetrics, intervals};
+
+use super::uniform::Uniform;
+use crate::fixtures::Fixture;
 
 #[test]
 fn stored_metrics() {
@@ -17,7 +19,7 @@ fn stored_metrics() {
             "tied_integers" => ("tied_id".to_owned(), "tied_ood".to_owned()),
             _ => (format!("id_{name}"), format!("ood_{name}")),
         };
-        let m = OodMetrics::of(&f.numbers(&id), &f.numbers(&ood)).unwrap();
+        let m = OodMetrics::of(f.numbers(&id), f.numbers(&ood)).unwrap();
         for (key, actual) in [
             ("auroc", m.auroc),
             ("fpr95_id_positive", m.fpr95),

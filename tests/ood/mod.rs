@@ -1,6 +1,5 @@
 //! Out-of-distribution scoring against stored reference values, brute force and hand-made examples.
 
-pub mod fixture;
 mod lapt;
 mod lapt_epochs;
 mod mersenne;
@@ -9,4 +8,5 @@ mod negatives;
 mod published;
 mod scores;
 mod threshold;
+mod uniform;
 mod words;

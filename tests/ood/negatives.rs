@@ -1,12 +1,14 @@
 //! Mining: quantiles and order against the stored ones, exclusions, and the user's own words.
 
-use super::fixture::{Fixture, Uniform, worst};
 use promptlens::math::MatrixView;
 use promptlens::ood::negatives::{
     Candidate, ExcludedBecause, Excluder, MAX_WORDS, MiningOptions, PartOfSpeech, Synonyms,
     Vocabulary, ascending, mine, nearest, quantile, similarities,
 };
 use std::collections::BTreeSet;
+
+use super::uniform::Uniform;
+use crate::fixtures::{Fixture, worst};
 
 fn nouns(words: &[&str]) -> Vec<Candidate> {
     words
@@ -29,15 +31,15 @@ fn stored_quantiles_and_order() {
     };
     let (classes, candidates) = (f.numbers("id_text"), f.numbers("candidate_text"));
     let q = similarities(
-        MatrixView::new(&candidates, 512).unwrap(),
-        MatrixView::new(&classes, 512).unwrap(),
+        MatrixView::new(candidates, 512).unwrap(),
+        MatrixView::new(classes, 512).unwrap(),
     );
     let (q, stored) = (q.unwrap(), f.numbers("candidate_quantile95"));
     // The stored ones are rounded to f32 along the way.
-    let rounding = worst(&q, &stored);
+    let rounding = worst(&q, stored);
     assert!(rounding < 1e-6, "{rounding}");
-    let expected = f.indices("negative_order");
-    assert_eq!(ascending(&stored)[..300], expected);
+    let expected = f.places("negative_order");
+    assert_eq!(ascending(stored)[..300], expected);
     // The exact quantiles give the same words in the same order, but for neighbors that are
     // closer together than the rounding of the stored ones.
     let order = &ascending(&q)[..300];
@@ -60,7 +62,7 @@ fn stored_quantiles_and_order() {
         share: 300.0 / 1183.0,
         ..Default::default()
     };
-    let mined = mine(&words, &stored, &f.names("id_names"), &options).unwrap();
+    let mined = mine(&words, stored, &f.names("id_names"), &options).unwrap();
     let excluded: BTreeSet<_> = mined.excluded.iter().map(|e| e.word.as_str()).collect();
     let kept: Vec<usize> = mined.negatives.iter().filter_map(|n| n.candidate).collect();
     let expected: Vec<usize> = expected

@@ -1,12 +1,13 @@
 //! Scores, metrics and mining against values that the authors' own code computed.
 
-use super::fixture::{Fixture, worst};
 use promptlens::math::{MatrixView, cosines};
 use promptlens::ood::metrics::OodMetrics;
 use promptlens::ood::negatives::{
     Candidate, MiningOptions, PartOfSpeech, ascending, by_worth, mine, similarities,
 };
 use promptlens::ood::score::{ScoreInput, ScoreParameters, by_name, dealt};
+
+use crate::fixtures::{Fixture, worst};
 
 fn core(name: &str) -> Option<Fixture> {
     Fixture::open(&format!("authors/core/{name}.safetensors"))
@@ -45,8 +46,8 @@ fn scores(
 }
 
 /// The authors' scores are smaller for images of the classes.
-fn turned(values: Vec<f64>) -> Vec<f64> {
-    values.into_iter().map(|v| -v).collect()
+fn turned(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|v| -v).collect()
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn metrics_follow_each_of_the_published_rules() {
         let Some(f) = core(&format!("metrics_{case}")) else {
             return;
         };
-        let m = OodMetrics::of(&f.numbers("id"), &f.numbers("ood")).unwrap();
+        let m = OodMetrics::of(f.numbers("id"), f.numbers("ood")).unwrap();
         let openood = [
             m.fpr95_openood,
             m.auroc,
@@ -78,10 +79,10 @@ fn metrics_follow_each_of_the_published_rules() {
         let error = worst(&openood, &f.numbers("openood")[..4]);
         assert!(error <= 1e-9, "OpenOOD, {case}: {error}");
         let neglabel = [m.auroc, m.aupr_in, m.aupr_out, m.fpr95_neglabel];
-        let error = worst(&neglabel, &f.numbers("neglabel"));
+        let error = worst(&neglabel, f.numbers("neglabel"));
         assert!(error <= 1e-9, "NegLabel, {case}: {error}");
         let mcm = [m.auroc, m.aupr_in, m.fpr95_neglabel];
-        let error = worst(&mcm, &f.numbers("mcm"));
+        let error = worst(&mcm, f.numbers("mcm"));
         assert!(error <= 1e-9, "MCM, {case}: {error}");
     }
 }
@@ -106,7 +107,7 @@ fn mcm_and_its_relatives() {
         ("variance", "var"),
     ] {
         for (tau, stored) in [(1.0, "T1"), (0.01, "T0.01")] {
-            let found = scores(ours, 10, [&classes, &[], &[]], &parameters(tau, 0.5, 1));
+            let found = scores(ours, 10, [classes, &[], &[]], &parameters(tau, 0.5, 1));
             let expected = turned(f.numbers(&format!("{theirs}_{stored}")));
             let error = worst(&found, &expected);
             // Their cosines are 32-bit floats, and tau divides what these were rounded by.
@@ -128,7 +129,7 @@ fn gl_mcm_with_both_temperatures_and_weights() {
             let found = scores(
                 "gl-mcm",
                 10,
-                [&classes, &[], &patches],
+                [classes, &[], patches],
                 &parameters(tau, weight, 1),
             );
             let error = worst(&found, &turned(f.numbers(&stored)));
@@ -144,11 +145,11 @@ fn neglabel_ranks_and_scores_as_its_authors_do() {
     };
     let (candidates, classes) = (f.numbers("candidates"), f.numbers("classes"));
     let view = |v| MatrixView::new(v, 512).unwrap();
-    let found = similarities(view(&candidates), view(&classes)).unwrap();
-    let error = worst(&found, &f.numbers("similarity"));
+    let found = similarities(view(candidates), view(classes)).unwrap();
+    let error = worst(&found, f.numbers("similarity"));
     assert!(error <= 1e-6, "{error}");
     // Of nouns and of other words the least similar 15 % each.
-    let nouns = f.indices("n_nouns")[0];
+    let nouns = f.places("n_nouns")[0];
     let share = |part: &[f64], start: usize| {
         let keep = (0.15 * part.len() as f64) as usize;
         let order = ascending(part).into_iter().take(keep);
@@ -159,7 +160,7 @@ fn neglabel_ranks_and_scores_as_its_authors_do() {
         v.sort_unstable();
         v
     };
-    assert_eq!(sorted(kept), sorted(f.indices("kept")));
+    assert_eq!(sorted(kept), sorted(f.places("kept")));
 
     let Some(cosines) = core("neglabel_cos") else {
         return;
@@ -167,26 +168,26 @@ fn neglabel_ranks_and_scores_as_its_authors_do() {
     let (to_classes, to_negatives) = (cosines.numbers("classes"), cosines.numbers("negatives"));
     for groups in [1, 7, 100] {
         let p = parameters(0.01, 0.5, groups);
-        let found = scores("neglabel", 24, [&to_classes, &to_negatives, &[]], &p);
-        let error = worst(&found, &f.numbers(&format!("ordered_g{groups}")));
+        let found = scores("neglabel", 24, [to_classes, to_negatives, &[]], &p);
+        let error = worst(&found, f.numbers(&format!("ordered_g{groups}")));
         assert!(error <= 1e-5, "in order, {groups} groups: {error}");
         // Their shuffle, dealt in its order.
-        let order = f.indices(&format!("perm_g{groups}"));
+        let order = f.places(&format!("perm_g{groups}"));
         let dealt: Vec<f64> = to_negatives
             .chunks_exact(186)
             .flat_map(|row| order.iter().map(|i| row[*i]).collect::<Vec<_>>())
             .collect();
-        let found = scores("neglabel", 24, [&to_classes, &dealt, &[]], &p);
-        let error = worst(&found, &f.numbers(&format!("shuffled_g{groups}")));
+        let found = scores("neglabel", 24, [to_classes, &dealt, &[]], &p);
+        let error = worst(&found, f.numbers(&format!("shuffled_g{groups}")));
         assert!(error <= 1e-5, "shuffled, {groups} groups: {error}");
         if groups == 100 {
             let permuted = core("neglabel_cos_perm").unwrap();
-            assert!(worst(&dealt, &permuted.numbers("negatives")) <= 1e-12);
+            assert!(worst(&dealt, permuted.numbers("negatives")) <= 1e-12);
         }
     }
     let images = f.numbers("image_features");
-    let logits: Vec<f64> = cosines_of(&images, &classes);
-    let error = worst(&logits, &to_classes);
+    let logits: Vec<f64> = cosines_of(images, classes);
+    let error = worst(&logits, to_classes);
     assert!(error <= 1e-6, "{error}");
 }
 
@@ -197,7 +198,7 @@ fn neglabel_leaves_out_the_words_that_its_authors_do() {
     let Some(f) = core("neglabel_mini0") else {
         return;
     };
-    let (similarity, nouns) = (f.numbers("similarity"), f.indices("n_nouns")[0]);
+    let (similarity, nouns) = (f.numbers("similarity"), f.places("n_nouns")[0]);
     let candidates: Vec<Candidate> = (0..similarity.len())
         .map(|i| Candidate {
             // Letters alone, so that no word is like another.
@@ -214,7 +215,7 @@ fn neglabel_leaves_out_the_words_that_its_authors_do() {
         .collect();
     let mined = mine(
         &candidates,
-        &similarity,
+        similarity,
         &f.names("labels"),
         &MiningOptions::default(),
     )
@@ -222,19 +223,19 @@ fn neglabel_leaves_out_the_words_that_its_authors_do() {
     assert!(mined.excluded.is_empty(), "{:?}", mined.excluded);
     let order = by_worth(&mined.negatives, &candidates);
     let words = order.iter().map(|i| mined.negatives[*i].candidate.unwrap());
-    assert_eq!(words.collect::<Vec<_>>(), f.indices("kept"));
+    assert_eq!(words.collect::<Vec<_>>(), f.places("kept"));
 
     let Some(cosines) = core("neglabel_cos") else {
         return;
     };
     let (to_classes, to_negatives) = (cosines.numbers("classes"), cosines.numbers("negatives"));
     for groups in [1, 7, 100] {
-        let mut theirs = f.indices(&format!("perm_g{groups}"));
+        let mut theirs = f.places(&format!("perm_g{groups}"));
         theirs.sort_unstable();
         let count = dealt(186, groups);
         assert_eq!(theirs, (0..count).collect::<Vec<_>>());
         // Whatever the shuffle, those at the end have no say.
-        let mut changed = to_negatives.clone();
+        let mut changed = to_negatives.to_vec();
         for row in changed.chunks_exact_mut(186) {
             row[count..].fill(0.9);
         }
@@ -244,8 +245,8 @@ fn neglabel_leaves_out_the_words_that_its_authors_do() {
                 ..parameters(0.01, 0.5, groups)
             };
             let score =
-                |negatives: &[f64]| scores("neglabel", 24, [&to_classes, negatives, &[]], &p);
-            assert_eq!(score(&to_negatives), score(&changed), "{groups} groups");
+                |negatives: &[f64]| scores("neglabel", 24, [to_classes, negatives, &[]], &p);
+            assert_eq!(score(to_negatives), score(&changed), "{groups} groups");
         }
     }
 }
@@ -261,20 +262,20 @@ fn lapt_scores_in_order_and_shuffled() {
     let (classes, negatives) = (f.numbers("classes"), f.numbers("negatives"));
     for groups in [1, 10, 100] {
         let p = parameters(0.01, 0.5, groups);
-        let found = scores("lapt", 1000, [&classes, &negatives, &[]], &p);
-        let error = worst(&found, &f.numbers(&format!("conf_g{groups}_ordered")));
+        let found = scores("lapt", 1000, [classes, negatives, &[]], &p);
+        let error = worst(&found, f.numbers(&format!("conf_g{groups}_ordered")));
         assert!(error <= 1e-9, "in order, {groups} groups: {error}");
-        let order = f.indices(&format!("perm_g{groups}"));
+        let order = f.places(&format!("perm_g{groups}"));
         let dealt: Vec<f64> = negatives
             .chunks_exact(317)
             .flat_map(|row| order.iter().map(|i| row[*i]).collect::<Vec<_>>())
             .collect();
-        let found = scores("lapt", 1000, [&classes, &dealt, &[]], &p);
-        let error = worst(&found, &f.numbers(&format!("conf_g{groups}_shuffled")));
+        let found = scores("lapt", 1000, [classes, &dealt, &[]], &p);
+        let error = worst(&found, f.numbers(&format!("conf_g{groups}_shuffled")));
         assert!(error <= 1e-9, "shuffled, {groups} groups: {error}");
         if groups == 100 {
             let permuted = core("lapt_score_perm").unwrap();
-            assert!(worst(&dealt, &permuted.numbers("negatives")) <= 1e-12);
+            assert!(worst(&dealt, permuted.numbers("negatives")) <= 1e-12);
         }
     }
 }

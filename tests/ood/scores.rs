@@ -1,8 +1,10 @@
 //! Every score against the stored values, by hand, and at the edges.
 
-use super::fixture::{Fixture, Uniform, worst};
 use promptlens::math::{MatrixView, cosines};
 use promptlens::ood::score::{Needs, REGISTRY, Score, ScoreInput, ScoreParameters, by_name};
+
+use super::uniform::Uniform;
+use crate::fixtures::{Fixture, worst};
 
 const NO_SHUFFLE: ScoreParameters = ScoreParameters {
     tau: 0.01,
@@ -47,14 +49,14 @@ fn stored_scores() {
     let classes = f.numbers("id_text");
     let candidates = f.numbers("candidate_text");
     let negatives: Vec<f64> = f
-        .indices("negative_order")
+        .places("negative_order")
         .iter()
         .flat_map(|i| candidates[i * 512..(i + 1) * 512].to_vec())
         .collect();
     for side in ["id", "ood"] {
         let images = f.numbers(&format!("{side}_features"));
-        let images = MatrixView::new(&images, 512).unwrap();
-        let to_classes = cosines(images, MatrixView::new(&classes, 512).unwrap()).unwrap();
+        let images = MatrixView::new(images, 512).unwrap();
+        let to_classes = cosines(images, MatrixView::new(classes, 512).unwrap()).unwrap();
         let to_negatives = cosines(images, MatrixView::new(&negatives, 512).unwrap()).unwrap();
         let tau_1 = ScoreParameters {
             tau: 1.0,
@@ -77,10 +79,10 @@ fn stored_scores() {
         ] {
             let expected = f.numbers(&format!("{side}_{stored}"));
             let actual = values(name, &to_classes, 20, &to_negatives, &parameters);
-            let error = worst(&actual, &expected);
+            let error = worst(&actual, expected);
             assert!(error <= 1e-9, "{side} {stored}: {error}");
             if stored == "mcm_tau1" {
-                let relative = actual.iter().zip(&expected).map(|(a, b)| (a - b).abs() / b);
+                let relative = actual.iter().zip(expected).map(|(a, b)| (a - b).abs() / b);
                 assert!(relative.fold(0.0, f64::max) <= 1e-6);
             }
         }
@@ -95,7 +97,7 @@ fn stored_gl_mcm_from_patch_features() {
     let Some(expected) = Fixture::open("mini/expected.safetensors") else {
         return;
     };
-    let unit = |values: Vec<f64>| -> Vec<f64> {
+    let unit = |values: &[f64]| -> Vec<f64> {
         values
             .chunks_exact(512)
             .flat_map(|row| {
@@ -110,7 +112,7 @@ fn stored_gl_mcm_from_patch_features() {
     let images = unit(expected.numbers("image_embeds"));
     let classes = cosines(MatrixView::new(&images, 512).unwrap(), texts).unwrap();
     let patches = f.numbers("patch_features");
-    let patches = cosines(MatrixView::new(&patches, 512).unwrap(), texts).unwrap();
+    let patches = cosines(MatrixView::new(patches, 512).unwrap(), texts).unwrap();
     let tau = f.text("tau").parse().unwrap();
     let local_weight = f.text("lam").parse().unwrap();
     let parameters = ScoreParameters {
@@ -134,8 +136,8 @@ fn stored_gl_mcm_from_patch_features() {
                 .unwrap(),
         );
     }
-    assert!(worst(&mcm, &f.numbers("mcm_tau1")) <= 1e-6);
-    assert!(worst(&gl_mcm, &f.numbers("gl_mcm")) <= 1e-6);
+    assert!(worst(&mcm, f.numbers("mcm_tau1")) <= 1e-6);
+    assert!(worst(&gl_mcm, f.numbers("gl_mcm")) <= 1e-6);
 }
 
 /// Three classes with e^{cos/τ} = 4, 2, 2 and six negatives with 1, 3, 8, 0.5, 7, 4.5 at τ = 1:

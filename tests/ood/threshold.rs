@@ -1,11 +1,13 @@
 //! Split-conformal thresholds: the stored one, the guarantee, and what invalidates them.
 
-use super::fixture::{Fixture, Uniform};
 use promptlens::ood::score::by_name;
 use promptlens::ood::threshold::{
     Calibration, CalibrationKey, MIN_IMAGES, class_list_sha256, ordered_list_sha256,
     rejection_interval,
 };
+
+use super::uniform::Uniform;
+use crate::fixtures::Fixture;
 
 fn key() -> CalibrationKey {
     CalibrationKey {
@@ -27,7 +29,7 @@ fn stored_threshold() {
     };
     let expected = &f.json("metrics")["conformal"];
     let scores = f.numbers(&format!("id_{}", expected["score"].as_str().unwrap()));
-    let c = Calibration::fit(key(), &scores).unwrap();
+    let c = Calibration::fit(key(), scores).unwrap();
     assert_eq!(c.n as u64, expected["n"].as_u64().unwrap());
     assert_eq!(c.m as u64, expected["m"].as_u64().unwrap());
     assert_eq!(c.threshold, expected["threshold"].as_f64().unwrap());
@@ -97,7 +99,7 @@ fn beta_interval_matches_simulation_and_closed_form() {
 fn false_rejections_over_many_splits() {
     let splits = 2000;
     let mut u = Uniform(7);
-    let stored = Fixture::open("ood/case.safetensors").map(|f| f.numbers("id_neglabel"));
+    let stored = Fixture::open("ood/case.safetensors").map(|f| f.numbers("id_neglabel").to_vec());
     for n in [19, 50, 100] {
         let mut pools = vec![u.many(200, 0.0, 1.0)];
         pools.extend(stored.clone());

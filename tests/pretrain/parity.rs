@@ -14,7 +14,7 @@ use promptlens::pretrain::towers::Kept;
 use serde::Deserialize;
 
 use crate::common::shared;
-use crate::fixtures;
+use crate::fixtures::Fixture;
 
 #[derive(Deserialize)]
 struct Step {
@@ -30,7 +30,7 @@ struct Fingerprint {
 }
 
 /// The step that `reference.py` describes.
-fn batch(expected: &BTreeMap<String, fixtures::Reference>) -> Batch {
+fn batch(expected: &Fixture) -> Batch {
     let (ids, eot) = (&expected["input_ids"], &expected["eot"].values);
     let captions: Vec<Vec<u32>> = (0..3)
         .map(|i| {
@@ -75,7 +75,7 @@ fn check(choice: Choice, shards: usize) {
         return;
     };
     let reference: Step = serde_json::from_str(include_str!("reference.json")).unwrap();
-    let expected = fixtures::load(&dir.join("expected.safetensors"));
+    let expected = Fixture::read(&dir.join("expected.safetensors"));
     let start = block_on(Start::open(&dir, None, None)).unwrap();
     let settings = Settings {
         smoothing: 0.05,

@@ -13,9 +13,9 @@ use super::small_model;
 fn kept_tokens_keep_their_rows() {
     let shipped = Path::new("www/models/mini-vit");
     let whole = block_on(Start::open(shipped, None, None)).unwrap();
-    let had = merges(&whole.artifact.tokenizer);
+    let had = merges(&whole.files.tokenizer);
     let short = block_on(Start::open(shipped, None, Some(1_000))).unwrap();
-    assert_eq!(merges(&short.artifact.tokenizer), 1_000);
+    assert_eq!(merges(&short.files.tokenizer), 1_000);
     let lost = had - 1_000;
     let vocabulary = whole.config().text.vocab_size - lost;
     assert_eq!(short.config().text.vocab_size, vocabulary);

@@ -3,9 +3,10 @@
 use promptlens::progress::LocalBoxFuture;
 use promptlens::prompt_learning::examples::{Batch, Examples};
 use promptlens::prompt_learning::job::TrainedPrompt;
+use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::trainer::{
-    FitResult, Group, Learner, Method, Observer, Settings, Step, fit,
+    FitResult, Group, Learner, Observer, Settings, Step, fit,
 };
 use promptlens::prompt_learning::values::Auto;
 

@@ -68,9 +68,9 @@ fn one_image_one_class_and_unequal_counts_are_enough() {
 fn a_thousand_classes_are_taught() {
     let examples = images(1000, 1, 1, 1);
     let all = names(1000);
-    for recipe in ["templates", "tip-adapter", "cones", "coop"] {
+    for recipe in ["templates", "tip-adapter", "taskres", "coop"] {
         let set = match recipe {
-            "cones" | "coop" => vec![("epochs", "1"), ("batch", "256")],
+            "taskres" | "coop" => vec![("epochs", "1"), ("batch", "256")],
             _ => vec![],
         };
         teach_with(recipe, &all, Some(&examples), &set, Extras::default())
@@ -177,7 +177,13 @@ fn people_see_every_step_and_can_stop() {
 fn a_rate_that_blows_up_is_an_error_and_no_result() {
     let examples = images(3, 4, 1, 1);
     let set = [("lr", "10"), ("epochs", "400"), ("alpha", "100")];
-    match teach_with("cones", &names(3), Some(&examples), &set, Extras::default()) {
+    match teach_with(
+        "taskres",
+        &names(3),
+        Some(&examples),
+        &set,
+        Extras::default(),
+    ) {
         Ok(learned) => assert!(learned.losses.iter().all(|l| l.is_finite())),
         Err(error) => assert_eq!(error.code(), "engine/not-finite"),
     }

@@ -170,8 +170,8 @@ fn tip_adapter_remembers_and_its_training_helps() {
     assert!(tip > zero + 0.3, "{tip} {zero}");
     let (_, fine) = score("tip-adapter-f", &[("alpha", "3"), ("lr", "0.01")]);
     assert!(fine.losses.last() < fine.losses.first());
-    let (cones, learned) = score("cones", &[("epochs", "200"), ("lr", "0.02")]);
-    assert!(cones > zero + 0.3, "{cones} {zero}");
+    let (taskres, learned) = score("taskres", &[("epochs", "200"), ("lr", "0.02")]);
+    assert!(taskres > zero + 0.3, "{taskres} {zero}");
     assert_eq!(learned.trained_parameters, 6 * D);
 }
 
@@ -398,7 +398,7 @@ fn bounds_are_shown_for_words_and_refused_for_vectors() {
     let expected = kl_inverse(error, prior, 40, 0.05).unwrap();
     assert!((learned.notes[1].value - expected).abs() < 1e-12);
     assert!(only_hard(&learned.prompt).is_ok());
-    for soft in ["coop", "cones", "tip-adapter"] {
+    for soft in ["coop", "taskres", "tip-adapter"] {
         let learned = teach(soft, &examples, &[]);
         assert_eq!(
             only_hard(&learned.prompt).unwrap_err().code(),

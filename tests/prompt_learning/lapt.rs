@@ -6,8 +6,9 @@ use promptlens::ood::lapt::{Samples, cross_entropy};
 use promptlens::ood::metrics::OodMetrics;
 use promptlens::ood::score::{ScoreInput, by_name};
 use promptlens::prompt::layout::PromptLayout;
+use promptlens::prompt::model::PromptModel;
 use promptlens::prompt_learning::examples::Examples;
-use promptlens::prompt_learning::job::{PromptModel, TrainedPrompt};
+use promptlens::prompt_learning::job::TrainedPrompt;
 use promptlens::prompt_learning::outliers::OutlierData;
 
 use super::toy::{D, Extras, SCALE, Toy, W, images, names, teach_with, words};

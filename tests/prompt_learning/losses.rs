@@ -4,20 +4,23 @@ use promptlens::error::{Error, Kind, Result};
 use promptlens::math::perceptron::Perceptron;
 use promptlens::math::{MatrixView, UnitRows, dot};
 use promptlens::ood::lapt::{self, Mix, Samples};
+use promptlens::prompt::heads::conditional::Conditional;
+use promptlens::prompt::heads::mixture::Gate;
 use promptlens::prompt::layout::PromptLayout;
+use promptlens::prompt::model::PromptModel;
 use promptlens::prompt_learning::examples::Batch;
-use promptlens::prompt_learning::job::PromptModel;
 use promptlens::prompt_learning::losses::{
     Absolute, Anchor, CrossDistribution, CrossEntropy, CrossModal, Distil, Diversity, Gradient,
     HardTexts, Loss, LossInput, Mixer, total,
 };
 use promptlens::prompt_learning::lstm::Lstm;
+use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::parametrizations::{
-    Conditional, Direct, Encoder, Gate, Mixture, Parametrization, Reparametrized,
+    Direct, Encoder, Mixture, Parametrization, Reparametrized,
 };
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{ProGradRule, TextLearner, cross_entropy, remove_conflict};
-use promptlens::prompt_learning::trainer::{Learner, Method, Observer, Settings, fit};
+use promptlens::prompt_learning::trainer::{Learner, Observer, Settings, fit};
 use promptlens::prompt_learning::values::Auto;
 use promptlens::rng::Rng;
 

@@ -1,23 +1,20 @@
 //! Learning through the real text tower, against PyTorch and against itself.
 
-use std::path::Path;
-
 use promptlens::device::Choice;
 use promptlens::model::Model;
 use promptlens::prompt::layout::{NamePosition, PromptLayout};
+use promptlens::prompt::model::PromptModel;
 use promptlens::prompt_learning::examples::{Batch, Examples};
-use promptlens::prompt_learning::job::PromptModel;
+use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::parametrizations::Direct;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::{TextLearner, cross_entropy};
-use promptlens::prompt_learning::trainer::{
-    FitResult, Learner, Method, Observer, Settings, Step, fit,
-};
+use promptlens::prompt_learning::trainer::{FitResult, Learner, Observer, Settings, Step, fit};
 use promptlens::prompt_learning::values::Auto;
 use promptlens::quant::Quantization;
 
 use crate::common::{cosine, relative_error, shared};
-use crate::fixtures::{load, metadata};
+use crate::fixtures::Fixture;
 
 pub fn mini(choice: Choice) -> Option<Model> {
     let dir = shared("models/mini-0")?;
@@ -48,17 +45,12 @@ struct Trace {
 }
 
 fn trace() -> Trace {
-    let path = shared("fixtures/coop/trace.safetensors").expect("checked before");
-    let (tensors, meta) = (load(&path), metadata(&path));
-    let names: Vec<String> = serde_json::from_str(&meta["names"]).unwrap();
-    let labels: Vec<usize> = tensors["labels"]
-        .values
-        .iter()
-        .map(|y| *y as usize)
-        .collect();
+    let tensors = Fixture::open("coop/trace.safetensors").expect("checked before");
+    let names = tensors.names("names");
+    let labels = tensors.places("labels");
     let features = tensors["image_features"].values.clone();
     let count = labels.len();
-    let number = |key: &str| meta[key].parse::<f64>().unwrap();
+    let number = |key: &str| tensors.text(key).parse::<f64>().unwrap();
     Trace {
         examples: Examples::new(features, labels, 1, 512, names.len()).unwrap(),
         names,
@@ -223,32 +215,23 @@ fn two_contexts_on_one_tape_get_the_gradients_of_pytorch() {
         return;
     };
     for file in [
-        "fixtures/lapt/contexts_mini.safetensors",
-        "fixtures/authors/core/lapt_contexts.safetensors",
+        "lapt/contexts_mini.safetensors",
+        "authors/core/lapt_contexts.safetensors",
     ] {
-        two_contexts_match(&model, &shared(file).unwrap());
+        two_contexts_match(&model, &Fixture::open(file).unwrap());
     }
 }
 
-fn two_contexts_match(model: &Model, path: &Path) {
-    let (stored, meta) = (load(path), metadata(path));
-    let list = |key: &str| -> Vec<String> { serde_json::from_str(&meta[key]).unwrap() };
-    let (own, other) = (list("id_names"), list("negative_names"));
+fn two_contexts_match(model: &Model, stored: &Fixture) {
+    let (own, other) = (stored.names("id_names"), stored.names("negative_names"));
     let assigned: Vec<usize> = std::iter::repeat_n(0, own.len())
         .chain(std::iter::repeat_n(1, other.len()))
         .collect();
-    let (d, labels) = (
-        model.clip.config.projection_dim,
-        stored["labels"].values.iter().map(|v| *v as usize),
-    );
+    let images = stored["image_features"].values.iter();
     let batch = Batch {
-        images: stored["image_features"]
-            .values
-            .iter()
-            .map(|v| f64::from(*v))
-            .collect(),
-        labels: labels.collect(),
-        dim: d,
+        images: images.map(|v| f64::from(*v)).collect(),
+        labels: stored.places("labels"),
+        dim: model.clip.config.projection_dim,
     };
     let start = [&stored["v_id"].values[..], &stored["v_neg"].values].concat();
     let half = start.len() / 2;

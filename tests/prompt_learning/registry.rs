@@ -284,7 +284,6 @@ fn a_recipe_changes_the_default_of_a_shared_parameter_in_its_own_table_alone() {
         ("coop", "vectors", "4"),
         ("tip-adapter", "alpha", "1.17"),
         ("tfup", "alpha", "0.3"),
-        ("cones", "lr", "auto"),
         ("taskres", "lr", "auto"),
         ("taskres", "settings", "fitted"),
         ("kgcoop", "crop-area", "0.6"),

@@ -122,7 +122,7 @@ fn features_recipes_without_their_strength_are_zero_shot() {
         ("tip-adapter", ("alpha", "0")),
         ("tip-adapter-f", ("alpha", "0")),
         ("tfup", ("alpha", "0")),
-        ("cones", ("alpha", "0")),
+        ("taskres", ("alpha", "0")),
         ("proapo", ("rounds", "0")),
     ] {
         assert_eq!(logits(&teach(recipe, &examples, &[set])), base, "{recipe}");
@@ -170,10 +170,11 @@ fn the_gaussian_average_is_the_weighted_sum_of_epochs() {
 
     // The epochs of a run are the ends of shorter runs at the same constant rate.
     use promptlens::prompt::layout::PromptLayout;
-    use promptlens::prompt_learning::job::PromptModel;
+    use promptlens::prompt::model::PromptModel;
+    use promptlens::prompt_learning::method::Method;
     use promptlens::prompt_learning::parametrizations::Direct;
     use promptlens::prompt_learning::text::{TextLearner, cross_entropy};
-    use promptlens::prompt_learning::trainer::{Method, Observer, Settings, fit};
+    use promptlens::prompt_learning::trainer::{Observer, Settings, fit};
     use promptlens::prompt_learning::values::Auto;
     let examples = images(4, 3, 2, 5);
     let run = |epochs, average| {

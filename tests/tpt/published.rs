@@ -5,22 +5,11 @@ use promptlens::math::optimizer::{AdamW, Optimizer, Sgd};
 use promptlens::tpt::{Config, Tuned};
 
 use super::{absolute, features, mini, run};
-use crate::common::{cosine, relative_error, shared};
-use crate::fixtures::{Reference, load, metadata};
-use crate::ood::fixture::Fixture;
+use crate::common::{cosine, relative_error};
+use crate::fixtures::{Fixture, worst};
 
-struct Case {
-    tensors: std::collections::BTreeMap<String, Reference>,
-    labels: Vec<String>,
-}
-
-fn core(name: &str) -> Option<Case> {
-    let path = shared(&format!("fixtures/authors/core/{name}.safetensors"))?;
-    let labels = serde_json::from_str(&metadata(&path)["labels"]).unwrap();
-    Some(Case {
-        tensors: load(&path),
-        labels,
-    })
+fn core(name: &str) -> Option<Fixture> {
+    Fixture::open(&format!("authors/core/{name}.safetensors"))
 }
 
 fn sorted(mut v: Vec<f32>) -> Vec<f32> {
@@ -58,10 +47,9 @@ fn same_descent(tuned: &Tuned, gradients: &[f32], after: &[f32], tolerance: f32)
 #[test]
 fn tpt_of_ten_views_of_which_one_is_kept() {
     for (choice, tolerance) in [(Choice::Cpu, 2e-5), (Choice::WebGpu, 1e-3)] {
-        let (Some(model), Some(case)) = (mini(choice), core("tpt_1view")) else {
+        let (Some(model), Some(t)) = (mini(choice), core("tpt_1view")) else {
             return;
         };
-        let t = &case.tensors;
         let images = features(&model, &t["views_u8"]);
         let error = relative_error(&images, &t["image_features"].values);
         assert!(f64::from(error) <= tolerance, "{error:.2e}");
@@ -69,7 +57,7 @@ fn tpt_of_ten_views_of_which_one_is_kept() {
             rho: 0.1,
             ..Config::tpt(10)
         };
-        let tuned = run(&model, &images, &case.labels, &config);
+        let tuned = run(&model, &images, &t.names("labels"), &config);
         assert_eq!(
             places(&tuned.selected),
             sorted(t["selected"].values.clone())
@@ -99,10 +87,9 @@ fn tpt_of_ten_views_of_which_one_is_kept() {
 
 #[test]
 fn tpt_on_the_plain_view_alone() {
-    let (Some(model), Some(case)) = (mini(Choice::Cpu), core("tpt_plain_only")) else {
+    let (Some(model), Some(t)) = (mini(Choice::Cpu), core("tpt_plain_only")) else {
         return;
     };
-    let t = &case.tensors;
     let images = features(&model, &t["u8"]);
     for (steps, limit) in [(1, 2e-3), (3, 5e-3)] {
         for (i, image) in images.chunks_exact(512).enumerate() {
@@ -111,7 +98,7 @@ fn tpt_on_the_plain_view_alone() {
                 rho: 1.0,
                 ..Config::tpt(1)
             };
-            let tuned = run(&model, image, &case.labels, &config);
+            let tuned = run(&model, image, &t.names("labels"), &config);
             let stored = |what: &str| t[&format!("{what}_{steps}")].row(i).to_vec();
             absolute("before", &tuned.logits_before, &stored("before"), 5e-4);
             absolute("after", &tuned.logits_after, &stored("after"), limit);
@@ -123,14 +110,13 @@ fn tpt_on_the_plain_view_alone() {
 
 #[test]
 fn difftpt_with_64_views_and_four_steps() {
-    let (Some(model), Some(case)) = (mini(Choice::Cpu), core("difftpt_64")) else {
+    let (Some(model), Some(t)) = (mini(Choice::Cpu), core("difftpt_64")) else {
         return;
     };
-    let t = &case.tensors;
     let images = features(&model, &t["views_u8"]);
     let error = relative_error(&images, &t["image_features"].values);
     assert!(error <= 2e-5, "{error:.2e}");
-    let tuned = run(&model, &images, &case.labels, &Config::difftpt_lite());
+    let tuned = run(&model, &images, &t.names("labels"), &Config::difftpt_lite());
     assert_eq!(places(&tuned.passed), sorted(t["passed"].values.clone()));
     assert_eq!(
         places(&tuned.selected),
@@ -154,15 +140,15 @@ fn adamw_over_the_authors_gradients() {
         "adamw_difftpt_64",
         "adamw_difftpt_128",
     ] {
-        let Some(f) = Fixture::open(&format!("authors/core/{case}.safetensors")) else {
+        let Some(f) = core(case) else {
             return;
         };
         let (start, gradients) = (f.numbers("start"), f.numbers("gradients"));
         let narrow = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<_>>();
-        let mut ours = narrow(&start);
+        let mut ours = narrow(start);
         let mut optimizer = AdamW::new(ours.len(), 0.01);
         // PyTorch's rule in double precision.
-        let (mut theirs, mut m, mut v) = (start.clone(), vec![0.0; 768], vec![0.0; 768]);
+        let (mut theirs, mut m, mut v) = (start.to_vec(), vec![0.0; 768], vec![0.0; 768]);
         for (step, gradient) in gradients.chunks_exact(768).enumerate() {
             optimizer.step(&mut ours, &narrow(gradient), 5e-3);
             let t = step as i32 + 1;
@@ -178,7 +164,7 @@ fn adamw_over_the_authors_gradients() {
             }
         }
         let wide: Vec<f64> = ours.iter().map(|v| f64::from(*v)).collect();
-        let error = crate::ood::fixture::worst(&wide, &theirs);
+        let error = worst(&wide, &theirs);
         assert!(error <= 2e-5, "{case}: {error}");
     }
 }
@@ -186,13 +172,11 @@ fn adamw_over_the_authors_gradients() {
 #[test]
 fn sgd_over_the_gradients_of_lapts_epochs() {
     for case in ["lapt_epoch_wccm", "lapt_epoch_wccm_cd"] {
-        let open = |name: String| Fixture::open(&format!("authors/core/{name}.safetensors"));
-        let (Some(sgd), Some(epoch)) = (open(format!("sgd_{case}")), open(case.to_owned())) else {
+        let (Some(sgd), Some(epoch)) = (core(&format!("sgd_{case}")), core(case)) else {
             return;
         };
-        let narrow = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect::<Vec<_>>();
-        let mut parameters = narrow(sgd.numbers("start"));
-        let gradients = narrow(sgd.numbers("gradients"));
+        let mut parameters = sgd["start"].values.clone();
+        let gradients = &sgd["gradients"].values;
         let (stored, rates) = (epoch.numbers("parameters"), epoch.numbers("rates"));
         let size = parameters.len();
         let mut optimizer = Sgd::new(0.9, 1e-5);
@@ -202,7 +186,7 @@ fn sgd_over_the_gradients_of_lapts_epochs() {
             optimizer.step(&mut parameters, gradient, *rate as f32);
             let expected = &stored[step * size..(step + 1) * size];
             let wide: Vec<f64> = parameters.iter().map(|v| f64::from(*v)).collect();
-            let error = crate::ood::fixture::worst(&wide, expected);
+            let error = worst(&wide, expected);
             assert!(error <= 1e-6, "{case} step {step}: {error}");
         }
     }

@@ -7,11 +7,10 @@ use promptlens::image::views::{
 use promptlens::image::{Filter, Rect, Rgb8};
 use promptlens::rng::Rng;
 
-use crate::common::shared;
-use crate::fixtures::{Reference, load};
+use crate::fixtures::Fixture;
 
-fn core(name: &str) -> Option<std::collections::BTreeMap<String, Reference>> {
-    shared(&format!("fixtures/authors/core/{name}.safetensors")).map(|path| load(&path))
+fn core(name: &str) -> Option<Fixture> {
+    Fixture::open(&format!("authors/core/{name}.safetensors"))
 }
 
 fn image(values: &[f32], height: usize, width: usize) -> Rgb8 {
@@ -103,7 +102,7 @@ fn the_operations_of_augmix_at_given_levels() {
     let Some(f) = core("augmix_ops") else { return };
     let source = image(&f["image"].values, 64, 64);
     let (mut seen, mut differ, mut all) = (0, 0usize, 0usize);
-    for (name, expected) in &f {
+    for (name, expected) in f.tensors() {
         let (op, level) = name.rsplit_once('_').unwrap_or((name, ""));
         let level: f64 = level.parse().unwrap_or(f64::NAN);
         let affine = |numbers| warp(&source, &Map::affine(numbers));

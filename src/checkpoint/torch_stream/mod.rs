@@ -3,6 +3,7 @@
 
 mod archive;
 mod pickle;
+mod pickle_input;
 mod reading;
 mod value;
 
@@ -13,9 +14,9 @@ use sha2::{Digest, Sha256};
 use self::archive::{Member, Next};
 use self::pickle::{Step, Unpickler};
 use self::reading::{Contents, Reading, entry, header};
-use super::artifact::WeightSink;
 use super::header::shown;
-use super::load::hex;
+use super::hex::hex;
+use super::model_folder::WeightSink;
 use crate::error::{Error, Kind, Result};
 
 /// Whether a file of this name is PyTorch's.
@@ -107,7 +108,7 @@ impl TorchStream {
         Ok(())
     }
 
-    /// Reads one part at the front of `bytes` and says how long it is; `None` where more must come.
+    /// Reads one part at the front of `bytes` and says how long it is; `None` if more must come.
     fn step(&mut self, bytes: &[u8], feed: &mut WeightSink<'_>) -> Result<Option<usize>> {
         if bytes.is_empty() {
             return Ok(None);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::value::{Storage, Tensor};
 use super::{damaged, unsupported};
-use crate::checkpoint::artifact::WeightSink;
 use crate::checkpoint::header::{Entry, Header};
 use crate::checkpoint::load::DataHash;
+use crate::checkpoint::model_folder::WeightSink;
 use crate::error::Result;
 
 /// The largest storage that is held as a whole, for tensors that do not lie in it row by row.

@@ -1,113 +1,11 @@
-//! Sizes of EfficientNet-Lite 0 to 4, and the convolutions that each is made of.
+//! The blocks and convolutions of an EfficientNet-Lite tower.
 
+use super::super::config_fields::invalid_file;
+use super::super::tensor_spec::TensorSpec;
+use super::convolution::{Convolution, spec};
+use super::lite::{FEATURES, Lite, STAGES, STEM};
 use crate::error::Result;
 use crate::quant::Role;
-
-use super::super::config::{TensorSpec, invalid_file};
-
-/// Channels of the stem, the same in every size.
-const STEM: usize = 32;
-/// Channels of the last layer, the same in every size: the width of the pooled features.
-pub const FEATURES: usize = 1280;
-/// Added to the variance in every batch norm.
-pub const BATCH_NORM_EPS: f64 = 1e-3;
-
-/// (repeats, kernel, stride of the first block, expansion, channels) of each stage of Lite0.
-const STAGES: [(usize, usize, usize, usize, usize); 7] = [
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
-];
-
-/// The five published sizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lite {
-    /// 3.4 M parameters without the classifier.
-    Lite0,
-    /// 4.1 M.
-    Lite1,
-    /// 4.8 M.
-    Lite2,
-    /// 6.9 M.
-    Lite3,
-    /// 11.7 M.
-    Lite4,
-}
-
-impl Lite {
-    /// Every size.
-    pub const ALL: [Self; 5] = [
-        Self::Lite0,
-        Self::Lite1,
-        Self::Lite2,
-        Self::Lite3,
-        Self::Lite4,
-    ];
-
-    /// The name in timm.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lite0 => "tf_efficientnet_lite0",
-            Self::Lite1 => "tf_efficientnet_lite1",
-            Self::Lite2 => "tf_efficientnet_lite2",
-            Self::Lite3 => "tf_efficientnet_lite3",
-            Self::Lite4 => "tf_efficientnet_lite4",
-        }
-    }
-
-    /// The inverse of [`name`](Self::name). timm may put the weights' tag behind it:
-    /// `tf_efficientnet_lite0.in1k`.
-    pub fn parse(name: &str) -> Option<Self> {
-        let bare = name.split_once('.').map_or(name, |(bare, _)| bare);
-        Self::ALL.into_iter().find(|lite| lite.name() == bare)
-    }
-
-    /// The size whose convolutions all have the weights' shape that `shape` tells.
-    pub fn find(shape: impl Fn(&Convolution) -> Option<Vec<usize>>) -> Option<Self> {
-        // A deeper one has all convolutions of a shallower one of the same width.
-        Self::ALL.into_iter().rev().find(|lite| {
-            let all = EfficientNetConfig::trunk(*lite, 1).convolutions();
-            all.iter()
-                .all(|conv| shape(conv).is_some_and(|shape| shape == conv.shape))
-        })
-    }
-
-    /// How many times as many channels and blocks as Lite0, in tenths.
-    const fn multipliers(self) -> (usize, usize) {
-        match self {
-            Self::Lite0 => (10, 10),
-            Self::Lite1 => (10, 11),
-            Self::Lite2 => (11, 12),
-            Self::Lite3 => (12, 14),
-            Self::Lite4 => (14, 18),
-        }
-    }
-
-    /// `base` channels widened for this size: the nearest multiple of 8 that loses at most a tenth.
-    const fn channels(self, base: usize) -> usize {
-        let tenths = base * self.multipliers().0;
-        let rounded = (tenths + 40) / 80 * 8;
-        if 100 * rounded < 9 * tenths {
-            rounded + 8
-        } else {
-            rounded
-        }
-    }
-
-    /// Blocks of each stage; the first and the last stage are not deepened.
-    fn repeats(self, stage: usize) -> usize {
-        let base = STAGES[stage].0;
-        if stage == 0 || stage == STAGES.len() - 1 {
-            base
-        } else {
-            (base * self.multipliers().1).div_ceil(10)
-        }
-    }
-}
 
 /// One block: an optional 1 x 1 expansion, a depthwise convolution, a 1 x 1 projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,21 +36,6 @@ impl BlockShape {
     pub const fn residual(&self) -> bool {
         self.stride == 1 && self.input == self.output
     }
-}
-
-/// A convolution with the batch norm behind it. The names are those of timm.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Convolution {
-    /// Name of the convolution, without `.weight`.
-    pub name: String,
-    /// Name of the batch norm, without `.weight`.
-    pub norm: String,
-    /// Both names in the files of the efficientnet-pytorch package.
-    pub published: [String; 2],
-    /// Outputs, inputs of each output, height and width of the kernel.
-    pub shape: [usize; 4],
-    /// How the weights are used.
-    pub role: Role,
 }
 
 /// The image tower as OpenCLIP configures it: a trunk of timm, average pooling, a linear projection.
@@ -195,6 +78,16 @@ impl EfficientNetConfig {
             image_size,
             projection_bias: false,
         }
+    }
+
+    /// The size whose convolutions all have the weights' shape that `shape` tells.
+    pub fn find_lite(shape: impl Fn(&Convolution) -> Option<Vec<usize>>) -> Option<Lite> {
+        // A deeper one has all convolutions of a shallower one of the same width.
+        Lite::ALL.into_iter().rev().find(|lite| {
+            let all = Self::trunk(*lite, 1).convolutions();
+            all.iter()
+                .all(|conv| shape(conv).is_some_and(|shape| shape == conv.shape))
+        })
     }
 
     /// Cells along one side of the last layer: every stride of 2 rounds up.
@@ -319,32 +212,6 @@ impl EfficientNetConfig {
             let bias = "visual.head.proj.bias".to_owned();
             list.push(spec(bias, &[projection_dim], Role::Float));
         }
-    }
-}
-
-impl Convolution {
-    /// The weights.
-    pub fn weight(&self) -> TensorSpec {
-        spec(format!("{}.weight", self.name), &self.shape, self.role)
-    }
-
-    /// The biases, which a convolution has once its batch norm is folded.
-    pub fn bias(&self) -> TensorSpec {
-        spec(format!("{}.bias", self.name), &self.shape[..1], Role::Float)
-    }
-
-    /// Scale, shift, mean and variance of the batch norm.
-    pub fn norms(&self) -> [String; 4] {
-        ["weight", "bias", "running_mean", "running_var"]
-            .map(|part| format!("{}.{part}", self.norm))
-    }
-}
-
-fn spec(name: String, shape: &[usize], role: Role) -> TensorSpec {
-    TensorSpec {
-        name,
-        shape: shape.to_vec(),
-        role,
     }
 }
 

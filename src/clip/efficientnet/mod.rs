@@ -7,12 +7,16 @@
 mod block;
 mod build;
 mod config;
+mod convolution;
+mod lite;
 mod stem;
 mod tower;
 mod trunk;
 
 pub use block::Block;
-pub use config::{BATCH_NORM_EPS, BlockShape, Convolution, EfficientNetConfig, FEATURES, Lite};
+pub use config::{BlockShape, EfficientNetConfig};
+pub use convolution::{BATCH_NORM_EPS, Convolution};
+pub use lite::{FEATURES, Lite};
 pub use stem::Stem;
 pub use tower::EfficientNetTower;
 pub use trunk::Trunk;

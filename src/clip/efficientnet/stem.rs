@@ -24,16 +24,16 @@ impl Stem {
     pub fn new(weight: &[f32], bias: Vec<f32>, side: usize, device: &Device) -> Self {
         let taps = KERNEL * KERNEL;
         // Windows have the channels of a pixel side by side.
-        let mut turned = Vec::with_capacity(weight.len());
+        let mut transposed = Vec::with_capacity(weight.len());
         for output in weight.chunks_exact(CHANNELS * taps) {
             for tap in 0..taps {
-                turned.extend((0..CHANNELS).map(|channel| output[channel * taps + tap]));
+                transposed.extend((0..CHANNELS).map(|channel| output[channel * taps + tap]));
             }
         }
         let shape = vec![bias.len(), CHANNELS * taps];
         let weight = crate::quant::HostTensor::Float {
             shape,
-            data: turned,
+            data: transposed,
         };
         let places = places(side);
         let count = places.len();

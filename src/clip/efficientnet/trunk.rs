@@ -3,7 +3,8 @@
 use burn::tensor::{Device, Tensor};
 
 use super::block::Block;
-use super::config::{EfficientNetConfig, FEATURES};
+use super::config::EfficientNetConfig;
+use super::lite::FEATURES;
 use super::stem::Stem;
 use crate::kernels::launch::{BINDING_BYTES, rows_that_bind};
 use crate::kernels::{Activation, Linear, floats, mean_rows};

@@ -3,9 +3,10 @@
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::Device;
 
+use super::super::floats;
 use super::super::launch::{Kernel, contiguous, dispatch_grid, empty, launch};
+use super::super::primitive::primitive;
 use super::super::source::Constants;
-use super::super::{floats, primitive};
 use super::{Squares, same_padding};
 
 const WORKGROUP: usize = 64;

@@ -6,7 +6,7 @@ mod gpu;
 
 use burn::tensor::{Device, Tensor};
 
-use super::{from_primitive, is_gpu, primitive};
+use super::primitive::{from_primitive, is_gpu, primitive};
 
 /// Square images of equal size in the rows of a tensor [batch side side, C].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +53,13 @@ impl Depthwise {
         let channels = bias.len();
         let taps = weight.len() / channels;
         // Taps become the rows, so that a row holds neighbors in memory for neighbors in x.
-        let turned = (0..taps)
+        let transposed = (0..taps)
             .flat_map(|tap| (0..channels).map(move |channel| weight[channel * taps + tap]))
             .collect();
         let weights = if is_gpu(device) {
-            Weights::Gpu(gpu::Layer::new(turned, bias, device))
+            Weights::Gpu(gpu::Layer::new(transposed, bias, device))
         } else {
-            Weights::Cpu(turned, bias)
+            Weights::Cpu(transposed, bias)
         };
         Self {
             weights,

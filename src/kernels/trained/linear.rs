@@ -27,8 +27,8 @@ impl Backward<Flex, 3> for LinearBackward {
             grads.register::<Flex>(bias.id, values(sums, [width]));
         }
         if let Some(weight) = weight {
-            let turned = Flex::float_swap_dims(dy.clone(), 0, 1);
-            grads.register::<Flex>(weight.id, Flex::float_matmul(turned, input));
+            let transposed = Flex::float_swap_dims(dy.clone(), 0, 1);
+            grads.register::<Flex>(weight.id, Flex::float_matmul(transposed, input));
         }
         if let Some(x) = x {
             grads.register::<Flex>(x.id, Flex::float_matmul(dy, matrix));

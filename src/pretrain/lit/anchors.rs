@@ -7,8 +7,8 @@ use pollster::block_on;
 use serde::{Deserialize, Serialize};
 
 use super::descent::{Group, Objective};
+use super::space::Source;
 use super::student::{Map, Rows, Teaching, project};
-use super::targets::Source;
 use crate::error::Result;
 use crate::kernels::floats;
 use crate::kernels::read;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::concepts::{Concepts, imagenet};
 use super::names::{Vocabulary, Withheld};
-use super::targets::Space;
+use super::space::Space;
 use super::vectors::{MiniLm, read_named, read_npz};
 use super::wordnet::WordNet;
 use crate::checkpoint::read_file;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::wordnet::WordNet;
 use crate::error::{Error, Kind, Result};
 use crate::pretrain::held_out::HeldOut;
+use crate::prompt::template::spoken;
 
 /// What a name is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +50,7 @@ pub struct Vocabulary {
 /// A name without what does not tell names apart: case, underscores, parentheses.
 pub fn key(text: &str) -> String {
     let open = text.find('(').unwrap_or(text.len());
-    text[..open]
-        .to_lowercase()
-        .replace('_', " ")
+    spoken(&text[..open].to_lowercase())
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")

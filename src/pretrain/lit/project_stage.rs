@@ -18,7 +18,7 @@ use super::pool::Pool;
 use super::project::{ProjectSettings, Projection, Texts};
 use super::regression::regression;
 use super::student::{Map, Teaching, project};
-use super::text::NEUTRAL;
+use super::text_batches::NEUTRAL;
 use super::text_stage::TextModel;
 use super::text_tower::{Tape, Taped};
 use crate::error::{Error, Kind, Result};

@@ -11,14 +11,18 @@ use super::anchors::{AnchorSettings, Anchors};
 use super::corpus::{Corpus, TeacherRows};
 use super::cut_bpe::cut_tokenizer;
 use super::descent::{Descent, Tell, read_lists, write_lists};
+use super::distillation::Distillation;
 use super::head::Head;
 use super::pictures::Pictures;
 use super::pool::Pool;
 use super::regression::regression;
+use super::space::concept_vectors;
 use super::student::{Map, Teaching};
-use super::targets::{Kind, Lessons, Sources, concept_vectors, lessons};
-use super::text::{Distillation, NEUTRAL, TextSettings};
-use super::text_tower::{TextLayout, TextSizes, word_knowledge};
+use super::text_batches::NEUTRAL;
+use super::text_layout::{TextLayout, TextSizes};
+use super::text_settings::TextSettings;
+use super::text_targets::{Kind, Sources, TextTargets, text_targets};
+use super::warm_start::{warm_start, word_knowledge};
 use crate::checkpoint::read_file;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::tokenize::ClipTokenizer;
@@ -137,23 +141,23 @@ impl TextStage<'_> {
         if let Some(values) = finished(&path, "values", &about)? {
             return self.model(layout, values);
         }
-        let lessons = self.lessons(tell)?;
-        let words = needed_words(&lessons);
+        let targets = self.targets(tell)?;
+        let words = needed_words(&targets);
         let json = cut_tokenizer(&self.corpus.tokenizer, &words, self.settings.tower.merges)?;
         let file = self.cache.join(TOKENIZER_FILE);
         std::fs::write(&file, &json)
             .map_err(|error| Error::new(ErrorKind::Io, format!("{}: {error}.", file.display())))?;
         let mut model = self.model(layout, Vec::new())?;
-        let spelled = lessons
+        let spelled = targets
             .items
             .iter()
             .map(|item| Ok(model.tokenizer.encode(&item.text)?.ids))
             .collect::<Result<Vec<_>>>()?;
-        let (tokens, directions) = word_knowledge(&lessons, &spelled, sizes);
+        let (tokens, directions) = word_knowledge(&targets, &spelled, sizes);
         let settings = self.settings.text;
-        let start = model.layout.warm_start(&tokens, &directions, settings.seed);
+        let start = warm_start(&model.layout, &tokens, &directions, settings.seed);
         let distillation = Distillation::new(
-            &lessons,
+            &targets,
             settings,
             &model.tokenizer,
             &model.layout,
@@ -197,7 +201,7 @@ impl TextStage<'_> {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn lessons(&self, tell: &mut Tell<'_>) -> Result<Lessons> {
+    pub fn targets(&self, tell: &mut Tell<'_>) -> Result<TextTargets> {
         let corpus = self.corpus;
         let about = json!({
             "anchors": self.settings.anchors,
@@ -255,7 +259,7 @@ impl TextStage<'_> {
                 anchors
             }
         };
-        Ok(lessons(&Sources {
+        Ok(text_targets(&Sources {
             space: &corpus.space,
             concepts: &concepts,
             anchors: &anchors,
@@ -283,13 +287,13 @@ fn keep(path: &Path, name: &str, values: &[f32], about: &str) -> Result<()> {
 }
 
 /// Every text that the tokenizer should spell in few tokens, with its weight.
-fn needed_words(lessons: &Lessons) -> Vec<(String, f64)> {
+fn needed_words(targets: &TextTargets) -> Vec<(String, f64)> {
     let templates = NEUTRAL
         .iter()
         .map(|template| (*template).to_owned())
-        .chain(lessons.modifiers.iter().map(|m| m.template.clone()))
+        .chain(targets.modifiers.iter().map(|m| m.template.clone()))
         .map(|template| (template, 1000.0));
-    let items = lessons.items.iter().map(|item| {
+    let items = targets.items.iter().map(|item| {
         let weight = match item.kind {
             Kind::Known | Kind::Alias | Kind::Plural | Kind::Class => 1000.0,
             Kind::Clip => 300.0,

@@ -1,5 +1,5 @@
 //! A text feature per class: zero-shot classification, ensembles of sentences, and features that
-//! were moved by learning (ConES).
+//! were moved by learning (TaskRes).
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub struct TextFeatures {
     pub features: Vec<f32>,
     /// What other names stand in. `None`: the default template.
     pub templates: Option<Vec<Template>>,
-    /// What was learned on top of the sentences' features (ConES), [K, d]; kept for inspection, as
+    /// What was learned on top of the sentences' features (TaskRes), [K, d]; kept for inspection, as
     /// `features` contain it.
     pub residual: Option<Vec<f32>>,
 }

@@ -9,9 +9,6 @@ pub use direct::{Direct, Parts};
 pub use mixture::Mixture;
 pub use reparametrized::{Encoder, Reparametrized};
 
-pub use crate::prompt::heads::conditional::Conditional;
-pub use crate::prompt::heads::mixture::Gate;
-
 use super::examples::Batch;
 use super::trainer::Group;
 

@@ -3,9 +3,10 @@
 use super::templates::TemplateSet;
 use crate::error::{Error, Kind, Result};
 use crate::math::UnitRows;
+use crate::prompt::model::mean_texts;
 use crate::prompt::template::Template;
 use crate::prompt_learning::descriptions::Descriptions;
-use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Needs, Recipe, TypedRun};
 use crate::prompt_learning::values::words;

@@ -2,9 +2,10 @@
 
 use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
+use crate::prompt::model::mean_texts;
 use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::Descent;
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::losses::Anchor;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};

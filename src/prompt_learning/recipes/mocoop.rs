@@ -5,13 +5,14 @@
 use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt::heads::mixture::{ContextMixture, Gate};
+use crate::prompt::model::mean_texts;
 use crate::prompt::several::Places;
 use crate::prompt::template::Template;
 use crate::prompt_learning::context_recipe::{
     ContextRecipe, ContextSharing, SPREAD, WORDS, learned, noise,
 };
 use crate::prompt_learning::descent::{Descent, OptimizerKind};
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::losses::HardTexts;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::parametrizations::Mixture;

@@ -3,11 +3,12 @@
 
 use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
-use crate::prompt_learning::context_recipe::{ContextRecipe, ContextSharing, noise};
+use crate::prompt::model::mean_texts;
 use crate::prompt::template::Template;
+use crate::prompt_learning::context_recipe::{ContextRecipe, ContextSharing, noise};
 use crate::prompt_learning::descent::Descent;
 use crate::prompt_learning::descriptions::Descriptions;
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::losses::{Anchor, Diversity};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};

@@ -3,15 +3,17 @@
 use super::templates::{FixedTexts, TemplateSet};
 use crate::error::Result;
 use crate::prompt::heads::texts::TextFeatures;
-use crate::prompt_learning::descent::{CropParams, Steps};
+use crate::prompt::model::mean_texts;
 use crate::prompt_learning::context_recipe::rate_notes;
-use crate::prompt_learning::job::{TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::descent::{CropParams, Steps};
+use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::method::Method;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::residual::{ResidualLearner, moved};
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::text::cross_entropy;
-use crate::prompt_learning::trainer::{Method, fit};
+use crate::prompt_learning::trainer::fit;
 use crate::prompt_learning::values::Auto;
 
 parameters! {

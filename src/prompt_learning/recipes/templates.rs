@@ -3,9 +3,10 @@
 use crate::error::Result;
 use crate::math::{argmax, dot};
 use crate::prompt::ensemble::CLIP80;
+use crate::prompt::model::mean_texts;
 use crate::prompt::template::{CLIP7, DEFAULT, Template};
 use crate::prompt_learning::bound::{DELTA, kl_inverse, list_prior, sentence_prior};
-use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob, mean_texts};
+use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
 use crate::prompt_learning::values::{Word, words};

@@ -8,10 +8,11 @@ use crate::prompt_learning::cache_search::{Found, Grid, Known, is_searchable, se
 use crate::prompt_learning::descent::Steps;
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::method::Method;
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
 use crate::prompt_learning::text::cross_entropy;
-use crate::prompt_learning::trainer::{FitResult, Method, Observer, fit};
+use crate::prompt_learning::trainer::{FitResult, Observer, fit};
 use crate::prompt_learning::validate::folds;
 use crate::prompt_learning::values::Auto;
 

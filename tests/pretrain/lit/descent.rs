@@ -7,9 +7,12 @@ use promptlens::error::{Error, Kind};
 use promptlens::kernels::read;
 use promptlens::pretrain::lit::cut_bpe::cut_tokenizer;
 use promptlens::pretrain::lit::descent::{Descent, Objective};
-use promptlens::pretrain::lit::targets::Lessons;
-use promptlens::pretrain::lit::text::{Distillation, TextSettings};
-use promptlens::pretrain::lit::text_tower::{Tape, Taped, TextLayout, TextSizes, word_knowledge};
+use promptlens::pretrain::lit::distillation::Distillation;
+use promptlens::pretrain::lit::text_layout::{TextLayout, TextSizes};
+use promptlens::pretrain::lit::text_settings::TextSettings;
+use promptlens::pretrain::lit::text_targets::TextTargets;
+use promptlens::pretrain::lit::text_tower::{Tape, Taped};
+use promptlens::pretrain::lit::warm_start::{warm_start, word_knowledge};
 use promptlens::tokenize::ClipTokenizer;
 
 use super::{Small, WIDTH};
@@ -27,7 +30,7 @@ fn settings(steps: usize) -> TextSettings {
 }
 
 struct Tower {
-    lessons: Lessons,
+    targets: TextTargets,
     tokenizer: ClipTokenizer,
     layout: TextLayout,
     spelled: Vec<Vec<u32>>,
@@ -35,9 +38,9 @@ struct Tower {
 
 impl Tower {
     fn new() -> Self {
-        let lessons = Small::new().lessons();
+        let targets = Small::new().targets();
         let whole = std::fs::read("www/models/mini-vit/tokenizer.json").unwrap();
-        let texts: Vec<(String, f64)> = lessons
+        let texts: Vec<(String, f64)> = targets
             .items
             .iter()
             .map(|item| (item.text.clone(), 1.0))
@@ -52,22 +55,22 @@ impl Tower {
             out: WIDTH,
         };
         let tokenizer = ClipTokenizer::from_bytes(&json, 24, 714).unwrap();
-        let spelled = lessons
+        let spelled = targets
             .items
             .iter()
             .map(|item| tokenizer.encode(&item.text).unwrap().ids)
             .collect();
         Self {
             layout: TextLayout::new(sizes),
-            lessons,
+            targets,
             tokenizer,
             spelled,
         }
     }
 
     fn warm(&self) -> Vec<f32> {
-        let (tokens, directions) = word_knowledge(&self.lessons, &self.spelled, self.layout.sizes);
-        self.layout.warm_start(&tokens, &directions, 1)
+        let (tokens, directions) = word_knowledge(&self.targets, &self.spelled, self.layout.sizes);
+        warm_start(&self.layout, &tokens, &directions, 1)
     }
 
     fn cold(&self) -> Vec<f32> {
@@ -77,7 +80,7 @@ impl Tower {
         let directions: Vec<f64> = (0..(sizes.width - 1) * sizes.out)
             .map(|_| rng.normal() * 0.2)
             .collect();
-        self.layout.warm_start(&tokens, &directions, 1)
+        warm_start(&self.layout, &tokens, &directions, 1)
     }
 
     /// The mean cosine of all names to their targets.
@@ -93,11 +96,11 @@ impl Tower {
         );
         let sequences: Vec<&[u32]> = self.spelled.iter().map(Vec::as_slice).collect();
         let features = pollster::block_on(read(tower.encode(&sequences))).unwrap();
-        let rows = features.chunks(WIDTH).zip(&self.lessons.items);
+        let rows = features.chunks(WIDTH).zip(&self.targets.items);
         let sum: f64 = rows
-            .map(|(row, item)| cosine(row, self.lessons.row(item.row)))
+            .map(|(row, item)| cosine(row, self.targets.row(item.row)))
             .sum();
-        sum / self.lessons.items.len() as f64
+        sum / self.targets.items.len() as f64
     }
 
     fn train(
@@ -109,7 +112,7 @@ impl Tower {
     ) -> promptlens::error::Result<Vec<f32>> {
         let device = Device::flex();
         let learning = Distillation::new(
-            &self.lessons,
+            &self.targets,
             settings(steps),
             &self.tokenizer,
             &self.layout,
@@ -173,7 +176,7 @@ fn parts_on_threads_have_the_gradient_of_the_whole() {
     let device = Device::flex();
     let learning = |threads| {
         Distillation::new(
-            &tower.lessons,
+            &tower.targets,
             settings(8),
             &tower.tokenizer,
             &tower.layout,

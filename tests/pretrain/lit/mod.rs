@@ -7,7 +7,8 @@ mod tokenizer;
 
 use promptlens::pretrain::lit::concepts::Concepts;
 use promptlens::pretrain::lit::names::{Vocabulary, Withheld};
-use promptlens::pretrain::lit::targets::{Lessons, Sources, Space, concept_vectors, lessons};
+use promptlens::pretrain::lit::space::{Space, concept_vectors};
+use promptlens::pretrain::lit::text_targets::{Sources, TextTargets, text_targets};
 use promptlens::pretrain::lit::vectors::{MiniLm, Table};
 use promptlens::pretrain::lit::wordnet::WordNet;
 use promptlens::rng::Rng;
@@ -137,10 +138,10 @@ impl Small {
         Concepts::new(&self.vocabulary, &self.classes, withheld)
     }
 
-    pub fn lessons(&self) -> Lessons {
+    pub fn targets(&self) -> TextTargets {
         let concepts = self.concepts(true);
         let (anchors, _) = concept_vectors(&self.space, &concepts, &self.vocabulary, &self.wordnet);
-        lessons(&Sources {
+        text_targets(&Sources {
             space: &self.space,
             concepts: &concepts,
             anchors: &anchors,

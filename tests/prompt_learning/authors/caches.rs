@@ -5,14 +5,15 @@ use promptlens::prompt::heads::cache::{Cache, Likeness, Votes, likeness, predict
 use promptlens::prompt_learning::cache::CacheLearner;
 use promptlens::prompt_learning::cache_search::{Found, Grid, Known, search};
 use promptlens::prompt_learning::examples::Examples;
+use promptlens::prompt_learning::method::Method;
 use promptlens::prompt_learning::schedule::Schedule;
 use promptlens::prompt_learning::text::cross_entropy;
-use promptlens::prompt_learning::trainer::{Method, Observer, Settings, fit};
+use promptlens::prompt_learning::trainer::{Observer, Settings, fit};
 use promptlens::prompt_learning::unlabeled::select;
 use promptlens::prompt_learning::values::Auto;
 
-use super::F32;
-use crate::authors::{Authors, difference};
+use super::{F32, reference};
+use crate::fixtures::difference;
 
 const D: usize = 512;
 const K: usize = 6;
@@ -36,12 +37,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 #[test]
 fn tip_adapter_answers_and_searches_as_its_authors_do() {
-    let Some(file) = Authors::open("shelf/tip_adapter") else {
+    let Some(file) = reference("tip_adapter") else {
         return;
     };
     let classes = file.places("labels");
     // The mean over the views of a photo, normalized.
-    let views = file.f32("views");
+    let views = file["views"].values.clone();
     let examples = Examples::new(views, classes.clone(), 4, D, K).unwrap();
     let keys: Vec<f64> = examples.means().iter().map(|v| f64::from(*v)).collect();
     file.check("keys", &keys, F32);
@@ -53,7 +54,7 @@ fn tip_adapter_answers_and_searches_as_its_authors_do() {
         likeness: Likeness::Cosine,
         votes,
     };
-    let (test, texts) = (file.get("test"), file.get("texts"));
+    let (test, texts) = (file.numbers("test"), file.numbers("texts"));
     for votes in [Votes::Counted, Votes::Balanced] {
         for (name, alpha, beta) in [
             ("logits_a1_17_b1", 1.17, 1.0),
@@ -88,7 +89,7 @@ fn tip_adapter_answers_and_searches_as_its_authors_do() {
         let answers = z.chunks_exact(K).zip(&labels);
         answers.filter(|(z, label)| argmax(z) == **label).count()
     };
-    let [beta, alpha] = file.get("searched_beta_alpha") else {
+    let [beta, alpha] = file.numbers("searched_beta_alpha") else {
         panic!("a pair");
     };
     let Found {
@@ -106,12 +107,12 @@ fn tip_adapter_answers_and_searches_as_its_authors_do() {
 
 #[test]
 fn tip_adapter_f_trains_its_keys_as_its_authors_do() {
-    let Some(file) = Authors::open("shelf/tip_adapter_f") else {
+    let Some(file) = reference("tip_adapter_f") else {
         return;
     };
     let classes = file.places("labels");
-    let examples = Examples::new(file.f32("images"), classes.clone(), 1, D, K).unwrap();
-    let texts = file.get("texts").to_vec();
+    let examples = Examples::new(file["images"].values.clone(), classes.clone(), 1, D, K).unwrap();
+    let texts = file.numbers("texts").to_vec();
     let mut learner = CacheLearner {
         cache: Cache {
             keys: Vec::new(),
@@ -145,7 +146,7 @@ fn tip_adapter_f_trains_its_keys_as_its_authors_do() {
     };
     let run = fit(
         &mut learner,
-        file.f32("start"),
+        file["start"].values.clone(),
         &examples,
         &settings,
         observer,
@@ -155,16 +156,16 @@ fn tip_adapter_f_trains_its_keys_as_its_authors_do() {
     // hold 1e-6.
     file.check("losses", &found.losses, 3e-6);
     let keys: Vec<f64> = found.parameters.iter().map(|v| f64::from(*v)).collect();
-    let error = difference(&keys, file.get("keys_after"));
+    let error = difference(&keys, file.numbers("keys_after"));
     assert!(error <= 3e-6, "keys: off by {error:.1e}");
 }
 
 #[test]
 fn tfup_keeps_and_answers_as_its_authors_do() {
-    let Some(file) = Authors::open("shelf/tfup") else {
+    let Some(file) = reference("tfup") else {
         return;
     };
-    let (texts, unlabeled) = (file.get("texts"), file.get("unlabelled"));
+    let (texts, unlabeled) = (file.numbers("texts"), file.numbers("unlabelled"));
     let all: Vec<f64> = unlabeled
         .chunks_exact(D)
         .flat_map(|image| predictions(image, texts))
@@ -185,7 +186,7 @@ fn tfup_keeps_and_answers_as_its_authors_do() {
         .chunks_exact(D)
         .flat_map(|key| predictions(key, texts))
         .collect();
-    let test = file.get("test");
+    let test = file.numbers("test");
     let alike = |image: &[f64]| likeness(&predictions(image, texts), &known);
     let sims: Vec<f64> = test.chunks_exact(D).flat_map(alike).collect();
     // Theirs are f32 differences of nearly equal numbers, brought to the range of 0 to 2: they are off

@@ -3,15 +3,14 @@
 use promptlens::math::optimizer::{AdamW, Optimizer, Sgd};
 use promptlens::prompt_learning::schedule::Schedule;
 
-use super::{F32, F64};
-use crate::authors::Authors;
+use super::{F32, F64, reference};
 
 #[test]
 fn every_epoch_has_the_rate_of_dassl() {
-    let Some(file) = Authors::open("shelf/schedule") else {
+    let Some(file) = reference("schedule") else {
         return;
     };
-    for name in file.names() {
+    for (name, _) in file.tensors() {
         let numbers: Vec<usize> = name.split('_').filter_map(|n| n.parse().ok()).collect();
         let [epochs, warm_up] = numbers[..] else {
             panic!("{name}");
@@ -27,17 +26,17 @@ fn every_epoch_has_the_rate_of_dassl() {
 
 #[test]
 fn optimizers_step_as_pytorch_does() {
-    let Some(file) = Authors::open("shelf/optimiser") else {
+    let Some(file) = reference("optimiser") else {
         return;
     };
     let end = |mut optimizer: Box<dyn Optimizer>| {
-        let mut parameters = file.f32("start");
-        for gradient in file.f32("gradients").chunks_exact(parameters.len()) {
+        let mut parameters = file["start"].values.clone();
+        for gradient in file["gradients"].values.chunks_exact(parameters.len()) {
             optimizer.step(&mut parameters, gradient, 0.002);
         }
         parameters.into_iter().map(f64::from).collect::<Vec<_>>()
     };
     file.check("sgd", &end(Box::new(Sgd::new(0.9, 5e-4))), F32);
-    let count = file.get("start").len();
+    let count = file.numbers("start").len();
     file.check("adamw", &end(Box::new(AdamW::new(count, 0.01))), F32);
 }

@@ -1,25 +1,26 @@
 //! Losses and their gradients on the raw text features, at CLIP's logit scale of 100.
 
 use promptlens::math::{UnitRows, dot};
+use promptlens::prompt::heads::mixture::Gate;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::losses::{
     Absolute, Anchor, CrossEntropy, Distil, Diversity, HardTexts, Loss, LossInput, total,
 };
-use promptlens::prompt_learning::parametrizations::{Gate, Mixture};
+use promptlens::prompt_learning::parametrizations::Mixture;
 use promptlens::prompt_learning::search::{Fitness, Search, redundancy};
 use promptlens::prompt_learning::text::remove_conflict;
 use promptlens::prompt_learning::trainer::gaussian;
 
-use super::{F32, F64};
-use crate::authors::{Authors, difference};
+use super::{F32, F64, reference};
+use crate::fixtures::{Fixture, difference};
 
 const D: usize = 512;
 const K: usize = 6;
 const SCALE: f64 = 100.0;
 
-fn batch(file: &Authors) -> Batch {
+fn batch(file: &Fixture) -> Batch {
     Batch {
-        images: file.get("images").to_vec(),
+        images: file.numbers("images").to_vec(),
         labels: file.places("labels"),
         dim: D,
     }
@@ -40,44 +41,49 @@ fn computed(raw: &[f64], batch: &Batch, losses: Vec<Box<dyn Loss>>) -> (Vec<f64>
 
 #[test]
 fn kgcoop_has_the_loss_and_gradient_of_its_authors() {
-    let Some(file) = Authors::open("shelf/kgcoop") else {
+    let Some(file) = reference("kgcoop") else {
         return;
     };
     let anchor = Anchor {
         strength: 8.0,
-        fixed: file.get("fixed").to_vec(),
+        fixed: file.numbers("fixed").to_vec(),
     };
     let losses: Vec<Box<dyn Loss>> = vec![Box::new(CrossEntropy), Box::new(anchor.clone())];
-    let (logits, loss, gradient) = computed(file.get("raw_texts"), &batch(&file), losses);
+    let (logits, loss, gradient) = computed(file.numbers("raw_texts"), &batch(&file), losses);
     file.check("logits", &logits, F64);
     file.check("loss", &[loss], F64);
     file.check("grad_raw", &gradient, F64);
-    let (.., pull, _) = computed(file.get("raw_texts"), &batch(&file), vec![Box::new(anchor)]);
+    let (.., pull, _) = computed(
+        file.numbers("raw_texts"),
+        &batch(&file),
+        vec![Box::new(anchor)],
+    );
     file.check("score", &[pull / 8.0], F64);
 }
 
 #[test]
 fn promptsrc_has_the_loss_gradient_and_average_of_its_authors() {
-    let Some(file) = Authors::open("shelf/promptsrc") else {
+    let Some(file) = reference("promptsrc") else {
         return;
     };
     let losses: Vec<Box<dyn Loss>> = vec![
         Box::new(CrossEntropy),
         Box::new(Absolute {
             strength: 25.0,
-            fixed: file.get("fixed").to_vec(),
+            fixed: file.numbers("fixed").to_vec(),
         }),
         Box::new(Distil {
             strength: 1.0,
-            fixed: file.get("fixed").to_vec(),
+            fixed: file.numbers("fixed").to_vec(),
             temperature: 1.0,
             per_class: true,
         }),
     ];
-    let (_, loss, gradient) = computed(file.get("raw_texts"), &batch(&file), losses);
+    let (_, loss, gradient) = computed(file.numbers("raw_texts"), &batch(&file), losses);
     file.check("loss", &[loss], F64);
     file.check("grad_raw", &gradient, F64);
-    for name in file.names().filter(|name| name.starts_with("gauss")) {
+    let weights = file.tensors().map(|(name, _)| name);
+    for name in weights.filter(|name| name.starts_with("gauss")) {
         let numbers: Vec<usize> = name
             .split('_')
             .skip(1)
@@ -92,10 +98,10 @@ fn promptsrc_has_the_loss_gradient_and_average_of_its_authors() {
 
 #[test]
 fn msgcoop_differs_from_its_authors_in_the_mean_that_is_pulled_alone() {
-    let Some(file) = Authors::open("shelf/msgcoop") else {
+    let Some(file) = reference("msgcoop") else {
         return;
     };
-    let (raw, batch) = (file.get("raw_texts"), batch(&file));
+    let (raw, batch) = (file.numbers("raw_texts"), batch(&file));
     let (logits, ce, _) = computed(raw, &batch, vec![Box::new(CrossEntropy)]);
     file.check("logits", &logits, F64);
     let (.., diversity, _) = computed(raw, &batch, vec![Box::new(Diversity { strength: 1.0 })]);
@@ -103,7 +109,7 @@ fn msgcoop_differs_from_its_authors_in_the_mean_that_is_pulled_alone() {
     let anchor = || {
         Box::new(Anchor {
             strength: 1.0,
-            fixed: file.get("fixed").to_vec(),
+            fixed: file.numbers("fixed").to_vec(),
         })
     };
     // The authors pull the mean of features of all lengths, this crate that of unit features, which is
@@ -128,10 +134,10 @@ fn msgcoop_differs_from_its_authors_in_the_mean_that_is_pulled_alone() {
 
 #[test]
 fn mocoop_has_the_losses_gates_and_targets_of_its_authors() {
-    let Some(file) = Authors::open("shelf/mocoop") else {
+    let Some(file) = reference("mocoop") else {
         return;
     };
-    let (batch, hard, raw) = (batch(&file), file.get("hard"), file.get("soft_raw"));
+    let (batch, hard, raw) = (batch(&file), file.numbers("hard"), file.numbers("soft_raw"));
     let fixed = hard.to_vec();
     let texts = HardTexts {
         strength: 1.0,
@@ -142,7 +148,7 @@ fn mocoop_has_the_losses_gates_and_targets_of_its_authors() {
     file.check("text_grad_raw", &gradient, F64);
 
     let gate = Gate { dim: D, experts: 4 };
-    let parameters = [file.f32("gate_weight"), file.f32("gate_bias")].concat();
+    let parameters = [&file["gate_weight"].values[..], &file["gate_bias"].values].concat();
     let mixture = Mixture {
         contexts: 0,
         gate,
@@ -166,9 +172,9 @@ fn narrow(values: &[f64]) -> Vec<f32> {
 }
 
 /// d loss / d context of texts = normalise(7 texts0 + context · tower).
-fn through_tower(file: &Authors, loss: Box<dyn Loss>) -> (f64, Vec<f64>) {
-    let (context, tower) = (file.get("ctx"), file.get("tower"));
-    let mut raw: Vec<f64> = file.get("texts0").iter().map(|v| 7.0 * v).collect();
+fn through_tower(file: &Fixture, loss: Box<dyn Loss>) -> (f64, Vec<f64>) {
+    let (context, tower) = (file.numbers("ctx"), file.numbers("tower"));
+    let mut raw: Vec<f64> = file.numbers("texts0").iter().map(|v| 7.0 * v).collect();
     for (v, row) in context.iter().zip(tower.chunks_exact(K * D)) {
         raw.iter_mut().zip(row).for_each(|(t, w)| *t += v * w);
     }
@@ -179,8 +185,8 @@ fn through_tower(file: &Authors, loss: Box<dyn Loss>) -> (f64, Vec<f64>) {
 
 #[test]
 fn prograd_takes_from_the_gradient_what_its_authors_take() {
-    for name in ["shelf/prograd", "shelf/prograd_conflict"] {
-        let Some(file) = Authors::open(name) else {
+    for name in ["prograd", "prograd_conflict"] {
+        let Some(file) = reference(name) else {
             return;
         };
         let (xe, g) = through_tower(&file, Box::new(CrossEntropy));
@@ -189,21 +195,21 @@ fn prograd_takes_from_the_gradient_what_its_authors_take() {
             file.check(&format!("g_T{t}"), &g, F64);
             let distil = Distil {
                 strength: 1.0,
-                fixed: file.get("texts0").to_vec(),
+                fixed: file.numbers("texts0").to_vec(),
                 temperature: t.parse().unwrap(),
                 per_class: false,
             };
             let (kl, h) = through_tower(&file, Box::new(distil));
             file.check(&format!("h_T{t}"), &h, F64);
             // Theirs is the cross-entropy against the teacher: more by its entropy, a constant.
-            assert!(file.get(&format!("kl_T{t}"))[0] > kl && kl > 0.0);
+            assert!(file.numbers(&format!("kl_T{t}"))[0] > kl && kl > 0.0);
             let conflict = dot(&g, &h);
             assert_eq!(conflict < 0.0, name.ends_with("conflict"));
             for (lambda, strength) in [("1", 1.0), ("0.8", 0.8)] {
                 let mut left = narrow(&g);
                 remove_conflict(&mut left, &narrow(&h), strength);
                 let left: Vec<f64> = left.into_iter().map(f64::from).collect();
-                let expected = file.get(&format!("final_l{lambda}_T{t}"));
+                let expected = file.numbers(&format!("final_l{lambda}_T{t}"));
                 // What is left may be short beside what was taken, which is f32 here.
                 let error = difference(&left, expected);
                 assert!(error <= F32, "{name} {lambda} {t}: off by {error:.1e}");
@@ -214,12 +220,12 @@ fn prograd_takes_from_the_gradient_what_its_authors_take() {
 
 #[test]
 fn proapo_has_the_fitness_of_its_authors() {
-    let Some(file) = Authors::open("shelf/proapo") else {
+    let Some(file) = reference("proapo") else {
         return;
     };
     let batch = batch(&file);
     let search = Search {
-        sentences: file.get("sentences"),
+        sentences: file.numbers("sentences"),
         images: &batch,
         classes: K,
         scale: SCALE,

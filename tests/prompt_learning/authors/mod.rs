@@ -6,6 +6,13 @@ mod descent;
 mod losses;
 mod networks;
 
+use crate::fixtures::Fixture;
+
+/// What the authors of a recipe computed; `None` if the reference material is absent.
+fn reference(name: &str) -> Option<Fixture> {
+    Fixture::open(&format!("authors/shelf/{name}.safetensors"))
+}
+
 /// Sums of f64 on the host.
 const F64: f64 = 1e-9;
 

@@ -1,14 +1,14 @@
 //! The networks that make contexts.
 
 use promptlens::math::perceptron::Perceptron;
+use promptlens::prompt::heads::conditional::Conditional;
 use promptlens::prompt_learning::examples::Batch;
 use promptlens::prompt_learning::lstm::Lstm;
 use promptlens::prompt_learning::parametrizations::{
-    Conditional, Encoder, ParamGradient, Parametrization, Reparametrized,
+    Encoder, ParamGradient, Parametrization, Reparametrized,
 };
 
-use super::F32;
-use crate::authors::Authors;
+use super::{F32, reference};
 
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|v| f64::from(*v)).collect()
@@ -16,7 +16,7 @@ fn wide(values: &[f32]) -> Vec<f64> {
 
 #[test]
 fn cocoop_shifts_contexts_as_its_authors_do() {
-    let Some(file) = Authors::open("shelf/cocoop") else {
+    let Some(file) = reference("cocoop") else {
         return;
     };
     let conditional = Conditional {
@@ -28,24 +28,26 @@ fn cocoop_shifts_contexts_as_its_authors_do() {
         },
         strength: 1.0,
     };
-    let parameters = ["ctx", "weight1", "bias1", "weight2", "bias2"].map(|name| file.f32(name));
+    let parameters =
+        ["ctx", "weight1", "bias1", "weight2", "bias2"].map(|name| file[name].values.clone());
     let parameters = parameters.concat();
-    let images = file.get("image").chunks_exact(32);
+    let images = file.numbers("image").chunks_exact(32);
     let shifted = images.flat_map(|image| conditional.context(&parameters, image));
     file.check("shifted", &wide(&shifted.collect::<Vec<_>>()), F32);
 }
 
 #[test]
 fn pre_encodes_contexts_as_its_authors_do() {
-    let Some(file) = Authors::open("shelf/pre") else {
+    let Some(file) = reference("pre") else {
         return;
     };
-    let mut parameters = file.f32("v");
+    let mut parameters = file["v"].values.clone();
     for end in ["", "_reverse"] {
-        parameters.extend(file.f32(&format!("w_ih_l0{end}")));
-        parameters.extend(file.f32(&format!("w_hh_l0{end}")));
+        parameters.extend(&file[&format!("w_ih_l0{end}")].values);
+        parameters.extend(&file[&format!("w_hh_l0{end}")].values);
         // PyTorch has two biases, which are only ever added.
-        let biases = ["b_ih_l0", "b_hh_l0"].map(|name| file.get(&format!("{name}{end}")).to_vec());
+        let biases =
+            ["b_ih_l0", "b_hh_l0"].map(|name| file.numbers(&format!("{name}{end}")).to_vec());
         let sums = biases[0].iter().zip(&biases[1]);
         parameters.extend(sums.map(|(a, b)| (a + b) as f32));
     }
@@ -70,7 +72,7 @@ fn pre_encodes_contexts_as_its_authors_do() {
     let gradient = reparametrized.backward(&ParamGradient {
         parameters: &parameters,
         batch: &batch,
-        contexts: &file.f32("co"),
+        contexts: &file["co"].values,
         weights: &[],
     });
     file.check("grad_v", &wide(&gradient[..reparametrized.context]), F32);

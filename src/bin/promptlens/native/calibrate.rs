@@ -1,5 +1,8 @@
 //! `promptlens calibrate`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use pollster::block_on;
 use promptlens::classifier::{Answerer, Calibrator, ClassifyOptions};
 use promptlens::dataset::{DataSet, Limits};
@@ -9,10 +12,39 @@ use promptlens::evaluate::{Options, class_names, own_scores};
 use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
-use super::args::CalibrateArgs;
+use super::args::{ModelArgs, PromptArgs, ScoreArgs, at_least_one};
 use super::model::{classes, described, labels, open, remarks};
 use super::ood::{scoring, with_negatives};
 use super::output::{Answer, percent, table};
+use super::tuning::TuneArgs;
+
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Class names: @file, auto (the class folders), or a,b,c.
+    #[arg(long, value_name = "@FILE|auto|a,b,c")]
+    pub labels: String,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub tune: TuneArgs,
+    #[command(flatten)]
+    pub score: ScoreArgs,
+    /// At least 19 images of the classes: a folder, .tar, .tar.gz or .zip. If folders in it have names
+    /// of classes, only these count.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub images: PathBuf,
+    /// The split to take; test when left out and there are splits.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The most images, taken evenly from the folders.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// File to write, for --calibration.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Document {

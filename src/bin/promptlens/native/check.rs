@@ -1,13 +1,23 @@
 //! `promptlens check`.
 
+use clap::Args;
 use pollster::block_on;
 use promptlens::device::{self, Choice, DeviceInfo};
 use promptlens::error::Result;
 use promptlens::kernels::check::{Checked, check};
 use serde::Serialize;
 
-use super::args::CheckArgs;
 use super::output::{Answer, table};
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Only linear, layer_norm, attention, depthwise or photo.
+    #[arg(long, value_name = "NAME")]
+    pub kernel: Option<String>,
+    /// Of the shapes that are drawn at random; the names of the cases tell it.
+    #[arg(long, default_value_t = promptlens::kernels::check::SEED)]
+    pub seed: u32,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {

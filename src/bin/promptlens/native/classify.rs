@@ -1,7 +1,9 @@
 //! `promptlens classify`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::Args;
 use pollster::block_on;
 use promptlens::classifier::{
     Answerer, Classification, ClassifyOptions, Prediction, Timings, TuningReport, Verdict,
@@ -11,12 +13,39 @@ use promptlens::error::Result;
 use promptlens::tpt::{ExtraImages, StrongViews, Tuning};
 use serde::Serialize;
 
-use super::args::ClassifyArgs;
+use super::args::{ModelArgs, PromptArgs, VerdictArgs};
 use super::input;
 use super::model::{classes, described, labels, open, remarks};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, Problem, percent, table};
-use super::tuning::{pictures, sentence, variants};
+use super::tuning::{TuneArgs, read_images, sentence, variants};
+
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Class names: a,b,c or @file (one per line, a CSV with the names first, or JSON); - for standard
+    /// input.
+    #[arg(long, value_name = "a,b,c|@FILE")]
+    pub labels: String,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub tune: TuneArgs,
+    /// Pictures made from the photo, by an image generator for example: difftpt-lite takes them
+    /// instead of its strong views. For several photos, one folder in it for each, named as the
+    /// photo without its extension.
+    #[arg(long, value_name = "DIR", requires = "tune")]
+    pub variants: Option<PathBuf>,
+    /// Other photos: some strong views of difftpt-lite take over their colors and coarse light.
+    #[arg(long, value_name = "DIR", requires = "tune")]
+    pub gallery: Option<PathBuf>,
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
+    /// Image files.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -50,7 +79,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     let tuning = args.tune.tuning()?;
     let model = open(&args.model, device)?;
     let gallery = match &args.gallery {
-        Some(folder) => pictures(&model, folder)?,
+        Some(folder) => read_images(&model, folder)?,
         None => None,
     };
     let classes = classes(&model, &labels, &args.prompt)?;
@@ -162,7 +191,7 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
     }
 }
 
-/// The score, and what it means where a threshold says so.
+/// The score, and what it means if a threshold says so.
 fn verdict(ood: &Verdict) -> [String; 2] {
     let said = match ood.is_outlier {
         Some(true) => ": probably none of these",

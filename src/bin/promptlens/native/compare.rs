@@ -1,5 +1,8 @@
 //! `promptlens compare`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
@@ -9,9 +12,46 @@ use promptlens::prompt_learning::recipe::{ConfiguredRecipe, Recipe};
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 use serde::Serialize;
 
-use super::args::CompareArgs;
+use super::args::{ModelArgs, at_least_one, pair};
 use super::model::{described, open};
 use super::output::{Answer, percent, table};
+use super::tuning::CorruptArgs;
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A folder, .tar or .tar.gz with a train and a test split.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: PathBuf,
+    /// Recipes; all that need labeled images alone when left out.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub recipes: Vec<String>,
+    /// Images per class, each number in turn.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "16", value_parser = at_least_one)]
+    pub shots: Vec<usize>,
+    /// How many draws of the images.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seeds: u64,
+    /// Views of every image to learn from, the plain one among them.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub crops: Option<usize>,
+    /// A parameter, as epochs=30 for all recipes that have it or coop.epochs=30 for one; may be given
+    /// several times.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// The most images to measure on, taken evenly from the classes.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// The same for one recipe alone, as cocoop=200, which encodes every name again for each image.
+    #[arg(long, value_name = "RECIPE=N", value_parser = limit_for)]
+    pub limit_for: Vec<(String, usize)>,
+    /// Measure on images of the train split that are not learned from, and leave the test split alone.
+    #[arg(long)]
+    pub validation: bool,
+    #[command(flatten)]
+    pub corrupt: CorruptArgs,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -88,7 +128,7 @@ pub fn run(args: &CompareArgs, device: Choice) -> Result<Answer> {
         Answer::new(&document, text(&comparison), true)?.note(described(&model, &args.model));
     for limited in &comparison.limited {
         answer = answer.note(format!(
-            "{} is measured on {} images, where zero-shot has {}.",
+            "{} is measured on {} images; zero-shot has {} on them.",
             limited.recipe,
             limited.n,
             percent(limited.zero_shot.all).trim()
@@ -165,4 +205,9 @@ fn text(comparison: &Comparison) -> String {
         rows.push(cells(group[0].recipe, shots, values, [parameters, seconds]));
     }
     table(&rows)
+}
+
+fn limit_for(text: &str) -> Result<(String, usize), String> {
+    let (recipe, limit) = pair(text)?;
+    Ok((recipe, at_least_one(&limit)?))
 }

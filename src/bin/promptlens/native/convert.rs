@@ -1,11 +1,31 @@
 //! `promptlens convert`.
 
+use std::path::PathBuf;
+
+use clap::Args;
+use promptlens::checkpoint::Format;
 use promptlens::error::Result;
 use promptlens::model::convert;
+use promptlens::quant::Quantization;
 use serde::Serialize;
 
-use super::args::ConvertArgs;
 use super::output::{Answer, table};
+
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Model directory to read.
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Store matrices as none (f32), f16, q8, q4, or mixed: for each matrix q4 if that costs little, else q8.
+    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantization::parse)]
+    pub quant: Quantization,
+    /// pack (manifest.json and chunks), or safetensors (one file with a config.json).
+    #[arg(long, value_name = "pack|safetensors", default_value = "pack", value_parser = Format::parse)]
+    pub format: Format,
+    /// Model directory to write.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Document {

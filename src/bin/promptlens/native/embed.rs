@@ -2,16 +2,30 @@
 
 use std::path::PathBuf;
 
+use clap::{ArgGroup, Args};
 use pollster::block_on;
 use promptlens::dataset::{Reading, embed_all};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
 use serde::Serialize;
 
-use super::args::EmbedArgs;
+use super::args::ModelArgs;
 use super::input;
 use super::model::{cut, described, open};
 use super::output::{Answer, Problem, table};
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("input").required(true))]
+pub struct EmbedArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Image files.
+    #[arg(long = "image", value_name = "FILE", num_args = 1.., group = "input")]
+    pub images: Vec<PathBuf>,
+    /// Texts, embedded as they are.
+    #[arg(long = "text", value_name = "TEXT", num_args = 1.., group = "input")]
+    pub texts: Vec<String>,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -1,5 +1,8 @@
 //! `promptlens eval`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use pollster::block_on;
 use promptlens::checkpoint::read_file;
 use promptlens::classifier::{Answerer, ClassifyOptions};
@@ -13,10 +16,47 @@ use promptlens::evaluate::{
 use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
-use super::args::EvalArgs;
+use super::args::{ModelArgs, PromptArgs, VerdictArgs, at_least_one};
 use super::model::{classes, described, labels, open, remarks};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, percent, table};
+use super::tuning::{CorruptArgs, TuneArgs};
+
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A folder, .tar, .tar.gz or .zip.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: PathBuf,
+    /// Class names: @file, auto (the class folders), or a,b,c.
+    #[arg(long, value_name = "@FILE|auto|a,b,c")]
+    pub labels: String,
+    #[command(flatten)]
+    pub prompt: PromptArgs,
+    #[command(flatten)]
+    pub tune: TuneArgs,
+    #[command(flatten)]
+    pub corrupt: CorruptArgs,
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
+    /// Images of none of the classes; folders with the name of a class are left out.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub ood_data: Option<PathBuf>,
+    /// The split to measure on; test when left out and there are splits.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The most images, taken evenly from the classes.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// Measure too among so many names drawn at random, the right one among them, so many times; --seed
+    /// decides which.
+    #[arg(long, value_name = "NAMES:DRAWS")]
+    pub draw: Option<String>,
+    /// Count related names apart: a JSON file {"name": {"aliases": [...], "is_a": [...]}}.
+    #[arg(long, value_name = "FILE")]
+    pub lenient: Option<PathBuf>,
+}
 
 /// The largest file of names and their relations.
 const NAMES_BYTES: u64 = 64 << 20;

@@ -1,5 +1,8 @@
 //! `promptlens import-prompt`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use promptlens::classifier::ClassSet;
 use promptlens::device::Choice;
 use promptlens::error::Result;
@@ -7,9 +10,31 @@ use promptlens::prompt::import::{Import, Imported, coop_checkpoint};
 use promptlens::prompt::layout::NamePosition;
 use serde::Serialize;
 
-use super::args::ImportArgs;
+use super::args::ModelArgs;
 use super::model::{described, labels, open, write_prompt};
 use super::output::{Answer, table};
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The classes that it was taught, in their order: a,b,c or @file. Left out, they are read back
+    /// from CoOp's own file.
+    #[arg(long, value_name = "a,b,c|@FILE")]
+    pub labels: Option<String>,
+    /// Take a checkpoint whose start token is not the model's.
+    #[arg(long)]
+    pub no_model_check: bool,
+    /// Where the class name stands: end, middle or front, as CLASS_TOKEN_POSITION said.
+    #[arg(long, value_name = "LAYOUT", default_value = "end")]
+    pub layout: String,
+    /// The checkpoint: model.pth.tar-50 of the prompt learner, or any file with `ctx` in it.
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+    /// Prompt file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Document {

@@ -3,8 +3,9 @@
 mod prompt;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use pollster::block_on;
 use promptlens::checkpoint::{
     Directory, Header, Loader, Manifest, Shapes, Source, Stored, Weights, digest, read_header,
@@ -18,8 +19,14 @@ use promptlens::prompt::file::FORMAT;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::args::InspectArgs;
 use super::output::{Answer, table};
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A model directory, packed or not, or a .safetensors file of weights or a prompt.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Document {
@@ -42,7 +49,7 @@ struct Document {
     files: BTreeMap<String, u64>,
     metadata: BTreeMap<String, String>,
     entries: Vec<Tensor>,
-    /// Null where the model is not packed.
+    /// Null if the model is not packed.
     pack: Option<Pack>,
 }
 
@@ -93,13 +100,13 @@ fn is_prompt(path: &Path) -> bool {
 
 /// A model directory: everything in it is checked, each weight included.
 fn directory(dir: &Path) -> Result<Document> {
-    let artifact = check(dir)?;
-    let config = &artifact.config;
+    let model = check(dir)?;
+    let config = &model.config;
     let loader = Loader::new(config, None);
     let folder = Directory::open(dir)?;
-    let report = block_on(artifact.load(&folder, loader, &mut |_, _| Ok(())))?;
-    let elements = |spec: &promptlens::clip::config::TensorSpec| spec.elements() as u64;
-    let pack = match &artifact.weights {
+    let report = block_on(model.load(&folder, loader, &mut |_, _| Ok(())))?;
+    let elements = |spec: &promptlens::clip::tensor_spec::TensorSpec| spec.elements() as u64;
+    let pack = match &model.weights {
         Weights::Pack(manifest) => Some(Pack {
             quantization: manifest.quantization.name(),
             quantisation: manifest.quantization.name(),
@@ -113,7 +120,7 @@ fn directory(dir: &Path) -> Result<Document> {
         kind: "model",
         path: dir.display().to_string(),
         architecture: architecture(config),
-        preprocessing: artifact.preprocess.to_json(),
+        preprocessing: model.preprocess.to_json(),
         quant: Some(report.quantization.name()),
         parameters: Some(config.tensors().iter().map(elements).sum()),
         tensors: report.tensors,

@@ -5,6 +5,7 @@ mod bench;
 mod calibrate;
 mod check;
 mod classify;
+mod cli;
 mod compare;
 mod convert;
 mod embed;
@@ -28,14 +29,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use promptlens::error::{Kind, Result};
 
-use args::{Cli, Command};
+use cli::{Cli, Command};
 use output::Answer;
 
 /// Exit status of a wrong command line, as clap has it.
 const USAGE: u8 = 2;
 
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse().and_then(tuning::check) {
+    let cli = match Cli::try_parse().and_then(cli::check) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -65,7 +66,7 @@ fn run(cli: &Cli) -> Result<Answer> {
 /// Says what is wrong with the command line; scripts that ask for JSON get it as JSON too.
 fn usage(error: &clap::Error) -> ExitCode {
     let wrong = error.use_stderr();
-    // Nothing is left to be told where even this cannot be written.
+    // If even this cannot be written, there is no way to say so.
     let _ = error.print();
     if !wrong {
         return ExitCode::SUCCESS;

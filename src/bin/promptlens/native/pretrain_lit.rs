@@ -19,7 +19,7 @@ use promptlens::pretrain::lit::head::Head;
 use promptlens::pretrain::lit::pictures::{About, Pictures};
 use promptlens::pretrain::lit::project::ProjectSettings;
 use promptlens::pretrain::lit::project_stage::{Calibration, ProjectStage};
-use promptlens::pretrain::lit::text::TextSettings;
+use promptlens::pretrain::lit::text_settings::TextSettings;
 use promptlens::pretrain::lit::text_stage::{StageSettings, TOWER_FILE, TextStage};
 use promptlens::quant::Quantization;
 use serde::Serialize;
@@ -29,7 +29,7 @@ use super::output::{Answer, percent, plain, table};
 use super::pretrain::with_failures;
 
 const MINUTE: f64 = 60e3;
-/// Milliseconds between lines of progress where they are not overwritten.
+/// Milliseconds between lines of progress if each stays, because no terminal overwrites them.
 const LINE_EVERY: f64 = 15e3;
 /// The folder of features in the cache.
 const FEATURES: &str = "features";

@@ -1,13 +1,35 @@
 //! `promptlens retrieve`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
 use promptlens::evaluate::{Recall, Retrieval, RetrieveOptions, retrieve};
 use serde::Serialize;
 
-use super::args::RetrieveArgs;
+use super::args::{ModelArgs, at_least_one};
 use super::model::{described, open};
 use super::output::{Answer, percent, table};
+
+#[derive(Debug, Args)]
+pub struct RetrieveArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A folder, .tar, .tar.gz or .zip of <split>/<file> with a captions.tsv: lines of a picture's path,
+    /// a tab and a caption.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: PathBuf,
+    /// The folder of the pictures; test when left out.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The most pictures, from the first.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// The most captions of a picture, from the first; all of them when left out.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub captions: Option<usize>,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {

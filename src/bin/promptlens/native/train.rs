@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use pollster::block_on;
 use promptlens::checkpoint::read_file;
 use promptlens::dataset::{DataSet, Limits};
@@ -20,10 +21,70 @@ use promptlens::prompt_learning::trainer::{Observer, TrainingProgress};
 use promptlens::prompt_learning::validate::Validation;
 use serde::Serialize;
 
-use super::args::TrainArgs;
+use super::args::{ModelArgs, at_least_one, pair};
 use super::model::{described, labels, open, write_prompt};
 use super::ood::words;
 use super::output::{Answer, percent, table};
+use super::tuning::CorruptArgs;
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The recipe; promptlens recipes lists them.
+    #[arg(long, value_name = "NAME")]
+    pub recipe: String,
+    /// A folder, .tar, .tar.gz or .zip of <split>/<class>/<file> or <class>/<file>. With splits,
+    /// train is learned from and test is measured on; without, images are left out in turn.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub data: Option<PathBuf>,
+    /// Class names: @file, auto (the class folders), or a,b,c.
+    #[arg(long, value_name = "@FILE|auto|a,b,c", default_value = "auto")]
+    pub labels: String,
+    /// Take the images as unlabeled, wherever they lie, and label them by the names: the S most
+    /// probable of every class are its examples, and those like none are others. For recipes that
+    /// learn what is none of the classes; needs --labels.
+    #[arg(long, visible_alias = "collect", value_name = "S", value_parser = at_least_one, conflicts_with_all = ["shots", "ood_data"])]
+    pub pseudo_label: Option<usize>,
+    /// Images without labels, wherever they lie, for recipes that need none, such as tfup.
+    #[arg(
+        long,
+        visible_alias = "unlabelled",
+        value_name = "DIR|TAR",
+        conflicts_with = "pseudo_label"
+    )]
+    pub unlabeled: Option<PathBuf>,
+    /// The most images per class to learn from; all of them when left out.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub shots: Option<usize>,
+    /// Views of every image to learn from, the plain one among them; the others are random crops.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub crops: Option<usize>,
+    /// A parameter of the recipe; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Sentences about the classes: a JSON file {"class name": ["sentence", ...]}.
+    #[arg(long, value_name = "FILE")]
+    pub descriptions: Option<PathBuf>,
+    /// Images of none of the classes, for recipes that learn what that is.
+    #[arg(long, value_name = "DIR|TAR")]
+    pub ood_data: Option<PathBuf>,
+    /// Words for none of the classes, for the same recipes: @file (one per line, or a JSON array) or
+    /// a,b,c; mined from the bundled words when left out.
+    #[arg(long, value_name = "@FILE|a,b,c")]
+    pub negatives: Option<String>,
+    #[command(flatten)]
+    pub corrupt: CorruptArgs,
+    /// Decides which images, which crops and every other random number.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// The most images to measure on, taken evenly from the classes.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+    /// Prompt file to write, for --prompt and the page.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {

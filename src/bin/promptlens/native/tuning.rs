@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use promptlens::classifier::{Prediction, TuningReport};
 use promptlens::dataset::read_image;
 use promptlens::error::{Error, Kind, Result};
@@ -12,7 +11,7 @@ use promptlens::image::views::{Corruption, MAX_VIEWS};
 use promptlens::model::Model;
 use promptlens::tpt::{ExtraImages, MAX_STEPS, Method, Overrides, StrongViews, Tuning, TuningKind};
 
-use super::args::{Cli, Command, at_least_one};
+use super::args::at_least_one;
 
 /// Tuning the prompt on every image.
 #[derive(Debug, Args)]
@@ -32,7 +31,7 @@ pub struct TuneArgs {
     /// Mix the crops of tpt with altered copies of themselves, for fine-grained classes.
     #[arg(long, requires = "tune")]
     pub augmix: bool,
-    /// Decides everything random: views, and noise where there is any.
+    /// Decides everything random: views, and noise if there is any.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 }
@@ -101,22 +100,8 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What the grammar of the options cannot say.
-pub fn check(cli: Cli) -> Result<Cli, clap::Error> {
-    match &cli.command {
-        Command::Classify(args)
-            if (args.variants.is_some() || args.gallery.is_some())
-                && args.tune.method() != Some(Method::DiffTptLite) =>
-        {
-            let message = "--variants and --gallery need --tune difftpt-lite";
-            Err(Cli::command().error(ErrorKind::ArgumentConflict, message))
-        }
-        _ => Ok(cli),
-    }
-}
-
 /// The variants of `photo`, in the order of their names: the files of the folder in `dir` that is
-/// named after it, or of `dir` itself where it is the `only` photo.
+/// named after it, or of `dir` itself if it is the `only` photo.
 pub fn variants(
     model: &Model,
     dir: &Path,
@@ -125,11 +110,11 @@ pub fn variants(
 ) -> Result<Option<Arc<ExtraImages>>> {
     let own = dir.join(photo.file_stem().unwrap_or_default());
     let folder = if own.is_dir() || !only { &own } else { dir };
-    pictures(model, folder)
+    read_images(model, folder)
 }
 
 /// The pictures in `folder`, in the order of their names.
-pub fn pictures(model: &Model, folder: &Path) -> Result<Option<Arc<ExtraImages>>> {
+pub fn read_images(model: &Model, folder: &Path) -> Result<Option<Arc<ExtraImages>>> {
     let files = files(folder)?;
     if files.is_empty() {
         let sentence = format!("There are no pictures in {}.", folder.display());

@@ -152,10 +152,12 @@ fn tip_adapter_f_trains_its_keys_as_its_authors_do() {
         observer,
     );
     let found = pollster::block_on(run).unwrap();
-    file.check("losses", &found.losses, F32);
+    // Theirs is f32: the same run in f64 is off from it by 1.5e-6 and 2.1e-6, so no sum on the host can
+    // hold 1e-6.
+    file.check("losses", &found.losses, 3e-6);
     let keys: Vec<f64> = found.parameters.iter().map(|v| f64::from(*v)).collect();
     let error = difference(&keys, file.numbers("keys_after"));
-    assert!(error <= F32, "keys: off by {error:.1e}");
+    assert!(error <= 3e-6, "keys: off by {error:.1e}");
 }
 
 #[test]
@@ -188,8 +190,8 @@ fn tfup_keeps_and_answers_as_its_authors_do() {
     let alike = |image: &[f64]| likeness(&predictions(image, texts), &known);
     let sims: Vec<f64> = test.chunks_exact(D).flat_map(alike).collect();
     // Theirs are f32 differences of nearly equal numbers, brought to the range of 0 to 2: they are off
-    // by 6.1e-6 from the same in f64, which this crate computes.
-    file.check("sim", &sims, 1e-5);
+    // by 3.1e-6 of it from the same in f64, which this crate computes.
+    file.check("sim", &sims, 5e-6);
     let cache = Cache {
         keys,
         classes,

@@ -40,7 +40,8 @@ package() {
   say "compiling the engine for $TARGET"
   # The crate type is given here: in Cargo.toml it would make every native build link a cdylib too.
   # Stripping is left to wasm-opt: wasm-bindgen reads the section that names the target's features.
-  wasm_cargo rustc --locked --profile web --lib --crate-type cdylib --target "$TARGET" -- -C strip=none
+  # One codegen unit: each unit has its own copy of every async body that it polls.
+  wasm_cargo rustc --locked --profile web --lib --crate-type cdylib --target "$TARGET" -- -C strip=none -C codegen-units=1
   say "wasm-bindgen"
   wasm-bindgen --target web --no-typescript --remove-name-section --remove-producers-section \
     --out-dir "$work" --out-name promptlens "$built"

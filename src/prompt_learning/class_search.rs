@@ -6,6 +6,7 @@ use super::examples::Batch;
 use super::search::{Fitness, Pool, first, fitness, next};
 use crate::error::Result;
 use crate::math::{UnitRows, argmax, dot};
+use crate::ood::negatives::ascending;
 use crate::rng::Rng;
 
 /// The most groups of classes that are searched.
@@ -92,11 +93,11 @@ pub fn groups(texts: &[f64], images: &Batch) -> Vec<BTreeSet<usize>> {
         }
     }
     let share = |class: usize| wrong[class] / all[class].max(1.0);
-    let mut order: Vec<usize> = (0..k).filter(|class| wrong[*class] > 0.0).collect();
-    order.sort_by(|a, b| share(*b).total_cmp(&share(*a)).then(a.cmp(b)));
-    order.truncate(MOST_GROUPS);
+    let shares: Vec<f64> = (0..k).map(|class| -share(class)).collect();
+    let order = ascending(&shares).into_iter();
     order
-        .into_iter()
+        .filter(|class| wrong[*class] > 0.0)
+        .take(MOST_GROUPS)
         .map(|class| taken_for[class].clone())
         .collect()
 }

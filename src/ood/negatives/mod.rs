@@ -204,14 +204,19 @@ pub fn mine<S: AsRef<str>>(
 /// them: the adjectives most similar to the classes, and when these are used up such nouns, as NegLabel's
 /// authors do; the user's words are the last to go.
 pub fn by_worth(negatives: &[Negative], candidates: &[Candidate]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..negatives.len()).collect();
-    // Words of one kind stand in the order of their similarity already.
-    order.sort_by_key(|place| {
+    let kind = |place: &usize| {
         negatives[*place]
             .candidate
-            .map(|index| candidates[index].part == PartOfSpeech::Adjective)
-    });
-    order
+            .map(|index| candidates[index].part)
+    };
+    // Words of one kind stand in the order of their similarity already.
+    let kinds = [
+        None,
+        Some(PartOfSpeech::Noun),
+        Some(PartOfSpeech::Adjective),
+    ];
+    let of = |wanted| (0..negatives.len()).filter(move |place| kind(place) == wanted);
+    kinds.into_iter().flat_map(of).collect()
 }
 
 /// The user's words are taken even where they are close to a class, but not where they name one or

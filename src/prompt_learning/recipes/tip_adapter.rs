@@ -63,7 +63,7 @@ impl CacheParams {
 parameters! {
     /// Parameters of Tip-Adapter.
     pub struct Params {
-        /// search the alpha and beta that answer the images best, each without its own entry; alpha and
+        /// search the alpha and beta that best answer images whose own entry takes no part; alpha and
         /// beta as they are set answer only without it
         search: bool = true,
         ..cache: CacheParams {}

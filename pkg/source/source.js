@@ -5,13 +5,13 @@
  */
 import { PromptLensError } from "../error.js";
 import { ask, Stale, Download, failed, joined, sameVersion, whole } from "./download.js";
-import { LocalSource } from "./folder.js";
+import { LocalSource } from "./local.js";
 import { describe, HUB } from "./hub.js";
-import { identity, Keep, locked, PIECE, readPin, sha256Of, writePin } from "./keep.js";
+import { identity, Keep, locked, PIECE, readPin, sha256Of, writePin } from "./model_store.js";
 import { readName } from "./name.js";
 import { Progress } from "./progress.js";
 import { Rate } from "./rate.js";
-import { isFull, openShelf } from "./shelf.js";
+import { isFull, openShelf } from "../storage/storage.js";
 
 const SMALL = 64 * 1024 * 1024;
 /** Small files that a kept model has beside its pack. */

@@ -3,7 +3,7 @@
  * `record.json` is there, and pieces of an unfinished download until then.
  */
 import { cancelled, PromptLensError } from "../error.js";
-import { openShelf } from "./shelf.js";
+import { openShelf } from "../storage/storage.js";
 
 const RECORD = "record.json";
 /** What the hub said of each repository when it was first downloaded. */
@@ -50,7 +50,7 @@ export async function locked(id, signal, waiting, work) {
 
 /** One model's folder. */
 export class Keep {
-  /** @param {import("./shelf.js").Shelf} shelf */
+  /** @param {import("../storage/storage.js").Shelf} shelf */
   constructor(shelf, id) {
     this.shelf = shelf;
     this.id = id;

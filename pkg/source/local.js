@@ -1,6 +1,6 @@
 /* A model in files that the reader chose: a folder of the disk, or files that were dropped. */
 import { PromptLensError } from "../error.js";
-import { PIECE } from "./keep.js";
+import { PIECE } from "./model_store.js";
 import { Progress } from "./progress.js";
 
 /** Every file by its name, those in folders inside left out. */

@@ -1,7 +1,7 @@
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
 import { Prompt } from "./prompt.js";
-import { remove, stored, usage } from "./source/model_store.js";
+import { remove, stored, usage } from "./source/models.js";
 import { hubName, readName } from "./source/name.js";
 import { rowOf, TABLE } from "./source/table.js";
 

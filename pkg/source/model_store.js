@@ -2,12 +2,11 @@
  * What is kept of models: one folder per model and quantisation, holding a packed model once its
  * `record.json` is there, and pieces of an unfinished download until then.
  */
-import { cancelled, PromptLensError } from "../error.js";
-import { openShelf } from "../storage/storage.js";
+import { cancelled } from "../error.js";
 
 const RECORD = "record.json";
 /** What the hub said of each repository when it was first downloaded. */
-const PINS = "pins";
+export const PINS = "pins";
 
 /** Bytes of a piece of an unfinished download. */
 export const PIECE = 4 * 1024 * 1024;
@@ -34,10 +33,13 @@ const digest = async (text) => (await sha256Of(text)).slice(0, 32);
 /** What a model at `address` in the form `quantization` is kept under. */
 export const identity = (address, quantization) => digest(`${address}\n${quantization ?? "as stored"}`);
 
+/** The lock of a model among all tabs. */
+export const lockName = (id) => `promptlens:${id}`;
+
 /** Runs `work` while no other tab works on the same model; calls `waiting` where one does. */
 export async function locked(id, signal, waiting, work) {
   if (!globalThis.navigator?.locks) return work();
-  const name = `promptlens:${id}`;
+  const name = lockName(id);
   const free = await navigator.locks.request(name, { ifAvailable: true }, async (lock) => lock && { value: await work() });
   if (free) return free.value;
   waiting();
@@ -118,51 +120,6 @@ export async function writePin(shelf, address, pin) {
   await shelf.write(PINS, `${await digest(address)}.json`, encode({ address, ...pin }));
 }
 
-/**
- * The models that this browser keeps for this site.
- *
- * @type {import("../index.js").Models["stored"]}
- */
-export async function stored() {
-  const shelf = await openShelf();
-  if (!shelf) return [];
-  const folders = new Map();
-  for (const { folder, bytes } of await shelf.list()) {
-    if (folder !== PINS) folders.set(folder, (folders.get(folder) ?? 0) + bytes);
-  }
-  const models = [];
-  for (const [id, bytes] of folders) {
-    const record = await new Keep(shelf, id).record();
-    const { address = null, name = null, quantization = null, source = null, created = null } = record ?? {};
-    models.push({ id, complete: record !== null, bytes, address, name, quantization, source, created });
-  }
-  return models.sort((a, b) => (a.name ?? "").localeCompare(b.name ?? "") || a.id.localeCompare(b.id));
-}
-
-/**
- * Deletes a kept model, or the pieces of an unfinished download.
- *
- * @type {import("../index.js").Models["delete"]}
- */
-export async function remove(id, { forget = false } = {}) {
-  const shelf = await openShelf();
-  if (!shelf) return;
-  const work = async () => {
-    const record = await new Keep(shelf, id).record();
-    await shelf.clear(id);
-    if (forget && record) await shelf.drop(PINS, `${await digest(record.address)}.json`);
-  };
-  if (!globalThis.navigator?.locks) return work();
-  await navigator.locks.request(`promptlens:${id}`, { ifAvailable: true }, (lock) => {
-    if (!lock) throw new PromptLensError("store/busy", "This model is being loaded. Wait for that, or cancel it.");
-    return work();
-  });
-}
-
-/** @type {import("../index.js").Models["usage"]} */
-export async function usage() {
-  const shelf = await openShelf();
-  const estimate = (await navigator.storage?.estimate?.().catch(() => null)) ?? {};
-  const persisted = (await navigator.storage?.persisted?.().catch(() => false)) ?? false;
-  return { kind: shelf?.kind ?? null, used: estimate.usage ?? null, quota: estimate.quota ?? null, persisted };
+export async function dropPin(shelf, address) {
+  await shelf.drop(PINS, `${await digest(address)}.json`);
 }

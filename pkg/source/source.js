@@ -4,7 +4,8 @@
  * the network or from what was kept is decided here.
  */
 import { PromptLensError } from "../error.js";
-import { ask, Stale, Download, failed, joined, sameVersion, whole } from "./download.js";
+import { Download, joined, whole } from "./download.js";
+import { ask, failed, sameVersion, Stale } from "./http.js";
 import { LocalSource } from "./local.js";
 import { describe, HUB } from "./hub.js";
 import { identity, Keep, locked, PIECE, readPin, sha256Of, writePin } from "./model_store.js";

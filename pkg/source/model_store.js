@@ -51,27 +51,27 @@ export async function locked(id, signal, waiting, work) {
 }
 
 /** One model's folder. */
-export class Keep {
-  /** @param {import("../storage/storage.js").Shelf} shelf */
-  constructor(shelf, id) {
-    this.shelf = shelf;
+export class ModelStore {
+  /** @param {import("../storage/storage.js").FileStorage} storage */
+  constructor(storage, id) {
+    this.storage = storage;
     this.id = id;
   }
 
   read(file) {
-    return this.shelf.read(this.id, file);
+    return this.storage.read(this.id, file);
   }
 
   write(file, bytes) {
-    return this.shelf.write(this.id, file, bytes);
+    return this.storage.write(this.id, file, bytes);
   }
 
   drop(file) {
-    return this.shelf.drop(this.id, file);
+    return this.storage.drop(this.id, file);
   }
 
   clear() {
-    return this.shelf.clear(this.id);
+    return this.storage.clear(this.id);
   }
 
   /** The record of a complete model; `null` before that. */
@@ -89,7 +89,7 @@ export class Keep {
   async unfinished(file) {
     const note = decode(await this.read(`${file}.part`));
     if (!note) return null;
-    const lengths = new Map((await this.shelf.list()).filter(({ folder }) => folder === this.id).map((f) => [f.file, f.bytes]));
+    const lengths = new Map((await this.storage.list()).filter(({ folder }) => folder === this.id).map((f) => [f.file, f.bytes]));
     let pieces = 0;
     while (lengths.get(this.pieceName(file, pieces)) === PIECE) pieces += 1;
     return { version: note, pieces };
@@ -105,21 +105,21 @@ export class Keep {
 
   /** Forgets every unfinished download. */
   async dropUnfinished() {
-    for (const { folder, file } of await this.shelf.list()) {
+    for (const { folder, file } of await this.storage.list()) {
       if (folder === this.id && /\.part\d*$/.test(file)) await this.drop(file);
     }
   }
 }
 
 /** What is pinned for an address: `{commit, files}`, or `null`. */
-export async function readPin(shelf, address) {
-  return decode(await shelf.read(PINS, `${await digest(address)}.json`));
+export async function readPin(storage, address) {
+  return decode(await storage.read(PINS, `${await digest(address)}.json`));
 }
 
-export async function writePin(shelf, address, pin) {
-  await shelf.write(PINS, `${await digest(address)}.json`, encode({ address, ...pin }));
+export async function writePin(storage, address, pin) {
+  await storage.write(PINS, `${await digest(address)}.json`, encode({ address, ...pin }));
 }
 
-export async function dropPin(shelf, address) {
-  await shelf.drop(PINS, `${await digest(address)}.json`);
+export async function dropPin(storage, address) {
+  await storage.drop(PINS, `${await digest(address)}.json`);
 }

@@ -1,7 +1,7 @@
 /* The models that this browser keeps: which they are, how much room they take, and deleting them. */
 import { PromptLensError } from "../error.js";
-import { openShelf } from "../storage/storage.js";
-import { dropPin, Keep, lockName, PINS } from "./model_store.js";
+import { openStorage } from "../storage/storage.js";
+import { dropPin, ModelStore, lockName, PINS } from "./model_store.js";
 
 /**
  * The models that this browser keeps for this site.
@@ -9,15 +9,15 @@ import { dropPin, Keep, lockName, PINS } from "./model_store.js";
  * @type {import("../index.js").Models["stored"]}
  */
 export async function stored() {
-  const shelf = await openShelf();
-  if (!shelf) return [];
+  const storage = await openStorage();
+  if (!storage) return [];
   const folders = new Map();
-  for (const { folder, bytes } of await shelf.list()) {
+  for (const { folder, bytes } of await storage.list()) {
     if (folder !== PINS) folders.set(folder, (folders.get(folder) ?? 0) + bytes);
   }
   const models = [];
   for (const [id, bytes] of folders) {
-    const record = await new Keep(shelf, id).record();
+    const record = await new ModelStore(storage, id).record();
     const { address = null, name = null, quantization = null, source = null, created = null } = record ?? {};
     models.push({ id, complete: record !== null, bytes, address, name, quantization, source, created });
   }
@@ -30,12 +30,12 @@ export async function stored() {
  * @type {import("../index.js").Models["delete"]}
  */
 export async function remove(id, { forget = false } = {}) {
-  const shelf = await openShelf();
-  if (!shelf) return;
+  const storage = await openStorage();
+  if (!storage) return;
   const work = async () => {
-    const record = await new Keep(shelf, id).record();
-    await shelf.clear(id);
-    if (forget && record) await dropPin(shelf, record.address);
+    const record = await new ModelStore(storage, id).record();
+    await storage.clear(id);
+    if (forget && record) await dropPin(storage, record.address);
   };
   if (!globalThis.navigator?.locks) return work();
   await navigator.locks.request(lockName(id), { ifAvailable: true }, (lock) => {
@@ -46,8 +46,8 @@ export async function remove(id, { forget = false } = {}) {
 
 /** @type {import("../index.js").Models["usage"]} */
 export async function usage() {
-  const shelf = await openShelf();
+  const storage = await openStorage();
   const estimate = (await navigator.storage?.estimate?.().catch(() => null)) ?? {};
   const persisted = (await navigator.storage?.persisted?.().catch(() => false)) ?? false;
-  return { kind: shelf?.kind ?? null, used: estimate.usage ?? null, quota: estimate.quota ?? null, persisted };
+  return { kind: storage?.kind ?? null, used: estimate.usage ?? null, quota: estimate.quota ?? null, persisted };
 }

@@ -1,3 +1,5 @@
+import { Rate } from "./rate.js";
+
 /** How much of a model's weights has come, over all of their files. */
 export class Progress {
   #loaded = 0;
@@ -9,11 +11,11 @@ export class Progress {
   /**
    * @param {string} name
    * @param {number | null} size
-   * @param {boolean} look whether the file is only looked into, and read later
+   * @param {boolean} peek whether only the beginning is read now, and the file later
    */
-  open(name, size, look) {
+  open(name, size, peek) {
     this.#sizes.set(name, size);
-    if (look) return;
+    if (peek) return;
     // From the start again, for another device.
     if (this.#read.has(name)) {
       this.#read.clear();
@@ -39,5 +41,39 @@ export class Progress {
       total += size;
     }
     return total;
+  }
+}
+
+/** Tells the caller how much of the weights is there, how fast they come, and how long the rest takes. */
+export class WeightsProgress {
+  #tell;
+  #read = new Progress();
+  #rate = new Rate();
+  #peek = false;
+
+  /** @param {(event: object) => void} tell */
+  constructor(tell) {
+    this.#tell = tell;
+  }
+
+  /** The next bytes are of the file `name`; see `Progress.open`. */
+  open(name, size, peek = false) {
+    this.#peek = peek;
+    this.#read.open(name, size, peek);
+  }
+
+  /**
+   * @param {number} bytes
+   * @param {"cache" | "network"} source
+   */
+  add(bytes, source) {
+    const network = source === "network";
+    if (network) this.#rate.add(bytes, performance.now());
+    if (this.#peek) return;
+    const { loaded, total } = this.#read.add(bytes);
+    const left = total === null ? null : Math.max(0, total - loaded);
+    const bytesPerSecond = network ? this.#rate.perSecond : null;
+    const secondsLeft = network ? this.#rate.secondsFor(left) : null;
+    this.#tell({ stage: "weights", loaded, total, source, bytesPerSecond, secondsLeft });
   }
 }

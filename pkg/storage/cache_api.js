@@ -1,6 +1,6 @@
 /* Folders of files in the Cache API, for browsers without a private file system. */
 
-/** @returns {import("./storage.js").Shelf} */
+/** @returns {import("./storage.js").FileStorage} */
 export function cacheStorage(cache, root) {
   const base = new URL(`/${root}-store/`, globalThis.location.origin);
   const address = (folder, file) => new URL(`${folder}/${file}`, base).href;

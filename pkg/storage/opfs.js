@@ -1,6 +1,6 @@
 /* Folders of files in the origin's private file system. */
 
-/** @returns {import("./storage.js").Shelf} */
+/** @returns {import("./storage.js").FileStorage} */
 export function fileSystem(root) {
   const absent = (error) => error.name === "NotFoundError" || error.name === "TypeMismatchError";
   const missing = (error) => {

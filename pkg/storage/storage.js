@@ -8,7 +8,7 @@ import { fileSystem } from "./opfs.js";
 const ROOT = "promptlens";
 
 /**
- * @typedef {object} Shelf
+ * @typedef {object} FileStorage
  * @property {"opfs" | "cache"} kind
  * @property {(folder: string, file: string) => Promise<Uint8Array | null>} read `null` where there is none
  * @property {(folder: string, file: string, bytes: Uint8Array) => Promise<void>} write rejects with
@@ -18,8 +18,8 @@ const ROOT = "promptlens";
  * @property {() => Promise<{folder: string, file: string, bytes: number}[]>} list
  */
 
-/** @returns {Promise<Shelf | null>} `null` where the browser keeps nothing */
-export async function openShelf() {
+/** @returns {Promise<FileStorage | null>} `null` where the browser keeps nothing */
+export async function openStorage() {
   try {
     const root = await navigator.storage.getDirectory();
     return fileSystem(await root.getDirectoryHandle(ROOT, { create: true }));

@@ -1,9 +1,9 @@
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
 import { Prompt } from "./prompt.js";
-import { remove, stored, usage } from "./store/keep.js";
-import { hubName, readName } from "./store/name.js";
-import { rowOf, TABLE } from "./store/table.js";
+import { remove, stored, usage } from "./source/models.js";
+import { hubName, readName } from "./source/name.js";
+import { rowOf, TABLE } from "./source/table.js";
 
 export { Prompt, PromptLensError };
 

@@ -6,7 +6,7 @@
 import init, { Engine } from "./promptlens.js";
 import { errorBody, PromptLensError } from "./error.js";
 import { probeGpu } from "./probe.js";
-import { withSource } from "./store/source.js";
+import { withSource } from "./source/source.js";
 
 /** Larger files are refused before they are read into memory. */
 const MAX_IMAGE_BYTES = 64 * 1024 * 1024;

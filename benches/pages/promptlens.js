@@ -5,7 +5,7 @@
 import { gpuBuffers, settle } from "./account.js";
 import { answer, photo } from "./worker.js";
 import init, { Engine } from "../pkg/promptlens.js";
-import { withSource } from "../pkg/store/source.js";
+import { withSource } from "../pkg/source/source.js";
 import { probeGpu } from "../pkg/probe.js";
 
 let engine;

@@ -44,9 +44,9 @@ ACTIVATIONS = ["quick_gelu", "gelu"]
 
 
 def table():
-    """The rows of pkg/store/table.js: id, shapes as in a config.json, file names."""
+    """The rows of pkg/source/table.js: id, shapes as in a config.json, file names."""
     script = "import(process.argv[1]).then(({ TABLE }) => console.log(JSON.stringify(TABLE)))"
-    path = (ROOT / "pkg/store/table.js").as_uri()
+    path = (ROOT / "pkg/source/table.js").as_uri()
     return json.loads(subprocess.run(["node", "-e", script, path], capture_output=True, text=True, check=True).stdout)
 
 

@@ -25,7 +25,7 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
     page = session.page;
     mini = await filesOf(join(DIST, "models/mini-vit"));
     server = await serveFaulty(Object.fromEntries(Object.entries(mini).map(([name, bytes]) => [`mini/${name}`, bytes])));
-    const table = join(site.folder, "pkg/store/table.js");
+    const table = join(site.folder, "pkg/source/table.js");
     const { projection_dim, vision_config, text_config } = JSON.parse(mini["config.json"]);
     const shapes = JSON.stringify({ projection_dim, vision_config, text_config });
     await writeFile(table, (await readFile(table, "utf8")).replace(/^ +(tiny\(8, .*\)),$/m, `{ ...$1, shapes: ${shapes} },`));

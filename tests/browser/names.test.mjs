@@ -1,7 +1,7 @@
 // What people type for a model, as one table: package, widget and page read it by the same function.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hubName, readName } from "../../pkg/store/name.js";
+import { hubName, readName } from "../../pkg/source/name.js";
 
 const B32 = "openai/clip-vit-base-patch32";
 

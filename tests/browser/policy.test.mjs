@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { HUB } from "../../pkg/store/hub.js";
+import { HUB } from "../../pkg/source/hub.js";
 import { withHub } from "../../scripts/policy.mjs";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../../..");

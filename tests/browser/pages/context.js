@@ -3,7 +3,7 @@
  * no such door: it takes photos.
  */
 import init, { Engine } from "../pkg/promptlens.js";
-import { withSource } from "../pkg/store/source.js";
+import { withSource } from "../pkg/source/source.js";
 import { probeGpu } from "../pkg/probe.js";
 
 self.onmessage = async ({ data: { model, device, names, start, features, labels, descent } }) => {

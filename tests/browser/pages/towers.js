@@ -4,7 +4,7 @@
  */
 import init, { Engine } from "../pkg/promptlens.js";
 import { probeGpu } from "../pkg/probe.js";
-import { withSource } from "../pkg/store/source.js";
+import { withSource } from "../pkg/source/source.js";
 
 self.onmessage = async ({ data: { model, device, quantization, pixels, tokens } }) => {
   try {

@@ -1,6 +1,6 @@
 /* A model in files that the reader chose: a folder of the disk, or files that were dropped. */
 import { PromptLensError } from "../error.js";
-import { PIECE } from "./keep.js";
+import { PIECE } from "./model_store.js";
 import { Progress } from "./progress.js";
 
 /** Every file by its name, those in folders inside left out. */
@@ -18,21 +18,28 @@ async function byName(model) {
   return files;
 }
 
-/** A model source over local files; see source.js. */
-export class LocalSource {
-  source = "cache";
+/** @typedef {import("./source.js").Model} Model */
+
+/** @implements {Model} */
+export class LocalModel {
+  base = "";
   store = { kept: false, reason: "local" };
+  keeps = false;
   #files;
   #model;
   #progress;
   /** @type {File | null} */
   #open = null;
   #at = 0;
-  /** Whether the open file is only looked into, which is no progress. */
-  #look = false;
+  /** Whether only the beginning of the open file is read, which is no progress. */
+  #peek = false;
   #progressOf = new Progress();
 
-  constructor(model, { progress }) {
+  /**
+   * @param {FileSystemDirectoryHandle | File[]} model
+   * @param {(event: object) => void} progress
+   */
+  constructor(model, progress) {
     this.#model = model;
     this.#progress = progress;
     this.name = Array.isArray(model) ? "files" : model.name;
@@ -55,17 +62,17 @@ export class LocalSource {
     }
   }
 
-  async only() {
+  weightsFile() {
     return null;
   }
 
-  async small(name) {
+  async readFile(name) {
     const file = await this.#file(name);
     return file ? this.#bytes(file) : null;
   }
 
-  async chunk(name) {
-    const bytes = await this.small(name);
+  async readChunk(name) {
+    const bytes = await this.readFile(name);
     if (!bytes) throw new PromptLensError("weights/missing", `The model has no ${name}.`);
     return bytes;
   }
@@ -74,11 +81,11 @@ export class LocalSource {
     return (await this.#file(name)) !== null;
   }
 
-  async open(name, look) {
+  async open(name, peek) {
     this.#open = await this.#file(name);
     this.#at = 0;
-    this.#look = look;
-    if (this.#open) this.#progressOf.open(name, this.#open.size, look);
+    this.#peek = peek;
+    if (this.#open) this.#progressOf.open(name, this.#open.size, peek);
     return this.#open !== null;
   }
 
@@ -87,18 +94,14 @@ export class LocalSource {
     if (this.#at >= file.size) return null;
     const bytes = await this.#bytes(file.slice(this.#at, this.#at + PIECE));
     this.#at += bytes.byteLength;
-    if (!this.#look) {
+    if (!this.#peek) {
       const { loaded, total } = this.#progressOf.add(bytes.byteLength);
       this.#progress({ stage: "weights", loaded, total, source: "cache" });
     }
     return bytes;
   }
 
-  keeps() {
-    return false;
-  }
-
   async keep() {}
-  async finished() {}
-  async close() {}
+  async finish() {}
+  close() {}
 }

@@ -4,14 +4,13 @@
  * contradicts itself.
  */
 import { cancelled, PromptLensError } from "../error.js";
+import { announced, failed, REQUEST, sameVersion, sleep, Stale, validators, within } from "./http.js";
 
 /** Progress smaller than this does not count as an attempt that helped. */
 const WORTH = 64 * 1024;
 const LONGEST_PAUSE = 15_000;
 /** The hub counts requests in windows of five minutes. */
 const LONGEST_WAIT = 300_000;
-/** No address of the page goes to another server; a hub refuses some of them. */
-const REQUEST = { cache: "no-store", referrerPolicy: "no-referrer" };
 
 /**
  * @typedef {object} Patience
@@ -32,65 +31,6 @@ const REQUEST = { cache: "no-store", referrerPolicy: "no-referrer" };
  */
 
 /**
- * @typedef {object} Validators what a server says about a version of a file
- * @property {string | null} etag
- * @property {string | null} modified
- * @property {number | null} total bytes; `null` where it is not known
- */
-
-export function failed(address, why) {
-  return new PromptLensError("network/failed", `${address} could not be loaded: ${why}.`);
-}
-
-/** Thrown where what was read or kept before is of no use any more, and loading must start over. */
-export class Stale extends PromptLensError {
-  constructor(address) {
-    super("store/stale", `${address} is not what it was when it was read before.`);
-  }
-}
-
-/**
- * The version that an answer speaks of.
- *
- * @param {Response} answer
- * @returns {Validators}
- */
-export function validators(answer) {
-  const { headers } = answer;
-  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
-  let total = range ? Number(range[2]) : null;
-  // Whether another origin encodes its answer cannot be seen.
-  if (!range && answer.type !== "cors") total = announced(answer);
-  return { etag: headers.get("etag"), modified: headers.get("last-modified"), total: Number.isSafeInteger(total) ? total : null };
-}
-
-/**
- * The length that an answer announces. Under an encoding it counts other bytes than those that are
- * read here.
- */
-function announced({ status, headers }) {
-  if (status !== 200 || headers.has("content-encoding") || !headers.has("content-length")) return null;
-  const length = Number(headers.get("content-length"));
-  return Number.isSafeInteger(length) ? length : null;
-}
-
-/** Whether two answers can speak of the same version. */
-export function sameVersion(a, b) {
-  return ["etag", "modified", "total"].every((key) => a[key] === null || b[key] === null || a[key] === b[key]);
-}
-
-/** The version on the server now; `null` where it does not say. */
-export async function ask(address, signal) {
-  try {
-    const answer = await fetch(address, { ...REQUEST, method: "HEAD", signal });
-    return answer.ok ? validators(answer) : null;
-  } catch (error) {
-    if (signal?.aborted) throw cancelled();
-    return null;
-  }
-}
-
-/**
  * A download in order. `read()` gives the next bytes, and `null` at the end.
  */
 export class Download {
@@ -99,7 +39,7 @@ export class Download {
   #retries;
   #delay;
   #stall;
-  /** @type {Validators | null} */
+  /** @type {import("./http.js").Validators | null} */
   #known;
   #at;
   /** @type {ReadableStreamDefaultReader | null} */
@@ -127,7 +67,7 @@ export class Download {
 
   /**
    * @param {string} address
-   * @param {How & {from?: number, known?: Validators | null}} how `from`: bytes that are there
+   * @param {How & {from?: number, known?: import("./http.js").Validators | null}} how `from`: bytes that are there
    *   already, `known`: the version that they are of
    */
   constructor(address, { signal, patience = {}, from = 0, known = null, hub = false, size = null, onWait = () => {} } = {}) {
@@ -398,33 +338,6 @@ export function joined(parts) {
     at += part.byteLength;
   }
   return all;
-}
-
-/** `promise`, or an error after `milliseconds`, when `giveUp` is called too. */
-function within(promise, milliseconds, giveUp) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`the server sent nothing for ${milliseconds / 1000} seconds`));
-      giveUp();
-    }, milliseconds);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-function sleep(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(cancelled());
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    if (signal?.aborted) stop();
-    else signal?.addEventListener("abort", stop, { once: true });
-  });
 }
 
 function final(error) {

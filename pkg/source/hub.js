@@ -4,7 +4,8 @@
  * the hub's interface instead: the commit of a revision, and the SHA-256 of each large file.
  */
 import { PromptLensError } from "../error.js";
-import { failed, whole } from "./download.js";
+import { whole } from "./download.js";
+import { failed } from "./http.js";
 
 export const HUB = "https://huggingface.co";
 const LIMIT = 16 * 1024 * 1024;

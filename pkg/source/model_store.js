@@ -2,12 +2,11 @@
  * What is kept of models: one folder per model and quantisation, holding a packed model once its
  * `record.json` is there, and pieces of an unfinished download until then.
  */
-import { cancelled, PromptLensError } from "../error.js";
-import { openShelf } from "./shelf.js";
+import { cancelled } from "../error.js";
 
 const RECORD = "record.json";
 /** What the hub said of each repository when it was first downloaded. */
-const PINS = "pins";
+export const PINS = "pins";
 
 /** Bytes of a piece of an unfinished download. */
 export const PIECE = 4 * 1024 * 1024;
@@ -34,10 +33,13 @@ const digest = async (text) => (await sha256Of(text)).slice(0, 32);
 /** What a model at `address` in the form `quantization` is kept under. */
 export const identity = (address, quantization) => digest(`${address}\n${quantization ?? "as stored"}`);
 
+/** The lock of a model among all tabs. */
+export const lockName = (id) => `promptlens:${id}`;
+
 /** Runs `work` while no other tab works on the same model; calls `waiting` where one does. */
 export async function locked(id, signal, waiting, work) {
   if (!globalThis.navigator?.locks) return work();
-  const name = `promptlens:${id}`;
+  const name = lockName(id);
   const free = await navigator.locks.request(name, { ifAvailable: true }, async (lock) => lock && { value: await work() });
   if (free) return free.value;
   waiting();
@@ -49,27 +51,27 @@ export async function locked(id, signal, waiting, work) {
 }
 
 /** One model's folder. */
-export class Keep {
-  /** @param {import("./shelf.js").Shelf} shelf */
-  constructor(shelf, id) {
-    this.shelf = shelf;
+export class ModelStore {
+  /** @param {import("../storage/storage.js").FileStorage} storage */
+  constructor(storage, id) {
+    this.storage = storage;
     this.id = id;
   }
 
   read(file) {
-    return this.shelf.read(this.id, file);
+    return this.storage.read(this.id, file);
   }
 
   write(file, bytes) {
-    return this.shelf.write(this.id, file, bytes);
+    return this.storage.write(this.id, file, bytes);
   }
 
   drop(file) {
-    return this.shelf.drop(this.id, file);
+    return this.storage.drop(this.id, file);
   }
 
   clear() {
-    return this.shelf.clear(this.id);
+    return this.storage.clear(this.id);
   }
 
   /** The record of a complete model; `null` before that. */
@@ -87,7 +89,7 @@ export class Keep {
   async unfinished(file) {
     const note = decode(await this.read(`${file}.part`));
     if (!note) return null;
-    const lengths = new Map((await this.shelf.list()).filter(({ folder }) => folder === this.id).map((f) => [f.file, f.bytes]));
+    const lengths = new Map((await this.storage.list()).filter(({ folder }) => folder === this.id).map((f) => [f.file, f.bytes]));
     let pieces = 0;
     while (lengths.get(this.pieceName(file, pieces)) === PIECE) pieces += 1;
     return { version: note, pieces };
@@ -103,66 +105,21 @@ export class Keep {
 
   /** Forgets every unfinished download. */
   async dropUnfinished() {
-    for (const { folder, file } of await this.shelf.list()) {
+    for (const { folder, file } of await this.storage.list()) {
       if (folder === this.id && /\.part\d*$/.test(file)) await this.drop(file);
     }
   }
 }
 
 /** What is pinned for an address: `{commit, files}`, or `null`. */
-export async function readPin(shelf, address) {
-  return decode(await shelf.read(PINS, `${await digest(address)}.json`));
+export async function readPin(storage, address) {
+  return decode(await storage.read(PINS, `${await digest(address)}.json`));
 }
 
-export async function writePin(shelf, address, pin) {
-  await shelf.write(PINS, `${await digest(address)}.json`, encode({ address, ...pin }));
+export async function writePin(storage, address, pin) {
+  await storage.write(PINS, `${await digest(address)}.json`, encode({ address, ...pin }));
 }
 
-/**
- * The models that this browser keeps for this site.
- *
- * @type {import("../index.js").Models["stored"]}
- */
-export async function stored() {
-  const shelf = await openShelf();
-  if (!shelf) return [];
-  const folders = new Map();
-  for (const { folder, bytes } of await shelf.list()) {
-    if (folder !== PINS) folders.set(folder, (folders.get(folder) ?? 0) + bytes);
-  }
-  const models = [];
-  for (const [id, bytes] of folders) {
-    const record = await new Keep(shelf, id).record();
-    const { address = null, name = null, quantization = null, source = null, created = null } = record ?? {};
-    models.push({ id, complete: record !== null, bytes, address, name, quantization, source, created });
-  }
-  return models.sort((a, b) => (a.name ?? "").localeCompare(b.name ?? "") || a.id.localeCompare(b.id));
-}
-
-/**
- * Deletes a kept model, or the pieces of an unfinished download.
- *
- * @type {import("../index.js").Models["delete"]}
- */
-export async function remove(id, { forget = false } = {}) {
-  const shelf = await openShelf();
-  if (!shelf) return;
-  const work = async () => {
-    const record = await new Keep(shelf, id).record();
-    await shelf.clear(id);
-    if (forget && record) await shelf.drop(PINS, `${await digest(record.address)}.json`);
-  };
-  if (!globalThis.navigator?.locks) return work();
-  await navigator.locks.request(`promptlens:${id}`, { ifAvailable: true }, (lock) => {
-    if (!lock) throw new PromptLensError("store/busy", "This model is being loaded. Wait for that, or cancel it.");
-    return work();
-  });
-}
-
-/** @type {import("../index.js").Models["usage"]} */
-export async function usage() {
-  const shelf = await openShelf();
-  const estimate = (await navigator.storage?.estimate?.().catch(() => null)) ?? {};
-  const persisted = (await navigator.storage?.persisted?.().catch(() => false)) ?? false;
-  return { kind: shelf?.kind ?? null, used: estimate.usage ?? null, quota: estimate.quota ?? null, persisted };
+export async function dropPin(storage, address) {
+  await storage.drop(PINS, `${await digest(address)}.json`);
 }

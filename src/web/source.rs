@@ -1,4 +1,4 @@
-//! The model source that the package hands over (pkg/store/source.js), as the engine's folder.
+//! The model source that the package hands over (pkg/source/source.js), as the engine's folder.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 
 #[wasm_bindgen]
 extern "C" {
-    /// See pkg/store/source.js.
+    /// See pkg/source/source.js.
     pub type Source;
 
     #[wasm_bindgen(method, getter)]

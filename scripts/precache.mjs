@@ -9,10 +9,10 @@ import { pathToFileURL } from "node:url";
 
 const PLACE = "const FILES = {};";
 
-/** Files to read, which some hosts turn into something else: kept where they come as they are. */
-const DOCUMENTS = [/\.md$/];
+/** Files about models, which some hosts turn into something else or leave out: kept if they come as they are. */
+const DOCUMENTS = [/\.md$/, /^models\//];
 /** Files that are kept when they are first used: never a part of installing. */
-const LATER = [/^models\//, /\.wasm$/];
+const LATER = [/\.wasm$/];
 /** Files that a visit does not need, and those of models, which the engine keeps in its own store; what tells about the built-in one stays. */
 const NEVER = [/^sw\.js$/, /^models\/(?!mini\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
 

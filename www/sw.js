@@ -21,8 +21,10 @@ const key = (path) => `${address(path)}?sha256=${FILES[path][0]}`;
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
-self.addEventListener("message", ({ data }) => {
+self.addEventListener("message", (event) => {
+  const { data } = event;
   if (data === "update") self.skipWaiting();
+  if (data === "keep") event.waitUntil(keepLater());
 });
 
 self.addEventListener("fetch", (event) => {
@@ -43,6 +45,13 @@ async function install() {
   await Promise.allSettled(keepAll("document"));
   // The first version has no page to disturb; a later one waits until the reader wants it.
   if (!self.registration.active) await self.skipWaiting();
+}
+
+/** For a page that loaded before this was there to see it: keeps what it has used by now. */
+async function keepLater() {
+  const cache = await caches.open(CACHE);
+  const later = Object.keys(FILES).filter((path) => FILES[path][1] === "later");
+  await Promise.allSettled(later.map((path) => keep(cache, path)));
 }
 
 async function activate() {

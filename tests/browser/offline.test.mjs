@@ -2,8 +2,10 @@
 // open in several tabs.
 import assert from "node:assert/strict";
 import { cp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { precache, siteFiles } from "../../scripts/precache.mjs";
 import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
 import { looks } from "./looks.mjs";
@@ -29,6 +31,38 @@ async function publish(site, path, change) {
   const worker = join(site.folder, "sw.js");
   await writeFile(worker, (await readFile(worker, "utf8")).replace(/const FILES = \{[^;]*\};/, PLAIN));
   await precache(site.folder);
+}
+
+/** Waits until the service worker keeps these paths. */
+async function keeps(page, paths) {
+  for (;;) {
+    const kept = await page.evaluate(async () => (await (await caches.open("promptlens-files")).keys()).map(({ url }) => new URL(url).pathname));
+    if (paths.every((path) => kept.includes(path))) return;
+    await setTimeout(200);
+  }
+}
+
+/** The same site with one file that takes so many milliseconds. */
+async function slowly(site, path, milliseconds) {
+  const server = createServer(async (request, response) => {
+    if (request.url === path) await setTimeout(milliseconds);
+    try {
+      const answer = await fetch(new URL(request.url, site));
+      response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    } catch {
+      // The site behind it is closed already.
+      response.destroy();
+    }
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    },
+  };
 }
 
 const answered = (page, count) => page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, count);
@@ -111,6 +145,8 @@ describe("offline", { timeout: 900_000 }, () => {
   });
 
   test("after one visit everything works without a network, and the weights are kept once", async () => {
+    // A service worker that came late to a slow machine keeps the engine after the page has used it.
+    await keeps(page, ["/app/pkg/promptlens_bg.wasm"]);
     const kept = await page.evaluate(async () => {
       const cache = await caches.open("promptlens-files");
       const { PromptLens } = await import("./pkg/index.js");
@@ -265,6 +301,20 @@ describe("app", { timeout: 900_000 }, () => {
     const network = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ transferSize }) => transferSize > 0).map(({ name }) => name));
     assert.deepEqual(network, [], `${fetched.length} requests for the weights`);
     await second.close();
+  });
+
+  test("a service worker that comes late keeps what was used before it", async () => {
+    const other = await openApp();
+    const slow = await slowly(other.url, "/icons/512.png", 30_000);
+    try {
+      await page.goto(`${slow.url}${ASKED}`);
+      await page.waitForSelector(READY);
+      assert.ok(await page.evaluate(() => navigator.serviceWorker.controller === null), "it came in time");
+      await keeps(page, ["/pkg/promptlens_bg.wasm", "/models/mini/labels.json"]);
+    } finally {
+      await slow.close();
+      await other.close();
+    }
   });
 
   test("a host that turns documents into something else still has an app to install", async () => {

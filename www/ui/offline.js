@@ -12,7 +12,8 @@ const PATIENCE_MS = 3000;
 
 /**
  * Starts the service worker, and settles once it sees the page's requests, so that what is loaded
- * from then on is there offline. Settles as well where there is none.
+ * from then on is there offline. Settles as well if there is none; one that comes late is told to keep
+ * what was loaded before.
  */
 export async function keepOffline() {
   const { serviceWorker } = navigator;
@@ -28,7 +29,11 @@ export async function keepOffline() {
   }
   if (!registration) return;
   watch(registration, serviceWorker, known);
-  if (!known) await Promise.race([controlled(serviceWorker), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+  if (known) return;
+  let late = false;
+  const seen = controlled(serviceWorker).then(() => late && serviceWorker.controller.postMessage("keep"));
+  await Promise.race([seen, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+  late = true;
 }
 
 const controlled = (serviceWorker) =>

@@ -119,7 +119,7 @@ def main():
             if (folder / "open_clip_config.json").exists():
                 library, theirs = "OpenCLIP", of_open_clip(folder, args.image, args.layers, args.tokenizer)
             else:
-                binary = "pytorch_model.bin" in row["folder"] or "pytorch_model.bin" in (row["code"] or "")
+                binary = "pytorch_model.bin" in (row["code"] or "")
                 library, theirs = "transformers", of_transformers(folder, args.image, args.layers, args.tokenizer, binary)
             try:
                 mine = ours(args.bin, folder, "--text", *TEXTS), ours(args.bin, folder, "--image", args.image)

@@ -7,7 +7,8 @@ use super::{DefaultTau, Needs, Parameter, Score};
 /// Mean over groups of Σ_ID e^{cos/τ} / (Σ_ID e^{cos/τ} + Σ_negatives of the group e^{cos/τ}).
 ///
 /// What does not divide into `groups` is left out at the end of the list, the others are dealt by a
-/// fixed shuffle, and every group meets all class names. With one group it is the plain ratio. Negatives given twice count twice.
+/// fixed shuffle, and every group meets all class names. With one group it is the plain ratio.
+/// Negatives given twice count twice.
 pub const SCORE: Score = Score {
     name: "neglabel",
     summary: "mean over groups of ID mass / (ID mass + negative mass): NegLabel, ICLR 2024",

@@ -8,14 +8,14 @@ export const REQUEST = { cache: "no-store", referrerPolicy: "no-referrer" };
  * @typedef {object} Validators what a server says about a version of a file
  * @property {string | null} etag
  * @property {string | null} modified
- * @property {number | null} total bytes; `null` where it is not known
+ * @property {number | null} total bytes; `null`: unknown
  */
 
 export function failed(address, why) {
   return new PromptLensError("network/failed", `${address} could not be loaded: ${why}.`);
 }
 
-/** Thrown where what was read or kept before is of no use any more, and loading must start over. */
+/** Thrown when what was read or stored before is outdated, so that loading must start over. */
 export class Stale extends PromptLensError {
   constructor(address) {
     super("store/stale", `${address} is not what it was when it was read before.`);

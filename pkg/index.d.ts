@@ -572,7 +572,7 @@ export class PromptLensError extends Error {
 /** Options of {@link PromptLens.checkKernels}. */
 export interface CheckOptions extends CallOptions {
   /** Only this kernel; all when left out. */
-  kernel?: "linear" | "layer_norm" | "attention" | "photo";
+  kernel?: "linear" | "layer_norm" | "attention" | "activation" | "depthwise" | "mean_rows" | "photo";
   /** Of the shapes that are drawn at random, from 0 to 2^32 - 1; 17 when left out. Their names tell it. */
   seed?: number;
   onProgress?: (progress: ProgressEvent) => void;

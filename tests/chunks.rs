@@ -8,7 +8,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use pollster::block_on;
 use promptlens::checkpoint::Directory;
 use promptlens::classifier::{ClassSet, ClassifyOptions};
@@ -16,7 +15,7 @@ use promptlens::clip::text::TextTower;
 use promptlens::device::{Processor, cpu};
 use promptlens::error::Result;
 use promptlens::kernels::check::values;
-use promptlens::kernels::read;
+use promptlens::kernels::{Placement, read};
 use promptlens::model::{Loading, Model};
 use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::context_encoder::ContextEncoder;
@@ -30,9 +29,9 @@ use crate::limits::limited;
 /// 4096 rows of the hidden layer of 256.
 const LIMIT: u64 = 4096 * 256 * 4;
 
-fn open(dir: &Path, device: Device) -> Model {
+fn open(dir: &Path, placement: Placement) -> Model {
     let info = cpu("a test asked for it").info;
-    let processor = Processor { device, info };
+    let processor = Processor { placement, info };
     let folder = Directory::open(dir).expect("a model");
     let whole = Some(Quantization::None);
     block_on(async {
@@ -60,8 +59,8 @@ fn a_thousand_classes_run_in_chunks() {
     let Some(dir) = shared("fixtures/tiny-rand") else {
         return;
     };
-    let run = |device| {
-        let model = open(&dir, device);
+    let run = |placement| {
+        let model = open(&dir, placement);
         let tower = &model.clip.text;
         let all = sequences(tower, 1000);
         let (features, rows) = tower.encode(&all);
@@ -83,7 +82,7 @@ fn a_thousand_classes_run_in_chunks() {
         (features, gradient.expect("finite values"))
     };
     let (features, gradient) = run(limited(LIMIT));
-    let expected = run(Device::flex());
+    let expected = run(Placement::cpu());
     assert!(relative_error(&features, &expected.0) <= 1e-5);
     assert!(relative_error(&gradient, &expected.1) <= 1e-5);
 }
@@ -107,15 +106,15 @@ fn classes_of_a_tower_that_sees_everything_run_in_chunks() {
     config["text_config"]["causal"] = false.into();
     fs::write(&path, config.to_string()).unwrap();
 
-    let run = |device| {
-        let model = open(copy.path(), device);
+    let run = |placement| {
+        let model = open(copy.path(), placement);
         let all = sequences(&model.clip.text, 100);
         let (features, rows) = model.clip.text.encode(&all);
         assert_eq!(rows.processed, 100 * 77);
         block_on(read(features)).expect("finite values")
     };
     let found = run(limited(LIMIT));
-    assert!(relative_error(&found, &run(Device::flex())) <= 1e-5);
+    assert!(relative_error(&found, &run(Placement::cpu())) <= 1e-5);
 }
 
 /// Counts the passes over views.
@@ -148,8 +147,8 @@ fn two_hundred_views_run_in_chunks() {
         ood: None,
         heatmap: None,
     };
-    let run = |device| -> Result<Vec<f32>> {
-        let model = open(&dir, device);
+    let run = |placement| -> Result<Vec<f32>> {
+        let model = open(&dir, placement);
         let labels = ["cat", "church", "golf ball"].map(str::to_owned);
         let (file, passes) = (fs::read(&file).unwrap(), Passes::default());
         block_on(async {
@@ -164,7 +163,7 @@ fn two_hundred_views_run_in_chunks() {
         })
     };
     let found = run(limited(LIMIT)).expect("an answer");
-    let expected = run(Device::flex()).expect("an answer");
+    let expected = run(Placement::cpu()).expect("an answer");
     assert!(relative_error(&found, &expected) <= 1e-4);
 }
 
@@ -174,7 +173,7 @@ fn images_run_in_chunks() {
     let Some(dir) = shared("fixtures/tiny-rand") else {
         return;
     };
-    let model = open(&dir, Device::flex());
+    let model = open(&dir, Placement::cpu());
     let vision = &model.clip.vision;
     let (most, each) = (vision.images_within(usize::MAX), vision.pixels_per_image());
     // Ten rows of an image, of which nine are patches of 768 values.

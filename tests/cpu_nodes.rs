@@ -3,7 +3,9 @@
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Gradients, Tensor};
 use promptlens::kernels::check::tensor;
-use promptlens::kernels::{cpu, plain, trained};
+use promptlens::kernels::layer_norm::trained as trained_norm;
+use promptlens::kernels::linear::{self, trained as trained_linear};
+use promptlens::kernels::{Activation, activation, attention};
 
 /// Takes one tensor's gradient out of all of them.
 type Pick<'a> = &'a dyn Fn(&Gradients) -> Vec<f32>;
@@ -49,9 +51,15 @@ fn attention_is_the_plain_one() {
         for causal in [false, true] {
             let x = leaf([b, t, 3 * h * d], 1);
             let gradient = |g: &Gradients| host(x.grad(g).expect("a gradient"));
-            let own = pulled(cpu::attention(x.clone(), h, causal), &[&gradient]);
-            let plain = pulled(plain::attention(x.clone(), None, h, causal), &[&gradient]);
-            let untracked = host(cpu::attention(x.clone().inner(), h, causal));
+            let own = pulled(
+                attention::cpu::attention(x.clone(), h, causal),
+                &[&gradient],
+            );
+            let plain = pulled(
+                attention::reference::attention(x.clone(), None, h, causal),
+                &[&gradient],
+            );
+            let untracked = host(attention::cpu::attention(x.clone().inner(), h, causal));
             assert_eq!(own[0], untracked);
             same(own, plain, 1e-5);
         }
@@ -63,7 +71,7 @@ fn quick_gelu_is_its_formula() {
     let x = leaf([7, 33], 2) * 8.0;
     let x = Tensor::from_inner(x.inner()).require_grad();
     let gradient = |g: &Gradients| host(x.grad(g).expect("a gradient"));
-    let own = pulled(cpu::quick_gelu(x.clone()), &[&gradient]);
+    let own = pulled(activation::cpu::quick_gelu(x.clone()), &[&gradient]);
     let plain = pulled(x.clone() * sigmoid(x.clone() * 1.702), &[&gradient]);
     same(own, plain, 1e-6);
 }
@@ -77,7 +85,7 @@ fn a_trained_layer_has_the_gradients_of_its_formula() {
             &|g| host(w.grad(g).expect("a gradient")),
             &|g| host(b.grad(g).expect("a gradient")),
         ];
-        let own = trained::linear(x.clone(), w.clone(), Some(b.clone()));
+        let own = trained_linear::linear(x.clone(), w.clone(), Some(b.clone()));
         let plain = x.clone().matmul(w.clone().transpose()) + b.clone().unsqueeze::<2>();
         same(pulled(own, &of), pulled(plain, &of), 1e-5);
     }
@@ -92,11 +100,44 @@ fn a_trained_norm_has_the_gradients_of_its_formula() {
             &|g| host(gamma.grad(g).expect("a gradient")),
             &|g| host(beta.grad(g).expect("a gradient")),
         ];
-        let own = trained::layer_norm(x.clone(), gamma.clone(), beta.clone(), 1e-5);
+        let own = trained_norm::layer_norm(x.clone(), gamma.clone(), beta.clone(), 1e-5);
         let centered = x.clone() - x.clone().mean_dim(1);
         let variance = (centered.clone() * centered.clone()).mean_dim(1);
         let plain = centered / (variance + 1e-5).sqrt() * gamma.clone().unsqueeze::<2>()
             + beta.clone().unsqueeze::<2>();
         same(pulled(own, &of), pulled(plain, &of), 1e-4);
+    }
+}
+
+#[test]
+fn a_fused_layer_is_its_operations_one_after_the_other() {
+    let device = Device::flex();
+    let acts = [
+        None,
+        Some(Activation::QuickGelu),
+        Some(Activation::Gelu),
+        Some(Activation::Relu6),
+    ];
+    for [m, n, k] in [[1, 1, 1], [5, 7, 3], [65, 40, 33]] {
+        for (act, with_bias, with_residual) in acts
+            .into_iter()
+            .flat_map(|act| [(act, false, false), (act, true, false), (act, true, true)])
+        {
+            // Larger than 1, so that ReLU6 cuts some off.
+            let x = tensor([m, k], 1, &device) * 8.0;
+            let weight = tensor([n, k], 2, &device);
+            let bias = with_bias.then(|| tensor([n], 3, &device));
+            let residual = with_residual.then(|| tensor([m, n], 4, &device));
+            let mut steps = linear::reference::linear(x.clone(), weight.clone(), bias.clone());
+            if let Some(act) = act {
+                steps = activation::reference::activate(steps, act);
+            }
+            if let Some(residual) = residual.clone() {
+                steps = steps + residual;
+            }
+            let fused = linear::cpu::forward(x, weight, bias, act, residual);
+            let error = error(&host(fused), &host(steps));
+            assert!(error <= 1e-6, "{m}x{n}x{k} {act:?}: {error}");
+        }
     }
 }

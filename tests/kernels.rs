@@ -4,12 +4,13 @@ use std::sync::{Mutex, MutexGuard};
 
 use burn::tensor::{Device, Tensor};
 use promptlens::device::{Choice, open};
-use promptlens::kernels::Activation;
-use promptlens::kernels::check::{KERNELS, SEED, check, tensor};
-use promptlens::kernels::{Linear, floats, plain};
+use promptlens::kernels::check::{SEED, check, tensor};
+use promptlens::kernels::{
+    Activation, Linear, OPERATIONS, Placement, activation, attention, floats, layer_norm, linear,
+};
 use promptlens::quant::HostTensor;
 
-/// The tiling belongs to the process, so tests that force it take turns.
+/// Tests with large buffers take turns, so that all cores and the device's memory are theirs.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(|e| e.into_inner())
@@ -20,20 +21,21 @@ fn seed() -> u32 {
     std::env::var("PROMPTLENS_SEED").map_or(SEED, |text| text.parse().expect("a number"))
 }
 
-fn gpu() -> Device {
+pub fn gpu() -> Placement {
     pollster::block_on(open(Choice::WebGpu, None))
         .expect("a Vulkan device (mesa-vulkan-drivers)")
-        .device
+        .placement
 }
 
-pub fn passes(device: &Device, only: Option<&str>) {
+pub fn passes(placement: &Placement, only: Option<&str>) {
     let _alone = alone();
     let seed = seed();
-    let checked = pollster::block_on(check(device, only, seed, &())).expect("a device that works");
+    let checked =
+        pollster::block_on(check(placement, only, seed, &())).expect("a device that works");
     let failed: Vec<_> = checked.iter().filter(|case| !case.passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     // Both tilings of every case.
-    let cases: usize = KERNELS
+    let cases: usize = OPERATIONS
         .iter()
         .filter(|kernel| only.is_none_or(|only| only == kernel.name))
         .map(|kernel| (kernel.cases)(seed).len())
@@ -57,8 +59,18 @@ fn attention_matches_forward_and_backward() {
 }
 
 #[test]
+fn activations_match_forward_and_backward() {
+    passes(&gpu(), Some("activation"));
+}
+
+#[test]
 fn depthwise_convolutions_match() {
     passes(&gpu(), Some("depthwise"));
+}
+
+#[test]
+fn means_of_rows_match() {
+    passes(&gpu(), Some("mean_rows"));
 }
 
 #[test]
@@ -74,10 +86,10 @@ fn the_residual_receives_its_gradient() {
         data: vec![0.5; 256],
     };
     let layer = Linear::new(weight, None, &gpu);
-    let residual = tensor([3, 8], 1, &gpu).autodiff().require_grad();
-    let x = tensor([3, 32], 2, &gpu).autodiff();
+    let residual = tensor([3, 8], 1, &gpu.device).autodiff().require_grad();
+    let x = tensor([3, 32], 2, &gpu.device).autodiff();
     let y = layer.forward(x, None, Some(residual.clone()));
-    let c = tensor([3, 8], 5, &gpu);
+    let c = tensor([3, 8], 5, &gpu.device);
     let grads = (y * c.clone()).sum().backward();
     let host = |x: Tensor<2>| x.into_data().try_to_vec::<f32>().expect("floats");
     assert_eq!(host(residual.grad(&grads).expect("a gradient")), host(c));
@@ -120,7 +132,7 @@ fn slopes_match(what: &str, shape: [usize; 2], f: impl Fn(Tensor<2>) -> Tensor<2
     }
 }
 
-/// The plain operations are what every kernel is held to, so their own gradients are held to
+/// The references are what every kernel is held to, so their own gradients are held to
 /// differences.
 #[test]
 fn the_reference_gradients_match_finite_differences() {
@@ -130,11 +142,16 @@ fn the_reference_gradients_match_finite_differences() {
     let rows = |x: Tensor<3>| x.reshape([t, h * d]);
     for causal in [false, true] {
         slopes_match("attention", [t, width], |x| {
-            rows(plain::attention(x.reshape([1, t, width]), None, h, causal))
+            rows(attention::reference::attention(
+                x.reshape([1, t, width]),
+                None,
+                h,
+                causal,
+            ))
         });
         slopes_match("attention behind a prefix", [t, width], |x| {
             let prefix = Some(tensor([2, width], 2, &cpu));
-            rows(plain::attention(
+            rows(attention::reference::attention(
                 x.reshape([1, t, width]),
                 prefix,
                 h,
@@ -143,16 +160,17 @@ fn the_reference_gradients_match_finite_differences() {
         });
         slopes_match("the prefix of attention", [2, width], |prefix| {
             let x = tensor([1, t, width], 2, &cpu);
-            rows(plain::attention(x, Some(prefix), h, causal))
+            rows(attention::reference::attention(x, Some(prefix), h, causal))
         });
     }
     for act in [Activation::QuickGelu, Activation::Gelu] {
         slopes_match("linear with its activation", [4, 9], |x| {
-            let y = plain::linear(x, tensor([6, 9], 2, &cpu), Some(tensor([6], 3, &cpu)));
-            plain::activate(y, act)
+            let y =
+                linear::reference::linear(x, tensor([6, 9], 2, &cpu), Some(tensor([6], 3, &cpu)));
+            activation::reference::activate(y, act)
         });
     }
     slopes_match("layer_norm", [3, 8], |x| {
-        plain::layer_norm(x, tensor([8], 2, &cpu), tensor([8], 3, &cpu), 1e-5)
+        layer_norm::reference::layer_norm(x, tensor([8], 2, &cpu), tensor([8], 3, &cpu), 1e-5)
     });
 }

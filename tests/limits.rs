@@ -7,19 +7,19 @@ use pollster::block_on;
 use promptlens::error::Kind;
 use promptlens::image::views::Crop;
 use promptlens::image::{Filter, Preprocess, Rect, Rgb8};
-use promptlens::kernels::Activation;
 use promptlens::kernels::check::{tensor, values};
-use promptlens::kernels::launch::{BINDING_BYTES, Tiling, set_tiling, tiling};
+use promptlens::kernels::launch::BINDING_BYTES;
 use promptlens::kernels::photo::Photo;
-use promptlens::kernels::read;
-use promptlens::kernels::{LayerNorm, Linear, attention, floats, plain};
+use promptlens::kernels::{
+    Activation, Attention, LayerNorm, Linear, Placement, Tiling, attention, floats, read,
+};
 use promptlens::quant::HostTensor;
 
 use crate::common::relative_error;
 use crate::kernels::{alone, passes};
 
 /// A device of its own that binds at most `bytes` and otherwise has the least limits of WebGPU.
-pub fn limited(bytes: u64) -> Device {
+pub fn limited(bytes: u64) -> Placement {
     let setup = block_on(async {
         let instance = wgpu::Instance::default();
         let adapter = instance
@@ -57,13 +57,17 @@ pub fn limited(bytes: u64) -> Device {
             backend,
         }
     });
-    Device::wgpu_options()
+    let device = Device::wgpu_options()
         .setup(setup)
         .init()
-        .expect("a Burn device on it")
+        .expect("a Burn device on it");
+    Placement {
+        device,
+        tiling: Tiling::Registers,
+    }
 }
 
-fn least() -> Device {
+fn least() -> Placement {
     limited(BINDING_BYTES as u64)
 }
 
@@ -71,15 +75,12 @@ fn host<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     block_on(read(x)).expect("finite values")
 }
 
-/// Runs `work` with each tiling forced, and with no other test that forces one.
-fn in_tilings(mut work: impl FnMut(Tiling)) {
+/// Runs `work` with each tiling on the device of `placement`, and beside no other test with large buffers.
+fn in_tilings(placement: &Placement, mut work: impl FnMut(&Placement)) {
     let _alone = alone();
-    let own = tiling();
-    for forced in [Tiling::Registers, Tiling::Workgroup] {
-        set_tiling(forced);
-        work(forced);
+    for tiling in Tiling::ALL {
+        work(&placement.with_tiling(tiling));
     }
-    set_tiling(own);
 }
 
 fn matrix(n: usize, k: usize) -> HostTensor {
@@ -105,16 +106,15 @@ fn every_kernel_keeps_within_the_least_limits_of_webgpu() {
 
 #[test]
 fn outputs_fill_a_binding_and_more_than_one_dimension_of_workgroups() {
-    let device = least();
     let x = 0.75;
-    in_tilings(|tiling| {
-        let n = match tiling {
+    in_tilings(&least(), |on| {
+        let n = match on.tiling {
             // A matrix of exactly 128 MiB, where every output's one weight is padded to four.
             Tiling::Registers => BINDING_BYTES / 16,
             Tiling::Workgroup => 65_536 * 64 + 1,
         };
-        let layer = Linear::new(matrix(n, 1), None, &device);
-        let y = layer.forward(floats(vec![x], [1, 1], &device), None, None);
+        let layer = Linear::new(matrix(n, 1), None, on);
+        let y = layer.forward(floats(vec![x], [1, 1], &on.device), None, None);
         let expected: Vec<f32> = values(n, 7).iter().map(|w| w * x).collect();
         assert_eq!(host(y), expected);
     });
@@ -122,14 +122,13 @@ fn outputs_fill_a_binding_and_more_than_one_dimension_of_workgroups() {
 
 #[test]
 fn a_gradient_fills_more_than_one_dimension_of_workgroups() {
-    let device = least();
-    in_tilings(|tiling| {
-        let k = match tiling {
+    in_tilings(&least(), |on| {
+        let k = match on.tiling {
             Tiling::Registers => 65_536 * 128 + 4,
             Tiling::Workgroup => 65_536 * 64 + 4,
         };
-        let layer = Linear::new(matrix(1, k), None, &device);
-        let x = floats(vec![0.0; k], [1, k], &device)
+        let layer = Linear::new(matrix(1, k), None, on);
+        let x = floats(vec![0.0; k], [1, k], &on.device)
             .autodiff()
             .require_grad();
         let grads = layer.forward(x.clone(), None, None).sum().backward();
@@ -139,33 +138,32 @@ fn a_gradient_fills_more_than_one_dimension_of_workgroups() {
 
 #[test]
 fn an_activation_fills_more_than_one_dimension_of_workgroups() {
-    let run = |device: &Device| {
-        let layer = Linear::new(matrix(2049, 4), Some(values(2049, 3)), device);
+    let run = |on: &Placement| {
+        let layer = Linear::new(matrix(2049, 4), Some(values(2049, 3)), on);
         let act = Some(Activation::QuickGelu);
-        host(slope(tensor([2048, 4], 1, device), |x| {
+        host(slope(tensor([2048, 4], 1, &on.device), |x| {
             layer.forward(x, act, None)
         }))
     };
     let _alone = alone();
-    let expected = run(&Device::flex());
+    let expected = run(&Placement::cpu());
     assert!(relative_error(&run(&least()), &expected) <= 1e-4);
 }
 
 #[test]
 fn rows_of_a_layer_norm_fill_more_than_one_dimension_of_workgroups() {
-    let device = least();
-    let run = |rows, device: &Device| {
-        let norm = LayerNorm::new(values(3, 3), values(3, 4), 1e-5, device).unwrap();
-        let x = || tensor([rows, 3], 1, device);
+    let run = |rows, on: &Placement| {
+        let norm = LayerNorm::new(values(3, 3), values(3, 4), 1e-5, on).unwrap();
+        let x = || tensor([rows, 3], 1, &on.device);
         let y = host(norm.forward(x()));
         (y, host(slope(x(), |x| norm.forward(x))))
     };
-    in_tilings(|tiling| {
-        let rows = match tiling {
+    in_tilings(&least(), |on| {
+        let rows = match on.tiling {
             Tiling::Registers => 65_536 * 16 + 5,
             Tiling::Workgroup => 65_536 + 5,
         };
-        let (found, expected) = (run(rows, &device), run(rows, &Device::flex()));
+        let (found, expected) = (run(rows, on), run(rows, &Placement::cpu()));
         assert!(relative_error(&found.0, &expected.0) <= 1e-4);
         assert!(relative_error(&found.1, &expected.1) <= 1e-4);
     });
@@ -174,17 +172,22 @@ fn rows_of_a_layer_norm_fill_more_than_one_dimension_of_workgroups() {
 /// With one row a query sees itself only: it answers with its value, and only that has a gradient.
 #[test]
 fn queries_of_one_row_fill_more_than_one_dimension_of_workgroups() {
-    let device = least();
+    let least = least();
     let batch = 65_536 * 64 + 7;
-    let qkv = || tensor([batch, 1, 3], 1, &device);
+    let qkv = || tensor([batch, 1, 3], 1, &least.device);
     let out: Vec<f32> = values(3 * batch, 1).chunks(3).map(|c| c[2]).collect();
     let dout = values(batch, 5);
-    in_tilings(|_| {
-        let found = host(attention(qkv(), None, 1, false));
+    in_tilings(&least, |on| {
+        let attention = Attention {
+            heads: 1,
+            causal: false,
+            tiling: on.tiling,
+        };
+        let found = host(attention.forward(qkv(), None));
         assert!(relative_error(&found, &out) <= 1e-5);
         let x = qkv().autodiff().require_grad();
-        let y = attention(x.clone(), None, 1, false);
-        let c = tensor([batch, 1, 1], 5, &device);
+        let y = attention.forward(x.clone(), None);
+        let c = tensor([batch, 1, 1], 5, &on.device);
         let grads = (y * c).sum().backward();
         let found = host(x.grad(&grads).expect("a gradient"));
         let expected: Vec<f32> = dout.iter().flat_map(|c| [0.0, 0.0, *c]).collect();
@@ -196,31 +199,32 @@ fn queries_of_one_row_fill_more_than_one_dimension_of_workgroups() {
 #[test]
 fn images_fill_more_than_one_dimension_of_workgroups() {
     const ROWS: usize = 32;
-    let device = least();
     let batch = 65_536 + 9;
     let each = ROWS * 3;
     let all = values(batch * each, 1);
     let some = [0, 1, 32_767, 32_768, 65_535, 65_536, batch - 1];
-    in_tilings(|tiling| {
-        // The other one would leave the right values where this one finds its memory.
-        if tiling == Tiling::Registers {
-            return;
-        }
-        let qkv = floats(all.clone(), [batch, ROWS, 3], &device);
-        let found = host(attention(qkv, None, 1, true));
-        for image in some {
-            let own = all[image * each..(image + 1) * each].to_vec();
-            let own = floats(own, [1, ROWS, 3], &Device::flex());
-            let expected = host(plain::attention(own, None, 1, true));
-            let found = &found[image * ROWS..(image + 1) * ROWS];
-            assert!(relative_error(found, &expected) <= 1e-4, "image {image}");
-        }
-    });
+    let _alone = alone();
+    // The other tiling would leave the right values in the memory that this one is given.
+    let on = least().with_tiling(Tiling::Workgroup);
+    let attention = Attention {
+        heads: 1,
+        causal: true,
+        tiling: on.tiling,
+    };
+    let qkv = floats(all.clone(), [batch, ROWS, 3], &on.device);
+    let found = host(attention.forward(qkv, None));
+    for image in some {
+        let own = all[image * each..(image + 1) * each].to_vec();
+        let own = floats(own, [1, ROWS, 3], &Device::flex());
+        let expected = host(attention::reference::attention(own, None, 1, true));
+        let found = &found[image * ROWS..(image + 1) * ROWS];
+        assert!(relative_error(found, &expected) <= 1e-4, "image {image}");
+    }
 }
 
 #[test]
 fn crops_fill_more_than_one_dimension_of_workgroups() {
-    let device = least();
+    let device = least().device;
     let cut = |[width, height]: [u32; 2], size: u32, device: &Device| {
         let bytes = values(3 * (width * height) as usize, 9);
         let data = bytes.iter().map(|v| ((v + 1.0) * 127.9) as u8).collect();
@@ -250,9 +254,9 @@ fn crops_fill_more_than_one_dimension_of_workgroups() {
 #[test]
 fn a_binding_beyond_the_limit_is_refused() {
     let _alone = alone();
-    let device = limited(4 << 20);
-    let layer = |n| Linear::new(matrix(n, 4), None, &device);
-    let x = || tensor([1024, 4], 1, &device);
+    let limited = limited(4 << 20);
+    let layer = |n| Linear::new(matrix(n, 4), None, &limited);
+    let x = || tensor([1024, 4], 1, &limited.device);
     let fits = layer(1024).forward(x(), None, None);
     assert_eq!(host(fits).len(), 1024 * 1024);
     let refused = block_on(read(layer(1025).forward(x(), None, None)));

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use crate::kernels::Placement;
 use zip::ZipArchive;
 
 use super::batch_norm::Folding;
@@ -93,11 +93,11 @@ impl Backbone {
         })
     }
 
-    /// The trunk for images of `image_size` pixels on `device`, its batch norms folded.
+    /// The trunk for images of `image_size` pixels on `placement`, its batch norms folded.
     ///
     /// # Errors
     /// `weights/not-finite` if folded values are not finite.
-    pub fn trunk(&self, image_size: usize, device: &Device) -> Result<Trunk> {
+    pub fn trunk(&self, image_size: usize, placement: &Placement) -> Result<Trunk> {
         let config = EfficientNetConfig::trunk(self.lite, image_size);
         let mut folding = Folding::of(config.convolutions());
         let mut folded = BTreeMap::new();
@@ -107,7 +107,7 @@ impl Backbone {
                 folded.insert(spec.name, HostTensor::Float { shape, data });
             }
         }
-        Trunk::build(config, &mut folded, device)
+        Trunk::build(config, &mut folded, placement)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::kernels::Activation;
-use crate::kernels::{LayerNorm, Linear, attention};
+use crate::kernels::{Activation, Attention, LayerNorm, Linear};
 
 /// `x += MHA(LN1(x)); x += W2 act(W1 LN2(x) + b1) + b2`.
 #[derive(Clone, Debug)]
@@ -20,12 +19,10 @@ pub struct Block {
     pub fc1: Linear,
     /// mlp -> W.
     pub fc2: Linear,
-    /// Attention heads.
-    pub heads: usize,
+    /// Heads, and whether a row sees only itself and those before it.
+    pub attention: Attention,
     /// The MLP's nonlinearity.
     pub activation: Activation,
-    /// Whether a row sees only itself and those before it.
-    pub causal: bool,
 }
 
 fn rows(x: Tensor<3>) -> Tensor<2> {
@@ -60,7 +57,7 @@ impl Block {
     /// The block on x [B, T, W]. `prefix` [P, 3 W] holds this block's projections of rows that every
     /// batch entry sees before its own.
     pub fn forward(&self, x: Tensor<3>, prefix: Option<Tensor<2>>) -> Tensor<3> {
-        let attended = attention(self.project(x.clone()), prefix, self.heads, self.causal);
+        let attended = self.attention.forward(self.project(x.clone()), prefix);
         self.finish(x, attended)
     }
 
@@ -72,7 +69,7 @@ impl Block {
         prefix: Option<Tensor<2>>,
         pick: impl Fn(Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
-        let attended = attention(self.project(x.clone()), prefix, self.heads, self.causal);
+        let attended = self.attention.forward(self.project(x.clone()), prefix);
         let x = pick(rows(x));
         let x = self.out.forward(pick(rows(attended)), None, Some(x));
         self.mlp(x)

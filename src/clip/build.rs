@@ -6,8 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Device;
-
 use super::Clip;
 use super::block::Block;
 use super::config::ClipConfig;
@@ -17,7 +15,7 @@ use super::vision::VisionTower;
 use super::vision_config::{VisionConfig, VitConfig};
 use super::vit::VitTower;
 use crate::error::{Error, Kind, Result};
-use crate::kernels::{Activation, LayerNorm, Linear, floats};
+use crate::kernels::{Activation, Attention, LayerNorm, Linear, Placement, floats};
 use crate::quant::HostTensor;
 use crate::quant::Packed;
 
@@ -25,18 +23,18 @@ use crate::quant::Packed;
 #[derive(Debug)]
 pub struct Builder {
     config: ClipConfig,
-    device: Device,
+    placement: Placement,
     pending: BTreeMap<String, HostTensor>,
     linears: BTreeMap<String, Linear>,
     norms: BTreeMap<String, LayerNorm>,
 }
 
 impl Builder {
-    /// A builder for a model of `config` on `device`.
-    pub fn new(config: ClipConfig, device: Device) -> Self {
+    /// A builder for a model of `config` on `placement`.
+    pub fn new(config: ClipConfig, placement: Placement) -> Self {
         Self {
             config,
-            device,
+            placement,
             pending: BTreeMap::new(),
             linears: BTreeMap::new(),
             norms: BTreeMap::new(),
@@ -85,7 +83,7 @@ impl Builder {
 
     fn linear(&mut self, layer: &str) -> Result<()> {
         if let Some(weight) = self.pending.remove(&format!("{layer}.weight")) {
-            let linear = Linear::new(weight, None, &self.device);
+            let linear = Linear::new(weight, None, &self.placement);
             self.linears.insert(layer.to_string(), linear);
         }
         self.bias(layer, &[format!("{layer}.bias")])
@@ -102,7 +100,7 @@ impl Builder {
             let part = self.pending.remove(name).ok_or_else(|| missing(name))?;
             bias.extend(part.into_floats());
         }
-        linear.set_bias(bias, &self.device);
+        linear.set_bias(bias, &self.placement.device);
         Ok(())
     }
 
@@ -116,7 +114,7 @@ impl Builder {
             let eps = self.config.layer_norm_eps(layer);
             self.norms.insert(
                 layer.to_string(),
-                LayerNorm::new(gamma, beta, eps, &self.device)?,
+                LayerNorm::new(gamma, beta, eps, &self.placement)?,
             );
         }
         Ok(())
@@ -133,7 +131,7 @@ impl Builder {
                 .iter()
                 .map(|name| self.take(name))
                 .collect::<Result<Vec<_>>>()?;
-            let linear = Linear::new(stack(weights)?, None, &self.device);
+            let linear = Linear::new(stack(weights)?, None, &self.placement);
             self.linears.insert(layer.clone(), linear);
         }
         self.bias(&layer, &names("bias"))
@@ -169,6 +167,11 @@ impl Builder {
         activation: Activation,
         causal: bool,
     ) -> Result<Vec<Block>> {
+        let attention = Attention {
+            heads,
+            causal,
+            tiling: self.placement.tiling,
+        };
         (0..layers)
             .map(|i| {
                 let at = |name: &str| format!("{tower}.encoder.layers.{i}.{name}");
@@ -179,16 +182,15 @@ impl Builder {
                     norm2: self.take_norm(&at("layer_norm2"))?,
                     fc1: self.take_biased(&at("mlp.fc1"))?,
                     fc2: self.take_biased(&at("mlp.fc2"))?,
-                    heads,
+                    attention,
                     activation,
-                    causal,
                 })
             })
             .collect()
     }
 
     fn vit(&mut self, v: VitConfig) -> Result<VitTower> {
-        let device = self.device.clone();
+        let device = self.placement.device.clone();
         let class = self
             .take("vision_model.embeddings.class_embedding")?
             .into_floats();
@@ -215,11 +217,11 @@ impl Builder {
     /// `weights/missing-tensor` if a part never came.
     pub fn finish(mut self) -> Result<Clip> {
         let t = self.config.text.clone();
-        let device = self.device.clone();
+        let placement = self.placement.clone();
         let vision = match self.config.vision.clone() {
             VisionConfig::Vit(config) => VisionTower::Vit(self.vit(config)?),
             VisionConfig::EfficientNet(config) => {
-                let tower = EfficientNetTower::build(config, &mut self.pending, &device)?;
+                let tower = EfficientNetTower::build(config, &mut self.pending, &placement)?;
                 VisionTower::EfficientNet(tower)
             }
         };
@@ -234,7 +236,7 @@ impl Builder {
             blocks: self.blocks("text_model", t.layers, t.heads, t.activation, t.causal)?,
             last: self.take_norm("text_model.final_layer_norm")?,
             projection: self.take_linear("text_projection")?,
-            device: device.clone(),
+            device: placement.device.clone(),
             config: t,
         };
         let logit_scale = self.take("logit_scale")?.into_floats()[0].exp();
@@ -249,7 +251,7 @@ impl Builder {
             vision,
             text,
             logit_scale,
-            device,
+            placement,
         })
     }
 }

@@ -16,12 +16,12 @@ pub mod vision;
 pub mod vision_config;
 pub mod vit;
 
-use burn::tensor::Device;
-
 pub use build::Builder;
 use config::ClipConfig;
 use text::TextTower;
 use vision::VisionTower;
+
+use crate::kernels::Placement;
 
 /// A CLIP on a device: both towers and the temperature.
 #[derive(Debug)]
@@ -35,5 +35,5 @@ pub struct Clip {
     /// `s = exp(logit_scale)`: logits are `s` times cosines.
     pub logit_scale: f32,
     /// Where the weights are.
-    pub device: Device,
+    pub placement: Placement,
 }

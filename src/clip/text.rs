@@ -9,7 +9,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use super::block::Block;
 use super::config::TextConfig;
 use crate::kernels::launch::rows_that_bind;
-use crate::kernels::{LayerNorm, Linear, attention, floats};
+use crate::kernels::{LayerNorm, Linear, floats};
 use crate::quant::HostTensor;
 
 /// Suffix rows that one pass holds at most; more classes run in chunks.
@@ -140,7 +140,7 @@ impl TextTower {
             };
             let projected = block.project(p.clone());
             x = block.forward(x, Some(flat(projected.clone())));
-            let attended = attention(projected, None, block.heads, block.causal);
+            let attended = block.attention.forward(projected, None);
             shared = Some(block.finish(p, attended));
         }
         let [k, s, _] = x.dims();

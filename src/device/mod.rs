@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
-use crate::kernels::launch::{Tiling, set_tiling};
+use crate::kernels::{Placement, Tiling};
 
 /// What the caller asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -77,8 +77,8 @@ pub struct DeviceInfo {
 /// An opened device.
 #[derive(Debug, Clone)]
 pub struct Processor {
-    /// Burn's device.
-    pub device: Device,
+    /// Burn's device, and how kernels divide their work on it.
+    pub placement: Placement,
     /// What it is.
     pub info: DeviceInfo,
 }
@@ -86,7 +86,7 @@ pub struct Processor {
 /// Burn's CPU backend.
 pub fn cpu(reason: impl Into<String>) -> Processor {
     Processor {
-        device: Device::flex(),
+        placement: Placement::cpu(),
         info: DeviceInfo {
             kind: "cpu",
             vendor: String::new(),
@@ -175,11 +175,11 @@ async fn gpu(probe: Option<&Probe>, reason: &str) -> Result<Processor> {
     let (device, setup) = outcome.map_err(|error| unavailable(&error.to_string()))?;
     let adapter = setup.adapter.get_info();
     let software = adapter.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu;
-    set_tiling(if software {
+    let tiling = if software {
         Tiling::Registers
     } else {
         Tiling::Workgroup
-    });
+    };
     let info = DeviceInfo {
         kind: "webgpu",
         vendor: probe.map_or_else(|| adapter.driver.clone(), |p| p.vendor.clone()),
@@ -187,7 +187,10 @@ async fn gpu(probe: Option<&Probe>, reason: &str) -> Result<Processor> {
         fallback: software,
         reason: reason.to_string(),
     };
-    let processor = Processor { device, info };
+    let processor = Processor {
+        placement: Placement { device, tiling },
+        info,
+    };
     #[cfg(target_arch = "wasm32")]
     let mut opened = OPENED.lock().unwrap_or_else(|e| e.into_inner());
     *opened = Some(processor.clone());

@@ -1,6 +1,6 @@
 //! Launching a WGSL file on tensors of Burn's own wgpu device.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use burn::backend::wgpu::{
     CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
@@ -14,37 +14,14 @@ use super::source::{Constants, expand};
 /// Bytes of one buffer that every WebGPU adapter binds.
 pub const BINDING_BYTES: usize = 128 << 20;
 
-/// Rows of at most `columns` f32 values, `most` or as many as every adapter binds, but one at least.
+/// Largest row count (1..=`most`) of `columns` f32 values whose buffer fits the smallest WebGPU binding
+/// limit.
 pub fn rows_that_bind(columns: usize, most: usize) -> usize {
     (BINDING_BYTES / 4 / columns.max(1)).clamp(1, most)
 }
 
+/// A count for reports: nothing is decided by it, so it may belong to the process.
 static DISPATCHES: AtomicU64 = AtomicU64::new(0);
-static TILING: AtomicU8 = AtomicU8::new(0);
-
-/// How the heavy kernels divide their work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tiling {
-    /// Everything in registers, no workgroup memory: software adapters, where barriers are slow.
-    Registers,
-    /// Tiles staged in workgroup memory: real GPUs.
-    Workgroup,
-}
-
-/// Chooses the tiling of all later launches. Set once the adapter is known; both give the same
-/// values up to the order of f32 sums.
-pub fn set_tiling(tiling: Tiling) {
-    TILING.store(u8::from(tiling == Tiling::Workgroup), Ordering::Relaxed);
-}
-
-/// The tiling that launches use.
-pub fn tiling() -> Tiling {
-    if TILING.load(Ordering::Relaxed) == 1 {
-        Tiling::Workgroup
-    } else {
-        Tiling::Registers
-    }
-}
 
 /// How many of this crate's kernels were launched on a GPU since the program started.
 pub fn dispatches() -> u64 {

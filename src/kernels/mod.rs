@@ -1,41 +1,59 @@
-//! The Rust side of `shaders/`: the frozen layers of a CLIP as values that hold their weights where
-//! they are used, packed on a GPU and as f32 on the CPU backend.
+//! The Rust side of `shaders/`: the layers of a CLIP, each as a value that holds its weights on the
+//! device that runs it, packed on a GPU and as f32 on the CPU backend.
 //!
-//! [`Linear`], [`LayerNorm`] and [`attention`] are one interface over two implementations: this
-//! crate's WGSL on a wgpu device, elsewhere [`plain`] Burn operations, with passes of its own
-//! ([`cpu`], [`rows`]) if a formula would be many of them. All are differentiable in their activations
-//! and never in their weights, except the layers of a model in training, which are native only
-//! (`trained`).
+//! Every operation is one folder. Its `mod.rs` is the interface and chooses the implementation:
+//!
+//! - `gpu.rs`: this crate's WGSL, launched on Burn's wgpu device;
+//! - `cpu.rs`: passes over host memory, if the formula would be many tensor operations;
+//! - `reference.rs`: Burn operations only, which every kernel is compared with, and what the CPU backend
+//!   differentiates if the operation has no node of its own there;
+//! - `trained.rs`: the same with gradients in the weights, for models in training (native only);
+//! - `cases.rs`: the shapes on which [`check()`] compares a GPU with the reference.
+//!
+//! Except in `trained.rs`, operations differentiate in their activations and never in their weights.
+//! ARCHITECTURE.md says how to add one.
 
-mod activation;
-pub mod activation_kernel;
-mod attention;
-pub mod attention_kernel;
 pub mod check;
-pub mod cpu;
-pub mod depthwise;
+pub mod cpu_tensor;
 pub mod launch;
-mod layer_norm;
-pub mod layer_norm_kernel;
-mod linear;
-pub mod linear_kernel;
-mod mean_rows;
-pub mod photo;
-pub mod plain;
+mod placement;
 mod primitive;
-pub mod rows;
+mod simd;
 pub mod source;
 #[cfg(feature = "stock")]
 mod stock;
 mod tensor;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod trained;
+
+/// Declares the folder of every operation, and the list of them that [`check()`] runs.
+macro_rules! operations {
+    ($($name:ident),+ $(,)?) => {
+        $(pub mod $name;)+
+
+        /// Every operation, in the order of the list above.
+        pub const OPERATIONS: &[check::Operation] = &[$(check::Operation {
+            name: stringify!($name),
+            cases: $name::cases::cases,
+        }),+];
+    };
+}
+
+operations! {
+    linear,
+    layer_norm,
+    attention,
+    activation,
+    depthwise,
+    mean_rows,
+    photo,
+}
 
 pub use activation::Activation;
-pub use attention::attention;
+pub use attention::Attention;
+pub use check::check;
 pub use depthwise::{Depthwise, Squares, same_padding};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mean_rows::mean_rows;
+pub use placement::{Placement, Tiling};
 pub use primitive::is_gpu;
 pub use tensor::{floats, read};

@@ -4,33 +4,33 @@
 use burn::backend::wgpu::CubeBackend;
 use burn::tensor::Tensor;
 
-use super::plain;
+use super::activation::{self, Activation};
 use super::primitive::{from_primitive, is_gpu, primitive};
-use crate::kernels::Activation;
+use super::{attention as attention_op, layer_norm as layer_norm_op, linear as linear_op};
 
 /// Whether Burn's operations for the GPU are to be used for `x`.
 pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     is_gpu(&x.device())
 }
 
-/// See [`plain::linear`].
+/// [`linear_op::reference`] on the GPU.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     let bias = bias.map(primitive);
-    from_primitive(plain::linear_on::<CubeBackend>(
+    from_primitive(linear_op::reference::on::<CubeBackend>(
         primitive(x),
         primitive(weight),
         bias,
     ))
 }
 
-/// See [`plain::activate`].
+/// [`activation::reference`] on the GPU.
 pub fn activate(x: Tensor<2>, act: Activation) -> Tensor<2> {
-    from_primitive(plain::activate_on::<CubeBackend>(primitive(x), act))
+    from_primitive(activation::reference::on::<CubeBackend>(primitive(x), act))
 }
 
-/// See [`plain::layer_norm`].
+/// [`layer_norm_op::reference`] on the GPU.
 pub fn layer_norm(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, eps: f32) -> Tensor<2> {
-    from_primitive(plain::layer_norm_on::<CubeBackend>(
+    from_primitive(layer_norm_op::reference::on::<CubeBackend>(
         primitive(x),
         primitive(gamma),
         primitive(beta),
@@ -38,7 +38,7 @@ pub fn layer_norm(x: Tensor<2>, gamma: Tensor<1>, beta: Tensor<1>, eps: f32) -> 
     ))
 }
 
-/// See [`plain::attention`].
+/// [`attention_op::reference`] on the GPU.
 pub fn attention(
     qkv: Tensor<3>,
     prefix: Option<Tensor<2>>,
@@ -46,7 +46,7 @@ pub fn attention(
     causal: bool,
 ) -> Tensor<3> {
     let prefix = prefix.map(primitive);
-    from_primitive(plain::attention_on::<CubeBackend>(
+    from_primitive(attention_op::reference::on::<CubeBackend>(
         primitive(qkv),
         prefix,
         heads,

@@ -57,7 +57,7 @@ impl Loading {
                 )
             })?;
         let known_words = folder.small(known_words::FILE).await?;
-        let builder = Builder::new(files.config.clone(), processor.device.clone());
+        let builder = Builder::new(files.config.clone(), processor.placement.clone());
         Ok(Self {
             files,
             builder,

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 
-use burn::tensor::Device;
-
 use super::batch::{Batch, Source};
 use super::captions::Captions;
 use super::checkpoint::{self, About, Point};
@@ -15,6 +13,7 @@ use super::teacher::Teacher;
 use super::validate::validate;
 use crate::clock::now;
 use crate::error::Result;
+use crate::kernels::Placement;
 
 /// Points of a curve.
 const POINTS: usize = 200;
@@ -35,7 +34,7 @@ pub struct Run<'a> {
     /// Settings, data and start, which a checkpoint must share.
     pub about: &'a About,
     /// Where to compute.
-    pub device: &'a Device,
+    pub placement: &'a Placement,
     /// Threads that change photos.
     pub threads: usize,
     /// Where the run is kept, and read from where it exists.
@@ -152,7 +151,7 @@ impl Run<'_> {
         let mut written = now();
         for batch in batches {
             let found = state
-                .advance(config, layout, self.device, &batch?, settings)
+                .advance(config, layout, self.placement, &batch?, settings)
                 .await?;
             sums.loss += f64::from(found.loss);
             sums.right += found.right;
@@ -174,7 +173,7 @@ impl Run<'_> {
                     config,
                     layout,
                     &state.average,
-                    self.device,
+                    self.placement,
                     self.photos,
                     self.captions,
                     self.start.preprocess(),

@@ -1,6 +1,6 @@
 //! One step: loss, gradient, AdamW, moving average.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use pollster::block_on;
 
 use super::batch::{Batch, Part};
@@ -12,8 +12,7 @@ use super::towers::Towers;
 use crate::checkpoint::TensorBuilder;
 use crate::clip::config::ClipConfig;
 use crate::error::{Error, Kind, Result};
-use crate::kernels::floats;
-use crate::kernels::read;
+use crate::kernels::{Placement, floats, read};
 use crate::math::optimizer::{AdamW, Optimizer};
 use crate::quant::{HostTensor, Quantization};
 
@@ -36,7 +35,7 @@ pub async fn gradient(
     config: &ClipConfig,
     layout: &Layout,
     values: &[f32],
-    device: &Device,
+    placement: &Placement,
     batch: &Batch,
     settings: &Settings,
 ) -> Result<Gradient> {
@@ -44,7 +43,7 @@ pub async fn gradient(
         config,
         layout,
         values,
-        device,
+        placement,
     };
     let (images, texts) = forward(&weights, batch, settings.shards)?;
     // The towers' tapes end at the features and the loss has one of its own, so that the parts of a
@@ -56,7 +55,7 @@ pub async fn gradient(
     let scale_leaf = floats(
         vec![values[layout.leaf("logit_scale")?.range.start]],
         [1],
-        device,
+        &placement.device,
     )
     .autodiff()
     .require_grad();
@@ -106,13 +105,13 @@ struct Weights<'a> {
     config: &'a ClipConfig,
     layout: &'a Layout,
     values: &'a [f32],
-    device: &'a Device,
+    placement: &'a Placement,
 }
 
 impl Weights<'_> {
     /// Runs a part of the batch through towers of its own.
     fn pass(&self, run: impl FnOnce(&Towers) -> Tensor<2>) -> Result<Pass> {
-        let towers = Towers::new(self.config, self.layout, self.values, self.device)?;
+        let towers = Towers::new(self.config, self.layout, self.values, self.placement)?;
         let features = run(&towers);
         Ok(Pass { towers, features })
     }
@@ -284,7 +283,7 @@ impl State {
         &mut self,
         config: &ClipConfig,
         layout: &Layout,
-        device: &Device,
+        placement: &Placement,
         batch: &Batch,
         settings: &Settings,
     ) -> Result<Gradient> {
@@ -295,7 +294,7 @@ impl State {
             _ => None,
         };
         let at = stored.as_ref().unwrap_or(&self.values);
-        let found = gradient(config, layout, at, device, batch, settings).await?;
+        let found = gradient(config, layout, at, placement, batch, settings).await?;
         let norm = found
             .values
             .iter()

@@ -7,8 +7,10 @@ use crate::clip::config::ClipConfig;
 use crate::clip::vit::VitTower;
 use crate::clip::{Builder, Clip};
 use crate::error::{Error, Kind, Result};
+use crate::kernels::layer_norm::Affine;
+use crate::kernels::linear::Dense;
 use crate::kernels::read;
-use crate::kernels::{LayerNorm, Linear, floats};
+use crate::kernels::{LayerNorm, Linear, Placement, floats};
 use crate::quant::HostTensor;
 
 /// What is refused for another image tower.
@@ -42,14 +44,14 @@ impl Towers {
         config: &ClipConfig,
         layout: &Layout,
         values: &[f32],
-        device: &Device,
+        placement: &Placement,
     ) -> Result<Self> {
         let leaves: Vec<Tensor<1>> = layout
             .leaves()
             .iter()
             .map(|leaf| {
                 let part = values[leaf.range.clone()].to_vec();
-                floats(part, [leaf.range.len()], device)
+                floats(part, [leaf.range.len()], &placement.device)
                     .autodiff()
                     .require_grad()
             })
@@ -61,7 +63,7 @@ impl Towers {
         let vector = |name: &str| find(name).map(|(leaf, _)| leaf);
         let matrix =
             |name: &str| find(name).map(|(leaf, shape)| leaf.reshape([shape[0], shape[1]]));
-        let mut builder = Builder::new(config.clone(), device.clone());
+        let mut builder = Builder::new(config.clone(), placement.clone());
         for leaf in layout.leaves() {
             let Some((layer, "weight")) = leaf.name.rsplit_once('.') else {
                 continue;
@@ -72,9 +74,9 @@ impl Towers {
                     continue;
                 };
                 let eps = config.layer_norm_eps(layer);
-                builder.put_norm(layer, LayerNorm::Trained { gamma, beta, eps });
+                builder.put_norm(layer, LayerNorm::Trained(Affine { gamma, beta, eps }));
             } else if let Some(weight) = matrix(&leaf.name) {
-                builder.put_linear(layer, Linear::Trained { weight, bias });
+                builder.put_linear(layer, Linear::Trained(Dense { weight, bias }));
             }
         }
         // The rest of what the towers hold in host memory; the tape's own tensors take their places.
@@ -129,7 +131,7 @@ impl Towers {
             .collect();
         let x = x
             .reshape([batch * tokens, width])
-            .select(0, indices(rows, &self.clip.device));
+            .select(0, indices(rows, &self.clip.placement.device));
         vision.run(x.reshape([batch, kept.patches + 1, width]))
     }
 

@@ -1,7 +1,5 @@
 //! How well averaged weights name photos that are not trained on.
 
-use burn::tensor::Device;
-
 use super::captions::Captions;
 use super::parameters::Layout;
 use super::photos::Photos;
@@ -9,7 +7,7 @@ use crate::clip::Builder;
 use crate::clip::config::ClipConfig;
 use crate::error::Result;
 use crate::image::{Preprocess, resize_crop, to_chw};
-use crate::kernels::read;
+use crate::kernels::{Placement, read};
 use crate::math::normalize_rows;
 use crate::prompt::template::{DEFAULT, Template};
 
@@ -25,7 +23,7 @@ pub async fn validate(
     config: &ClipConfig,
     layout: &Layout,
     values: &[f32],
-    device: &Device,
+    placement: &Placement,
     photos: &Photos,
     captions: &Captions<'_>,
     preprocess: &Preprocess,
@@ -33,7 +31,7 @@ pub async fn validate(
     if photos.validation.is_empty() {
         return Ok(None);
     }
-    let mut builder = Builder::new(config.clone(), device.clone());
+    let mut builder = Builder::new(config.clone(), placement.clone());
     for (name, tensor) in layout.split(values) {
         builder.put(&name, tensor)?;
     }

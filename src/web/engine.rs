@@ -233,9 +233,9 @@ impl Engine {
         signal: Option<AbortSignal>,
     ) -> Promise {
         let work = async move |session: Rc<Session>, (): (), progress: JsProgress| {
-            let device = &session.model.clip.text.device;
+            let placement = &session.model.clip.placement;
             let seed = seed.unwrap_or(SEED);
-            to_js(&check_kernels(device, only.as_deref(), seed, &progress).await?)
+            to_js(&check_kernels(placement, only.as_deref(), seed, &progress).await?)
         };
         self.session
             .call(JsValue::UNDEFINED, on_progress, signal, work)

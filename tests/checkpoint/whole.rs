@@ -199,7 +199,7 @@ fn tensors_may_come_in_any_order() {
     let processor = device::cpu("a test");
     let features = |order: &[String]| {
         let all = tensors();
-        let mut builder = Builder::new(config.clone(), processor.device.clone());
+        let mut builder = Builder::new(config.clone(), processor.placement.clone());
         for name in order {
             let (shape, data) = all[name].clone();
             builder
@@ -223,7 +223,7 @@ fn tensors_may_come_in_any_order() {
         assert_eq!(features(&names), expected);
     }
     for gone in &names {
-        let mut builder = Builder::new(config.clone(), processor.device.clone());
+        let mut builder = Builder::new(config.clone(), processor.placement.clone());
         for (name, (shape, data)) in tensors() {
             if name != *gone {
                 builder

@@ -5,7 +5,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 use promptlens::clip::efficientnet::Stem;
 use promptlens::kernels::check::{tensor, values};
-use promptlens::kernels::{Depthwise, Squares, same_padding};
+use promptlens::kernels::{Depthwise, Placement, Squares, same_padding};
 
 use super::host;
 use crate::common::relative_error;
@@ -79,7 +79,7 @@ fn the_stem_is_burns_convolution() {
     for side in [1, 4, 7, 32] {
         let squares = Squares { batch: 3, side };
         let x = tensor([3 * side * side, 3], 1, &device) * 4.0;
-        let stem = Stem::new(&values(32 * 27, 2), values(32, 3), side, &device);
+        let stem = Stem::new(&values(32 * 27, 2), values(32, 3), side, &Placement::cpu());
         let (found, _) = stem.forward(x.clone());
         let weight = tensor([32, 3, 3, 3], 2, &device);
         let expected = reference(x, squares, weight, tensor([32], 3, &device), 2, 1);

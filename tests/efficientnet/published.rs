@@ -1,9 +1,9 @@
 //! The published Lite0 against ONNX Runtime.
 
-use burn::tensor::Device;
 use promptlens::checkpoint::Backbone;
 use promptlens::clip::efficientnet::{FEATURES, Lite};
 use promptlens::device::{Choice, open};
+use promptlens::kernels::Placement;
 
 use super::{host, wheel};
 use crate::common::{relative_error, shared};
@@ -11,7 +11,7 @@ use crate::fixtures::Fixture;
 
 #[test]
 fn features_and_logits_match_onnxruntime() {
-    matches(&Device::flex(), &[128, 160, 224], 1e-4);
+    matches(&Placement::cpu(), &[128, 160, 224], 1e-4);
 }
 
 #[test]
@@ -21,10 +21,10 @@ fn features_and_logits_match_onnxruntime_on_a_gpu() {
     }
     let _alone = crate::kernels::alone();
     let gpu = pollster::block_on(open(Choice::WebGpu, None)).expect("a Vulkan device");
-    matches(&gpu.device, &[128, 160, 224], 1e-3);
+    matches(&gpu.placement, &[128, 160, 224], 1e-3);
 }
 
-fn matches(device: &Device, sizes: &[usize], limit: f32) {
+fn matches(placement: &Placement, sizes: &[usize], limit: f32) {
     let (Some(wheel), Some(expected)) = (wheel(), Fixture::open("lite0/expected.safetensors"))
     else {
         return;
@@ -34,7 +34,7 @@ fn matches(device: &Device, sizes: &[usize], limit: f32) {
     let head = &backbone.classifier;
     assert_eq!(head.bias.len(), 1000);
     for &size in sizes {
-        let trunk = backbone.trunk(size, device).expect("a trunk");
+        let trunk = backbone.trunk(size, placement).expect("a trunk");
         let features = host(trunk.pooled(&expected[&format!("input_{size}")].values));
         let logits: Vec<f32> = features
             .chunks_exact(FEATURES)
@@ -61,7 +61,7 @@ fn matches(device: &Device, sizes: &[usize], limit: f32) {
 fn features_a_second() {
     let Some(wheel) = wheel() else { return };
     let backbone = Backbone::read(&wheel).expect("the wheel is read");
-    let trunk = backbone.trunk(160, &Device::flex()).expect("a trunk");
+    let trunk = backbone.trunk(160, &Placement::cpu()).expect("a trunk");
     let count = 64;
     let pixels = promptlens::kernels::check::values(count * 3 * 160 * 160, 1);
     host(trunk.pooled(&pixels));

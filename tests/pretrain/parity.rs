@@ -88,7 +88,7 @@ fn check(choice: Choice, shards: usize) {
         start.config(),
         &start.layout,
         &start.values,
-        &processor.device,
+        &processor.placement,
         &batch,
         &settings,
     ))

@@ -55,7 +55,7 @@ impl Stage {
             captions: &captions,
             teacher: None,
             about: &about,
-            device: &cpu("a test").device,
+            placement: &cpu("a test").placement,
             threads: 2,
             checkpoint: checkpoint.map(|name| self.folder.path().join(name)),
             every: f64::INFINITY,

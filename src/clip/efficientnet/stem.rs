@@ -1,8 +1,8 @@
 //! The first convolution: 3 x 3 pixels with stride 2, as a matrix product over gathered windows.
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 
-use crate::kernels::{Activation, Linear, Squares, same_padding};
+use crate::kernels::{Activation, Linear, Placement, Squares, same_padding};
 
 const KERNEL: usize = 3;
 const STRIDE: usize = 2;
@@ -21,7 +21,7 @@ pub struct Stem {
 impl Stem {
     /// From the weights [N, 3, 3, 3] of a convolution (outputs, channels, height, width) and its
     /// bias [N], for images of `side` pixels.
-    pub fn new(weight: &[f32], bias: Vec<f32>, side: usize, device: &Device) -> Self {
+    pub fn new(weight: &[f32], bias: Vec<f32>, side: usize, placement: &Placement) -> Self {
         let taps = KERNEL * KERNEL;
         // Windows have the channels of a pixel side by side.
         let mut transposed = Vec::with_capacity(weight.len());
@@ -38,8 +38,11 @@ impl Stem {
         let places = places(side);
         let count = places.len();
         Self {
-            linear: Linear::new(weight, Some(bias), device),
-            places: Tensor::from_data(TensorData::new(places, [count]), (device, DType::I32)),
+            linear: Linear::new(weight, Some(bias), placement),
+            places: Tensor::from_data(
+                TensorData::new(places, [count]),
+                (&placement.device, DType::I32),
+            ),
             side,
         }
     }

@@ -1,26 +1,19 @@
-//! Every kernel against ordinary Burn operations on the CPU backend, on the adapter at hand.
+//! Every kernel compared with its reference on the CPU backend, on the adapter at hand.
 //!
-//! A case is one function of a device: on the GPU it runs this crate's WGSL, on the CPU backend the
-//! plain operations, on the same generated values. The error is max|difference| / max|reference|.
+//! A case is one function of a placement: on the GPU it runs this crate's WGSL, on the CPU backend the
+//! operation's reference, on the same generated values. The error is max|difference| / max|reference|.
 //! Products are held to 1e-5; where softmax, LayerNorm or GELU enter, and backward, to 1e-4, since
 //! WGSL's exp and inverseSqrt are not exact and it has no erf. Pixels are integers and must be equal.
 //!
 //! Shapes are a list of edges and, behind it, draws of a seed that their names tell.
 
-mod attention;
-mod depthwise;
-mod draw;
-mod layer_norm;
-mod linear;
-mod photo;
+pub mod draw;
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
-use super::floats;
-use super::launch::{Tiling, set_tiling, tiling};
+use super::{OPERATIONS, Placement, Tiling, floats, read};
 use crate::error::{Error, Kind, Result};
-use crate::kernels::read;
 use crate::progress::Progress;
 
 /// One kernel on one shape.
@@ -30,16 +23,17 @@ pub struct Case {
     /// Largest relative error that is allowed.
     pub limit: f64,
     /// The values to compare, on whichever device.
-    pub run: Box<dyn Fn(&Device) -> Tensor<1>>,
+    pub run: Box<dyn Fn(&Placement) -> Tensor<1>>,
 }
 
 impl Case {
-    fn new<const D: usize>(
+    /// A case whose kernel may differ from its reference by `limit`.
+    pub fn new<const D: usize>(
         name: String,
         limit: f64,
-        run: impl Fn(&Device) -> Tensor<D> + 'static,
+        run: impl Fn(&Placement) -> Tensor<D> + 'static,
     ) -> Self {
-        let run = move |device: &Device| run(device).flatten(0, D - 1);
+        let run = move |on: &Placement| run(on).flatten(0, D - 1);
         Self {
             name,
             limit,
@@ -48,14 +42,14 @@ impl Case {
     }
 }
 
-/// What came of one case.
+/// The result of one case.
 #[derive(Debug, Clone, Serialize)]
 pub struct Checked {
     /// The shader, the shape and what is fused.
     pub name: String,
     /// How the work was divided: `registers` or `workgroup`.
     pub tiling: &'static str,
-    /// max|difference| / max|reference|; none where the values were not finite.
+    /// max|difference| / max|reference|; `None` if the values were not finite.
     pub error: Option<f64>,
     /// Largest error that is allowed.
     pub limit: f64,
@@ -63,110 +57,69 @@ pub struct Checked {
     pub passed: bool,
 }
 
-/// A kernel with its backward, and what to compare.
-pub struct Kernel {
-    /// What [`check`] calls it.
+/// One operation with its backward, and what to compare.
+pub struct Operation {
+    /// The name of its folder.
     pub name: &'static str,
-    /// The cases, made afresh, with the shapes that are drawn from a seed.
+    /// Its cases, of which some shapes are drawn from a seed.
     pub cases: fn(u32) -> Vec<Case>,
 }
 
-/// The seed of the drawn shapes where none is given.
+/// The seed of the drawn shapes unless another is given.
 pub const SEED: u32 = 17;
 
-/// Every kernel.
-pub const KERNELS: &[Kernel] = &[
-    Kernel {
-        name: "linear",
-        cases: linear::cases,
-    },
-    Kernel {
-        name: "layer_norm",
-        cases: layer_norm::cases,
-    },
-    Kernel {
-        name: "attention",
-        cases: attention::cases,
-    },
-    Kernel {
-        name: "depthwise",
-        cases: depthwise::cases,
-    },
-    Kernel {
-        name: "photo",
-        cases: photo::cases,
-    },
-];
-
-/// Runs the cases of every kernel, or of the one called `only`, on `device` with each tiling forced,
-/// and puts the adapter's own tiling back. `seed` decides the drawn shapes.
+/// Runs the cases of every operation, or of the one called `only`, on the device of `placement` with each
+/// tiling. `seed` decides the drawn shapes.
 ///
 /// # Errors
-/// `options/invalid` for an unknown kernel or a device without kernels, `gpu/lost`, and what `progress`
+/// `options/invalid` for an unknown operation or a device without kernels, `gpu/lost`, and what `progress`
 /// returns.
 pub async fn check(
-    device: &Device,
+    placement: &Placement,
     only: Option<&str>,
     seed: u32,
     progress: &dyn Progress,
 ) -> Result<Vec<Checked>> {
-    if !super::is_gpu(device) {
+    if !super::is_gpu(&placement.device) {
         return Err(Error::new(
             Kind::OptionInvalid,
             "The CPU runs no kernels that could be checked; choose the device \"webgpu\".",
         ));
     }
-    let wanted = |kernel: &&Kernel| only.is_none_or(|only| only == kernel.name);
-    let cases: Vec<Case> = KERNELS
+    let cases: Vec<Case> = OPERATIONS
         .iter()
-        .filter(wanted)
-        .flat_map(|kernel| (kernel.cases)(seed))
+        .filter(|operation| only.is_none_or(|only| only == operation.name))
+        .flat_map(|operation| (operation.cases)(seed))
         .collect();
     if cases.is_empty() {
-        let names: Vec<_> = KERNELS.iter().map(|kernel| kernel.name).collect();
+        let names: Vec<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
         return Err(Error::new(
             Kind::OptionInvalid,
             format!("There is no kernel of that name; use {}.", names.join(", ")),
         ));
     }
-    let own = tiling();
-    let mut checked = Vec::new();
-    let outcome = run(device, &cases, &mut checked, progress).await;
-    set_tiling(own);
-    outcome.map(|()| checked)
-}
-
-async fn run(
-    device: &Device,
-    cases: &[Case],
-    checked: &mut Vec<Checked>,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let cpu = Device::flex();
-    let total = 2 * cases.len();
-    for case in cases {
-        let expected = read((case.run)(&cpu)).await?;
-        for (tiling, name) in [
-            (Tiling::Registers, "registers"),
-            (Tiling::Workgroup, "workgroup"),
-        ] {
+    let reference = Placement::cpu();
+    let total = Tiling::ALL.len() * cases.len();
+    let mut checked = Vec::with_capacity(total);
+    for case in &cases {
+        let expected = read((case.run)(&reference)).await?;
+        for tiling in Tiling::ALL {
             progress.step("kernels", checked.len(), total).await?;
-            set_tiling(tiling);
-            let error = match read((case.run)(device)).await {
+            let error = match read((case.run)(&placement.with_tiling(tiling))).await {
                 Ok(found) => Some(relative_error(&found, &expected)),
                 Err(error) if error.kind() == Kind::NotFinite => None,
                 Err(error) => return Err(error),
             };
             checked.push(Checked {
                 name: case.name.clone(),
-                tiling: name,
+                tiling: tiling.name(),
                 error,
                 limit: case.limit,
                 passed: error.is_some_and(|error| error <= case.limit),
             });
         }
     }
-    Ok(())
+    Ok(checked)
 }
 
 fn relative_error(found: &[f32], expected: &[f32]) -> f64 {
@@ -201,7 +154,7 @@ pub fn tensor<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> 
 }
 
 /// d sum(f(x) * c) / dx with generated c.
-fn gradient<const D: usize, const E: usize>(
+pub fn gradient<const D: usize, const E: usize>(
     x: Tensor<D>,
     f: impl Fn(Tensor<D>) -> Tensor<E>,
 ) -> Tensor<D> {

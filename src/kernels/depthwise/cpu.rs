@@ -1,11 +1,10 @@
 //! The CPU form: a pass over rows in the widest vectors of the processor.
 
-use burn::backend::Flex;
-use burn::tensor::{Float, Tensor};
+use burn::tensor::Tensor;
 
-use super::super::cpu::{Values, slice, values};
-use super::super::rows::with_simd;
 use super::{Squares, same_padding};
+use crate::kernels::cpu_tensor::{from_untracked, slice, untracked, values};
+use crate::kernels::simd::with_simd;
 
 /// Channels that are summed together. The sums of [`PIXELS`] pixels and one tap of so many channels fit
 /// into the processor's vector registers.
@@ -23,10 +22,7 @@ pub fn forward(
     kernel: usize,
     stride: usize,
 ) -> Tensor<2> {
-    let x: Values = x
-        .try_into_primitive::<Flex>()
-        .expect("the tensor lives on the CPU backend");
-    let x = x.to_contiguous();
+    let x = untracked(x).to_contiguous();
     let channels = bias.len();
     let (side, before) = same_padding(squares.side, kernel, stride);
     let mut y = vec![0f32; squares.batch * side * side * channels];
@@ -49,7 +45,7 @@ pub fn forward(
         },
     );
     let y = values(y, [squares.batch * side * side, channels]);
-    Tensor::<2, Float>::from_primitive::<Flex>(y)
+    from_untracked(y)
 }
 
 struct Convolution<'a> {

@@ -3,11 +3,11 @@
 use burn::backend::wgpu::CubeTensor;
 use burn::tensor::Device;
 
-use super::super::floats;
-use super::super::launch::{Kernel, contiguous, dispatch_grid, empty, launch};
-use super::super::primitive::primitive;
-use super::super::source::Constants;
 use super::{Squares, same_padding};
+use crate::kernels::floats;
+use crate::kernels::launch::{Kernel, contiguous, dispatch_grid, empty, launch};
+use crate::kernels::primitive::primitive;
+use crate::kernels::source::Constants;
 
 const WORKGROUP: usize = 64;
 /// Neighbors in a row of the output that one invocation owns: all of them read a weight once.

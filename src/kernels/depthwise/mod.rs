@@ -1,8 +1,10 @@
 //! Depthwise convolutions of square images with TensorFlow's SAME padding, bias and ReLU6 in one
 //! pass. Not differentiable: the towers that have them are frozen.
 
+pub mod cases;
 mod cpu;
 mod gpu;
+pub mod reference;
 
 use burn::tensor::{Device, Tensor};
 

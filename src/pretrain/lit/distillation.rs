@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor};
 use pollster::block_on;
 
 use super::descent::{Group, Objective};
@@ -15,7 +15,7 @@ use super::text_targets::TextTargets;
 use super::text_tower::{Tape, Taped};
 use super::threads::{bucket, divided, on_threads};
 use crate::error::Result;
-use crate::kernels::{floats, read};
+use crate::kernels::{Placement, floats, read};
 use crate::pretrain::loss::normalize;
 use crate::tokenize::ClipTokenizer;
 
@@ -28,7 +28,7 @@ pub struct Distillation<'a> {
     /// Where values lie.
     pub layout: &'a TextLayout,
     /// Where to compute.
-    pub device: &'a Device,
+    pub placement: &'a Placement,
     /// Threads that each run a part of a step.
     pub threads: usize,
 }
@@ -40,14 +40,14 @@ impl<'a> Distillation<'a> {
         settings: TextSettings,
         tokenizer: &'a ClipTokenizer,
         layout: &'a TextLayout,
-        device: &'a Device,
+        placement: &'a Placement,
         threads: usize,
     ) -> Self {
         Self {
             batches: TextBatches::new(targets, settings),
             tokenizer,
             layout,
-            device,
+            placement,
             threads,
         }
     }
@@ -69,7 +69,7 @@ impl<'a> Distillation<'a> {
     /// The loss of features [N, out] against targets of length one [N, out].
     fn loss(&self, features: Tensor<2>, targets: Vec<f32>) -> Tensor<1> {
         let [rows, width] = features.dims();
-        let (device, settings) = (self.device, &self.batches.settings);
+        let (device, settings) = (&self.placement.device, &self.batches.settings);
         let features = normalize(features);
         let targets = floats(targets, [rows, width], device);
         let cosines = (features.clone() * targets.clone()).sum();
@@ -122,7 +122,7 @@ impl Objective for Distillation<'_> {
                 .copied()
                 .collect();
             let used = used.into_iter().collect();
-            let tower = Taped::new(self.layout, values, used, Tape::On, self.device);
+            let tower = Taped::new(self.layout, values, used, Tape::On, self.placement);
             let features = part
                 .iter()
                 .map(|group| {

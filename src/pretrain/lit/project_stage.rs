@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,7 +22,7 @@ use super::text_batches::NEUTRAL;
 use super::text_stage::TextModel;
 use super::text_tower::{Tape, Taped};
 use crate::error::{Error, Kind, Result};
-use crate::kernels::{floats, read};
+use crate::kernels::{Placement, floats, read};
 use crate::math::normalize_rows;
 use crate::prompt::template::Template;
 
@@ -87,7 +87,7 @@ pub struct ProjectStage<'a> {
     /// Milliseconds between writing it.
     pub every: f64,
     /// Where to compute.
-    pub device: &'a Device,
+    pub placement: &'a Placement,
 }
 
 impl ProjectStage<'_> {
@@ -105,7 +105,7 @@ impl ProjectStage<'_> {
             to: self.text.layout.sizes.out,
         };
         let known = &texts.neutral[0][..concepts.known * map.to];
-        let (matrix, shift) = regression(&pool, known, map.to, self.device)?;
+        let (matrix, shift) = regression(&pool, known, map.to, &self.placement.device)?;
         let learning = Projection {
             teaching: Teaching {
                 pool: &pool,
@@ -116,7 +116,7 @@ impl ProjectStage<'_> {
             texts: &texts,
             settings: self.settings,
             map,
-            device: self.device,
+            device: &self.placement.device,
         };
         let about = json!({
             "settings": self.settings,
@@ -168,7 +168,7 @@ impl ProjectStage<'_> {
             let used: std::collections::BTreeSet<u32> = ids.iter().flatten().copied().collect();
             let used = used.into_iter().collect();
             let (layout, values) = (&self.text.layout, &self.text.values);
-            let tower = Taped::new(layout, values, used, Tape::Off, self.device);
+            let tower = Taped::new(layout, values, used, Tape::Off, self.placement);
             let sequences: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
             features.extend(block_on(read(tower.encode(&sequences)))?);
         }
@@ -236,13 +236,18 @@ impl ProjectStage<'_> {
                 "No picture is left to fit the temperature on; give more photos.",
             ));
         }
-        let (weight, bias, _) = map.leaves(values, self.device);
+        let (weight, bias, _) = map.leaves(values, &self.placement.device);
         let mut features = Vec::new();
         for (picture, _) in &pool.kept_back {
             pool.pictures.feature(*picture, &mut features);
         }
-        let seen: Tensor<2> = project(&features, rows, &weight, &bias, self.device).inner();
-        let texts = floats(known.to_vec(), [concepts.known, map.to], self.device);
+        let seen: Tensor<2> =
+            project(&features, rows, &weight, &bias, &self.placement.device).inner();
+        let texts = floats(
+            known.to_vec(),
+            [concepts.known, map.to],
+            &self.placement.device,
+        );
         let scale = values[map.total() - 1].exp();
         let logits = block_on(read(seen.matmul(texts.transpose()) * scale))?;
         let names: Vec<usize> = pool.kept_back.iter().map(|(_, name)| *name).collect();

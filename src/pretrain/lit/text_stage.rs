@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -25,6 +24,7 @@ use super::text_targets::{Kind, Sources, TextTargets, text_targets};
 use super::warm_start::{warm_start, word_knowledge};
 use crate::checkpoint::read_file;
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::kernels::Placement;
 use crate::tokenize::ClipTokenizer;
 
 /// File of the trained tower.
@@ -108,7 +108,7 @@ pub struct TextStage<'a> {
     /// Threads that each run a part of a step.
     pub threads: usize,
     /// Where to compute.
-    pub device: &'a Device,
+    pub placement: &'a Placement,
 }
 
 /// A trained tower.
@@ -161,7 +161,7 @@ impl TextStage<'_> {
             settings,
             &model.tokenizer,
             &model.layout,
-            self.device,
+            self.placement,
             self.threads,
         );
         let descent = Descent {
@@ -228,7 +228,7 @@ impl TextStage<'_> {
                     from: self.pictures.width,
                     to: width,
                 };
-                let (matrix, shift) = regression(&pool, &start, width, self.device)?;
+                let (matrix, shift) = regression(&pool, &start, width, &self.placement.device)?;
                 let learning = Anchors {
                     teaching: Teaching {
                         pool: &pool,
@@ -240,7 +240,7 @@ impl TextStage<'_> {
                     start: &start,
                     sources: &sources,
                     map,
-                    device: self.device,
+                    device: &self.placement.device,
                 };
                 let descent = Descent {
                     stage: "anchors",

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 
 use super::text_layout::TextLayout;
 use crate::clip::block::Block;
 use crate::clip::config::TextConfig;
 use crate::clip::text::{TextTower, TokenTable};
 use crate::error::Result;
-use crate::kernels::{Activation, LayerNorm, Linear, floats};
+use crate::kernels::layer_norm::Affine;
+use crate::kernels::linear::Dense;
+use crate::kernels::{Activation, Attention, LayerNorm, Linear, Placement, floats};
 use crate::quant::HostTensor;
 
 const LAYER_NORM_EPS: f32 = 1e-5;
@@ -50,8 +52,9 @@ impl Taped {
         values: &[f32],
         used: Vec<u32>,
         tape: Tape,
-        device: &Device,
+        placement: &Placement,
     ) -> Self {
+        let device = &placement.device;
         let sizes = layout.sizes;
         let w = sizes.width;
         let mut by_name: BTreeMap<&str, Tensor<1>> = BTreeMap::new();
@@ -70,17 +73,26 @@ impl Taped {
             .collect();
         let vector = |name: &str| by_name[name].clone();
         let matrix = |name: &str, n: usize, k: usize| by_name[name].clone().reshape([n, k]);
-        let norm = |name: &str| LayerNorm::Trained {
-            gamma: vector(&format!("{name}.weight")),
-            beta: vector(&format!("{name}.bias")),
-            eps: LAYER_NORM_EPS,
+        let norm = |name: &str| {
+            LayerNorm::Trained(Affine {
+                gamma: vector(&format!("{name}.weight")),
+                beta: vector(&format!("{name}.bias")),
+                eps: LAYER_NORM_EPS,
+            })
+        };
+        let attention = Attention {
+            heads: sizes.heads,
+            causal: true,
+            tiling: placement.tiling,
         };
         let blocks = (0..sizes.layers)
             .map(|i| {
                 let name = |part: &str| format!("transformer.resblocks.{i}.{part}");
-                let linear = |weight: &str, bias: &str, n: usize, k: usize| Linear::Trained {
-                    weight: matrix(&name(weight), n, k),
-                    bias: Some(vector(&name(bias))),
+                let linear = |weight: &str, bias: &str, n: usize, k: usize| {
+                    Linear::Trained(Dense {
+                        weight: matrix(&name(weight), n, k),
+                        bias: Some(vector(&name(bias))),
+                    })
                 };
                 Block {
                     norm1: norm(&name("ln_1")),
@@ -89,9 +101,8 @@ impl Taped {
                     norm2: norm(&name("ln_2")),
                     fc1: linear("mlp.c_fc.weight", "mlp.c_fc.bias", 4 * w, w),
                     fc2: linear("mlp.c_proj.weight", "mlp.c_proj.bias", w, 4 * w),
-                    heads: sizes.heads,
+                    attention,
                     activation: Activation::QuickGelu,
-                    causal: true,
                 }
             })
             .collect();
@@ -125,10 +136,10 @@ impl Taped {
             position: Vec::new(),
             blocks,
             last: norm("ln_final"),
-            projection: Linear::Trained {
+            projection: Linear::Trained(Dense {
                 weight: matrix("text_projection", w, sizes.out).transpose(),
                 bias: None,
-            },
+            }),
             device: device.clone(),
         };
         Self {

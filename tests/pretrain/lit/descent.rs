@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use promptlens::error::{Error, Kind};
-use promptlens::kernels::read;
+use promptlens::kernels::{Placement, read};
 use promptlens::pretrain::lit::cut_bpe::cut_tokenizer;
 use promptlens::pretrain::lit::descent::{Descent, Objective};
 use promptlens::pretrain::lit::distillation::Distillation;
@@ -92,7 +91,7 @@ impl Tower {
             values,
             used.into_iter().collect(),
             Tape::Off,
-            &Device::flex(),
+            &Placement::cpu(),
         );
         let sequences: Vec<&[u32]> = self.spelled.iter().map(Vec::as_slice).collect();
         let features = pollster::block_on(read(tower.encode(&sequences))).unwrap();
@@ -110,13 +109,13 @@ impl Tower {
         checkpoint: Option<&Path>,
         stop: Option<usize>,
     ) -> promptlens::error::Result<Vec<f32>> {
-        let device = Device::flex();
+        let cpu = Placement::cpu();
         let learning = Distillation::new(
             &self.targets,
             settings(steps),
             &self.tokenizer,
             &self.layout,
-            &device,
+            &cpu,
             threads,
         );
         Descent {
@@ -173,14 +172,14 @@ fn a_run_that_was_stopped_and_gone_on_with_equals_an_unbroken_one() {
 #[test]
 fn parts_on_threads_have_the_gradient_of_the_whole() {
     let tower = Tower::new();
-    let device = Device::flex();
+    let cpu = Placement::cpu();
     let learning = |threads| {
         Distillation::new(
             &tower.targets,
             settings(8),
             &tower.tokenizer,
             &tower.layout,
-            &device,
+            &cpu,
             threads,
         )
     };

@@ -34,7 +34,7 @@ pub fn run(args: &CheckArgs, choice: Choice) -> Result<Answer> {
     };
     let processor = block_on(device::open(choice, None))?;
     let cases = block_on(check(
-        &processor.device,
+        &processor.placement,
         args.kernel.as_deref(),
         args.seed,
         &(),

@@ -175,7 +175,7 @@ fn train(args: &RunArgs, choice: Choice) -> Result<Answer> {
         captions: &captions,
         teacher: teacher.as_ref(),
         about: &about,
-        device: &processor.device,
+        placement: &processor.placement,
         threads,
         checkpoint: args.checkpoint.clone(),
         every: args.every * MINUTE,

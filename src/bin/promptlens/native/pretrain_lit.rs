@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use promptlens::checkpoint::{Backbone, Format, digest};
 use promptlens::clock::now;
 use promptlens::error::{Error, Kind, Result};
+use promptlens::kernels::Placement;
 use promptlens::model::convert;
 use promptlens::pretrain::lit::captions;
 use promptlens::pretrain::lit::corpus::{Corpus, CorpusPaths, TeacherRows};
@@ -124,7 +124,7 @@ pub fn run(args: &LitArgs) -> Result<Answer> {
     let threads = args
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-    let device = Device::flex();
+    let placement = Placement::cpu();
     std::fs::create_dir_all(&args.cache)
         .map_err(|error| Error::new(Kind::Io, format!("{}: {error}.", args.cache.display())))?;
     let mut bar = Bar::new();
@@ -147,7 +147,7 @@ pub fn run(args: &LitArgs) -> Result<Answer> {
         seed: args.seed,
     };
     let failures = FeatureStage {
-        trunk: &encoder.trunk(args.size as usize, &device)?,
+        trunk: &encoder.trunk(args.size as usize, &placement)?,
         data: &args.data,
         captioned: args.captions.as_deref(),
         vocabulary: &corpus.vocabulary,
@@ -187,7 +187,7 @@ pub fn run(args: &LitArgs) -> Result<Answer> {
         cache: &args.cache,
         every: args.every * MINUTE,
         threads,
-        device: &device,
+        placement: &placement,
     }
     .run(&mut tell)?;
     if args.until == Stage::Text {
@@ -219,7 +219,7 @@ pub fn run(args: &LitArgs) -> Result<Answer> {
         settings: project_settings,
         cache: &args.cache,
         every: args.every * MINUTE,
-        device: &device,
+        placement: &placement,
     }
     .run(&mut tell)?;
     let mut data = BTreeMap::new();

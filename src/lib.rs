@@ -26,7 +26,7 @@
 //!
 //! A module imports only modules of lower layers; a test holds it. From the ground up:
 //!
-//! 1. [`error`]; [`clock`], [`progress`], [`rng`]
+//! 1. [`error`]; [`named`], [`clock`], [`progress`], [`rng`]
 //! 2. [`math`], [`quant`]: arithmetic on host memory, quantized matrices
 //! 3. [`image`], [`tokenize`]: files to pixels, text to token ids
 //! 4. [`kernels`], [`clip`], [`device`], [`checkpoint`]: the layers, the towers, where they run, how
@@ -56,6 +56,9 @@
 //! | z, p | logits, probabilities |
 //! | ρ | share of the views that a filter keeps |
 //! | α, β, λ | weights of a recipe's parts, named where they are declared |
+
+#[macro_use]
+pub mod named;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;

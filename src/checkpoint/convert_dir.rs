@@ -15,29 +15,14 @@ use super::quantized_file::write_model;
 use crate::error::{Error, Kind, Result};
 use crate::quant::Quantization;
 
-/// What a conversion writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// A manifest and chunks.
-    Pack,
-    /// A Hugging Face directory with one `model.safetensors`.
-    Safetensors,
-}
-
-impl Format {
-    /// `pack` or `safetensors`.
-    ///
-    /// # Errors
-    /// `options/invalid` for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "pack" => Ok(Self::Pack),
-            "safetensors" => Ok(Self::Safetensors),
-            _ => Err(Error::new(
-                Kind::OptionInvalid,
-                "The format is not known; use pack or safetensors.",
-            )),
-        }
+named_enum! {
+    /// What a conversion writes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Format: "format", OptionInvalid {
+        /// A manifest and chunks.
+        Pack = "pack",
+        /// A Hugging Face directory with one `model.safetensors`.
+        Safetensors = "safetensors",
     }
 }
 

@@ -9,34 +9,18 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::{Placement, Tiling};
 
-/// What the caller asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Choice {
-    /// The better of what is there: natively the CPU, in a browser a real GPU or else the CPU.
-    #[default]
-    Auto,
-    /// wgpu, also on a software adapter.
-    WebGpu,
-    /// Burn's CPU backend.
-    Cpu,
-}
-
-impl Choice {
-    /// `auto`, `webgpu` (or `gpu`), `cpu`.
-    ///
-    /// # Errors
-    /// `options/invalid` for another name.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "auto" => Ok(Self::Auto),
-            "webgpu" | "gpu" => Ok(Self::WebGpu),
-            "cpu" => Ok(Self::Cpu),
-            _ => Err(Error::new(
-                Kind::OptionInvalid,
-                "The device is not known; use auto, webgpu or cpu.",
-            )),
-        }
+named_enum! {
+    /// What the caller asked for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Choice: "device", OptionInvalid {
+        /// The better of what is there: natively the CPU, in a browser a real GPU or else the CPU.
+        #[default]
+        Auto = "auto",
+        /// wgpu, also on a software adapter.
+        WebGpu = "webgpu" | "gpu",
+        /// Burn's CPU backend.
+        Cpu = "cpu",
     }
 }
 

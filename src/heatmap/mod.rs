@@ -16,51 +16,20 @@ pub mod regions;
 
 use serde::Serialize;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::math::{MatrixView, cosines, softmax};
 
 /// Names that get a map: the most probable ones.
 pub const MAPS: usize = 20;
 
-/// A way of making maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeatmapMethod {
-    /// Features of the patches.
-    Patches,
-    /// Windows as photos of their own.
-    Regions,
-}
-
-impl HeatmapMethod {
-    /// Every method with its name.
-    pub const ALL: &[(&str, HeatmapMethod)] = &[
-        ("patches", HeatmapMethod::Patches),
-        ("regions", HeatmapMethod::Regions),
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, method)| *method == self)
-            .map_or("", |(name, _)| name)
-    }
-
-    /// The method of this name.
-    ///
-    /// # Errors
-    /// `options/invalid`.
-    pub fn parse(name: &str) -> Result<Self> {
-        Self::ALL
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, method)| *method)
-            .ok_or_else(|| {
-                Error::new(
-                    Kind::OptionInvalid,
-                    "The heat map is not known; use patches or regions.",
-                )
-            })
+named_enum! {
+    /// A way of making maps.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum HeatmapMethod: "heat map", OptionInvalid {
+        /// Features of the patches.
+        Patches = "patches",
+        /// Windows as photos of their own.
+        Regions = "regions",
     }
 }
 

@@ -5,41 +5,17 @@ use std::ops::Range;
 
 use crate::error::{Error, Kind, Result};
 
-/// The order of context vectors and name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum NamePosition {
-    /// `[v_1 .. v_M][name][.]`
-    #[default]
-    End,
-    /// `[v_1 .. v_⌊M/2⌋][name][the rest of v][.]`
-    Middle,
-    /// `[name][v_1 .. v_M][.]`
-    Front,
-}
-
-impl NamePosition {
-    /// Every layout's name: where the class name stands.
-    pub const NAMES: &[&str] = &["end", "middle", "front"];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
-
-    /// The layout of this name.
-    ///
-    /// # Errors
-    /// `prompt/invalid`.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "end" => Ok(Self::End),
-            "middle" => Ok(Self::Middle),
-            "front" => Ok(Self::Front),
-            _ => Err(Error::new(
-                Kind::PromptInvalid,
-                "The prompt's layout is not known; it is end, middle or front.",
-            )),
-        }
+named_enum! {
+    /// The order of context vectors and name.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub enum NamePosition: "prompt's layout", PromptInvalid {
+        /// `[v_1 .. v_M][name][.]`
+        #[default]
+        End = "end",
+        /// `[v_1 .. v_⌊M/2⌋][name][the rest of v][.]`
+        Middle = "middle",
+        /// `[name][v_1 .. v_M][.]`
+        Front = "front",
     }
 }
 

@@ -8,8 +8,9 @@ use super::examples::Examples;
 use super::job::TrainingJob;
 use super::recipe::{Cost, Recipe};
 use super::trainer::{Observer, TrainingProgress};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::math::UnitRows;
+use crate::named::parse_or_none;
 use crate::progress::Progress;
 use crate::prompt::file::Prompt;
 use crate::prompt::heads::texts::TextHead;
@@ -26,13 +27,15 @@ const FOLDS: usize = 5;
 /// Every n-th image is held out.
 const HOLD_OUT_EVERY: usize = 4;
 
-/// Which images are left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Validation {
-    /// Each image in turn; five folds if every round takes long.
-    LeaveOneOut,
-    /// Every fourth image of a class, once.
-    HoldOut,
+named_enum! {
+    /// Which images are left out.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Validation: "validation", OptionInvalid {
+        /// Each image in turn; five folds if every round takes long.
+        LeaveOneOut = "leave-one-out",
+        /// Every fourth image of a class, once.
+        HoldOut = "held-out",
+    }
 }
 
 impl Validation {
@@ -40,16 +43,8 @@ impl Validation {
     ///
     /// # Errors
     /// `options/invalid`.
-    pub fn parse(name: &str) -> Result<Option<Self>> {
-        match name {
-            "none" => Ok(None),
-            "leave-one-out" => Ok(Some(Self::LeaveOneOut)),
-            "held-out" => Ok(Some(Self::HoldOut)),
-            _ => Err(Error::new(
-                Kind::OptionInvalid,
-                "The validation is not known; it is leave-one-out, held-out or none.",
-            )),
-        }
+    pub fn parse_or_none(name: &str) -> Result<Option<Self>> {
+        parse_or_none(name, "validation", Self::NAMES, Self::parse)
     }
 
     /// How many folds the images are divided into, and how many of these are left out in turn.

@@ -3,53 +3,26 @@
 use serde::{Deserialize, Serialize};
 
 use super::role::Role;
-use crate::error::{Error, Kind, Result};
 
-/// How the matrices of a model are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Quantization {
-    /// 32-bit floats.
-    None,
-    /// 16-bit floats in a pack; 32-bit floats of these values in memory.
-    F16,
-    /// 8 bits, one scale per 32 columns; embedding tables one scale per row.
-    Q8,
-    /// 4 bits, one scale per 32 columns; embedding tables as in `Q8`.
-    Q4,
-    /// `Q4` for each matrix whose measured error is small, else `Q8`.
-    Mixed,
+named_enum! {
+    /// How the matrices of a model are stored.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Quantization: "quantisation", OptionInvalid {
+        /// 32-bit floats.
+        None = "none",
+        /// 16-bit floats in a pack; 32-bit floats of these values in memory.
+        F16 = "f16",
+        /// 8 bits, one scale per 32 columns; embedding tables one scale per row.
+        Q8 = "q8",
+        /// 4 bits, one scale per 32 columns; embedding tables as in `Q8`.
+        Q4 = "q4",
+        /// `Q4` for each matrix whose measured error is small, else `Q8`.
+        Mixed = "mixed",
+    }
 }
 
 impl Quantization {
-    /// Every one of them.
-    pub const ALL: &[Self] = &[Self::None, Self::F16, Self::Q8, Self::Q4, Self::Mixed];
-
-    /// The name in files and options.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::F16 => "f16",
-            Self::Q8 => "q8",
-            Self::Q4 => "q4",
-            Self::Mixed => "mixed",
-        }
-    }
-
-    /// The inverse of [`name`](Self::name).
-    ///
-    /// # Errors
-    /// `options/invalid` for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        let found = Self::ALL.iter().find(|known| known.name() == name);
-        found.copied().ok_or_else(|| {
-            Error::new(
-                Kind::OptionInvalid,
-                "The quantisation is not known; use none, f16, q8, q4 or mixed.",
-            )
-        })
-    }
-
     /// Whether a tensor of `role` becomes 16-bit floats.
     pub const fn halves(self, role: Role) -> bool {
         match (self, role) {

@@ -11,6 +11,7 @@ use super::extra_images::ExtraImages;
 use crate::error::{Error, Kind, Result};
 use crate::image::Rgb8;
 use crate::image::views::ViewPlan;
+use crate::named::parse_or_none;
 
 /// Views unless the caller names another number, as in TPT and DiffTPT.
 const DEFAULT_VIEWS: usize = 64;
@@ -18,38 +19,24 @@ const DEFAULT_VIEWS: usize = 64;
 /// The most gradient steps.
 pub const MAX_STEPS: usize = 100;
 
-/// A published method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// TPT (Shu et al., 2022).
-    Tpt,
-    /// DiffTPT's filters and steps over strong views; no diffusion model.
-    DiffTptLite,
+named_enum! {
+    /// A published method.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Method: "tuning method", OptionInvalid {
+        /// TPT (Shu et al., 2022).
+        Tpt = "tpt",
+        /// DiffTPT's filters and steps over strong views; no diffusion model.
+        DiffTptLite = "difftpt-lite",
+    }
 }
 
 impl Method {
-    /// Its name in options and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tpt => "tpt",
-            Self::DiffTptLite => "difftpt-lite",
-        }
-    }
-
     /// The method of this name; `None` for `none`.
     ///
     /// # Errors
     /// `options/invalid`.
-    pub fn parse(name: &str) -> Result<Option<Self>> {
-        match name {
-            "none" => Ok(None),
-            "tpt" => Ok(Some(Self::Tpt)),
-            "difftpt-lite" => Ok(Some(Self::DiffTptLite)),
-            _ => Err(Error::new(
-                Kind::OptionInvalid,
-                "The tuning method is not known; use none, tpt or difftpt-lite.",
-            )),
-        }
+    pub fn parse_or_none(name: &str) -> Result<Option<Self>> {
+        parse_or_none(name, "tuning method", Self::NAMES, Self::parse)
     }
 }
 

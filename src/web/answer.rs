@@ -115,7 +115,7 @@ impl AnswerOptions {
     }
 
     fn method(&self) -> Result<Option<Method>> {
-        self.tune.as_deref().map_or(Ok(None), Method::parse)
+        self.tune.as_deref().map_or(Ok(None), Method::parse_or_none)
     }
 
     fn overrides(&self) -> Overrides {

@@ -99,7 +99,9 @@ impl Engine {
                 corruption: None,
                 seed: given.seed.unwrap_or(0),
                 pseudo_label: None,
-                validation: Validation::parse(given.validation.as_deref().unwrap_or("none"))?,
+                validation: Validation::parse_or_none(
+                    given.validation.as_deref().unwrap_or("none"),
+                )?,
             };
             let progress = ThrottledProgress::new(progress);
             let observer = Observer {

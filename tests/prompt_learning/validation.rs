@@ -118,13 +118,13 @@ fn one_image_cannot_be_left_out() {
     for validation in [Validation::LeaveOneOut, Validation::HoldOut] {
         assert_eq!(held("tip-adapter", &one, validation, &[]).0, None);
     }
-    assert_eq!(Validation::parse("none").unwrap(), None);
+    assert_eq!(Validation::parse_or_none("none").unwrap(), None);
     assert_eq!(
-        Validation::parse("held-out").unwrap(),
+        Validation::parse_or_none("held-out").unwrap(),
         Some(Validation::HoldOut)
     );
     assert_eq!(
-        Validation::parse("all").unwrap_err().code(),
+        Validation::parse_or_none("all").unwrap_err().code(),
         "options/invalid"
     );
 }

@@ -4,9 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use promptlens::classifier::DEFAULT_SCORE;
+use promptlens::dataset::DataSet;
+use promptlens::error::Result;
+use promptlens::evaluate::{Options, class_names};
 use promptlens::ood::score::by_name;
 use promptlens::prompt::template::DEFAULT;
 use promptlens::quant::Quantization;
+
+use super::model::labels;
 
 /// The model of a command.
 #[derive(Debug, Args)]
@@ -48,6 +53,39 @@ pub struct ScoreArgs {
     pub tau: Option<f64>,
 }
 
+/// Which names, and which images of a data set.
+#[derive(Debug, Args)]
+pub struct SubsetArgs {
+    /// Class names: @file, auto (the class folders), or a,b,c.
+    #[arg(long, value_name = "@FILE|auto|a,b,c")]
+    pub labels: String,
+    /// The split to take; test when left out and there are splits.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The most images, taken evenly from the classes.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+}
+
+impl SubsetArgs {
+    /// The class names, which `auto` takes from the folders of `data`.
+    pub fn names(&self, data: &DataSet) -> Result<Vec<String>> {
+        match self.labels.as_str() {
+            "auto" => class_names(data, self.split.as_deref()),
+            given => labels(given),
+        }
+    }
+
+    /// The images, for [`evaluate`](promptlens::evaluate).
+    pub fn options(&self) -> Options {
+        Options {
+            split: self.split.clone(),
+            limit: self.limit,
+            ..Options::default()
+        }
+    }
+}
+
 /// The verdict.
 #[derive(Debug, Args)]
 pub struct VerdictArgs {
@@ -59,7 +97,7 @@ pub struct VerdictArgs {
 }
 
 /// The score's own spelling; `none` switches scoring off.
-fn score(text: &str) -> Result<String, String> {
+fn score(text: &str) -> std::result::Result<String, String> {
     match text {
         "none" | "false" => Ok("none".to_owned()),
         _ => by_name(text)
@@ -69,7 +107,7 @@ fn score(text: &str) -> Result<String, String> {
 }
 
 /// KEY=VALUE.
-pub fn pair(text: &str) -> Result<(String, String), String> {
+pub fn pair(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, for example lr=0.01".to_owned()),
@@ -77,7 +115,7 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// A whole number of at least 1.
-pub fn at_least_one(text: &str) -> Result<usize, String> {
+pub fn at_least_one(text: &str) -> std::result::Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("give a whole number of at least 1".to_owned()),
         Ok(n) => Ok(n),

@@ -8,12 +8,12 @@ use promptlens::classifier::{Answerer, Calibrator, ClassifyOptions};
 use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::Choice;
 use promptlens::error::{Error, Kind, Result};
-use promptlens::evaluate::{Options, class_names, own_scores};
+use promptlens::evaluate::own_scores;
 use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
-use super::args::{ModelArgs, PromptArgs, ScoreArgs, at_least_one};
-use super::model::{classes, described, labels, open, remarks};
+use super::args::{ModelArgs, PromptArgs, ScoreArgs, SubsetArgs};
+use super::model::{classes, described, open, remarks};
 use super::ood::{scoring, with_negatives};
 use super::output::{Answer, percent, table};
 use super::tuning::TuneArgs;
@@ -22,9 +22,8 @@ use super::tuning::TuneArgs;
 pub struct CalibrateArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Class names: @file, auto (the class folders), or a,b,c.
-    #[arg(long, value_name = "@FILE|auto|a,b,c")]
-    pub labels: String,
+    #[command(flatten)]
+    pub subset: SubsetArgs,
     #[command(flatten)]
     pub prompt: PromptArgs,
     #[command(flatten)]
@@ -35,12 +34,6 @@ pub struct CalibrateArgs {
     /// of classes, only these count.
     #[arg(long, value_name = "DIR|TAR")]
     pub images: PathBuf,
-    /// The split to take; test when left out and there are splits.
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
-    /// The most images, taken evenly from the folders.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub limit: Option<usize>,
     /// File to write, for --calibration.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -72,15 +65,8 @@ pub fn run(args: &CalibrateArgs, device: Choice) -> Result<Answer> {
         ood: Some(ood),
         heatmap: None,
     };
-    let chosen = Options {
-        split: args.split.clone(),
-        limit: args.limit,
-        ..Options::default()
-    };
-    let labels = match args.labels.as_str() {
-        "auto" => class_names(&data, args.split.as_deref())?,
-        given => labels(given)?,
-    };
+    let chosen = args.subset.options();
+    let labels = args.subset.names(&data)?;
     let model = open(&args.model, device)?;
     let classes = classes(&model, &labels, &args.prompt)?;
     let (classes, left_out) = with_negatives(&model, classes, &args.score)?;

@@ -10,14 +10,14 @@ use promptlens::dataset::{DataSet, Limits};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::{Error, Kind, Result};
 use promptlens::evaluate::{
-    DrawOptions, Evaluation, OodEvaluation, Options, Relations, TuningEvaluation, class_names,
-    evaluate, ood_scores,
+    DrawOptions, Evaluation, OodEvaluation, Options, Relations, TuningEvaluation, evaluate,
+    ood_scores,
 };
 use promptlens::ood::metrics::Interval;
 use serde::Serialize;
 
-use super::args::{ModelArgs, PromptArgs, VerdictArgs, at_least_one};
-use super::model::{classes, described, labels, open, remarks};
+use super::args::{ModelArgs, PromptArgs, SubsetArgs, VerdictArgs};
+use super::model::{classes, described, open, remarks};
 use super::ood::{with_negatives, with_threshold};
 use super::output::{Answer, percent, table};
 use super::tuning::{CorruptArgs, TuneArgs};
@@ -29,9 +29,8 @@ pub struct EvalArgs {
     /// A folder, .tar, .tar.gz or .zip.
     #[arg(long, value_name = "DIR|TAR")]
     pub data: PathBuf,
-    /// Class names: @file, auto (the class folders), or a,b,c.
-    #[arg(long, value_name = "@FILE|auto|a,b,c")]
-    pub labels: String,
+    #[command(flatten)]
+    pub subset: SubsetArgs,
     #[command(flatten)]
     pub prompt: PromptArgs,
     #[command(flatten)]
@@ -43,12 +42,6 @@ pub struct EvalArgs {
     /// Images of none of the classes; folders with the name of a class are left out.
     #[arg(long, value_name = "DIR|TAR")]
     pub ood_data: Option<PathBuf>,
-    /// The split to measure on; test when left out and there are splits.
-    #[arg(long, value_name = "NAME")]
-    pub split: Option<String>,
-    /// The most images, taken evenly from the classes.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub limit: Option<usize>,
     /// Measure too among so many names drawn at random, the right one among them, so many times; --seed
     /// decides which.
     #[arg(long, value_name = "NAMES:DRAWS")]
@@ -77,8 +70,6 @@ struct Document<'a> {
 pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
     let data = DataSet::open(&args.data, &Limits::default())?;
     let options = Options {
-        split: args.split.clone(),
-        limit: args.limit,
         corruption: args.corrupt.corruption,
         seed: args.tune.seed,
         draw: match &args.draw {
@@ -93,13 +84,11 @@ pub fn run(args: &EvalArgs, device: Choice) -> Result<Answer> {
             )?)?),
             None => None,
         },
+        ..args.subset.options()
     };
     let tuning = args.tune.tuning()?;
     let ood = with_threshold(&args.verdict)?;
-    let labels = match args.labels.as_str() {
-        "auto" => class_names(&data, options.split.as_deref())?,
-        given => labels(given)?,
-    };
+    let labels = args.subset.names(&data)?;
     let open_any = |path| DataSet::open_any(path, &Limits::default());
     let others = args.ood_data.as_deref().map(open_any).transpose()?;
     if others.is_some() && ood.is_none() {

@@ -41,7 +41,7 @@ pub struct TuneArgs {
 pub struct Wanted(pub Option<Method>);
 
 fn method(name: &str) -> Result<Wanted> {
-    Method::parse(name).map(Wanted)
+    Method::parse_or_none(name).map(Wanted)
 }
 
 impl TuneArgs {

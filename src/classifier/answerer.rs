@@ -130,7 +130,11 @@ impl<'a> Answerer<'a> {
     }
 
     /// Everything about a decoded photo but the verdict and the maps.
-    pub(crate) async fn answer(&self, photo: &Rgb8, progress: &dyn Progress) -> Result<Answered> {
+    pub(crate) async fn answer(
+        &self,
+        photo: &Rgb8,
+        progress: &dyn Progress,
+    ) -> Result<PhotoAnswer> {
         match self.tuning {
             Some(tuning) => {
                 let plain = if self.needs_patches() {
@@ -147,7 +151,7 @@ impl<'a> Answerer<'a> {
             None => {
                 let plain = self.look_at(photo, progress).await?;
                 let logits = self.classes.logits(self.model, &plain.feature).await?;
-                Ok(Answered {
+                Ok(PhotoAnswer {
                     ranking: rank(&logits),
                     tuning: None,
                     feature: plain.feature,
@@ -216,7 +220,7 @@ pub fn rank(logits: &[f64]) -> Vec<Ranked> {
 }
 
 /// A photo with its answer.
-pub(crate) struct Answered {
+pub(crate) struct PhotoAnswer {
     /// Most probable first.
     pub ranking: Vec<Ranked>,
     /// What tuning did.
@@ -231,7 +235,7 @@ pub(crate) struct Answered {
     pub timings: Timings,
 }
 
-impl Answered {
+impl PhotoAnswer {
     /// What scores and maps read.
     pub fn seen<'a>(&'a self, classes: &'a ClassSet) -> Seen<'a> {
         Seen {

@@ -10,7 +10,7 @@ mod negatives;
 mod tuning;
 
 pub use answer::{Classification, ClassifyOptions, KeptView, Prediction, Timings, TuningReport};
-pub(crate) use answerer::Answered;
+pub(crate) use answerer::PhotoAnswer;
 pub use answerer::{Answerer, Ranked, named, rank};
 pub use calibrate::{Calibrated, Calibrator, calibrate};
 pub use class_set::ClassSet;

@@ -1,7 +1,7 @@
 //! From one photo to a tuned answer.
 
 use super::answer::{KeptView, Timings, TuningReport};
-use super::{Answered, Answerer, ClassSet, named, rank};
+use super::{Answerer, ClassSet, PhotoAnswer, named, rank};
 use crate::clock::now;
 use crate::error::{Error, Failure, Kind, Result};
 use crate::image::Rgb8;
@@ -80,7 +80,7 @@ impl Answerer<'_> {
         tuning: &Tuning,
         photo: &Rgb8,
         progress: &dyn Progress,
-    ) -> Result<Answered> {
+    ) -> Result<PhotoAnswer> {
         let (model, classes) = (self.model, self.classes);
         let prompt = classes.tunable()?;
         let plan = tuning.view_plan();
@@ -130,7 +130,7 @@ impl Answerer<'_> {
         };
         let mut feature = views.features;
         feature.truncate(model.clip.config.projection_dim);
-        Ok(Answered {
+        Ok(PhotoAnswer {
             ranking: rank(&tuned.logits_after),
             tuning: Some(report),
             feature,

@@ -27,15 +27,15 @@ pub(super) struct Reading {
     contents: Contents,
     pub(super) at: u64,
     pub(super) bytes: u64,
-    way: Way,
+    access: TensorAccess,
 }
 
 /// How the tensors of a storage are found in it.
-enum Way {
+enum TensorAccess {
     /// They lie one after the other: the first byte and the end of each that is still to come.
     InOrder(VecDeque<(u64, u64)>),
     /// They do not, so all of it is held.
-    Held(Vec<u8>),
+    Whole(Vec<u8>),
 }
 
 impl Reading {
@@ -61,8 +61,8 @@ impl Reading {
             end = tensor.offset + tensor.elements();
             fits
         });
-        let way = match in_order {
-            true => Way::InOrder(
+        let access = match in_order {
+            true => TensorAccess::InOrder(
                 contents
                     .tensors
                     .iter()
@@ -78,13 +78,13 @@ impl Reading {
                     "its tensors are views of one storage of more than 512 MiB; in Python, make them contiguous",
                 ));
             }
-            false => Way::Held(Vec::new()),
+            false => TensorAccess::Whole(Vec::new()),
         };
         Ok(Self {
             contents,
             at: 0,
             bytes: bytes as u64,
-            way,
+            access,
         })
     }
 
@@ -102,12 +102,12 @@ impl Reading {
         let left = usize::try_from(self.bytes - self.at).unwrap_or(usize::MAX);
         let count = left.min(bytes.len());
         let mut rest = &bytes[..count];
-        match &mut self.way {
-            Way::Held(all) => {
+        match &mut self.access {
+            TensorAccess::Whole(all) => {
                 all.extend_from_slice(rest);
                 self.at += count as u64;
             }
-            Way::InOrder(ranges) => {
+            TensorAccess::InOrder(ranges) => {
                 while !rest.is_empty() {
                     let (from, to) = ranges.front().copied().unwrap_or((self.bytes, self.bytes));
                     let end = if self.at < from { from } else { to };
@@ -128,7 +128,7 @@ impl Reading {
     }
 
     pub(super) fn end(&mut self, feed: &mut WeightSink<'_>) -> Result<()> {
-        if let Way::Held(all) = &self.way {
+        if let TensorAccess::Whole(all) = &self.access {
             let size = self.contents.storage.dtype.bitsize() / 8;
             for (_, tensor) in &self.contents.tensors {
                 gather(tensor, all, size, feed)?;

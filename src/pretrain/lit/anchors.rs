@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::descent::{Group, Objective};
 use super::space::Source;
-use super::student::{Map, Rows, Teaching, project};
+use super::student::{BatchRows, Map, Teaching, project};
 use crate::error::Result;
 use crate::kernels::floats;
 use crate::kernels::read;
@@ -20,7 +20,7 @@ pub struct AnchorSettings {
     /// Steps.
     pub steps: usize,
     /// Rows of a step.
-    pub rows: Rows,
+    pub rows: BatchRows,
     /// Learning rate of the map.
     pub lr_map: f64,
     /// Learning rate of the anchors.
@@ -37,7 +37,7 @@ impl Default for AnchorSettings {
     fn default() -> Self {
         Self {
             steps: 1200,
-            rows: Rows {
+            rows: BatchRows {
                 known: 256,
                 any: 128,
                 moved: 128,

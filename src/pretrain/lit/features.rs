@@ -57,7 +57,7 @@ pub struct FeatureStage<'a> {
 }
 
 /// A picture to be run, and whether it is one of those that are also changed.
-struct Job<'a> {
+struct PictureJob<'a> {
     item: &'a Item,
     change: Option<Change>,
 }
@@ -123,12 +123,12 @@ impl FeatureStage<'_> {
     }
 
     /// What is run of a data set, in its order: of each label at most so many, drawn by the seed.
-    fn jobs<'d>(&self, data: &'d DataSet, labeled: bool) -> Result<Vec<Job<'d>>> {
+    fn jobs<'d>(&self, data: &'d DataSet, labeled: bool) -> Result<Vec<PictureJob<'d>>> {
         if !labeled {
             let items = data.items().iter();
             return Ok(items
                 .filter(|item| item.class == TRAIN_SPLIT)
-                .map(|item| Job { item, change: None })
+                .map(|item| PictureJob { item, change: None })
                 .collect());
         }
         let mut by_label: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -150,7 +150,7 @@ impl FeatureStage<'_> {
         }
         Ok(chosen
             .into_iter()
-            .map(|(index, change)| Job {
+            .map(|(index, change)| PictureJob {
                 item: items[index],
                 change,
             })
@@ -162,18 +162,18 @@ impl FeatureStage<'_> {
         &self,
         data: &DataSet,
         (set, labeled): (&str, Option<&str>),
-        jobs: &[Job<'_>],
+        jobs: &[PictureJob<'_>],
         out: &mut Pictures,
         failures: &mut Vec<(String, Error)>,
         told: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<()> {
-        let mut waiting: Vec<(&Job<'_>, Vec<u8>)> = Vec::new();
-        let mut by_path: BTreeMap<&str, &Job<'_>> = BTreeMap::new();
+        let mut waiting: Vec<(&PictureJob<'_>, Vec<u8>)> = Vec::new();
+        let mut by_path: BTreeMap<&str, &PictureJob<'_>> = BTreeMap::new();
         for job in jobs {
             by_path.insert(&job.item.path, job);
         }
         let items: Vec<&Item> = jobs.iter().map(|job| job.item).collect();
-        let mut flush = |waiting: &mut Vec<(&Job<'_>, Vec<u8>)>,
+        let mut flush = |waiting: &mut Vec<(&PictureJob<'_>, Vec<u8>)>,
                          failures: &mut Vec<(String, Error)>|
          -> Result<()> {
             let count = waiting.len();
@@ -211,9 +211,9 @@ impl FeatureStage<'_> {
     }
 
     /// Features of files on all threads, one picture at a time, in their order.
-    fn encode<'j>(&self, files: &[(&'j Job<'j>, Vec<u8>)]) -> Result<Vec<(&'j Job<'j>, Rows)>> {
+    fn encode<'j>(&self, files: &[(&'j PictureJob<'j>, Vec<u8>)]) -> Result<Vec<JobRows<'j>>> {
         let per_thread = files.len().div_ceil(self.threads.max(1)).max(1);
-        let one = |(job, bytes): &(&'j Job<'j>, Vec<u8>)| -> Result<(&'j Job<'j>, Rows)> {
+        let one = |(job, bytes): &(&'j PictureJob<'j>, Vec<u8>)| -> Result<JobRows<'j>> {
             let image = match decode(bytes, &image::Limits::default()) {
                 Ok(image) => image,
                 Err(error) => return Ok((*job, Err(error))),
@@ -253,8 +253,8 @@ impl FeatureStage<'_> {
     }
 }
 
-/// Features of a picture as it is and changed, or why there are none.
-type Rows = Result<Vec<(Option<Change>, Vec<f32>)>>;
+/// A picture with its features as it is and changed, or why there are none.
+type JobRows<'j> = (&'j PictureJob<'j>, Result<Vec<(Option<Change>, Vec<f32>)>>);
 
 struct Progress {
     began: f64,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::flat;
 use super::descent::{Group, Objective};
-use super::student::{Map, Rows, Teaching, cross_entropy, project};
+use super::student::{BatchRows, Map, Teaching, cross_entropy, project};
 use crate::error::Result;
 use crate::kernels::floats;
 use crate::kernels::read;
@@ -24,7 +24,7 @@ pub struct ProjectSettings {
     /// Steps.
     pub steps: usize,
     /// Rows of a step.
-    pub rows: Rows,
+    pub rows: BatchRows,
     /// Changed pictures of a step.
     pub changed: usize,
     /// Pictures with captions of a step.
@@ -46,7 +46,7 @@ impl Default for ProjectSettings {
         Self {
             seed: 1,
             steps: 900,
-            rows: Rows {
+            rows: BatchRows {
                 known: 256,
                 any: 96,
                 moved: 96,

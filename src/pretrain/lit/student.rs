@@ -21,7 +21,7 @@ const DROPOUT: f64 = 0.1;
 
 /// Rows of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Rows {
+pub struct BatchRows {
     /// Pictures of known names.
     pub known: usize,
     /// Any pictures, for the teacher.
@@ -95,7 +95,7 @@ pub struct Teaching<'a> {
 
 impl Teaching<'_> {
     /// The batch of a step.
-    pub fn batch(&self, step: usize, rows: Rows) -> Batch {
+    pub fn batch(&self, step: usize, rows: BatchRows) -> Batch {
         let mut rng = Rng::derive(self.seed, step as u64);
         let pictures = self.pool.pictures;
         let mut seen = Vec::new();

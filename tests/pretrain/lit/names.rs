@@ -5,7 +5,7 @@ use promptlens::kernels::floats;
 use promptlens::pretrain::lit::head::Head;
 use promptlens::pretrain::lit::pictures::{Picture, Pictures};
 use promptlens::pretrain::lit::pool::Pool;
-use promptlens::pretrain::lit::student::{Rows, Teaching};
+use promptlens::pretrain::lit::student::{BatchRows, Teaching};
 use promptlens::rng::Rng;
 
 use super::Small;
@@ -69,7 +69,7 @@ fn pictures_of_withheld_names_never_enter_a_batch() {
         concepts: &concepts,
         seed: 1,
     };
-    let rows = Rows {
+    let rows = BatchRows {
         known: 8,
         any: 8,
         moved: 0,

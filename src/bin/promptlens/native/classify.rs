@@ -58,12 +58,12 @@ struct Document<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry {
-    Answered(Box<Answered>),
+    Answer(Box<FileAnswer>),
     Failed { file: String, error: Problem },
 }
 
 #[derive(Serialize)]
-struct Answered {
+struct FileAnswer {
     file: String,
     predictions: Vec<Prediction>,
     ood: Option<Verdict>,
@@ -108,7 +108,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
                 block_on(classes.classify(&model, &bytes, &options, &()))
             });
             match answered {
-                Ok(answer) => Entry::Answered(Box::new(answer_of(file, answer))),
+                Ok(answer) => Entry::Answer(Box::new(answer_of(file, answer))),
                 Err(error) => Entry::Failed {
                     file,
                     error: Problem::from(&error),
@@ -118,7 +118,7 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         .collect();
     let ok = results
         .iter()
-        .any(|result| matches!(result, Entry::Answered(_)));
+        .any(|result| matches!(result, Entry::Answer(_)));
     let text = table(&results.iter().flat_map(rows).collect::<Vec<_>>());
     let document = Document {
         model: args.model.model.display().to_string(),
@@ -143,8 +143,8 @@ fn with_pictures(
     tuning.map(|t| t.with_strong_views(strong)).transpose()
 }
 
-fn answer_of(file: String, answer: Classification) -> Answered {
-    Answered {
+fn answer_of(file: String, answer: Classification) -> FileAnswer {
+    FileAnswer {
         file,
         predictions: answer.predictions,
         ood: answer.ood,
@@ -159,7 +159,7 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
     const SHOWN: usize = 5;
     match entry {
         Entry::Failed { file, error } => vec![vec![file.clone(), error.to_string()]],
-        Entry::Answered(answered) => {
+        Entry::Answer(answered) => {
             let classes = answered
                 .predictions
                 .iter()

@@ -18,12 +18,12 @@ test("every error code is explained", async () => {
   assert.ok(engine.length > 30);
   for (const code of ["engine/freed", "camera/unavailable", "store/busy", "labels/file"]) assert.ok(own.includes(code), `${code}: ${own}`);
   const codes = [...engine, ...own];
-  const explained = await text("docs/troubleshooting.md");
+  const explained = await text("docs/reference/errors.md");
   assert.deepEqual(codes.filter((code) => !explained.includes(`\`${code}\``)), []);
 });
 
 test("the API reference is that of the types", async () => {
-  assert.equal(await text("docs/api.md"), await reference());
+  assert.equal(await text("docs/reference/api.md"), await reference());
 });
 
 test("the page's cards of the models beside it say what the models' own pages say", async () => {

@@ -1,5 +1,5 @@
 /**
- * Writes docs/api.md from the package's types.
+ * Writes docs/reference/api.md from the package's types.
  *
  *   node tests/browser/reference.mjs          writes it
  *   node tests/browser/reference.mjs --check  fails if it is not up to date
@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const TARGET = join(ROOT, "docs/api.md");
+const TARGET = join(ROOT, "docs/reference/api.md");
 const SOURCES = [
   ["pkg/index.d.ts", "promptlens", "The engine and its answers."],
   ["pkg/element.d.ts", "promptlens/element", "The element `<prompt-lens>`, which importing this registers."],
@@ -68,7 +68,7 @@ export async function reference() {
     "# API reference",
     "",
     "Written from the types by `node tests/browser/reference.mjs`; change `pkg/*.d.ts` and run it again. How the parts work",
-    "together is in [pkg/README.md](../pkg/README.md), what each error code means in [troubleshooting.md](troubleshooting.md).",
+    "together is in [pkg/README.md](../../pkg/README.md), what each error code means in [errors.md](errors.md).",
     "",
   ];
   for (const [path, name, what] of SOURCES) {
@@ -83,7 +83,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const text = await reference();
   if (!process.argv.includes("--check")) await writeFile(TARGET, text);
   else if ((await readFile(TARGET, "utf8")) !== text) {
-    console.error("docs/api.md is not up to date; run node tests/browser/reference.mjs");
+    console.error("docs/reference/api.md is not up to date; run node tests/browser/reference.mjs");
     process.exit(1);
   }
 }

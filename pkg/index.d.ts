@@ -564,7 +564,7 @@ export type ImageSource = Blob | ArrayBuffer | ArrayBufferView;
 
 /** Every rejection of this package. */
 export class PromptLensError extends Error {
-  /** Stable, `"room/problem"`, for example `"image/truncated"`. */
+  /** Stable, `"area/problem"`, for example `"image/truncated"`. */
   readonly code: string;
   constructor(code: string, message: string);
 }

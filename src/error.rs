@@ -154,7 +154,7 @@ kinds! {
     ///
     /// Load the model that the message proposes.
     ConfigInvalid => "config/invalid",
-    /// The option works on a vision transformer only, and the model's image tower is another.
+    /// What was asked for works on a vision transformer only, and the model's image tower is another.
     ///
     /// Choose a model with a ViT.
     NeedsVit => "model/needs-vit",

@@ -27,7 +27,7 @@ function described(node) {
   const fallback = ts.getJSDocTags(node).find(({ tagName }) => tagName.text === "default");
   const value = fallback && (typeof fallback.comment === "string" ? fallback.comment : "");
   const plain = text.replace(/\{@link ([^}]+)\}/g, "`$1`").replace(/\s+/g, " ").trim();
-  return value ? `${plain}${plain ? " " : ""}Left out: \`${value}\`.` : plain;
+  return value ? `${plain}${plain ? " " : ""}Default: \`${value}\`.` : plain;
 }
 
 const code = (text) => `\`${text.replace(/\s+/g, " ").replaceAll("|", "\\|")}\``;

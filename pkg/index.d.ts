@@ -390,7 +390,7 @@ export interface PseudoLabelOptions extends CallOptions {
   onProgress?: (event: ProgressEvent) => void;
 }
 
-/** The labels of photos that nobody labelled. */
+/** The labels of photos that nobody labeled. */
 export interface PseudoLabels {
   /** Photos that probably show a class: more likely than 1 in as many as there are classes, among all names and words. */
   examples: { image: Blob; label: string }[];
@@ -608,9 +608,9 @@ export class PromptLens {
   classes(labels: string[], options?: ClassesOptions): Promise<Classes>;
   /** What {@link Classes.train} can do. */
   recipes(): Promise<Recipe[]>;
-  /** The L2-normalised feature of an image file. */
+  /** The L2-normalized feature of an image file. */
   embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
-  /** The L2-normalised features of texts, taken as they are, without a template. */
+  /** The L2-normalized features of texts, taken as they are, without a template. */
   embedText(texts: string[], options?: CallOptions): Promise<Float32Array[]>;
   /**
    * Those of `names` that hold a word which the model never read in training: answers for them are
@@ -663,7 +663,7 @@ export class Classes {
   train(examples: Iterable<{ image: ImageSource; label: string }>, options?: TrainOptions): Promise<Prompt>;
   /**
    * Labels photos by the class names and negative labels, to make examples for the recipe lapt out of
-   * photos that nobody labelled.
+   * photos that nobody labeled.
    */
   pseudoLabel(images: Iterable<ImageSource>, options?: PseudoLabelOptions): Promise<PseudoLabels>;
   /** The former name of {@link Classes.pseudoLabel}. */

@@ -62,18 +62,21 @@ test("links between documents lead to a file, and to a heading in it", async () 
   assert.deepEqual(broken, []);
 });
 
-test("every recipe and every score is offered and described", async () => {
-  const registry = async (path, macro) => [...new RegExp(`^${macro}! \\{\\n([^}]*)\\}`, "m").exec(await text(path))[1].matchAll(/\w+/g)].map(([name]) => name.replaceAll("_", "-"));
-  const recipes = await registry("src/prompt_learning/recipes/mod.rs", "recipes");
-  const scores = await registry("src/ood/score/mod.rs", "scores");
-  assert.ok(recipes.length > 10 && scores.length > 5);
+test("every recipe, score and kernel is offered and described", async () => {
+  const registry = async (path, macro) => [...new RegExp(`^${macro}! \\{\\n([^}]*)\\}`, "m").exec(await text(path))[1].matchAll(/\w+/g)].map(([name]) => name);
+  const dashed = (names) => names.map((name) => name.replaceAll("_", "-"));
+  const recipes = dashed(await registry("src/prompt_learning/recipes/mod.rs", "recipes"));
+  const scores = dashed(await registry("src/ood/score/mod.rs", "scores"));
+  const kernels = await registry("src/kernels/mod.rs", "operations");
+  assert.ok(recipes.length > 10 && scores.length > 5 && kernels.length > 5);
   const methods = await text("docs/reference/methods.md");
   const [fewShot, noneOfThese, types, page] = await Promise.all(["docs/guide/few-shot.md", "docs/guide/none-of-these.md", "pkg/index.d.ts", "www/index.html"].map(text));
   const undescribed = (names, ...texts) => names.filter((name) => texts.some((text) => !text.includes(`\`${name}\``)));
   assert.deepEqual(undescribed(recipes, fewShot, methods), []);
   assert.deepEqual(undescribed(scores, noneOfThese, methods), []);
-  const offered = /OodScore = ([^;]+);/.exec(types)[1].split(" | ").map((name) => name.replaceAll('"', ""));
-  assert.deepEqual(offered, scores);
+  const union = (pattern) => pattern.exec(types)[1].split(" | ").map((name) => name.replaceAll('"', ""));
+  assert.deepEqual(union(/OodScore = ([^;]+);/), scores);
+  assert.deepEqual(union(/\n {2}kernel\?: ([^;]+);/), kernels);
   assert.deepEqual(scores.filter((name) => !page.includes(`<option value="${name}"`)), []);
 });
 

@@ -18,7 +18,7 @@ use crate::clock::now;
 use crate::error::Result;
 use crate::quant::Quantization;
 
-/// Feeds on the files of a checkpoint, one after the other, and gives tensors.
+/// Streams checkpoint files in order and emits tensors.
 pub struct Loader {
     stream: SafetensorsStream,
     work: LoaderState,

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Prints the tables of BENCHMARKS.md from a result.
+// Prints the tables of a result, as benches/reports has them.
 //   node benches/table.mjs benches/results/DATE.json
 import { readFileSync } from "node:fs";
 

@@ -1,4 +1,8 @@
-/** Where the model computes. `"auto"` takes WebGPU if it works, else the CPU. */
+/**
+ * Where the model computes. `"auto"` takes WebGPU if it works, else the CPU, also if the only adapter is
+ * a software one; `info.device.reason` says why. `"webgpu"` rejects with `gpu/unavailable` if there is no
+ * adapter.
+ */
 export type Device = "auto" | "webgpu" | "cpu";
 
 /**
@@ -7,7 +11,7 @@ export type Device = "auto" | "webgpu" | "cpu";
  */
 export type Quantization = "q8" | "q4" | "mixed" | "f16" | "none";
 
-/** One step of something long. */
+/** Progress of a long call. */
 export interface ProgressEvent {
   /**
    * What is being done: `"engine"`, `"waiting"` (another tab loads the same model),
@@ -25,18 +29,18 @@ export interface ProgressEvent {
   total: number | null;
   /** Where the bytes come from: `"cache"` only if no network was used for them. */
   source: "network" | "cache";
-  /** Of a download: its speed, `null` until it can be told. */
+  /** Of a download: its speed, `null` until it is known. */
   bytesPerSecond?: number | null;
   /** Of a download: seconds left at that speed. */
   secondsLeft?: number | null;
   reason?: StoreReason;
   /** The loss of the step just done; in stage `"train"` only. */
   loss?: number;
-  /** The fraction of that step's images that were answered rightly; in stage `"train"` only. */
+  /** The fraction of that step's images whose answer was right; in stage `"train"` only. */
   accuracy?: number;
 }
 
-/** Why a model is not kept: no room, the browser failed or keeps nothing, switched off, or local files. */
+/** Why a model is not stored: no room, the browser failed or stores nothing, switched off, or local files. */
 export type StoreReason = "quota" | "failed" | "unavailable" | "off" | "local";
 
 export interface CallOptions {
@@ -57,11 +61,11 @@ export interface LoadOptions extends CallOptions {
   device?: Device;
   /** As stored when left out. */
   quantization?: Quantization;
-  /** Whether a model from the network is kept in this browser, packed. @default true */
+  /** Whether a model from the network is stored in this browser, packed. @default true */
   store?: boolean;
   /** Address of the hub. @default "https://huggingface.co" */
   hub?: string;
-  /** How much a download bears. */
+  /** How long a download tries. */
   patience?: {
     /** Attempts in a row without progress before giving up. @default 5 */
     retries?: number;
@@ -86,28 +90,28 @@ export interface ModelEntry {
   readonly name: string;
   /** The repository that the model is known by: `hf:` and this name loads this entry. */
   readonly repository: string;
-  /** Of the weights at the first source. */
+  /** License of the weights at the first source. */
   readonly licence: string;
-  /** Weights of the model. */
+  /** Number of weights. */
   readonly parameters: number;
   /** Whether a phone has the memory for it. */
   readonly phone: boolean;
   /**
-   * Repositories of the hub that have these weights, tried in turn. `licence` is what each states; of
-   * OpenAI's, which state none, that of its code.
+   * Repositories of the hub that have these weights, tried in turn. `licence` is what each states;
+   * OpenAI's state none, so it is that of OpenAI's code.
    */
   readonly sources: readonly { readonly repository: string; readonly file: string; readonly licence: string }[];
   /** The part of a Hugging Face `config.json` that the artifact must agree with. */
   readonly shapes: object;
 }
 
-/** A model that this browser keeps, or an unfinished download of one. */
+/** A model that this browser stores, or an unfinished download of one. */
 export interface StoredModel {
   id: string;
   complete: boolean;
-  /** What it takes. */
+  /** Bytes that it takes in the browser. */
   bytes: number;
-  /** What it was loaded from; `null`, as all that follows, for an unfinished download. */
+  /** What it was loaded from. This and all that follows is `null` for an unfinished download. */
   address: string | null;
   name: string | null;
   quantization: Quantization | null;
@@ -138,9 +142,9 @@ export interface Models {
    * names neither.
    */
   address(text: string): string;
-  /** `kind` is `null` if the browser keeps nothing for this page. */
+  /** Space in the browser, in bytes. `kind` is `null` if the browser stores nothing for this page. */
   usage(): Promise<{ kind: "opfs" | "cache" | null; used: number | null; quota: number | null; persisted: boolean }>;
-  /** Asks the browser not to evict what is kept when space runs low. */
+  /** Asks the browser not to evict what is stored when space runs low. */
   persist(): Promise<boolean>;
 }
 
@@ -169,11 +173,11 @@ export interface Info {
   imageSize: number;
   /** Length of a feature. */
   dimension: number;
-  /** Weights of the model. */
+  /** Number of weights. */
   parameters: number;
-  /** Whether the model is kept in this browser, and why not. */
+  /** Whether the model is stored in this browser, and why not. */
   store: { kept: boolean; reason: StoreReason | null };
-  /** Milliseconds of loading: waiting for bytes, SHA-256, quantising, to the device, packing and keeping. */
+  /** Milliseconds of loading: waiting for bytes, SHA-256, quantizing, moving to the device, packing and storing. */
   loadTimes: {
     source: number;
     hash: number;
@@ -208,7 +212,7 @@ export interface Recipe {
   /** What it costs: steps through the text tower, arithmetic on features, or nothing to train. */
   kind: "text" | "features" | "hard";
   needs: "nothing" | "images" | "unlabelled" | "descriptions";
-  /** Whether its prompt serves class names that it was not taught. */
+  /** Whether its prompt serves class names that it was not trained on. */
   transfers: boolean;
   /** Whether it learns what is none of the classes. */
   others: boolean;
@@ -225,8 +229,8 @@ export interface TrainOptions extends CallOptions {
   /** Views of every photo, the plain one among them. @default 8, or 1 if nothing is trained */
   crops?: number;
   /**
-   * How its accuracy is measured: on every fourth photo of a class, or on each photo in turn, always
-   * by prompts that have not seen them.
+   * How its accuracy is measured: on every fourth photo of a class, or on each photo in turn (in five
+   * parts if every round takes long), always by prompts that were not trained on them.
    * @default "none"
    */
   validation?: "none" | "held-out" | "leave-one-out";
@@ -236,9 +240,9 @@ export interface TrainOptions extends CallOptions {
   negatives?: string[];
   /** Photos of none of the classes, for the same recipes. */
   others?: Iterable<ImageSource>;
-  /** Photos without labels, for recipes whose `needs` is `unlabelled`. */
+  /** Photos without labels, for recipes whose `needs` is `unlabelled`; fewer than ten change nothing. */
   unlabelled?: Iterable<ImageSource>;
-  /** Called for photos as they are looked at, and for every step. */
+  /** Called for every photo that is encoded, and for every step. */
   onProgress?: (event: ProgressEvent) => void;
   [parameter: string]: unknown;
 }
@@ -250,9 +254,9 @@ export interface TrainingReport {
   /** The loss of every step. */
   losses: number[];
   notes: { name: string; value: number }[];
-  /** Photos that were learned from. */
+  /** Photos that it was trained on. */
   images: number;
-  /** Seconds that the recipe took, without looking at the photos. */
+  /** Seconds that the recipe took, without encoding the photos. */
   seconds: number;
   /** Of the default template; `null` if nothing was measured. */
   accuracyBefore: number | null;
@@ -272,7 +276,7 @@ export class Prompt {
   /** The file, as the command line's `--prompt` reads it. */
   toBlob(): Blob;
   readonly recipe: string;
-  /** The class names it was taught. */
+  /** The class names it was trained on. */
   readonly labels: readonly string[];
   /** SHA-256 of its model's source weights. */
   readonly modelSha256: string;
@@ -312,7 +316,7 @@ export interface ClassifyOptions extends CallOptions {
    */
   variants?: Iterable<ImageSource>;
   /**
-   * Other photos of yours: some of the strong views of `"difftpt-lite"` take over their colours and
+   * Other photos of yours: some of the strong views of `"difftpt-lite"` take over their colors and
    * their coarse light.
    */
   gallery?: Iterable<ImageSource>;
@@ -369,7 +373,7 @@ export interface Calibration {
 }
 
 export interface NegativesOptions extends CallOptions {
-  /** Share of the vocabulary that is kept. @default 0.15 */
+  /** Share of the vocabulary that is used. @default 0.15 */
   share?: number;
   /** Words never to use. */
   struck?: string[];
@@ -386,7 +390,7 @@ export interface PseudoLabelOptions extends CallOptions {
   onProgress?: (event: ProgressEvent) => void;
 }
 
-/** The labels of photos that nobody labelled. */
+/** The labels of photos that nobody labeled. */
 export interface PseudoLabels {
   /** Photos that probably show a class: more likely than 1 in as many as there are classes, among all names and words. */
   examples: { image: Blob; label: string }[];
@@ -404,7 +408,7 @@ export type CollectOptions = PseudoLabelOptions;
 /** The former name of {@link PseudoLabels}. */
 export type Collected = PseudoLabels;
 
-/** A file of an archive, or why it cannot be had. `label` is the class folder that it lies in. */
+/** A file of an archive, or why it cannot be read. `label` is the class folder that it lies in. */
 export type Unpacked =
   | { path: string; label: string | null; file: File; error?: undefined }
   | { path: string; label: string | null; file?: undefined; error: PromptLensError };
@@ -417,7 +421,7 @@ export interface LabelList {
   repeated: string[][];
 }
 
-/** Words that stand against the classes. */
+/** Negative labels: words for what a photo may show instead of the classes. */
 export interface Negatives {
   labels: string[];
   /** Words left out, and why. */
@@ -454,7 +458,7 @@ export interface Tuning {
   variantFailures: { index: number; code: string; message: string }[];
   /** Views that steered the prompt. */
   kept: number;
-  /** Whether something was not finite, so that the untuned answer stands. */
+  /** True if tuning produced NaN or infinity; the answer is then the one without tuning. */
   guarded: boolean;
   /** Entropy in nats of the mean answer for the kept views, before the first step. */
   entropyBefore: number;
@@ -511,7 +515,7 @@ export interface TunedFeatures {
   contexts: Float32Array[];
   /** Gradient of the marginal entropy with respect to the context, at every step. */
   gradients: Float32Array[];
-  /** Whether something was not finite, so that the untuned answer stands. */
+  /** True if tuning produced NaN or infinity; the answer is then the one without tuning. */
   guarded: boolean;
 }
 
@@ -564,7 +568,7 @@ export type ImageSource = Blob | ArrayBuffer | ArrayBufferView;
 
 /** Every rejection of this package. */
 export class PromptLensError extends Error {
-  /** Stable, `"room/problem"`, for example `"image/truncated"`. */
+  /** Stable, `"area/problem"`, for example `"image/truncated"`. */
   readonly code: string;
   constructor(code: string, message: string);
 }
@@ -604,9 +608,9 @@ export class PromptLens {
   classes(labels: string[], options?: ClassesOptions): Promise<Classes>;
   /** What {@link Classes.train} can do. */
   recipes(): Promise<Recipe[]>;
-  /** The L2-normalised feature of an image file. */
+  /** The L2-normalized feature of an image file. */
   embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
-  /** The L2-normalised features of texts, taken as they are, without a template. */
+  /** The L2-normalized features of texts, taken as they are, without a template. */
   embedText(texts: string[], options?: CallOptions): Promise<Float32Array[]>;
   /**
    * Those of `names` that hold a word which the model never read in training: answers for them are
@@ -648,7 +652,7 @@ export class Classes {
    * same options use it.
    */
   calibrate(images: Iterable<ImageSource>, options?: ClassifyOptions): Promise<Calibration>;
-  /** Takes a threshold that was kept as {@link Calibration.file}. */
+  /** Takes a threshold that was saved as {@link Calibration.file}. */
   useCalibration(file: string): Promise<void>;
   /** Mines negative labels afresh; later answers use them. */
   mineNegatives(options?: NegativesOptions): Promise<Negatives>;
@@ -659,7 +663,7 @@ export class Classes {
   train(examples: Iterable<{ image: ImageSource; label: string }>, options?: TrainOptions): Promise<Prompt>;
   /**
    * Labels photos by the class names and negative labels, to make examples for the recipe lapt out of
-   * photos that nobody labelled.
+   * photos that nobody labeled.
    */
   pseudoLabel(images: Iterable<ImageSource>, options?: PseudoLabelOptions): Promise<PseudoLabels>;
   /** The former name of {@link Classes.pseudoLabel}. */

@@ -1,4 +1,4 @@
-//! Modules import downwards only, as ARCHITECTURE.md's table of layers says.
+//! Modules import downwards only, as docs/design/architecture.md's table of layers says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ fn table(architecture: &str) -> Vec<Vec<String>> {
     let section = architecture
         .split("\n## ")
         .find(|section| section.starts_with("Layers\n"))
-        .expect("ARCHITECTURE.md has a section Layers");
+        .expect("docs/design/architecture.md has a section Layers");
     let mut layers: Vec<Vec<String>> = section
         .lines()
         .filter_map(|line| line.strip_prefix("| `"))
@@ -101,7 +101,8 @@ fn upward(layers: &[Vec<String>], files: &[(String, String)]) -> Vec<String> {
 
 #[test]
 fn modules_import_downwards_only() {
-    let architecture = fs::read_to_string(Path::new(ROOT).join("ARCHITECTURE.md")).unwrap();
+    let architecture =
+        fs::read_to_string(Path::new(ROOT).join("docs/design/architecture.md")).unwrap();
     let layers = table(&architecture);
     assert!(layers.len() > 5, "{layers:?}");
     let mut paths = Vec::new();

@@ -18,7 +18,7 @@ use crate::clock::now;
 use crate::error::Result;
 use crate::quant::Quantization;
 
-/// Feeds on the files of a checkpoint, one after the other, and gives tensors.
+/// Streams checkpoint files in order and emits tensors.
 pub struct Loader {
     stream: SafetensorsStream,
     work: LoaderState,
@@ -124,8 +124,8 @@ impl Loader {
     ///
     /// # Errors
     /// `weights/invalid`, `weights/missing-tensor`, `weights/unexpected`, `weights/wrong-shape`,
-    /// `weights/unsupported-type`, `weights/not-finite`, or whatever `sink` returns. The loader is
-    /// of no use afterwards.
+    /// `weights/unsupported-type`, `weights/not-finite`, or whatever `sink` returns. Discard the
+    /// loader afterwards.
     pub fn push(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<()> {
         let (work, start, hashed) = (&mut self.work, now(), self.stream.hashing());
         let mut sinking = 0.0;

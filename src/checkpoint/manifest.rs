@@ -1,5 +1,5 @@
 //! `manifest.json` of a packed model: what the model is, how each tensor is stored, and the chunks
-//! that hold the data. docs/packed-format.md describes it for other readers.
+//! that hold the data. docs/reference/packed-format.md describes it for other readers.
 
 use std::collections::{BTreeMap, BTreeSet};
 

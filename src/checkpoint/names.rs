@@ -1,7 +1,7 @@
 //! How checkpoints call the tensors of a CLIP. Hugging Face's names are the ones used inside; other
 //! schemes are tables that lead to them.
 
-/// How values stand in the file, compared with the tensor of the model.
+/// Memory layout in the file relative to the model's tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileLayout {
     /// Alike.

@@ -179,7 +179,7 @@ impl TextTower {
         (features, rows)
     }
 
-    /// Features before normalization of token `suffixes` (EOT last) that stand behind the embedded
+    /// Features before normalization of token `suffixes` (EOT last) that follow the embedded
     /// `prefix` [P, W], chunked over classes, [K, d]. Differentiable in the prefix.
     pub fn encode_suffixes(
         &self,

@@ -28,7 +28,7 @@ pub(super) struct Member<'a> {
     pub size: u64,
     /// These bytes.
     pub data: &'a mut dyn Read,
-    /// Whether the others can be read even where it cannot.
+    /// True if a failure here leaves other members readable (zip yes, tar no).
     pub alone: bool,
 }
 

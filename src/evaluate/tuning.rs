@@ -32,7 +32,7 @@ pub struct TuningEvaluation {
     pub entropy_before: f64,
     /// The same after the last.
     pub entropy_after: f64,
-    /// Images whose untuned answer stands because a value was not finite.
+    /// Images for which tuning produced NaN or infinity and was discarded.
     pub guarded: usize,
 }
 

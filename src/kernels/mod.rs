@@ -11,7 +11,7 @@
 //! - `cases.rs`: the shapes on which [`check()`] compares a GPU with the reference.
 //!
 //! Except in `trained.rs`, operations differentiate in their activations and never in their weights.
-//! ARCHITECTURE.md says how to add one.
+//! `docs/design/extending.md` says how to add one.
 
 pub mod check;
 pub mod cpu_tensor;

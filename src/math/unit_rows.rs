@@ -1,4 +1,4 @@
-//! Features scaled to length one, and the way back for their gradients.
+//! Features scaled to length one, and the backward pass of the scaling.
 
 /// Unit rows with the lengths that they had.
 #[derive(Debug, Clone)]

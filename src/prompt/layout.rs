@@ -49,8 +49,7 @@ pub struct PromptLayout {
     pub attributes: Vec<String>,
     /// Vectors in front of every attribute.
     pub per_attribute: usize,
-    /// For every class the context that it stands behind; without it, every class stands behind
-    /// every context.
+    /// Context index per class. `None`: every class is encoded with every context.
     pub assigned: Option<Vec<usize>>,
     /// How many of the vectors around the name stand in front of it, whatever `layout` says.
     pub before: Option<usize>,
@@ -108,8 +107,8 @@ impl PromptLayout {
         self.attributes.len() * self.per_attribute + self.vectors
     }
 
-    /// Whether long runs of classes share what stands in front of their names, and nothing stands
-    /// behind.
+    /// Whether long runs of classes share the tokens in front of their names, with no vectors
+    /// behind them.
     pub fn shares_prefix(&self) -> bool {
         let long = |assigned: &Vec<usize>| runs(assigned).count() * SHORTEST_RUN <= assigned.len();
         self.before() == self.vectors

@@ -16,7 +16,7 @@ pub struct PromptTokens {
     pub(super) vectors: usize,
     /// The context of every class. `None`: every class is encoded with every context.
     pub(super) assigned: Option<Vec<usize>>,
-    /// Whether classes share what stands in front of their names, and nothing stands behind.
+    /// Whether classes share the tokens in front of their names, with no vectors behind them.
     pub(super) shares_prefix: bool,
     /// Names that were cut to fit.
     pub truncated: usize,

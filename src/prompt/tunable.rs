@@ -1,5 +1,5 @@
 //! The prompt that test-time tuning moves: the words in front of the class names, as vectors, in every
-//! template of the answer. What stands behind the names stays as it is.
+//! template of the answer. The words behind the names stay as they are.
 
 use std::sync::Arc;
 

@@ -3,8 +3,8 @@
 use crate::math::dot;
 use crate::rng::Rng;
 
-/// One layer, rows of `input` numbers in, rows of 2 `hidden` out: the states of the way forward, then
-/// those of the way back. Over one flat list of parameters, for each direction: W [4 hidden, input],
+/// One layer, rows of `input` numbers in, rows of 2 `hidden` out: the states of the forward direction,
+/// then those of the backward direction. Over one flat list of parameters, for each direction: W [4 hidden, input],
 /// U [4 hidden, hidden], b [4 hidden], with the gates in PyTorch's order i, f, g, o.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lstm {

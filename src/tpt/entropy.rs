@@ -4,8 +4,9 @@ use crate::math::dot;
 
 /// `s` times cosines of normalized `images` [N, d] and `texts` [K, d]: [N, K].
 ///
-/// Taken here and not by a kernel: on the features of 64 views this costs less than one dispatch for
-/// ten classes and a small part of encoding one view for a thousand (BENCHMARKS.md).
+/// Computed here and not by a kernel: on the features of 64 views this costs less than one dispatch
+/// for ten classes and a small part of encoding one view for a thousand
+/// (benches/reports/2026-11-25-whole-numbers.md).
 pub fn logits<T>(images: &[f32], texts: &[T], d: usize, s: f64) -> Vec<f64>
 where
     T: Copy + Into<f64>,

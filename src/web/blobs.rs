@@ -94,7 +94,7 @@ impl PhotoSource for BlobPhotos {
         FailedItem::Index(self.0[&set].indices[number])
     }
 
-    /// The caller sees in the report which of the other photos were of no use.
+    /// The report lists the other photos that could not be used.
     fn requires(&self, set: PhotoSet) -> bool {
         set == PhotoSet::Classes
     }

@@ -1,11 +1,14 @@
 // What the documents say: the codes, the reference, and README's own snippets, run as written.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
-import { reference } from "./reference.mjs";
+import { PACKAGE_CODES } from "./error-reference.mjs";
+import { PAGES } from "./reference.mjs";
 import { errorCodes } from "./support.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -13,17 +16,68 @@ const text = (path) => readFile(join(ROOT, path), "utf8");
 const block = (markdown, language, part) =>
   [...markdown.matchAll(/```(\w+)\n([\s\S]*?)```/g)].find(([, name, code]) => name === language && code.includes(part))[2];
 
-test("every error code is explained", async () => {
+test("every error code is explained, and no other", async () => {
   const { engine, own } = await errorCodes(ROOT);
   assert.ok(engine.length > 30);
-  for (const code of ["engine/freed", "camera/unavailable", "store/busy", "labels/file"]) assert.ok(own.includes(code), `${code}: ${own}`);
-  const codes = [...engine, ...own];
-  const explained = await text("docs/troubleshooting.md");
-  assert.deepEqual(codes.filter((code) => !explained.includes(`\`${code}\``)), []);
+  assert.deepEqual(own.filter((code) => !engine.includes(code)).sort(), Object.keys(PACKAGE_CODES).sort());
+  const explained = [...(await text("docs/reference/errors.md")).matchAll(/^\| `([a-z]+\/[a-z-]+)` \|/gm)].map(([, code]) => code);
+  assert.deepEqual(explained.sort(), [...engine, ...Object.keys(PACKAGE_CODES)].sort());
 });
 
-test("the API reference is that of the types", async () => {
-  assert.equal(await text("docs/api.md"), await reference());
+for (const [path, written] of Object.entries(PAGES)) {
+  test(`${path} is what its sources say`, async () => assert.equal(await text(path), await written()));
+}
+
+test("the architecture page lists the folders of the tree", async () => {
+  const listing = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "src", "pkg", "www", "tests", "docs"], { cwd: ROOT, encoding: "utf8" });
+  const folders = new Set();
+  // A file that was moved and not yet staged is still listed at its old place.
+  for (const path of listing.trim().split("\n").filter((path) => existsSync(join(ROOT, path)))) {
+    const parts = path.split("/").slice(0, -1);
+    for (const depth of [1, 2, 3]) if (parts.length >= depth) folders.add(`${parts.slice(0, depth).join("/")}/`);
+  }
+  // The crate's own folder is the table of layers.
+  folders.delete("src/");
+  assert.ok(folders.size > 50);
+  const [, section] = /^## Folders\n([\s\S]*?)^## /m.exec(await text("docs/design/architecture.md"));
+  const named = [...section.matchAll(/^\| `([^`]+\/)` \| [^|]+ \|$/gm)].map(([, folder]) => folder);
+  assert.deepEqual([...named].sort(), [...folders].sort());
+});
+
+test("links between documents lead to a file, and to a heading in it", async () => {
+  const listing = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { cwd: ROOT, encoding: "utf8" });
+  const pages = listing.trim().split("\n").filter((path) => existsSync(join(ROOT, path)));
+  assert.ok(pages.length > 30);
+  const anchor = (heading) => heading.toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, "").trim().replaceAll(" ", "-");
+  const broken = [];
+  for (const page of pages) {
+    for (const [, link] of (await text(page)).replace(/```[\s\S]*?```/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      const [path, heading] = link.split("#");
+      const target = path ? join(dirname(page), path) : page;
+      if (!existsSync(join(ROOT, target))) broken.push(`${page}: ${link}`);
+      else if (heading && ![...(await text(target)).matchAll(/^#+ (.+)$/gm)].some(([, found]) => anchor(found) === heading)) broken.push(`${page}: ${link}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test("every recipe, score and kernel is offered and described", async () => {
+  const registry = async (path, macro) => [...new RegExp(`^${macro}! \\{\\n([^}]*)\\}`, "m").exec(await text(path))[1].matchAll(/\w+/g)].map(([name]) => name);
+  const dashed = (names) => names.map((name) => name.replaceAll("_", "-"));
+  const recipes = dashed(await registry("src/prompt_learning/recipes/mod.rs", "recipes"));
+  const scores = dashed(await registry("src/ood/score/mod.rs", "scores"));
+  const kernels = await registry("src/kernels/mod.rs", "operations");
+  assert.ok(recipes.length > 10 && scores.length > 5 && kernels.length > 5);
+  const methods = await text("docs/reference/methods.md");
+  const [fewShot, noneOfThese, types, page] = await Promise.all(["docs/guide/few-shot.md", "docs/guide/none-of-these.md", "pkg/index.d.ts", "www/index.html"].map(text));
+  const undescribed = (names, ...texts) => names.filter((name) => texts.some((text) => !text.includes(`\`${name}\``)));
+  assert.deepEqual(undescribed(recipes, fewShot, methods), []);
+  assert.deepEqual(undescribed(scores, noneOfThese, methods), []);
+  const union = (pattern) => pattern.exec(types)[1].split(" | ").map((name) => name.replaceAll('"', ""));
+  assert.deepEqual(union(/OodScore = ([^;]+);/), scores);
+  assert.deepEqual(union(/\n {2}kernel\?: ([^;]+);/), kernels);
+  assert.deepEqual(scores.filter((name) => !page.includes(`<option value="${name}"`)), []);
 });
 
 test("the page's cards of the models beside it say what the models' own pages say", async () => {

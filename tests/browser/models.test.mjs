@@ -18,7 +18,7 @@ describe("the Models drawer", { timeout: 600_000 }, () => {
   let mini;
 
   before(async () => {
-    // As docs/hosting.md says: only a policy in a header holds for the engine's own thread too.
+    // As docs/guide/hosting.md says: only a policy in a header holds for the engine's own thread too.
     const [, policy] = /Content-Security-Policy"\s+content="([^"]+)"/.exec(await readFile(join(DIST, "index.html"), "utf8"));
     site = await openSite({ "": DIST }, { headers: { "Content-Security-Policy": policy } });
     session = await openBrowser({ webgpu: false, reducedMotion: "reduce" });

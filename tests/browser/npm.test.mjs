@@ -108,7 +108,7 @@ describe("npm package", { timeout: 900_000 }, () => {
       assert.equal(expected, `sha384-${digest}`, `pkg/${path} of the site`);
     }
     const site = await openSite({ "pkg": join(published, "package"), "models/mini": join(DIST, "models/mini"), "ship.jpg": join(DIST, "samples/rocket.jpg") });
-    // As docs/hosting.md has it: the hash of the script, and an import map with those of its imports.
+    // As docs/guide/hosting.md has it: the hash of the script, and an import map with those of its imports.
     const write = (name, hashes) =>
       writeFile(
         join(site.folder, name),

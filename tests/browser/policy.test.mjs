@@ -14,9 +14,9 @@ const hosts = (policy) => /connect-src ([^;"]*)/.exec(policy)[1];
 
 test("documents name the policy of the page", async () => {
   const [, policy] = /Content-Security-Policy"\s+content="([^"]+)"/.exec(page);
-  assert.ok((await text("docs/hosting.md")).includes(`Content-Security-Policy: ${policy}; frame-ancestors 'self'`));
+  assert.ok((await text("docs/guide/hosting.md")).includes(`Content-Security-Policy: ${policy}; frame-ancestors 'self'`));
   const named = hosts(policy).replace("'self' ", "");
-  for (const path of ["docs/checkpoints.md", "pkg/README.md"]) assert.ok((await text(path)).includes(`\`${named}\``), path);
+  for (const path of ["docs/reference/checkpoints.md", "pkg/README.md"]) assert.ok((await text(path)).includes(`\`${named}\``), path);
   assert.ok(page.includes(`<meta name="promptlens-hub" content="${HUB}" />`));
 });
 

@@ -1,16 +1,19 @@
 /**
- * Writes docs/api.md from the package's types.
+ * Writes the generated pages of docs/reference: api.md from the package's types, errors.md from the
+ * tables of error codes.
  *
- *   node tests/browser/reference.mjs          writes it
- *   node tests/browser/reference.mjs --check  fails if it is not up to date
+ *   node tests/browser/reference.mjs          writes them
+ *   node tests/browser/reference.mjs --check  fails if one is not up to date
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript";
+import { errorReference } from "./error-reference.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const TARGET = join(ROOT, "docs/api.md");
+/** Every page, and what writes its text. */
+export const PAGES = { "docs/reference/api.md": reference, "docs/reference/errors.md": () => errorReference(ROOT) };
 const SOURCES = [
   ["pkg/index.d.ts", "promptlens", "The engine and its answers."],
   ["pkg/element.d.ts", "promptlens/element", "The element `<prompt-lens>`, which importing this registers."],
@@ -24,7 +27,7 @@ function described(node) {
   const fallback = ts.getJSDocTags(node).find(({ tagName }) => tagName.text === "default");
   const value = fallback && (typeof fallback.comment === "string" ? fallback.comment : "");
   const plain = text.replace(/\{@link ([^}]+)\}/g, "`$1`").replace(/\s+/g, " ").trim();
-  return value ? `${plain}${plain ? " " : ""}Left out: \`${value}\`.` : plain;
+  return value ? `${plain}${plain ? " " : ""}Default: \`${value}\`.` : plain;
 }
 
 const code = (text) => `\`${text.replace(/\s+/g, " ").replaceAll("|", "\\|")}\``;
@@ -62,13 +65,13 @@ function entry(node, source) {
   return lines;
 }
 
-/** The whole document. */
+/** The API reference. */
 export async function reference() {
   const lines = [
     "# API reference",
     "",
     "Written from the types by `node tests/browser/reference.mjs`; change `pkg/*.d.ts` and run it again. How the parts work",
-    "together is in [pkg/README.md](../pkg/README.md), what each error code means in [troubleshooting.md](troubleshooting.md).",
+    "together is in [pkg/README.md](../../pkg/README.md), what each error code means in [errors.md](errors.md).",
     "",
   ];
   for (const [path, name, what] of SOURCES) {
@@ -80,10 +83,12 @@ export async function reference() {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const text = await reference();
-  if (!process.argv.includes("--check")) await writeFile(TARGET, text);
-  else if ((await readFile(TARGET, "utf8")) !== text) {
-    console.error("docs/api.md is not up to date; run node tests/browser/reference.mjs");
-    process.exit(1);
+  for (const [path, write] of Object.entries(PAGES)) {
+    const text = await write();
+    if (!process.argv.includes("--check")) await writeFile(join(ROOT, path), text);
+    else if ((await readFile(join(ROOT, path), "utf8")) !== text) {
+      console.error(`${path} is not up to date; run node tests/browser/reference.mjs`);
+      process.exitCode = 1;
+    }
   }
 }

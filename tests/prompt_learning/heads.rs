@@ -106,7 +106,7 @@ fn everything_that_a_context_may_have_is_kept() {
 
 #[test]
 fn the_page_on_the_format_names_every_kind_and_tensor() {
-    let page = std::fs::read_to_string("docs/prompt-format.md").unwrap();
+    let page = std::fs::read_to_string("docs/reference/prompt-format.md").unwrap();
     for kind in KINDS {
         assert!(
             page.contains(&format!("### {}\n", kind.name)),

@@ -1,5 +1,5 @@
 //! The zip that `torch.save` writes, read from front to back. Its members are stored, not
-//! compressed, and their headers tell no sizes: those stand behind the data, and in the pickle.
+//! compressed, and their headers tell no sizes: those follow the data, and are in the pickle.
 
 use super::{damaged, torchscript, unsupported};
 use crate::error::Result;

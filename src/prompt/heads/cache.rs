@@ -46,7 +46,7 @@ pub struct Cache {
     pub beta: f64,
     /// How likeness is measured.
     pub likeness: Likeness,
-    /// How the keys of a class speak together.
+    /// How the keys of a class are combined.
     pub votes: Votes,
 }
 

@@ -51,7 +51,7 @@ impl CacheParams {
         self.texts.or(self.set)
     }
 
-    /// How the keys of a class speak together.
+    /// How the keys of a class are combined.
     pub fn votes(&self) -> Votes {
         match self.balanced {
             true => Votes::Balanced,

@@ -39,7 +39,7 @@ pub enum Command {
     Embed(EmbedArgs),
     /// The most probable of the given classes, for each image.
     Classify(ClassifyArgs),
-    /// Accuracy over a folder or tar of <split>/<class>/<file> or <class>/<file>.
+    /// Accuracy over a folder, tar or zip of <split>/<class>/<file> or <class>/<file>.
     Eval(EvalArgs),
     /// Pictures by their captions and captions by their pictures: recall at 1, 5 and 10.
     Retrieve(RetrieveArgs),

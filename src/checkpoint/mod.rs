@@ -24,7 +24,7 @@ mod shapes;
 mod torch_stream;
 mod weight_files;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 mod backbone;
 #[cfg(not(target_arch = "wasm32"))]
 mod convert_dir;
@@ -33,7 +33,7 @@ mod native;
 #[cfg(not(target_arch = "wasm32"))]
 mod torch;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub use backbone::{Backbone, Model};
 #[cfg(not(target_arch = "wasm32"))]
 pub use convert_dir::{Converted, Format, convert_dir};

@@ -6,10 +6,10 @@
 mod archive;
 #[cfg(not(target_arch = "wasm32"))]
 mod directory;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 mod features;
 mod layout;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 mod pipeline;
 mod source;
 mod tar;
@@ -22,10 +22,10 @@ use std::fmt::Display;
 use crate::error::{Error, Kind, Result};
 use crate::image;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub use features::{Embedded, Features, Reading, TunedAnswer, embed_all};
 pub use layout::classes_of;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub use pipeline::{Feed, pipeline, workers};
 pub use source::Source;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,5 +1,6 @@
 //! Prompts: templates, learned contexts, their file format, and encoding them with the text tower.
 
+#[cfg(feature = "engine")]
 pub mod context_encoder;
 pub mod ensemble;
 pub mod file;
@@ -10,6 +11,8 @@ pub mod layout;
 pub mod model;
 pub mod several;
 pub mod template;
+#[cfg(feature = "engine")]
 pub mod text_encoder;
 pub mod tokens;
+#[cfg(feature = "engine")]
 pub mod tunable;

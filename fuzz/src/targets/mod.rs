@@ -1,0 +1,82 @@
+//! What is done with hostile bytes: one function for each kind of file that comes from outside. libFuzzer
+//! calls them (`fuzz_targets/`), and the ordinary tests do on all seeds and findings
+//! (`tests/fuzz_replay.rs`).
+//!
+//! Every target holds whatever its bytes are:
+//! - it never panics, never hangs, and never has more than [`MAX_MEMORY`] in use;
+//! - what it refuses has a code of its own rooms, never `engine/internal`, and a short sentence;
+//! - what it accepts is sound, and where there is a writer, it is read again as the same.
+
+mod config;
+mod image;
+mod labels;
+mod manifest;
+mod memory_folder;
+mod options;
+mod pack;
+mod prompt;
+mod safetensors;
+mod tar;
+mod tiny_model;
+mod tokenizer;
+mod torch;
+mod words;
+pub mod words_model;
+mod zip;
+
+use promptlens::error::{Error, Result};
+
+/// Bytes that a target may have in use.
+pub const MAX_MEMORY: usize = 512 << 20;
+
+/// The longest sentence of an error, in characters.
+const MAX_SENTENCE: usize = 2000;
+
+/// A reader of files from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The name of its binary and of its folders of seeds and findings.
+    pub name: &'static str,
+    /// Reads any bytes; panics where something does not hold.
+    pub run: fn(&[u8]),
+}
+
+macro_rules! targets {
+    ($($name:ident),* $(,)?) => {
+        /// Every target.
+        pub const TARGETS: &[Target] =
+            &[$(Target { name: stringify!($name), run: $name::run }),*];
+    };
+}
+
+targets! {
+    config, image, labels, manifest, options, pack, prompt, safetensors, tar, tokenizer, torch, words, zip,
+}
+
+/// Runs the target called `name` on `bytes`.
+#[allow(dead_code, reason = "the tests go through the table")]
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    (target.expect("a target of this name").run)(bytes);
+}
+
+/// The value, or `None` for an error whose code begins as one of `rooms` does and whose sentence is short.
+fn checked<T>(outcome: Result<T>, rooms: &[&str]) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(error) => {
+            check(&error, rooms);
+            None
+        }
+    }
+}
+
+fn check(error: &Error, rooms: &[&str]) {
+    let code = error.code();
+    assert!(
+        rooms.iter().any(|room| code.starts_with(room)),
+        "{code}: {error}"
+    );
+    let length = error.message().chars().count();
+    assert!(length <= MAX_SENTENCE, "{length} characters: {error:.200}");
+}

@@ -2,24 +2,65 @@
 //! and tuned at test time, and an answer for "none of these". One crate runs in the browser on WebGPU
 //! and natively.
 //!
-//! ```no_run
-//! use promptlens::classifier::{Answerer, ClassSet, ClassifyOptions};
-//! use promptlens::device::Choice;
-//! use promptlens::model::Model;
+//! # An answer
 //!
-//! # async fn answer() -> promptlens::error::Result<()> {
+//! A [`Model`] turns photos and texts into features, a [`ClassSet`] holds the names, and an [`Answerer`]
+//! answers photo by photo:
+//!
+//! ```
+//! use promptlens::device::Choice;
+//! use promptlens::{Answerer, ClassSet, ClassifyOptions, Model};
+//!
+//! # fn main() -> promptlens::Result<()> { pollster::block_on(answer()) }
+//! # async fn answer() -> promptlens::Result<()> {
 //! let folder = std::path::Path::new("www/models/mini");
 //! let model = Model::open(folder, Choice::Cpu, None).await?;
-//! let names = ["cat", "dog"].map(str::to_owned);
+//! let names = ["cat", "dog", "rocket"].map(str::to_owned);
 //! let classes = ClassSet::new(&model, &names, &["a photo of a {}."]).await?;
 //! let options = ClassifyOptions::default();
 //! let answerer = Answerer::new(&model, &classes, &options, &()).await?;
-//! let photo = std::fs::read("photo.jpg").expect("a photo");
-//! for prediction in answerer.classify(&photo, &()).await?.predictions {
-//!     println!("{:5.1} % {}", 100.0 * prediction.probability, prediction.label);
-//! }
+//!
+//! let photo = std::fs::read("www/samples/rocket.jpg").expect("a photo");
+//! let answer = answerer.classify(&photo, &()).await?;
+//! assert_eq!(answer.predictions[0].label, "rocket");
+//! let score = answer.ood.expect("a score for none of these, unless it is switched off");
+//! assert_eq!(score.score, "mcm");
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! # Features
+//!
+//! Image and text features have length one, so their dot product is their cosine:
+//!
+//! ```
+//! use promptlens::Model;
+//! use promptlens::device::Choice;
+//! use promptlens::math::dot;
+//!
+//! # fn main() -> promptlens::Result<()> { pollster::block_on(features()) }
+//! # async fn features() -> promptlens::Result<()> {
+//! let folder = std::path::Path::new("www/models/mini");
+//! let model = Model::open(folder, Choice::Cpu, None).await?;
+//! let photo = std::fs::read("www/samples/cat.jpg").expect("a photo");
+//! let image = model.embed_image(&photo).await?;
+//! let (texts, ..) = model.embed_texts(&["a photo of a cat.", "a photo of a cup."]).await?;
+//! let (cat, cup) = texts.split_at(image.len());
+//! assert!(dot(&image, cat) > dot(&image, cup));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! Every error is an [`Error`] with a stable code and a sentence that says what to do:
+//!
+//! ```
+//! use promptlens::ood::score::by_name;
+//!
+//! let error = by_name("mcn").unwrap_err();
+//! assert_eq!(error.code(), "options/invalid");
+//! assert!(error.message().contains("mcm"));
 //! ```
 //!
 //! # Layers
@@ -36,26 +77,8 @@
 //! 7. [`model`], [`classifier`]: a loaded model, a class list, answers
 //! 8. [`dataset`], [`fewshot`] and natively `evaluate`, `pretrain`, `bench`: work on many photos
 //!
-//! # Notation
-//!
-//! Formulas and shapes in doc comments use these letters:
-//!
-//! | letter | meaning |
-//! |---|---|
-//! | K | classes |
-//! | d | columns of a feature in the joint space |
-//! | W | columns of a token embedding |
-//! | M | vectors of a learned context |
-//! | C | contexts |
-//! | P | templates |
-//! | B, N | images of a batch, images in all |
-//! | V | views of one photo |
-//! | f, t | unit feature of an image, of a text |
-//! | s | exp(logit_scale): logits are s times cosines |
-//! | τ | temperature on cosines; 1 / s unless said otherwise |
-//! | z, p | logits, probabilities |
-//! | ρ | share of the views that a filter keeps |
-//! | α, β, λ | weights of a recipe's parts, named where they are declared |
+//! docs/design/architecture.md is the map of the code.
+#![doc = include_str!("../docs/design/notation.md")]
 
 // What only the engine calls is left over without it.
 #![cfg_attr(not(feature = "engine"), allow(dead_code))]

@@ -1,6 +1,20 @@
 //! Bytes to tensors: finds out what a checkpoint is, reads it as a stream, quantizes, and hands over
 //! one tensor at a time, so that neither a file nor its floats are ever whole in memory. The same
 //! stream can be written as a packed model on the way.
+//!
+//! ```
+//! use promptlens::checkpoint::{Directory, ModelFiles, read_header};
+//!
+//! # fn main() -> promptlens::Result<()> {
+//! let folder = std::path::Path::new("www/models/mini");
+//! let files = pollster::block_on(ModelFiles::read(&Directory::open(folder)?, None))?;
+//! assert_eq!(files.config.projection_dim, 512);
+//!
+//! let header = read_header(&folder.join("model.safetensors"))?;
+//! assert!(header.entries.iter().any(|tensor| tensor.name == "logit_scale"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod batch_norm;
 mod convert;

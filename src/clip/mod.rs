@@ -1,7 +1,7 @@
 //! Pixels and token ids to features: the two towers of a CLIP in Burn operations.
 //!
 //! Written once for every device. On the CPU backend this is the reference; on a wgpu device the
-//! layers inside run this crate's kernels.
+//! layers inside run this crate's kernels. The letters in shapes are those of docs/design/notation.md.
 
 #[cfg(feature = "engine")]
 pub mod block;

@@ -1,4 +1,6 @@
 //! Arithmetic on host memory that every layer above shares: cosines, softmax, unit rows, optimizers.
+//!
+//! The letters in formulas and shapes are those of docs/design/notation.md.
 
 mod argmax;
 mod cosines;

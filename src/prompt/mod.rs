@@ -1,4 +1,6 @@
 //! Prompts: templates, learned contexts, their file format, and encoding them with the text tower.
+//!
+//! The letters in formulas and shapes are those of docs/design/notation.md.
 
 #[cfg(feature = "engine")]
 pub mod context_encoder;

@@ -1,6 +1,6 @@
 //! Tuning the prompt on the very image that is asked about: views, the confident ones kept, a few
 //! gradient steps on the context so that they agree. TPT (Shu et al., 2022) and DiffTPT-lite are two
-//! configurations of this one mechanism.
+//! configurations of this one mechanism. The letters in shapes are those of docs/design/notation.md.
 
 pub mod entropy;
 mod extra_images;
@@ -83,7 +83,7 @@ pub struct Tuned {
     /// L2-normalized text features with the tuned context, [K, d].
     #[serde(skip)]
     pub text_features: Vec<f32>,
-    /// Whether something was not finite, so that the untuned answer stands.
+    /// True if tuning produced NaN or infinity and was discarded.
     pub guarded: bool,
 }
 

@@ -1,12 +1,12 @@
 /** Everything that decides an answer but the photos, as the page's controls have it: for links and exports. */
-import { getOrder } from "./gallery.js";
+import { getOrder } from "../panels/gallery.js";
 import { language } from "./i18n.js";
-import { getNames, getTemplate } from "./names.js";
-import { edits } from "./negatives.js";
-import { getScore } from "./reject.js";
-import { promptInUse } from "./teach.js";
-import { getTune } from "./tune.js";
-import { getBorrowing } from "./variants.js";
+import { getNames, getTemplate } from "../panels/names.js";
+import { edits } from "../panels/negatives.js";
+import { getScore } from "../panels/reject.js";
+import { promptInUse } from "../panels/teach.js";
+import { getTune } from "../panels/tune.js";
+import { getBorrowing } from "../panels/variants.js";
 
 const choices = () => ({
   labels: getNames(),

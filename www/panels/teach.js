@@ -1,12 +1,12 @@
 /** The Teach drawer: photos of each class in, a prompt out, which then answers for the whole page. */
 import { Prompt } from "../pkg/index.js";
-import { announce } from "./announce.js";
-import { Curve } from "./curve.js";
-import { percent, wholePercent } from "./format.js";
-import { known, onLanguage, plain, say, t } from "./i18n.js";
+import { announce } from "../ui/announce.js";
+import { Curve } from "../ui/curve.js";
+import { percent, wholePercent } from "../ui/format.js";
+import { known, onLanguage, plain, say, t } from "../ui/i18n.js";
 import { examples, hasPhotos, onLesson, otherPhotos, showClasses, showLesson } from "./lesson.js";
-import { problemText, showProblem } from "./problem.js";
-import { stageText } from "./stages.js";
+import { problemText, showProblem } from "../ui/problem.js";
+import { stageText } from "../ui/stages.js";
 
 const byId = (id) => document.getElementById(`teach-${id}`);
 const drawer = document.getElementById("teach");

@@ -1,4 +1,4 @@
-import { droppedFiles, onSources } from "./sources.js";
+import { droppedFiles, onSources } from "../ui/sources.js";
 import { onCamera } from "./camera.js";
 
 const input = document.getElementById("files");

@@ -1,9 +1,9 @@
 /** The settings as an address: everything that decides an answer but the photos. */
-import { announce } from "./announce.js";
+import { announce } from "../ui/announce.js";
 import { setOrder } from "./gallery.js";
-import { say, t } from "./i18n.js";
+import { say, t } from "../ui/i18n.js";
 import { setEdits } from "./negatives.js";
-import { list } from "./settings.js";
+import { list } from "../ui/settings.js";
 
 const button = document.getElementById("permalink");
 const tune = document.getElementById("tune");

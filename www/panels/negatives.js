@@ -1,8 +1,8 @@
 /** The other words that NegLabel and LAPT compare with: shown, struck, added, or a list of one's own. */
-import { announce } from "./announce.js";
-import { plain, say, t } from "./i18n.js";
-import { showProblem } from "./problem.js";
-import { stageText } from "./stages.js";
+import { announce } from "../ui/announce.js";
+import { plain, say, t } from "../ui/i18n.js";
+import { showProblem } from "../ui/problem.js";
+import { stageText } from "../ui/stages.js";
 
 const panel = document.getElementById("negatives");
 const count = document.getElementById("negatives-count");

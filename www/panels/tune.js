@@ -1,5 +1,5 @@
 /** The Tune drawer: whether and how the prompt is tuned on each photo. */
-import { say } from "./i18n.js";
+import { say } from "../ui/i18n.js";
 
 const drawer = document.getElementById("tune");
 const state = document.getElementById("tune-state");

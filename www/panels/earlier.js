@@ -1,6 +1,6 @@
 /** Links and prompts that were made with another of this page's own models: says so, and offers that model. */
-import { say, t } from "./i18n.js";
-import { BUILT_IN, FORMER, localModel } from "./local.js";
+import { say, t } from "../ui/i18n.js";
+import { BUILT_IN, FORMER, localModel } from "../ui/local.js";
 import { useLocal } from "./models.js";
 
 const note = document.getElementById("earlier");
@@ -13,7 +13,7 @@ const EVERY_LINK = ["labels", "template", "tune", "ood", "device", "lang"];
 
 /** What happens once the offered model is ready. */
 let then = () => {};
-/** What is offered. @type {import("./local.js").Local | undefined} */
+/** What is offered. @type {import("../ui/local.js").Local | undefined} */
 let offered;
 
 /**

@@ -1,5 +1,5 @@
 /** The site on this device: its service worker, updates, installing, and whether there is a network. */
-import { say } from "./i18n.js";
+import { say } from "../ui/i18n.js";
 
 const notice = document.getElementById("notice");
 const text = document.getElementById("notice-text");

@@ -1,8 +1,8 @@
-import { announce } from "./announce.js";
-import { reasonText } from "./engine.js";
-import { megabytes } from "./format.js";
-import { known, onLanguage, plain, say, t } from "./i18n.js";
-import { showProblem } from "./problem.js";
+import { announce } from "../ui/announce.js";
+import { reasonText } from "../ui/engine.js";
+import { megabytes } from "../ui/format.js";
+import { known, onLanguage, plain, say, t } from "../ui/i18n.js";
+import { showProblem } from "../ui/problem.js";
 
 const section = document.getElementById("status");
 const text = document.getElementById("status-text");

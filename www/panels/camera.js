@@ -1,5 +1,5 @@
 /** A photo from the camera. */
-import { t } from "./i18n.js";
+import { t } from "../ui/i18n.js";
 
 const open = document.getElementById("camera");
 const dialog = document.getElementById("camera-dialog");

@@ -1,7 +1,7 @@
 /** Above the results: how far the work is, stopping it, and taking the results along. */
-import { announce } from "./announce.js";
-import { toCsv, toJson } from "./export.js";
-import { plain, say, t } from "./i18n.js";
+import { announce } from "../ui/announce.js";
+import { toCsv, toJson } from "../ui/export.js";
+import { plain, say, t } from "../ui/i18n.js";
 
 const toolbar = document.getElementById("toolbar");
 const text = document.getElementById("run-text");

@@ -1,5 +1,5 @@
 /** How the photos are shown: one below the other, or as tiles; in which order; one at a time. */
-import { focusTile, onTile, showGrid } from "./grid.js";
+import { focusTile, onTile, showGrid } from "../ui/grid.js";
 
 /** From so many photos on, tiles are shown unless the reader wants otherwise. */
 const MANY = 25;
@@ -27,11 +27,11 @@ const ORDERS = {
   misfit: (a, b) => value(a) - value(b),
 };
 
-/** Newest first. @type {import("./card.js").Card[]} */
+/** Newest first. @type {import("../ui/card.js").Card[]} */
 let cards = [];
-/** As shown. @type {import("./card.js").Card[]} */
+/** As shown. @type {import("../ui/card.js").Card[]} */
 let order = [];
-/** The card in the dialog. @type {import("./card.js").Card | null} */
+/** The card in the dialog. @type {import("../ui/card.js").Card | null} */
 let shown = null;
 /** What the reader chose, over what the number of photos suggests. */
 let chosen = null;

@@ -1,12 +1,12 @@
 /** The Models drawer: which model answers, what each one is, and what this browser keeps of them. */
 import { PromptLens } from "../pkg/index.js";
-import { announce } from "./announce.js";
-import { integer, isolate, megabytes } from "./format.js";
-import { known, onLanguage, say, t } from "./i18n.js";
-import { LOCAL } from "./local.js";
-import { modelCard } from "./modelcard.js";
-import { showProblem } from "./problem.js";
-import { needs, suggested, thisDevice } from "./suggest.js";
+import { announce } from "../ui/announce.js";
+import { integer, isolate, megabytes } from "../ui/format.js";
+import { known, onLanguage, say, t } from "../ui/i18n.js";
+import { LOCAL } from "../ui/local.js";
+import { modelCard } from "../ui/modelcard.js";
+import { showProblem } from "../ui/problem.js";
+import { needs, suggested, thisDevice } from "../ui/suggest.js";
 
 const drawer = document.getElementById("models");
 const state = document.getElementById("models-state");
@@ -220,7 +220,7 @@ async function choose(model, address, name) {
   }
 }
 
-/** Has one of the page's own models answer; whether it does. @param {import("./local.js").Local} local */
+/** Has one of the page's own models answer; whether it does. @param {import("../ui/local.js").Local} local */
 export const useLocal = ({ model, key }) => choose(model, model, t(`models.${key}`));
 
 function show({ model, quantization, device }) {

@@ -5,7 +5,7 @@
  * A picture goes with the photo whose name its own begins with (`cat.jpg`, `cat-1.png`), or with the
  * photo on the page where there is just one.
  */
-import { say } from "./i18n.js";
+import { say } from "../ui/i18n.js";
 
 const chooser = document.getElementById("variants-files");
 const clear = document.getElementById("variants-clear");
@@ -15,7 +15,7 @@ const borrow = document.getElementById("gallery");
 /** Most photos whose style is borrowed: each is read for every answer. */
 const MOST_BORROWED = 8;
 
-/** @type {Map<import("./card.js").Card, File[]>} */
+/** @type {Map<import("../ui/card.js").Card, File[]>} */
 const given = new Map();
 /** Pictures of the last choice that go with no photo. */
 let astray = 0;
@@ -49,7 +49,7 @@ function render() {
   else say(state, "variants.state", { count });
 }
 
-/** Forgets the pictures of photos that are gone. @param {Iterable<import("./card.js").Card>} cards */
+/** Forgets the pictures of photos that are gone. @param {Iterable<import("../ui/card.js").Card>} cards */
 export function keepVariants(cards) {
   const here = new Set(cards);
   for (const card of given.keys()) if (!here.has(card)) given.delete(card);
@@ -57,7 +57,7 @@ export function keepVariants(cards) {
 }
 
 /**
- * @param {() => import("./card.js").Card[]} photos those on the page
+ * @param {() => import("../ui/card.js").Card[]} photos those on the page
  * @param {() => void} changed is called when photos have other pictures than before
  */
 export function onVariants(photos, changed) {

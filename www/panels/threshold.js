@@ -1,6 +1,6 @@
 /** A threshold of the reader's own, in place of the calibrated one: for this page only, never kept. */
-import { score as shown } from "./format.js";
-import { say } from "./i18n.js";
+import { score as shown } from "../ui/format.js";
+import { say } from "../ui/i18n.js";
 
 const area = document.getElementById("threshold");
 const slider = document.getElementById("threshold-slider");

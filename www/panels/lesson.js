@@ -1,8 +1,8 @@
 /** The photos to learn from: of each class, and of none of them. */
-import { announce } from "./announce.js";
-import { chosen, dropped, isImage } from "./folders.js";
-import { integer } from "./format.js";
-import { say, t } from "./i18n.js";
+import { announce } from "../ui/announce.js";
+import { chosen, dropped, isImage } from "../ui/folders.js";
+import { integer } from "../ui/format.js";
+import { say, t } from "../ui/i18n.js";
 
 const byId = (id) => document.getElementById(`teach-${id}`);
 const [zone, folder, files, single, list, counted] = ["drop", "folder", "files", "class", "classes", "count"].map(byId);
@@ -13,7 +13,7 @@ const SORT = "";
 /** Also kinds that the engine does not read: it says so by name. */
 const ARCHIVE = /\.(zip|tar|tgz|tbz2?|txz|tzst|7z|rar|tar\.\w+)$/i;
 
-/** @typedef {import("./folders.js").Placed} Placed */
+/** @typedef {import("../ui/folders.js").Placed} Placed */
 /** @typedef {{file: File, folder: string}} Found `folder` is the class, empty for a file that lies in none */
 
 /** Photos by class. @type {Map<string, File[]>} */

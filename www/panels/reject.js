@@ -1,11 +1,11 @@
 /** The Reject drawer: which score, its threshold, and the scores seen so far. */
-import { announce } from "./announce.js";
-import { staleText } from "./engine.js";
-import { percent, score } from "./format.js";
-import { drawHistogram, extent } from "./histogram.js";
-import { onLanguage, plain, say, t } from "./i18n.js";
-import { showProblem } from "./problem.js";
-import { stageText } from "./stages.js";
+import { announce } from "../ui/announce.js";
+import { staleText } from "../ui/engine.js";
+import { percent, score } from "../ui/format.js";
+import { drawHistogram, extent } from "../ui/histogram.js";
+import { onLanguage, plain, say, t } from "../ui/i18n.js";
+import { showProblem } from "../ui/problem.js";
+import { stageText } from "../ui/stages.js";
 import { getNegatives, showNegatives } from "./negatives.js";
 import { forget, showThreshold } from "./threshold.js";
 

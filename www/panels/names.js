@@ -1,9 +1,9 @@
-import { announce } from "./announce.js";
-import { integer } from "./format.js";
-import { say, t } from "./i18n.js";
-import { namesFromFile, PRESETS } from "./presets.js";
-import { tidy } from "./tidy.js";
-import { problemText, showProblem } from "./problem.js";
+import { announce } from "../ui/announce.js";
+import { integer } from "../ui/format.js";
+import { say, t } from "../ui/i18n.js";
+import { namesFromFile, PRESETS } from "../ui/presets.js";
+import { tidy } from "../ui/tidy.js";
+import { problemText, showProblem } from "../ui/problem.js";
 
 const chips = document.getElementById("chips");
 const chipTemplate = document.getElementById("chip-template");

@@ -3,6 +3,7 @@
  * `record.json` is there, and pieces of an unfinished download until then.
  */
 import { cancelled } from "../error.js";
+import { sha256Of } from "./sha256.js";
 
 const RECORD = "record.json";
 /** What the hub said of each repository when it was first downloaded. */
@@ -19,12 +20,6 @@ function decode(bytes) {
   } catch {
     return null;
   }
-}
-
-/** SHA-256 of a text, in lower-case hexadecimal. */
-export async function sha256Of(text) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** A short name for a text. */

@@ -2,10 +2,10 @@
 import { PromptLensError } from "../error.js";
 import { whole } from "./download.js";
 import { ask } from "./http.js";
-import { sha256Of } from "./model_store.js";
 import { PackWriter } from "./pack_writer.js";
 import { PieceCache } from "./piece_cache.js";
 import { WeightsProgress } from "./progress.js";
+import { sha256Of } from "./sha256.js";
 
 /** Bytes of a small file or of a chunk, at most. */
 const LIMIT = 64 * 1024 * 1024;

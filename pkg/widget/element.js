@@ -296,16 +296,16 @@ export class PromptLensElement extends Base {
   }
 
   async #open() {
+    let on;
     try {
-      await this.#camera.start();
+      on = await this.#camera.start();
     } catch (error) {
       this.#view.fail(error);
       this.#tell("error", error);
       return;
     }
-    // The element may have left while the reader was asked.
-    if (!this.isConnected) this.#camera.stop();
-    else this.#filming(true);
+    // The element may have left while the user was asked.
+    if (on) this.#filming(true);
   }
 
   async #shoot() {

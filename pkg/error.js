@@ -1,12 +1,12 @@
 /**
  * The one error type of the package.
  *
- * `code` is stable across releases and has the form `"room/problem"`, for example
+ * `code` is stable across releases and has the form `"area/problem"`, for example
  * `"image/truncated"`. `message` is a sentence for people and may change.
  */
 export class PromptLensError extends Error {
   /**
-   * @param {string} code stable code, `"room/problem"`
+   * @param {string} code stable code, `"area/problem"`
    * @param {string} message what went wrong and what to do
    */
   constructor(code, message) {

@@ -30,7 +30,7 @@ const operations = {
     if (code) progress({ stage: "engine", loaded: 1, total: 1, source: "cache" });
     else self.postMessage({ code: compiled });
     await init({ module_or_path: compiled });
-    // Where the bytes come from is the source's affair; the engine refuses options it does not know.
+    // Storage options are not passed on: the engine rejects unknown ones.
     const { store, hub, patience, ...own } = options;
     engine = await withSource(model, { ...own, store, hub, patience }, { signal, progress }, (source) =>
       Engine.load(source, { ...own, probe, shapes: model.shapes }, progress, signal),

@@ -173,7 +173,7 @@ export class RemoteModel {
     if (hashes.length === 0 || !hashes.every(Boolean)) return {};
     const expected = hashes.length === 1 ? hashes[0] : await sha256Of(hashes.join("\n"));
     if (sha256 !== expected) {
-      throw new PromptLensError("weights/invalid", `${this.#weights} is not the file that the hub speaks of; it was damaged on the way. Load it again.`);
+      throw new PromptLensError("weights/invalid", `${this.#weights} is not the file that the hub describes; it was damaged on the way. Load it again.`);
     }
     return Object.fromEntries(names.map((name, i) => [name, hashes[i]]));
   }

@@ -1,7 +1,7 @@
 /**
- * The models that the package knows by name. No hash stands here: a repository's commit and the
- * SHA-256 of the file are what the hub reports when it is first downloaded, and are kept and
- * enforced from then on. docs/checkpoints.md says where the facts are from.
+ * The models that the package knows by name. It has no hashes: at the first
+ * download the hub reports a repository's commit and the SHA-256 of the file, which are stored and
+ * enforced from then on. docs/checkpoints.md names the sources of these facts.
  *
  * `repository` is the name that a model is known by. `sources` are tried in turn: repositories with
  * the same weights, those that hold safetensors first. `shapes` is the part of a Hugging Face

@@ -85,7 +85,7 @@ export class View {
     this.retry.addEventListener("click", handlers.retry);
   }
 
-  /** Says everything that does not change in `say`'s language. */
+  /** Shows every text that does not change, in the language of `say`. */
   speak({ code, say, explain }) {
     this.say = say;
     this.explain = explain;
@@ -108,7 +108,7 @@ export class View {
 
   /** One step of loading; `null` once it is over. */
   loading(event) {
-    // The other steps are short, and a share of theirs is none of the whole.
+    // The other steps are short; their share says nothing about the whole.
     const share = event?.stage === "weights" && event.total ? event.loaded / event.total : null;
     this.progress.hidden = event === null;
     this.box.setAttribute("aria-busy", String(event !== null));
@@ -159,7 +159,7 @@ export class View {
     this.#overlay();
   }
 
-  /** Says what is wrong; the engine's own sentence, which tells the case at hand, is English. */
+  /** Shows what is wrong; the engine's own sentence, with the details, is English. */
   #complain() {
     const error = this.#problem;
     const sentence = error ? this.explain(error) : "";
@@ -190,7 +190,7 @@ export class View {
     this.fail(null);
   }
 
-  /** The heat map over the photo, where both are there. */
+  /** Shows the heat map over the photo, once both are there. */
   #overlay() {
     const image = this.photo.querySelector("img");
     this.photo.querySelector("canvas")?.remove();

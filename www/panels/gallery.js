@@ -1,21 +1,17 @@
-/** How the photos are shown: one below the other, or as tiles; in which order; one at a time. */
-import { focusTile, onTile, showGrid } from "../ui/grid.js";
+import { announce } from "../ui/announce.js";
+import { Card } from "../ui/card.js";
+import { integer, wholePercent } from "../ui/format.js";
+import { verdictText } from "../ui/gauge.js";
+import { Grid } from "../ui/grid.js";
+import { onLanguage, t } from "../ui/i18n.js";
+import { problemText } from "../ui/problem.js";
+import { Panel } from "./panel.js";
 
-/** From so many photos on, tiles are shown unless the reader wants otherwise. */
+/** From so many photos on, tiles are shown unless the user wants otherwise. */
 const MANY = 25;
 
-const list = document.getElementById("cards");
-const controls = document.getElementById("arrange");
-const view = document.getElementById("view");
-const sort = document.getElementById("sort");
-const dialog = document.getElementById("details");
-const place = document.getElementById("details-card");
-const previous = document.getElementById("details-previous");
-const next = document.getElementById("details-next");
-const close = document.getElementById("details-close");
-
-const best = (card) => card.result?.predictions[0].probability ?? -1;
-const value = (card) => card.result?.ood?.value ?? Infinity;
+const best = (photo) => photo.result?.predictions[0].probability ?? -1;
+const value = (photo) => photo.result?.ood?.value ?? Infinity;
 
 /** The orders, by the value of their option. Every sort is stable, so that equal ones stay put. */
 const ORDERS = {
@@ -27,123 +23,195 @@ const ORDERS = {
   misfit: (a, b) => value(a) - value(b),
 };
 
-/** Newest first. @type {import("../ui/card.js").Card[]} */
-let cards = [];
-/** As shown. @type {import("../ui/card.js").Card[]} */
-let order = [];
-/** The card in the dialog. @type {import("../ui/card.js").Card | null} */
-let shown = null;
-/** What the reader chose, over what the number of photos suggests. */
-let chosen = null;
-let scheduled = false;
+/** The photos with their answers: one below the other, or as tiles; in which order; one at a time. */
+export class GalleryPanel extends Panel {
+  #list = this.find("cards");
+  #count = this.find("results-count");
+  #view = this.find("view");
+  #sort = this.find("sort");
+  #grid = new Grid(this.find("grid"), (photo) => this.#show(photo));
+  #dialog;
+  /** @type {Map<import("../state/photo.js").Photo, Card>} */
+  #cards = new Map();
+  /** The newest choice first. @type {import("../state/photo.js").Photo[]} */
+  #photos = [];
+  /** The photos as shown. @type {import("../state/photo.js").Photo[]} */
+  #order = [];
+  /** The photo in the dialog. @type {import("../state/photo.js").Photo | null} */
+  #shown = null;
+  /** What the user chose, over what the number of photos suggests. */
+  #chosen = null;
+  #scheduled = false;
 
-/** Whether the photos are tiles. */
-const tiled = () => (chosen ?? (cards.length >= MANY ? "grid" : "list")) === "grid";
-
-/** Takes photos in, at the front. */
-export function addCards(added) {
-  cards = [...added, ...cards];
-  arrange();
-}
-
-/** Takes photos out; the one that stands in its place is returned. */
-export function removeCard(card) {
-  const index = order.indexOf(card);
-  cards = cards.filter((other) => other !== card);
-  const neighbour = order[index + 1] ?? order[index - 1] ?? null;
-  if (shown === card) {
-    if (neighbour) show(neighbour);
-    else dialog.close();
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../session.js").Session} session
+   * @param {{sort: string | null}} link
+   * @param {HTMLDialogElement} dialog shows one photo
+   */
+  constructor(root, session, link, dialog) {
+    super(root, session);
+    this.#dialog = dialog;
+    if (Object.hasOwn(ORDERS, link.sort ?? "")) this.#sort.value = session.order = link.sort;
+    this.find("clear").addEventListener("click", () => session.clear());
+    this.#view.addEventListener("change", () => {
+      this.#chosen = this.#view.value;
+      this.#arrange();
+    });
+    this.#sort.addEventListener("change", () => {
+      session.order = this.#sort.value;
+      this.#arrange();
+    });
+    this.#listenToDialog();
+    this.on("added", (photos) => this.#add(photos));
+    this.on("removed", (photo) => this.#remove(photo));
+    this.on("cleared", () => this.#clear());
+    this.on("change", () => this.#render());
+    this.on("answered", (photo) => this.#announceAnswer(photo));
+    this.on("failed", ({ name, error }) => announce(t("card.problem", { name, message: problemText(error) })));
+    onLanguage(() => {
+      for (const card of this.#cards.values()) card.reword();
+      this.#grid.reword();
+      this.#render();
+    });
   }
-  arrange();
-  return neighbour;
-}
 
-/** Takes all photos out. */
-export function clearCards() {
-  cards = [];
-  if (dialog.open) dialog.close();
-  arrange();
-}
-
-/** Brings the focus to a photo's remove button, or to its tile. */
-export function focusCard(card) {
-  if (dialog.open || !tiled()) card.element.querySelector(".remove").focus();
-  else focusTile(card);
-}
-
-/** Puts the photos in their order again, as soon as the browser draws. */
-export function rearrange() {
-  if (scheduled || ORDERS[sort.value] === null) return;
-  scheduled = true;
-  requestAnimationFrame(() => {
-    scheduled = false;
-    arrange();
-  });
-}
-
-function arrange() {
-  const compare = ORDERS[sort.value];
-  order = compare ? [...cards].sort(compare) : cards;
-  controls.hidden = cards.length < 2;
-  const asTiles = tiled();
-  view.value = asTiles ? "grid" : "list";
-  list.hidden = asTiles;
-  showGrid(asTiles ? order : []);
-  if (asTiles) {
-    for (const child of [...list.children]) child.remove();
-    return;
+  #listenToDialog() {
+    const dialog = this.#dialog;
+    const step = (by) => {
+      const photo = this.#order[this.#order.indexOf(this.#shown) + by];
+      if (photo) this.#show(photo);
+    };
+    this.#inDialog("previous").addEventListener("click", () => step(-1));
+    this.#inDialog("next").addEventListener("click", () => step(1));
+    this.#inDialog("close").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("keydown", (event) => {
+      if (event.target instanceof Element && event.target.closest("select, input")) return;
+      const rtl = getComputedStyle(dialog).direction === "rtl" ? -1 : 1;
+      if (event.key === "ArrowLeft") step(-rtl);
+      else if (event.key === "ArrowRight") step(rtl);
+    });
+    dialog.addEventListener("close", () => {
+      const photo = this.#shown;
+      this.#shown = null;
+      this.#inDialog("card").replaceChildren();
+      this.#arrange();
+      if (photo && this.session.photos.has(photo)) this.#focus(photo);
+    });
   }
-  order.forEach((card, i) => {
-    // Only what stands elsewhere is moved: moving takes the focus away.
-    if (card !== shown && list.children[i] !== card.element) list.insertBefore(card.element, list.children[i] ?? null);
-  });
-}
 
-function show(card) {
-  const before = shown;
-  shown = card;
-  place.replaceChildren(card.element);
-  if (before && !tiled()) arrange();
-  const index = order.indexOf(card);
-  previous.disabled = index <= 0;
-  next.disabled = index >= order.length - 1;
-  if (!dialog.open) dialog.showModal();
-}
+  #inDialog(name) {
+    return this.#dialog.querySelector(`#details-${name}`);
+  }
 
-onTile(show);
-const step = (by) => {
-  const card = order[order.indexOf(shown) + by];
-  if (card) show(card);
-};
-previous.addEventListener("click", () => step(-1));
-next.addEventListener("click", () => step(1));
-close.addEventListener("click", () => dialog.close());
-dialog.addEventListener("keydown", (event) => {
-  if (event.target instanceof Element && event.target.closest("select, input")) return;
-  const rtl = getComputedStyle(dialog).direction === "rtl" ? -1 : 1;
-  if (event.key === "ArrowLeft") step(-rtl);
-  else if (event.key === "ArrowRight") step(rtl);
-});
-dialog.addEventListener("close", () => {
-  const card = shown;
-  shown = null;
-  place.replaceChildren();
-  arrange();
-  if (card && cards.includes(card)) focusCard(card);
-});
-view.addEventListener("change", () => {
-  chosen = view.value;
-  arrange();
-});
-sort.addEventListener("change", arrange);
+  #card(photo) {
+    return this.#cards.get(photo);
+  }
 
-/** The order that is chosen, for permalinks. */
-export const getOrder = () => sort.value;
+  /** Whether the photos are tiles. */
+  get #tiled() {
+    return (this.#chosen ?? (this.#cards.size >= MANY ? "grid" : "list")) === "grid";
+  }
 
-/** Chooses an order that there is. */
-export function setOrder(name) {
-  if (!Object.hasOwn(ORDERS, name)) return;
-  sort.value = name;
-  arrange();
+  #add(photos) {
+    const first = this.#cards.size === 0;
+    for (const photo of photos) this.#cards.set(photo, new Card(photo, this.session));
+    this.#photos = [...photos, ...this.#photos];
+    this.#arrange();
+    if (!first) return;
+    this.#render();
+    this.#scrollHere();
+  }
+
+  /** On a phone the first answers would come below everything else. */
+  #scrollHere() {
+    const heading = this.#count.parentElement;
+    if (heading.getBoundingClientRect().top < innerHeight * 0.7) return;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    heading.scrollIntoView({ behavior: still ? "instant" : "smooth" });
+  }
+
+  #remove(photo) {
+    this.#card(photo).remove();
+    const index = this.#order.indexOf(photo);
+    const neighbor = this.#order[index + 1] ?? this.#order[index - 1] ?? null;
+    this.#cards.delete(photo);
+    this.#photos = this.#photos.filter((other) => other !== photo);
+    if (this.#shown === photo) {
+      if (neighbor) this.#show(neighbor);
+      else this.#dialog.close();
+    }
+    this.#arrange();
+    if (neighbor) this.#focus(neighbor);
+    announce(t("photos.removed", { name: photo.name }));
+  }
+
+  #clear() {
+    for (const card of this.#cards.values()) card.remove();
+    this.#cards.clear();
+    this.#photos = [];
+    if (this.#dialog.open) this.#dialog.close();
+    this.#arrange();
+    announce(t("photos.cleared"));
+  }
+
+  #render() {
+    const { size } = this.session.photos;
+    this.find("empty").hidden = size > 0;
+    this.find("clear").hidden = size === 0;
+    this.#count.textContent = size ? integer(size) : "";
+  }
+
+  #announceAnswer({ name, result: { predictions: [best], ood } }) {
+    const words = { name, label: best.label, share: wholePercent(best.probability) };
+    if (ood?.isOutlier === true) announce(t("card.answer-verdict", { ...words, verdict: verdictText(ood) }));
+    else announce(t("card.answer", words));
+    this.#rearrange();
+  }
+
+  /** Brings the focus to a photo's remove button, or to its tile. */
+  #focus(photo) {
+    if (this.#dialog.open || !this.#tiled) this.#card(photo).element.querySelector(".remove").focus();
+    else this.#grid.focus(photo);
+  }
+
+  /** Puts the photos in their order again, as soon as the browser draws. */
+  #rearrange() {
+    if (this.#scheduled || ORDERS[this.#sort.value] === null) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => {
+      this.#scheduled = false;
+      this.#arrange();
+    });
+  }
+
+  #arrange() {
+    const compare = ORDERS[this.#sort.value];
+    this.#order = compare ? [...this.#photos].sort(compare) : this.#photos;
+    this.find("arrange").hidden = this.#photos.length < 2;
+    const tiled = this.#tiled;
+    this.#view.value = tiled ? "grid" : "list";
+    this.#list.hidden = tiled;
+    this.#grid.show(tiled ? this.#order : []);
+    if (tiled) {
+      for (const child of [...this.#list.children]) child.remove();
+      return;
+    }
+    this.#order.forEach((photo, i) => {
+      const { element } = this.#card(photo);
+      // Only what is elsewhere is moved: moving takes the focus away.
+      if (photo !== this.#shown && this.#list.children[i] !== element) this.#list.insertBefore(element, this.#list.children[i] ?? null);
+    });
+  }
+
+  #show(photo) {
+    const before = this.#shown;
+    this.#shown = photo;
+    this.#inDialog("card").replaceChildren(this.#card(photo).element);
+    if (before && !this.#tiled) this.#arrange();
+    const index = this.#order.indexOf(photo);
+    this.#inDialog("previous").disabled = index <= 0;
+    this.#inDialog("next").disabled = index >= this.#order.length - 1;
+    if (!this.#dialog.open) this.#dialog.showModal();
+  }
 }

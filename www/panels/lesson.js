@@ -1,182 +1,206 @@
-/** The photos to learn from: of each class, and of none of them. */
 import { announce } from "../ui/announce.js";
 import { chosen, dropped, isImage } from "../ui/folders.js";
 import { integer } from "../ui/format.js";
-import { say, t } from "../ui/i18n.js";
-
-const byId = (id) => document.getElementById(`teach-${id}`);
-const [zone, folder, files, single, list, counted] = ["drop", "folder", "files", "class", "classes", "count"].map(byId);
-const [otherZone, otherFiles, otherCount, otherClear] = ["others", "others-files", "others-count", "others-clear"].map(byId);
+import { onLanguage, setMessage, t } from "../ui/i18n.js";
+import { Panel } from "./panel.js";
 
 /** The option of the list that has the model find the class. No class name is empty. */
 const SORT = "";
-/** Also kinds that the engine does not read: it says so by name. */
+/** Also kinds that the engine does not read: its error names them. */
 const ARCHIVE = /\.(zip|tar|tgz|tbz2?|txz|tzst|7z|rar|tar\.\w+)$/i;
 
 /** @typedef {import("../ui/folders.js").Placed} Placed */
-/** @typedef {{file: File, folder: string}} Found `folder` is the class, empty for a file that lies in none */
-
-/** Photos by class. @type {Map<string, File[]>} */
-const photos = new Map();
-/** Photos of none of the classes. @type {File[]} */
-let others = [];
-
-let page;
-/** Whether the reader wants photos without a folder sorted. */
-let sorting = false;
-/** Whether the recipe learns from photos of none of the classes. */
-let open = false;
-
-/** What `classes.train()` takes. */
-export const examples = () => [...photos].flatMap(([label, own]) => own.map((image) => ({ image, label })));
-
-/** Photos of none of the classes, where the recipe learns from them. */
-export const otherPhotos = () => (open ? [...others] : []);
-
-/** Whether there are photos of a class. */
-export const hasPhotos = () => photos.size > 0;
+/** @typedef {{file: File, folder: string}} Found `folder` is the class; empty: the file lies in none */
 
 /**
- * @param {object} given
- * @param {() => string[]} given.names
- * @param {(names: string[]) => void} given.addNames puts more names into the list
- * @param {(archive: File) => Promise<import("../pkg/index.js").Unpacked[]>} given.unpack
- * @param {(paths: string[]) => Promise<(string | null)[]>} given.classFolders
- * @param {(files: File[]) => Promise<import("../pkg/index.js").Collected | null>} given.sort null where it was stopped
- * @param {() => void} given.begin what was wrong before is over
- * @param {() => void} given.changed there are other photos
- * @param {(error: Error) => void} given.fail
+ * The photos to learn from: of each class, and of none of them.
+ *
+ * Events: `begin`: photos are coming, and what was wrong before is over; `change`: there are other photos;
+ * `problem`, with an error as its `detail`.
  */
-export function onLesson(given) {
-  page = given;
-  const safely = async (does) => {
-    page.begin();
+export class LessonPanel extends Panel {
+  #single = this.find("teach-class");
+  #list = this.find("teach-classes");
+  #others = this.find("teach-others");
+  /** Photos by class. @type {Map<string, File[]>} */
+  #photos = new Map();
+  /** Photos of none of the classes. @type {File[]} */
+  #otherPhotos = [];
+  /** Whether the user wants photos without a folder sorted. */
+  #sorting = false;
+  /** Whether the recipe learns from photos of none of the classes. */
+  #withOthers = false;
+  #sort;
+  events = new EventTarget();
+
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../session.js").Session} session
+   * @param {(files: File[]) => Promise<import("../pkg/index.js").PseudoLabels | null>} sort finds the classes of
+   *   photos; `null`: it was stopped
+   */
+  constructor(root, session, sort) {
+    super(root, session);
+    this.#sort = sort;
+    this.#takeDrops(this.find("teach-drop"), (found) => this.#take(found));
+    for (const name of ["folder", "files"]) this.#takeChoices(this.find(`teach-${name}`), (found) => this.#take(found));
+    this.#takeDrops(this.#others, (found) => this.#takeOthers(found));
+    const others = this.find("teach-others-files");
+    this.#takeChoices(others, (found) => this.#takeOthers(found));
+    this.#list.addEventListener("click", ({ target }) => {
+      const label = target.closest("button")?.value;
+      if (label !== undefined) this.#removeClass(label);
+    });
+    this.find("teach-others-clear").addEventListener("click", () => {
+      this.#otherPhotos = [];
+      this.#tell("change");
+      others.focus();
+      announce(t("teach.others-none"));
+    });
+    this.#single.addEventListener("change", () => {
+      this.#sorting = this.#single.value === SORT;
+    });
+    this.on("names", () => this.#showClasses());
+    onLanguage(() => this.#showClasses());
+    this.#showClasses();
+  }
+
+  /** What `classes.train()` takes. */
+  get examples() {
+    return [...this.#photos].flatMap(([label, own]) => own.map((image) => ({ image, label })));
+  }
+
+  /** Photos of none of the classes, if the recipe learns from them. */
+  get otherPhotos() {
+    return this.#withOthers ? [...this.#otherPhotos] : [];
+  }
+
+  /** Whether there are photos of a class. */
+  get hasPhotos() {
+    return this.#photos.size > 0;
+  }
+
+  #tell(type, detail) {
+    this.events.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  async #safely(work) {
+    this.#tell("begin");
     try {
-      await does();
+      await work();
     } catch (error) {
-      page.fail(error);
+      this.#tell("problem", error);
     }
-  };
-  const takes = (area, receive) => {
+  }
+
+  #takeDrops(area, receive) {
     area.addEventListener("dragover", (event) => event.preventDefault());
     area.addEventListener("drop", (event) => {
       event.preventDefault();
       const found = dropped(event.dataTransfer);
-      void safely(async () => receive(await unpacked(await found)));
+      void this.#safely(async () => receive(await this.#unpacked(await found)));
     });
-  };
-  const chooses = (chooser, receive) =>
+  }
+
+  #takeChoices(chooser, receive) {
     chooser.addEventListener("change", () => {
       const found = chosen(chooser.files);
       // The same files may be chosen again.
       chooser.value = "";
-      void safely(async () => receive(await unpacked(found)));
+      void this.#safely(async () => receive(await this.#unpacked(found)));
     });
-  takes(zone, take);
-  for (const chooser of [folder, files]) chooses(chooser, take);
-  takes(otherZone, takeOthers);
-  chooses(otherFiles, takeOthers);
-  list.addEventListener("click", ({ target }) => {
-    const label = target.closest("button")?.value;
-    if (label === undefined) return;
-    photos.delete(label);
-    page.changed();
-    (list.querySelector("button") ?? folder).focus();
-    announce(t("teach.removed", { label }));
-  });
-  otherClear.addEventListener("click", () => {
-    others = [];
-    page.changed();
-    otherFiles.focus();
-    announce(t("teach.others-none"));
-  });
-}
-
-/**
- * Files with their class folders, and those of archives in place of the archives. What lies beside photos
- * in a folder is left out.
- *
- * @param {Placed[]} placed
- * @returns {Promise<Found[]>}
- */
-async function unpacked(placed) {
-  const inFolders = placed.filter(({ file, path }) => path.includes("/") && isImage(file));
-  const labels = inFolders.length > 0 ? await page.classFolders(inFolders.map(({ path }) => path)) : [];
-  const all = inFolders.map(({ file }, i) => ({ file, folder: labels[i] ?? "" }));
-  for (const { file: each, path } of placed) {
-    if (!ARCHIVE.test(each.name)) {
-      if (!path.includes("/")) all.push({ file: each, folder: "" });
-      continue;
-    }
-    const files = await page.unpack(each);
-    const classes = files.some(({ label }) => label !== null);
-    for (const { path, label, file } of files) {
-      // Beside class folders, a file in another folder belongs to none.
-      const astray = classes && label === null && path.includes("/");
-      if (file && isImage(file) && !astray) all.push({ file, folder: label ?? "" });
-    }
   }
-  return all;
-}
 
-/** @param {Found[]} found */
-async function take(found) {
-  const loose = found.filter(({ folder: name }) => !name).map(({ file }) => file);
-  const placed = found.filter(({ file, folder: name }) => name && isImage(file));
-  const known = new Set(page.names());
-  const fresh = [...new Set(placed.map(({ folder: name }) => name))].filter((name) => !known.has(name));
-  for (const { file, folder: name } of placed) put(name, file);
-  if (fresh.length > 0) page.addNames(fresh);
-  if (loose.length > 0 && single.value === SORT) return void (await sort(loose, placed.length));
-  for (const file of loose) put(single.value, file);
-  announce(t("teach.taken", { count: loose.length + placed.length }));
-  page.changed();
-}
+  #removeClass(label) {
+    this.#photos.delete(label);
+    this.#tell("change");
+    (this.#list.querySelector("button") ?? this.find("teach-folder")).focus();
+    announce(t("teach.removed", { label }));
+  }
 
-/** @param {Found[]} found */
-function takeOthers(found) {
-  others = [...others, ...found.map(({ file }) => file)];
-  announce(t("teach.others-count", { count: others.length }));
-  page.changed();
-}
+  /**
+   * Files with their class folders, and those of archives in place of the archives. Other files beside
+   * photos in a folder are left out.
+   *
+   * @param {Placed[]} placed
+   * @returns {Promise<Found[]>}
+   */
+  async #unpacked(placed) {
+    const inFolders = placed.filter(({ file, path }) => path.includes("/") && isImage(file));
+    const labels = inFolders.length > 0 ? await this.session.calls.classFolders(inFolders.map(({ path }) => path)) : [];
+    const all = inFolders.map(({ file }, i) => ({ file, folder: labels[i] ?? "" }));
+    for (const { file: each, path } of placed) {
+      if (!ARCHIVE.test(each.name)) {
+        if (!path.includes("/")) all.push({ file: each, folder: "" });
+        continue;
+      }
+      const files = await this.session.calls.unpack(each);
+      const classes = files.some(({ label }) => label !== null);
+      for (const { path, label, file } of files) {
+        // Beside class folders, a file in another folder belongs to none.
+        const astray = classes && label === null && path.includes("/");
+        if (file && isImage(file) && !astray) all.push({ file, folder: label ?? "" });
+      }
+    }
+    return all;
+  }
 
-/** Lets the model find the class of photos that lie in no folder. */
-async function sort(files, before) {
-  page.changed();
-  const sorted = await page.sort(files);
-  if (!sorted) return;
-  for (const { image, label } of sorted.examples) put(label, image);
-  others = [...others, ...sorted.others];
-  const left = sorted.surplus.length + sorted.failures.length;
-  announce(t("teach.sorted", { count: sorted.examples.length + before, others: sorted.others.length, left }));
-  page.changed();
-}
+  /** @param {Found[]} found */
+  async #take(found) {
+    const loose = found.filter(({ folder }) => !folder).map(({ file }) => file);
+    const placed = found.filter(({ file, folder }) => folder && isImage(file));
+    for (const { file, folder } of placed) this.#put(folder, file);
+    this.session.addNames(placed.map(({ folder }) => folder));
+    if (loose.length > 0 && this.#single.value === SORT) return this.#findClasses(loose, placed.length);
+    for (const file of loose) this.#put(this.#single.value, file);
+    announce(t("teach.taken", { count: loose.length + placed.length }));
+    this.#tell("change");
+  }
 
-function put(label, file) {
-  photos.set(label, [...(photos.get(label) ?? []), file]);
-}
+  /** @param {Found[]} found */
+  #takeOthers(found) {
+    this.#otherPhotos = [...this.#otherPhotos, ...found.map(({ file }) => file)];
+    announce(t("teach.others-count", { count: this.#otherPhotos.length }));
+    this.#tell("change");
+  }
 
-/** Follows the names of the list. */
-export function showClasses(names) {
-  const was = single.value;
-  single.replaceChildren(...names.map((name) => new Option(name, name)), new Option(t("teach.sort"), SORT));
-  if (sorting) single.value = SORT;
-  else if (names.includes(was)) single.value = was;
-}
-single.addEventListener("change", () => {
-  sorting = single.value === SORT;
-});
+  /** Has the model find the class of photos that lie in no folder. */
+  async #findClasses(files, before) {
+    this.#tell("change");
+    const sorted = await this.#sort(files);
+    if (!sorted) return;
+    for (const { image, label } of sorted.examples) this.#put(label, image);
+    this.#otherPhotos = [...this.#otherPhotos, ...sorted.others];
+    const left = sorted.surplus.length + sorted.failures.length;
+    announce(t("teach.sorted", { count: sorted.examples.length + before, others: sorted.others.length, left }));
+    this.#tell("change");
+  }
 
-/** Shows the photos, and the place for others where the recipe learns from them. */
-export function showLesson(withOthers) {
-  open = withOthers;
-  list.replaceChildren(...[...photos].map(classRow));
-  list.hidden = photos.size === 0;
-  const count = [...photos.values()].reduce((sum, own) => sum + own.length, 0);
-  say(counted, photos.size > 0 ? "teach.photos" : "teach.no-photos", { count, classes: photos.size });
-  otherZone.hidden = !open;
-  otherClear.hidden = others.length === 0;
-  say(otherCount, others.length > 0 ? "teach.others-count" : "teach.others-none", { count: others.length });
+  #put(label, file) {
+    this.#photos.set(label, [...(this.#photos.get(label) ?? []), file]);
+  }
+
+  /** Shows the classes that photos without a folder may be of. */
+  #showClasses() {
+    const { names } = this.session;
+    const before = this.#single.value;
+    this.#single.replaceChildren(...names.map((name) => new Option(name, name)), new Option(t("teach.sort"), SORT));
+    if (this.#sorting) this.#single.value = SORT;
+    else if (names.includes(before)) this.#single.value = before;
+  }
+
+  /** Shows the photos, and the place for others if the recipe learns from them. */
+  show(withOthers) {
+    this.#withOthers = withOthers;
+    this.#list.replaceChildren(...[...this.#photos].map(classRow));
+    this.#list.hidden = !this.hasPhotos;
+    const count = this.examples.length;
+    setMessage(this.find("teach-count"), this.hasPhotos ? "teach.photos" : "teach.no-photos", { count, classes: this.#photos.size });
+    const others = this.#otherPhotos.length;
+    this.#others.hidden = !withOthers;
+    this.find("teach-others-clear").hidden = others === 0;
+    setMessage(this.find("teach-others-count"), others > 0 ? "teach.others-count" : "teach.others-none", { count: others });
+  }
 }
 
 function classRow([label, own]) {

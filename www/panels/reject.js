@@ -1,181 +1,146 @@
-/** The Reject drawer: which score, its threshold, and the scores seen so far. */
+import { READERS } from "../state/negatives.js";
 import { announce } from "../ui/announce.js";
 import { staleText } from "../ui/engine.js";
 import { percent, score } from "../ui/format.js";
 import { drawHistogram, extent } from "../ui/histogram.js";
-import { onLanguage, plain, say, t } from "../ui/i18n.js";
+import { onLanguage, setMessage, setText, t } from "../ui/i18n.js";
 import { showProblem } from "../ui/problem.js";
 import { stageText } from "../ui/stages.js";
-import { getNegatives, showNegatives } from "./negatives.js";
-import { forget, showThreshold } from "./threshold.js";
-
-const drawer = document.getElementById("reject");
-const state = document.getElementById("reject-state");
-const choice = document.getElementById("score");
-const figure = document.getElementById("histogram");
-const area = document.getElementById("calibrate");
-const button = document.getElementById("calibrate-page");
-const chooser = document.getElementById("calibrate-files");
-const working = document.getElementById("calibrate-run");
-const stage = document.getElementById("calibrate-stage");
-const progress = document.getElementById("calibrate-progress");
-const cancel = document.getElementById("calibrate-cancel");
-const problem = document.getElementById("calibrate-error");
-const note = document.getElementById("calibrate-result");
-const staleNote = document.getElementById("stale");
-const cards = document.getElementById("cards");
+import { Panel } from "./panel.js";
+import { ThresholdPanel } from "./threshold.js";
 
 /** The fewest photos that give a threshold which accepts 95 %. */
 const FEWEST = 19;
+/** Stages that take long enough to be read. */
+const SHOWN_STAGES = ["calibrate", "vocabulary", "mining", "negatives"];
 
-/** The newest threshold. @type {import("../pkg/index.js").Calibration | null} */
-let calibration = null;
-/** The calibration that is being made. @type {AbortController | null} */
-let job = null;
-let photos = 0;
-let ready = false;
-/** @type {import("../pkg/index.js").Ood[]} */
-let seen = [];
+/** The score that rejects photos of none of the names, its threshold, and the scores seen so far. */
+export class RejectPanel extends Panel {
+  #choice = this.find("score");
+  #button = this.find("calibrate-page");
+  #chooser = this.find("calibrate-files");
+  #working = this.find("calibrate-run");
+  #stage = this.find("calibrate-stage");
+  #progress = this.find("calibrate-progress");
+  #problem = this.find("calibrate-error");
+  #note = this.find("calibrate-result");
+  #threshold;
+  #cards;
+  /** Whether a calibration is being made. */
+  #calibrating = false;
 
-/** The options of `classify` that this drawer decides. */
-export const getScore = () => ({ ood: choice.value || false, ...getNegatives() });
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../session.js").Session} session
+   * @param {{ood: string | null}} link
+   * @param {HTMLElement} cards the answers, which show the scores
+   */
+  constructor(root, session, { ood }, cards) {
+    super(root, session);
+    this.#cards = cards;
+    this.#threshold = new ThresholdPanel(this.find("threshold"), session);
+    const known = [...this.#choice.options].some(({ value }) => value !== "" && value === ood);
+    if (known || ood === "none") this.#choice.value = known ? ood : "";
+    session.score = this.#choice.value;
+    this.#choice.addEventListener("change", () => session.setScore(this.#choice.value));
+    this.#button.addEventListener("click", () => {
+      if (this.#button.getAttribute("aria-disabled") !== "true") void this.#calibrate(session.files);
+    });
+    this.#chooser.addEventListener("change", () => {
+      const files = [...this.#chooser.files];
+      this.#chooser.value = "";
+      if (files.length > 0) void this.#calibrate(files);
+    });
+    this.find("calibrate-cancel").addEventListener("click", () => session.stopCalibrating());
+    root.addEventListener("toggle", () => this.#render());
+    this.on("change", () => this.#render());
+    onLanguage(() => this.#render());
+    this.#render();
+  }
 
-/** The newest threshold, for class lists that are made later. */
-export const getCalibration = () => calibration;
+  /** Chooses a score as the user would. */
+  choose(name) {
+    this.#choice.value = name;
+    this.session.setScore(name);
+  }
 
-/** Settled once no calibration is in the way. */
-let done = Promise.resolve();
-export const calibrated = () => done;
-
-/**
- * @param {object} page
- * @param {() => File[]} page.files the photos on the page
- * @param {(files: File[], how: object) => Promise<import("../pkg/index.js").Calibration>} page.calibrate
- * @param {() => void} page.changed the score is another
- * @param {(calibration: import("../pkg/index.js").Calibration) => void} page.fitted there is a threshold
- * @param {(error: Error, show: (error: Error) => void) => void} page.report
- */
-export function onReject({ files, calibrate, changed, fitted, report }) {
-  const run = (list) => {
-    done = fit(list);
-  };
-  const fit = async (list) => {
-    job = new AbortController();
-    const { signal } = job;
-    showProblem(problem, null);
-    say(stage, "reject.wait");
-    progress.removeAttribute("value");
-    render();
-    cancel.focus();
+  async #calibrate(files) {
+    this.#calibrating = true;
+    showProblem(this.#problem, null);
+    setMessage(this.#stage, "reject.wait");
+    this.#progress.removeAttribute("value");
+    const done = this.session.calibrate(files, (event) => this.#showStage(event));
+    this.#render();
+    this.find("calibrate-cancel").focus();
     try {
-      const made = await calibrate(list, { signal, onProgress: showStage });
-      calibration = made;
-      forget();
-      describe(made);
-      note.hidden = false;
-      announce(note.textContent);
-      fitted(made);
+      const made = await done;
+      if (made) this.#describe(made);
+      announce(made ? this.#note.textContent : t("reject.stopped"));
     } catch (error) {
-      if (!signal.aborted) report(error, (shown) => showProblem(problem, shown));
-      else announce(t("reject.stopped"));
+      showProblem(this.#problem, error);
     } finally {
-      const focused = working.contains(document.activeElement);
-      job = null;
-      render();
-      if (focused) button.focus();
+      const focused = this.#working.contains(document.activeElement);
+      this.#calibrating = false;
+      this.#render();
+      if (focused) this.#button.focus();
     }
-  };
-  button.addEventListener("click", () => {
-    if (button.getAttribute("aria-disabled") !== "true") run(files());
-  });
-  chooser.addEventListener("change", () => {
-    const list = [...chooser.files];
-    chooser.value = "";
-    if (list.length > 0) run(list);
-  });
-  cancel.addEventListener("click", () => job?.abort());
-  choice.addEventListener("change", () => {
-    stopCalibrating();
-    forget();
-    render();
-    changed();
-  });
+  }
+
+  #showStage(event) {
+    if (!SHOWN_STAGES.includes(event.stage)) return;
+    setText(this.#stage, stageText(event));
+    this.#progress.max = event.total;
+    this.#progress.value = event.loaded;
+  }
+
+  #render() {
+    const { score: chosen, scores, calibration, prepared, photos } = this.session;
+    const off = chosen === "";
+    const seen = off ? [] : scores;
+    const stale = scores.find((ood) => ood.stale)?.stale ?? null;
+    const threshold = scores.find((ood) => ood.threshold !== null)?.threshold ?? null;
+    this.#showState(off, stale, threshold);
+    this.root.toggleAttribute("data-on", threshold !== null);
+
+    this.find("calibrate").hidden = off || this.#calibrating;
+    this.#working.hidden = !this.#calibrating;
+    const enough = photos.size >= FEWEST;
+    setMessage(this.#button, enough ? "reject.calibrate-count" : "reject.calibrate", { count: photos.size });
+    this.#button.setAttribute("aria-disabled", String(!prepared || !enough));
+    this.#chooser.disabled = !prepared;
+    this.#note.hidden = off || calibration === null || stale !== null;
+    const staleNote = this.find("stale");
+    staleNote.hidden = off || stale === null;
+    staleNote.textContent = stale === null ? "" : staleText(stale);
+
+    drawHistogram(this.find("histogram"), seen, threshold);
+    const values = scores.map(({ value }) => value);
+    if (threshold !== null) values.push(threshold);
+    const [low, high] = values.length ? extent(values) : [0, 1];
+    this.#threshold.show(seen, low, high);
+    this.#cards.style.setProperty("--low", String(low));
+    this.#cards.style.setProperty("--high", String(high));
+    // Without a threshold the numbers say little; they are there for those who look into this drawer.
+    const judged = calibration !== null || threshold !== null || stale !== null;
+    this.#cards.toggleAttribute("data-scores", !off && (this.root.open || judged));
+    this.#cards.toggleAttribute("data-words", READERS.includes(chosen));
+  }
+
+  #showState(off, stale, threshold) {
+    const state = this.find("reject-state");
+    if (off) setMessage(state, "reject.state-off");
+    else if (stale !== null) setMessage(state, "reject.state-stale");
+    else if (threshold !== null) setMessage(state, "reject.state-below", { threshold: () => score(threshold) });
+    else setMessage(state, this.session.calibration ? "reject.state-calibrated" : "reject.state-open");
+  }
+
+  #describe({ n, threshold, interval, failures }) {
+    setMessage(this.#note, failures.length ? "reject.fitted-without" : "reject.fitted", {
+      n,
+      threshold: () => score(threshold),
+      low: () => percent(interval.low),
+      high: () => percent(interval.high),
+      failed: failures.length,
+    });
+  }
 }
-
-/** Chooses a score as the reader would. */
-export function chooseScore(name) {
-  choice.value = name;
-  choice.dispatchEvent(new Event("change"));
-}
-
-/** Ends a calibration whose settings no longer hold. */
-export function stopCalibrating() {
-  job?.abort();
-}
-
-/** Shows how many photos there are, whether names are ready for them, and their scores. */
-export function showScores(list, count, usable) {
-  seen = list;
-  photos = count;
-  ready = usable;
-  render();
-}
-
-function showStage(event) {
-  // The stages of a single photo are too short to be read.
-  if (!["calibrate", "vocabulary", "mining", "negatives"].includes(event.stage)) return;
-  plain(stage, stageText(event));
-  progress.max = event.total;
-  progress.value = event.loaded;
-}
-
-function render() {
-  const off = choice.value === "";
-  const stale = seen.find((ood) => ood.stale)?.stale ?? null;
-  const threshold = seen.find((ood) => ood.threshold !== null)?.threshold ?? null;
-  showState(off, stale, threshold);
-  drawer.toggleAttribute("data-on", threshold !== null);
-
-  area.hidden = off || job !== null;
-  working.hidden = job === null;
-  const enough = ready && photos >= FEWEST;
-  say(button, photos >= FEWEST ? "reject.calibrate-count" : "reject.calibrate", { count: photos });
-  button.setAttribute("aria-disabled", String(!enough));
-  chooser.disabled = !ready;
-  note.hidden = off || calibration === null || stale !== null;
-  staleNote.hidden = off || stale === null;
-  staleNote.textContent = stale === null ? "" : staleText(stale);
-
-  drawHistogram(figure, off ? [] : seen, threshold);
-  const values = seen.map(({ value }) => value);
-  if (threshold !== null) values.push(threshold);
-  const [low, high] = values.length ? extent(values) : [0, 1];
-  cards.style.setProperty("--low", String(low));
-  cards.style.setProperty("--high", String(high));
-  showThreshold(off ? [] : seen, low, high);
-  showNegatives(choice.value);
-  // Without a threshold the numbers say little; they are there for those who look into this drawer.
-  cards.toggleAttribute("data-scores", !off && (drawer.open || calibration !== null || threshold !== null || stale !== null));
-  cards.toggleAttribute("data-words", ["neglabel", "lapt"].includes(choice.value));
-}
-
-function showState(off, stale, threshold) {
-  if (off) say(state, "reject.state-off");
-  else if (stale !== null) say(state, "reject.state-stale");
-  else if (threshold !== null) say(state, "reject.state-below", { threshold: () => score(threshold) });
-  else say(state, calibration ? "reject.state-calibrated" : "reject.state-open");
-}
-
-function describe({ n, threshold, interval, failures }) {
-  say(note, failures.length ? "reject.fitted-without" : "reject.fitted", {
-    n,
-    threshold: () => score(threshold),
-    low: () => percent(interval.low),
-    high: () => percent(interval.high),
-    failed: failures.length,
-  });
-}
-
-drawer.addEventListener("toggle", render);
-onLanguage(render);
-render();

@@ -1,99 +1,99 @@
 import { announce } from "../ui/announce.js";
+import { deviceName } from "../ui/device.js";
 import { reasonText } from "../ui/engine.js";
 import { megabytes } from "../ui/format.js";
-import { known, onLanguage, plain, say, t } from "../ui/i18n.js";
+import { known, onLanguage, setMessage, setText, t } from "../ui/i18n.js";
 import { showProblem } from "../ui/problem.js";
+import { Panel } from "./panel.js";
 
-const section = document.getElementById("status");
-const text = document.getElementById("status-text");
-const detail = document.getElementById("status-detail");
-const bar = document.getElementById("status-progress");
-const problem = document.getElementById("status-error");
-const retry = document.getElementById("retry");
-const useCpu = document.getElementById("use-cpu");
+/** The line at the top: what is loaded, how far it is, or why there is nothing. */
+export class StatusPanel extends Panel {
+  #text = this.find("status-text");
+  #detail = this.find("status-detail");
+  #bar = this.find("status-progress");
+  #problem = this.find("status-error");
+  #useCpu = this.find("use-cpu");
 
-function setState(state) {
-  section.dataset.state = state;
-  section.setAttribute("aria-busy", String(state === "loading"));
-  bar.hidden = state !== "loading";
-  problem.hidden = state !== "failed";
-}
-
-/** Loading has begun. */
-export function showLoading() {
-  setState("loading");
-  say(text, "status.starting");
-  plain(detail);
-  bar.removeAttribute("value");
-}
-
-/** One step of loading: what, how many bytes of how many, and from where. */
-export function showProgress({ stage, loaded, total, source }) {
-  const step = () => (known(`status.${stage}`) ? t(`status.${stage}`) : stage);
-  // Steps that count something else than bytes have small totals.
-  const inBytes = loaded > 1024;
-  const counted = total ? "status.bytes-of" : "status.bytes";
-  say(text, inBytes ? counted : "status.step", { step, loaded: () => megabytes(loaded), total: () => megabytes(total) });
-  if (inBytes) say(detail, source === "cache" ? "status.cache" : "status.network");
-  else plain(detail);
-  if (inBytes && total) {
-    bar.max = total;
-    bar.value = loaded;
-  } else {
-    bar.removeAttribute("value");
+  constructor(root, session) {
+    super(root, session);
+    this.on("progress", (event) => this.#showProgress(event));
+    this.on("model", () => this.#showReady());
+    this.on("phase", () => {
+      if (session.phase === "loading") this.#showLoading();
+      if (session.phase === "gone") this.#showFailure();
+    });
+    this.find("retry").addEventListener("click", () => void this.#retry());
+    this.#useCpu.addEventListener("click", () => void this.#retry("cpu"));
+    onLanguage(() => {
+      if (root.dataset.state === "ready") this.#describe();
+      if (root.dataset.state === "failed") this.#explain();
+    });
   }
-}
 
-/** A device in a few words. */
-export function deviceName({ kind, vendor, architecture }) {
-  if (kind !== "webgpu") return "CPU";
-  const adapter = [vendor, architecture].filter(Boolean).join("/");
-  return adapter ? `WebGPU: ${adapter}` : "WebGPU";
-}
+  async #retry(device) {
+    await this.session.load(device);
+    await this.session.prepare();
+  }
 
-/** What is loaded, for another language's words. @type {import("../pkg/index.js").Info | null} */
-let shown = null;
+  #setState(state) {
+    this.root.dataset.state = state;
+    this.root.setAttribute("aria-busy", String(state === "loading"));
+    this.#bar.hidden = state !== "loading";
+    this.#problem.hidden = state !== "failed";
+  }
 
-/** The model is ready to answer. */
-export function showReady(info) {
-  setState("ready");
-  shown = info;
-  const device = deviceName(info.device);
-  say(text, "status.ready", { device });
-  describe();
-  announce(t("status.ready-aloud", { device }));
-}
+  #showLoading() {
+    this.#setState("loading");
+    setMessage(this.#text, "status.starting");
+    setText(this.#detail);
+    this.#bar.removeAttribute("value");
+  }
 
-function describe() {
-  const { model, quantization, device, selfTest } = shown;
-  const notes = [t("status.model", { model, quantization: quantization === "none" ? t("status.float") : quantization })];
-  if (selfTest?.passed) notes.push(t("status.passed"));
-  if (device.fallback) notes.push(t("status.software"));
-  if (device.kind === "cpu") notes.push(t("status.cpu", { reason: reasonText(device.reason) }));
-  plain(detail, notes.join(" · "));
-}
+  /** One step of loading: its name, how many bytes of how many, and their source. */
+  #showProgress({ stage, loaded, total, source }) {
+    const step = () => (known(`status.${stage}`) ? t(`status.${stage}`) : stage);
+    // Steps that count something else than bytes have small totals.
+    const inBytes = loaded > 1024;
+    const counted = total ? "status.bytes-of" : "status.bytes";
+    setMessage(this.#text, inBytes ? counted : "status.step", { step, loaded: () => megabytes(loaded), total: () => megabytes(total) });
+    if (inBytes) setMessage(this.#detail, source === "cache" ? "status.cache" : "status.network");
+    else setText(this.#detail);
+    if (inBytes && total) {
+      this.#bar.max = total;
+      this.#bar.value = loaded;
+    } else {
+      this.#bar.removeAttribute("value");
+    }
+  }
 
-onLanguage(() => {
-  if (section.dataset.state === "ready") describe();
-  if (section.dataset.state === "failed") showProblem(document.getElementById("status-error-text"), failure);
-});
+  #showReady() {
+    this.#setState("ready");
+    const device = deviceName(this.session.info.device);
+    setMessage(this.#text, "status.ready", { device });
+    this.#describe();
+    announce(t("status.ready-aloud", { device }));
+  }
 
-/** Why there is no model. @type {{code?: string, message: string} | null} */
-let failure = null;
+  #describe() {
+    const { model, quantization, device, selfTest } = this.session.info;
+    const notes = [t("status.model", { model, quantization: quantization === "none" ? t("status.float") : quantization })];
+    if (selfTest?.passed) notes.push(t("status.passed"));
+    if (device.fallback) notes.push(t("status.software"));
+    if (device.kind === "cpu") notes.push(t("status.cpu", { reason: reasonText(device.reason) }));
+    setText(this.#detail, notes.join(" · "));
+  }
 
-/** Loading failed, or the engine stopped. */
-export function showFailure(error) {
-  setState("failed");
-  failure = error;
-  say(text, "status.failed");
-  plain(detail);
-  showProblem(document.getElementById("status-error-text"), error);
-  useCpu.hidden = !error.code?.startsWith("gpu/");
-  problem.focus();
-}
+  /** Loading failed, or the engine ended. */
+  #showFailure() {
+    this.#setState("failed");
+    setMessage(this.#text, "status.failed");
+    setText(this.#detail);
+    this.#explain();
+    this.#useCpu.hidden = !this.session.engineError.code?.startsWith("gpu/");
+    this.#problem.focus();
+  }
 
-/** Calls `load` with the device to use when the reader asks for another attempt. */
-export function onRetry(load) {
-  retry.addEventListener("click", () => load());
-  useCpu.addEventListener("click", () => load("cpu"));
+  #explain() {
+    showProblem(this.find("status-error-text"), this.session.engineError);
+  }
 }

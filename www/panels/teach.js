@@ -1,315 +1,274 @@
-/** The Teach drawer: photos of each class in, a prompt out, which then answers for the whole page. */
 import { Prompt } from "../pkg/index.js";
+import { sha256Of } from "../pkg/source/sha256.js";
 import { announce } from "../ui/announce.js";
+import { compared, reportOf } from "../ui/learned.js";
 import { Curve } from "../ui/curve.js";
-import { percent, wholePercent } from "../ui/format.js";
-import { known, onLanguage, plain, say, t } from "../ui/i18n.js";
-import { examples, hasPhotos, onLesson, otherPhotos, showClasses, showLesson } from "./lesson.js";
-import { problemText, showProblem } from "../ui/problem.js";
+import { download } from "../ui/download.js";
+import { known, onLanguage, setMessage, setText, t } from "../ui/i18n.js";
+import { showProblem } from "../ui/problem.js";
 import { stageText } from "../ui/stages.js";
+import { LessonPanel } from "./lesson.js";
+import { Panel } from "./panel.js";
 
-const byId = (id) => document.getElementById(`teach-${id}`);
-const drawer = document.getElementById("teach");
-const [state, recipe, summary, paper, epochs, epochsField, check] = ["state", "recipe", "summary", "paper", "epochs", "epochs-field", "check"].map(byId);
-const [start, working, stage, progress, cancel, problem] = ["start", "run", "stage", "progress", "cancel", "error"].map(byId);
-const [figure, result, report, table, use, save, drop] = ["curve", "result", "report", "table", "use", "save", "discard"].map(byId);
-const [scoring, scoreButton] = ["scoring", "score"].map(byId);
-const importer = byId("import");
-const unlabelled = byId("unlabelled");
-
-/** The photos on the page that are answered before and after. */
+/** The most photos on the page that are answered before and after. */
 const MOST_COMPARED = 24;
+/** Stages of learning that count, and what is said of them. */
+const COUNTED_STAGES = { photos: "teach.looking", validate: "teach.checking", gather: "teach.sorting" };
 
-/** @type {import("../pkg/index.js").Recipe[]} */
-let recipes = [];
-/** The newest prompt. @type {Prompt | null} */
-let prompt = null;
-/** SHA-256 of its file. @type {string | null} */
-let fingerprint = null;
-let inUse = false;
-/** The learning or sorting that is going on. @type {AbortController | null} */
-let job = null;
-let ready = false;
-/** The photos on the page. @type {() => File[]} */
-let onPage = () => [];
-/** The score that decides what is none of the classes. */
-let score = "";
-/** What the result says, to be said anew in another language. */
-let describe = () => {};
+/** Photos of each class in, a prompt out, which then answers for the whole page. */
+export class TeachPanel extends Panel {
+  #state = this.#part("state");
+  #recipe = this.#part("recipe");
+  #epochs = this.#part("epochs");
+  #start = this.#part("start");
+  #working = this.#part("run");
+  #stage = this.#part("stage");
+  #progress = this.#part("progress");
+  #problem = this.#part("error");
+  #result = this.#part("result");
+  #report = this.#part("report");
+  #use = this.#part("use");
+  #lesson;
+  #offerModel;
+  /** @type {import("../pkg/index.js").Recipe[]} */
+  #recipes = [];
+  /** The newest prompt. @type {Prompt | null} */
+  #prompt = null;
+  /** SHA-256 of its file. @type {string | null} */
+  #sha256 = null;
+  /** The learning or sorting that is going on. @type {AbortController | null} */
+  #job = null;
+  /** Settled once the last one is over. */
+  #running = Promise.resolve();
+  /** Shows the report again, in another language. */
+  #describe = () => {};
 
-/** The prompt that answers; none where the sentence around the names does. */
-export const getPrompt = () => (inUse ? (prompt ?? undefined) : undefined);
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../session.js").Session} session
+   * @param {object} page
+   * @param {() => void} page.chooseScore chooses the score LAPT
+   * @param {(sha256: string, what: "prompt", ready: () => void) => void} page.offerModel offers the model of
+   *   that hash, if the page has it
+   */
+  constructor(root, session, { chooseScore, offerModel }) {
+    super(root, session);
+    this.#offerModel = offerModel;
+    this.#lesson = new LessonPanel(root, session, (images) => this.#sort(images));
+    this.#lesson.events.addEventListener("begin", () => showProblem(this.#problem, null));
+    this.#lesson.events.addEventListener("problem", ({ detail }) => showProblem(this.#problem, detail));
+    this.#lesson.events.addEventListener("change", () => this.#render());
+    this.#start.addEventListener("click", () => {
+      if (this.#start.getAttribute("aria-disabled") !== "true") void this.#learn();
+    });
+    this.#part("cancel").addEventListener("click", () => this.#job?.abort());
+    this.#use.addEventListener("click", () => this.#toggle());
+    this.#part("discard").addEventListener("click", () => this.#discard());
+    this.#part("save").addEventListener("click", () => download(`promptlens-${this.#prompt.recipe}.safetensors`, this.#prompt.toBlob()));
+    this.#part("score").addEventListener("click", () => {
+      chooseScore();
+      announce(t("teach.scored"));
+    });
+    const importer = this.#part("import");
+    importer.addEventListener("change", () => {
+      const [file] = importer.files;
+      importer.value = "";
+      if (file) void this.#open(file);
+    });
+    this.#recipe.addEventListener("change", () => this.#render());
+    root.addEventListener("toggle", () => this.#render());
+    this.on("model", () => this.#showRecipes());
+    this.on("change", () => this.#render());
+    onLanguage(() => {
+      this.#describe();
+      this.#render();
+    });
+    this.#render();
+  }
 
-/** What an export says of it; null where none is in use. */
-export const promptInUse = () => (inUse ? { recipe: prompt.recipe, sha256: fingerprint } : null);
+  #part(name) {
+    return this.find(`teach-${name}`);
+  }
 
-/** SHA-256 in hexadecimal; null where the browser has none, as on a page without HTTPS. */
-async function sha256Of(blob) {
-  if (!globalThis.crypto?.subtle) return null;
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+  /** Whether the newest prompt answers. */
+  get #inUse() {
+    return this.#prompt !== null && this.session.prompt === this.#prompt;
+  }
 
-/** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
-const unscored = () => inUse && score !== "lapt" && recipes.some(({ name, others }) => others && name === prompt.recipe);
+  /** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
+  get #unscored() {
+    const { prompt, score } = this.session;
+    return this.#inUse && score !== "lapt" && this.#recipes.some(({ name, others }) => others && name === prompt.recipe);
+  }
 
-/**
- * @param {object} page
- * @param {() => string[]} page.names
- * @param {(names: string[]) => void} page.addNames puts more names into the list
- * @param {() => File[]} page.files the photos on the page
- * @param {(archive: File) => Promise<import("../pkg/index.js").Unpacked[]>} page.unpack
- * @param {(files: File[], how: object) => Promise<import("../pkg/index.js").PseudoLabels>} page.pseudoLabel
- * @param {(examples: {image: File, label: string}[], how: object) => Promise<Prompt>} page.train
- * @param {(files: File[], prompt: Prompt, how: object) => Promise<object[]>} page.compare
- * @param {() => void} page.changed another prompt is in use
- * @param {() => void} page.score has LAPT decide what is none of the classes
- * @param {(sha256: string, what: "prompt", ready: () => void) => void} page.offerModel offers the model of
- *   that hash, if the page has it
- * @param {(error: Error, show: (error: Error) => void) => void} page.report
- */
-export function onTeach(page) {
-  onPage = page.files;
-  drawer.addEventListener("toggle", render);
-  const fail = (error) => page.report(error, (shown) => showProblem(problem, shown));
+  /** Runs something long after what runs already; resolves to `null` if it fails or is stopped. */
+  #work(task, stopped) {
+    return (this.#running = this.#running.then(() => this.#perform(task, stopped)));
+  }
 
-  let running = Promise.resolve();
-  /** Runs something long, one after the other; resolves to `null` where it failed or was stopped. */
-  const work = (does, stopped) => (running = running.then(() => perform(does, stopped)));
-  const perform = async (does, stopped) => {
-    job = new AbortController();
-    const { signal } = job;
-    showProblem(problem, null);
-    say(stage, "teach.wait");
-    progress.removeAttribute("value");
-    render();
-    cancel.focus();
+  async #perform(task, stopped) {
+    this.#job = new AbortController();
+    const { signal } = this.#job;
+    showProblem(this.#problem, null);
+    setMessage(this.#stage, "teach.wait");
+    this.#progress.removeAttribute("value");
+    this.#render();
+    this.#part("cancel").focus();
     try {
-      return await does(signal);
+      return await task(signal);
     } catch (error) {
       if (signal.aborted) announce(t(stopped));
-      else fail(error);
+      else showProblem(this.#problem, error);
       return null;
     } finally {
-      const focused = working.contains(document.activeElement);
-      job = null;
+      const focused = this.#working.contains(document.activeElement);
+      this.#job = null;
       // What was learned before stays at hand.
-      result.hidden = prompt === null;
-      render();
-      if (focused) (result.hidden || signal.aborted ? start : use).focus();
+      this.#result.hidden = this.#prompt === null;
+      this.#render();
+      if (focused) (this.#result.hidden || signal.aborted ? this.#start : this.#use).focus();
     }
-  };
+  }
 
-  onLesson({
-    ...page,
-    begin: () => showProblem(problem, null),
-    changed: render,
-    fail,
-    sort: (images) => work((signal) => page.pseudoLabel(images, { signal, onProgress: showStage }), "teach.sorting-stopped"),
-  });
+  #sort(images) {
+    const onProgress = (event) => this.#showStage(event);
+    return this.#work((signal) => this.session.calls.pseudoLabel(images, { signal, onProgress }), "teach.sorting-stopped");
+  }
 
-  const learn = async () => {
-    const curve = new Curve(figure);
+  async #learn() {
+    const curve = new Curve(this.#part("curve"));
     const onProgress = (event) => {
       if (event.loss !== undefined) curve.add(event);
-      showStage(event);
+      this.#showStage(event);
     };
-    result.hidden = true;
-    const learned = await work(async (signal) => {
-      const others = otherPhotos();
-      const own = examples();
-      const how = { recipe: recipe.value, validation: check.value, others, signal, onProgress };
-      if (!unlabelled.hidden) how.unlabelled = onPage();
-      if (!epochsField.hidden && epochs.value !== "") how.epochs = epochs.valueAsNumber;
-      const made = await page.train(own, how);
+    this.#result.hidden = true;
+    const learned = await this.#work(async (signal) => {
+      const { otherPhotos: others, examples } = this.#lesson;
+      const how = { recipe: this.#recipe.value, validation: this.#part("check").value, others, signal, onProgress };
+      if (!this.#part("unlabelled").hidden) how.unlabelled = this.session.files;
+      if (!this.#part("epochs-field").hidden && this.#epochs.value !== "") how.epochs = this.#epochs.valueAsNumber;
+      const made = await this.session.calls.train(examples, how);
       curve.draw();
-      say(stage, "teach.comparing");
-      const compared = await page.compare(page.files().slice(0, MOST_COMPARED), made, { signal });
-      const unread = made.report.failures.filter(({ index }) => index >= own.length).length;
-      await show(made, compared, others.length - unread);
-      announce(report.textContent);
+      setMessage(this.#stage, "teach.comparing");
+      const comparison = await this.#compare(made, signal);
+      const unread = made.report.failures.filter(({ index }) => index >= examples.length).length;
+      await this.#show(made, comparison, others.length - unread);
+      announce(this.#report.textContent);
       return made;
     }, "teach.stopped");
     // The curve of what was not kept says nothing about the prompt that is still at hand.
     if (learned === null) curve.remove();
-  };
-  start.addEventListener("click", () => {
-    if (start.getAttribute("aria-disabled") !== "true") void learn();
-  });
-  cancel.addEventListener("click", () => job?.abort());
+  }
 
-  use.addEventListener("click", () => {
-    inUse = !inUse;
-    render();
-    announce(state.textContent);
-    page.changed();
-  });
-  drop.addEventListener("click", () => {
-    const changed = inUse;
-    prompt = null;
-    inUse = false;
-    result.hidden = true;
-    figure.hidden = true;
-    render();
-    start.focus();
-    if (changed) page.changed();
-  });
-  save.addEventListener("click", () => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(prompt.toBlob());
-    link.download = `promptlens-${prompt.recipe}.safetensors`;
-    link.click();
-    // The download has its own hold on the bytes by then.
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  });
-  const bring = async (file) => {
-    showProblem(problem, null);
+  #compare(prompt, signal) {
+    return this.session.calls.compare(this.session.files.slice(0, MOST_COMPARED), prompt, { signal });
+  }
+
+  /** Reads a prompt file, whose names join the list. */
+  async #open(file) {
+    showProblem(this.#problem, null);
     let read;
     try {
       read = await Prompt.from(file);
-      const there = new Set(page.names());
-      const fresh = read.labels.filter((label) => !there.has(label));
-      const compared = await page.compare(page.files().slice(0, MOST_COMPARED), read, {});
-      if (fresh.length > 0) page.addNames(fresh);
-      await show(read, compared);
-      announce(report.textContent);
+      const comparison = await this.#compare(read);
+      this.session.addNames(read.labels);
+      await this.#show(read, comparison);
+      announce(this.#report.textContent);
     } catch (error) {
-      page.report(error, (shown) => showProblem(problem, shown));
-      if (error.code === "prompt/wrong-model") page.offerModel(read.modelSha256, "prompt", () => void bring(file));
+      showProblem(this.#problem, error);
+      if (error.code === "prompt/wrong-model") this.#offerModel(read.modelSha256, "prompt", () => void this.#open(file));
     }
-    render();
-  };
-  importer.addEventListener("change", () => {
-    const [file] = importer.files;
-    importer.value = "";
-    if (file) void bring(file);
-  });
-  recipe.addEventListener("change", render);
-  scoreButton.addEventListener("click", () => {
-    page.score();
-    announce(t("teach.scored"));
-  });
+    this.#render();
+  }
 
-  const show = async (made, compared, others = 0) => {
-    fingerprint = await sha256Of(made.toBlob());
-    prompt = made;
-    if (inUse) page.changed();
-    describe = () => {
-      plain(report, reportOf(made, others));
-      table.replaceChildren(...compared.map(row));
-      table.closest(".compared").hidden = compared.length === 0;
+  async #show(made, comparison, others = 0) {
+    const inUse = this.#inUse;
+    const blob = made.toBlob();
+    // A page without HTTPS has no such function.
+    this.#sha256 = globalThis.crypto?.subtle ? await sha256Of(await blob.arrayBuffer()) : null;
+    this.#prompt = made;
+    if (inUse) this.session.usePrompt(made, this.#sha256);
+    this.#describe = () => {
+      setText(this.#report, reportOf(made, others));
+      const table = this.#part("table");
+      table.replaceChildren(...comparison.map(compared));
+      table.closest(".compared").hidden = comparison.length === 0;
     };
-    describe();
-    result.hidden = false;
-  };
-}
-
-/** Offers what the engine of `model`, by its hash, can do. A prompt of another model stops answering. */
-export function showRecipes(offered, model) {
-  if (inUse && prompt.modelSha256 !== model) inUse = false;
-  recipes = offered.filter(({ needs }) => needs !== "descriptions");
-  const was = recipe.value;
-  recipe.replaceChildren(...recipes.map(({ name }) => new Option(name, name)));
-  recipe.value = recipes.some(({ name }) => name === was) ? was : "coop";
-  render();
-}
-
-/** Follows the names of the list, whether an engine is there, and the score for none of the classes. */
-export function showNames(names, usable, ood) {
-  ready = usable;
-  score = ood;
-  showClasses(names);
-  render();
-}
-
-function showStage({ stage: name, loaded, total, loss }) {
-  if (name === "photos") say(stage, "teach.looking", { done: Math.min(loaded + 1, total), total });
-  else if (loss !== undefined) say(stage, "teach.step", { done: loaded, total });
-  else if (name === "validate") say(stage, "teach.checking", { done: Math.min(loaded + 1, total), total });
-  else if (name === "gather") say(stage, "teach.sorting", { done: Math.min(loaded + 1, total), total });
-  else if (["vocabulary", "mining", "negatives"].includes(name)) plain(stage, stageText({ stage: name, loaded, total }));
-  else return;
-  progress.max = total;
-  progress.value = loaded;
-}
-
-/** What was learned, from what, and how well it does. */
-function reportOf({ report: learned, recipe: name, labels }, others) {
-  if (!learned) return t("teach.read", { recipe: name, count: labels.length });
-  const seconds = () => learned.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 });
-  const sentences = [t(learned.images > 0 ? "teach.learned" : "teach.learned-words", { recipe: name, count: learned.images, seconds })];
-  if (others > 0) sentences.push(t("teach.learned-others", { count: others }));
-  if (learned.accuracyAfter !== null) {
-    const [before, after] = [learned.accuracyBefore, learned.accuracyAfter].map((share) => () => percent(share));
-    sentences.push(t("teach.measured", { n: learned.measured, before, after }));
+    this.#describe();
+    this.#result.hidden = false;
   }
-  if (learned.failures.length > 0) sentences.push(t("teach.failed", { failed: learned.failures.length }));
-  return sentences.join(" ");
-}
 
-/** One photo's answers before and after. */
-function row({ name, before, after, error }) {
-  const line = document.createElement("tr");
-  const head = document.createElement("th");
-  head.scope = "row";
-  const own = document.createElement("bdi");
-  own.textContent = name;
-  head.append(own);
-  line.append(head);
-  for (const best of error ? [] : [before, after]) {
-    const cell = document.createElement("td");
-    const label = document.createElement("bdi");
-    label.textContent = best.label;
-    cell.append(label, ` ${wholePercent(best.probability)}`);
-    line.append(cell);
+  #toggle() {
+    const use = !this.#inUse;
+    this.session.usePrompt(use ? this.#prompt : null, use ? this.#sha256 : null);
+    this.#render();
+    announce(this.#state.textContent);
   }
-  if (error) {
-    const cell = document.createElement("td");
-    cell.colSpan = 2;
-    cell.textContent = problemText(error);
-    line.append(cell);
-  } else {
-    line.toggleAttribute("data-changed", before.label !== after.label);
-  }
-  return line;
-}
 
-/** The engine describes its recipes in English; a language may have a sentence of its own. */
-function describeRecipe(chosen) {
-  const key = `recipe.${chosen?.name}`;
-  if (known(key)) {
-    say(summary, key);
-    summary.removeAttribute("lang");
-  } else {
-    plain(summary, chosen?.summary);
-    summary.lang = "en";
+  #discard() {
+    const inUse = this.#inUse;
+    this.#prompt = null;
+    this.#result.hidden = true;
+    this.#part("curve").hidden = true;
+    if (inUse) this.session.usePrompt(null);
+    this.#render();
+    this.#start.focus();
+  }
+
+  /** Offers what the engine of the model can do. */
+  #showRecipes() {
+    this.#recipes = this.session.recipes.filter(({ needs }) => needs !== "descriptions");
+    const before = this.#recipe.value;
+    this.#recipe.replaceChildren(...this.#recipes.map(({ name }) => new Option(name, name)));
+    this.#recipe.value = this.#recipes.some(({ name }) => name === before) ? before : "coop";
+    this.#render();
+  }
+
+  #showStage({ stage, loaded, total, loss }) {
+    const counted = { done: Math.min(loaded + 1, total), total };
+    if (loss !== undefined) setMessage(this.#stage, "teach.step", { done: loaded, total });
+    else if (COUNTED_STAGES[stage]) setMessage(this.#stage, COUNTED_STAGES[stage], counted);
+    else if (["vocabulary", "mining", "negatives"].includes(stage)) setText(this.#stage, stageText({ stage, loaded, total }));
+    else return;
+    this.#progress.max = total;
+    this.#progress.value = loaded;
+  }
+
+  /** The engine describes its recipes in English; a language may have its own sentence. */
+  #describeRecipe(chosen) {
+    const summary = this.#part("summary");
+    const key = `recipe.${chosen?.name}`;
+    if (known(key)) {
+      setMessage(summary, key);
+      summary.removeAttribute("lang");
+    } else {
+      setText(summary, chosen?.summary);
+      summary.lang = "en";
+    }
+    setText(this.#part("paper"), chosen?.paper);
+  }
+
+  #render() {
+    const chosen = this.#recipes.find(({ name }) => name === this.#recipe.value);
+    const { usable, photos } = this.session;
+    this.#describeRecipe(chosen);
+    this.#part("epochs-field").hidden = !chosen?.parameters.some(({ name }) => name === "epochs");
+    this.#lesson.show(chosen?.others ?? false);
+    const unlabelled = chosen?.needs === "unlabelled";
+    this.#part("unlabelled").hidden = !unlabelled;
+    const enough = this.#lesson.hasPhotos || (unlabelled && photos.size > 0);
+    const needed = chosen?.needs === "images" || unlabelled;
+    this.#start.setAttribute("aria-disabled", String(!usable || this.#job !== null || (needed && !enough)));
+    this.#start.hidden = this.#job !== null;
+    this.#working.hidden = this.#job === null;
+    this.#part("save").disabled = this.#part("discard").disabled = this.#prompt === null;
+    const inUse = this.#inUse;
+    setMessage(this.#use, inUse ? "teach.unuse" : "teach.use");
+    this.#use.setAttribute("aria-pressed", String(inUse));
+    if (inUse) setMessage(this.#state, "teach.state-used", { recipe: this.#prompt.recipe });
+    else setMessage(this.#state, this.#prompt ? "teach.state-ready" : "teach.state-none");
+    this.#part("scoring").hidden = !this.#unscored;
+    this.#recipe.disabled = this.#recipes.length === 0;
+    this.root.toggleAttribute("data-on", inUse);
   }
 }
-
-function render() {
-  const chosenRecipe = recipes.find(({ name }) => name === recipe.value);
-  describeRecipe(chosenRecipe);
-  plain(paper, chosenRecipe?.paper);
-  epochsField.hidden = !chosenRecipe?.parameters.some(({ name }) => name === "epochs");
-  showLesson(chosenRecipe?.others ?? false);
-  const needed = chosenRecipe?.needs === "images" || chosenRecipe?.needs === "unlabelled";
-  unlabelled.hidden = chosenRecipe?.needs !== "unlabelled";
-  const photos = hasPhotos() || (!unlabelled.hidden && onPage().length > 0);
-  start.setAttribute("aria-disabled", String(!ready || job !== null || (needed && !photos)));
-  start.hidden = job !== null;
-  working.hidden = job === null;
-  save.disabled = drop.disabled = prompt === null;
-  say(use, inUse ? "teach.unuse" : "teach.use");
-  use.setAttribute("aria-pressed", String(inUse));
-  if (inUse) say(state, "teach.state-used", { recipe: prompt.recipe });
-  else say(state, prompt ? "teach.state-ready" : "teach.state-none");
-  scoring.hidden = !unscored();
-  recipe.disabled = recipes.length === 0;
-  drawer.toggleAttribute("data-on", inUse);
-}
-
-onLanguage(() => {
-  describe();
-  render();
-});
-render();

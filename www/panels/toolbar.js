@@ -1,62 +1,65 @@
-/** Above the results: how far the work is, stopping it, and taking the results along. */
 import { announce } from "../ui/announce.js";
+import { forExport } from "../ui/choices.js";
+import { download } from "../ui/download.js";
 import { toCsv, toJson } from "../ui/export.js";
-import { plain, say, t } from "../ui/i18n.js";
+import { setMessage, setText, t } from "../ui/i18n.js";
+import { Panel } from "./panel.js";
 
-const toolbar = document.getElementById("toolbar");
-const text = document.getElementById("run-text");
-const button = document.getElementById("run-button");
-const saveJson = document.getElementById("save-json");
-const saveCsv = document.getElementById("save-csv");
-const copyJson = document.getElementById("copy-json");
+/** Above the results: how far the work is, stopping it, and saving the results. */
+export class ToolbarPanel extends Panel {
+  #text = this.find("run-text");
+  #button = this.find("run-button");
+  #saveJson = this.find("save-json");
+  #saveCsv = this.find("save-csv");
+  #copyJson = this.find("copy-json");
 
-/** Time that the browser may take to begin a download. */
-const DOWNLOAD_MS = 60_000;
+  constructor(root, session) {
+    super(root, session);
+    this.#button.addEventListener("click", () => {
+      if (session.phase === "stopped") return session.go();
+      session.stop();
+      announce(t("results.halted-aloud"));
+    });
+    this.#saveJson.addEventListener("click", () => this.#save("promptlens.json", "application/json", toJson));
+    this.#saveCsv.addEventListener("click", () => this.#save("promptlens.csv", "text/csv", toCsv));
+    this.#copyJson.addEventListener("click", () => void this.#copy());
+    this.on("change", () => this.#render());
+    this.#render();
+  }
 
-let stopped = false;
+  #save(name, type, write) {
+    download(name, new Blob([write(this.#entries(), forExport(this.session))], { type }));
+  }
 
-/** Calls `stop` and `go` as the reader asks, and `collect` for the results to take along. */
-export function onToolbar({ stop, go, collect }) {
-  button.addEventListener("click", () => (stopped ? go() : stop()));
-  const save = (name, type, write) => () => {
-    const { entries, settings } = collect();
-    download(name, new Blob([write(entries, settings)], { type }));
-  };
-  saveJson.addEventListener("click", save("promptlens.json", "application/json", toJson));
-  saveCsv.addEventListener("click", save("promptlens.csv", "text/csv", toCsv));
-  copyJson.addEventListener("click", async () => {
-    const { entries, settings } = collect();
+  async #copy() {
     try {
-      await navigator.clipboard.writeText(toJson(entries, settings));
-      say(copyJson, "results.copied");
+      await navigator.clipboard.writeText(toJson(this.#entries(), forExport(this.session)));
+      setMessage(this.#copyJson, "results.copied");
       announce(t("results.copied-aloud"));
     } catch {
-      say(copyJson, "results.refused");
+      setMessage(this.#copyJson, "results.refused");
       announce(t("results.refused-aloud"));
     }
-    setTimeout(() => say(copyJson, "results.copy-json"), 2000);
-  });
-}
+    setTimeout(() => setMessage(this.#copyJson, "results.copy-json"), 2000);
+  }
 
-/**
- * @param {{photos: number, settled: number, working: boolean, stopped: boolean, results: number}} now
- */
-export function showRun(now) {
-  ({ stopped } = now);
-  toolbar.hidden = now.photos === 0;
-  button.hidden = !now.working && !now.stopped;
-  say(button, now.stopped ? "results.continue" : "results.stop");
-  const { photos, settled } = now;
-  if (now.stopped) say(text, "results.halted", { count: photos - settled });
-  else if (now.working) say(text, "results.done", { settled, photos });
-  else plain(text);
-  for (const each of [saveJson, saveCsv, copyJson]) each.disabled = now.results === 0;
-}
+  /** Everything that has been answered or refused. */
+  #entries() {
+    return [...this.session.photos]
+      .filter((photo) => photo.done || photo.error)
+      .map(({ name, result, error }) => ({ file: name, result: error ? undefined : result, error }));
+  }
 
-function download(name, blob) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), DOWNLOAD_MS);
+  #render() {
+    const { photos, settled, working, phase } = this.session;
+    const stopped = phase === "stopped";
+    this.root.hidden = photos.size === 0;
+    this.#button.hidden = !working && !stopped;
+    setMessage(this.#button, stopped ? "results.continue" : "results.stop");
+    if (stopped) setMessage(this.#text, "results.halted", { count: photos.size - settled });
+    else if (working) setMessage(this.#text, "results.done", { settled, photos: photos.size });
+    else setText(this.#text);
+    const none = ![...photos].some(({ done }) => done);
+    for (const each of [this.#saveJson, this.#saveCsv, this.#copyJson]) each.disabled = none;
+  }
 }

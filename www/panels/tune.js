@@ -1,58 +1,55 @@
-/** The Tune drawer: whether and how the prompt is tuned on each photo. */
-import { say } from "../ui/i18n.js";
+import { setMessage } from "../ui/i18n.js";
+import { Panel } from "./panel.js";
 
-const drawer = document.getElementById("tune");
-const state = document.getElementById("tune-state");
-const more = document.getElementById("tune-more");
-const steps = document.getElementById("tune-steps");
-const seed = document.getElementById("tune-seed");
-const problem = document.getElementById("tune-error");
-const variants = document.getElementById("variants");
-
-/** Gradient steps of each method where none are asked for. */
+/** Gradient steps of each method if none are asked for. */
 const OWN_STEPS = { tpt: 1, "difftpt-lite": 4 };
 const NAMES = { tpt: "TPT", "difftpt-lite": "DiffTPT-lite" };
 
-const chosen = (name) => drawer.querySelector(`input[name="${name}"]:checked`).value;
+/** Whether and how the prompt is tuned on each photo. */
+export class TunePanel extends Panel {
+  #steps = this.find("tune-steps");
+  #seed = this.find("tune-seed");
+  #problem = this.find("tune-error");
 
-function read() {
-  const tune = chosen("tune");
-  if (tune === "none") return { tune };
-  return {
-    tune,
-    views: Number(chosen("views")),
-    steps: steps.value === "" ? OWN_STEPS[tune] : steps.valueAsNumber,
-    seed: seed.valueAsNumber,
-  };
-}
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../session.js").Session} session
+   * @param {{tune: string | null, views: string | null, steps: string | null, seed: string | null}} link
+   */
+  constructor(root, session, link) {
+    super(root, session);
+    for (const name of ["tune", "views"]) {
+      const wanted = [...root.querySelectorAll(`input[name="${name}"]`)].find(({ value }) => value === link[name]);
+      if (wanted) wanted.checked = true;
+    }
+    if (link.steps !== null) this.#steps.value = link.steps;
+    if (link.seed !== null) this.#seed.value = link.seed;
+    root.addEventListener("change", () => this.#read());
+    this.#read();
+  }
 
-let current = { tune: "none" };
+  #chosen(name) {
+    return this.root.querySelector(`input[name="${name}"]:checked`).value;
+  }
 
-/** The options of `classify` that this drawer decides. */
-export const getTune = () => ({ ...current });
+  /** Takes the fields over, if all of them are valid. */
+  #read() {
+    const tune = this.#chosen("tune");
+    this.find("tune-more").hidden = tune === "none";
+    this.find("variants").hidden = tune !== "difftpt-lite";
+    this.#steps.placeholder = String(OWN_STEPS[tune] ?? OWN_STEPS.tpt);
+    const wrong = tune === "none" ? undefined : [this.#steps, this.#seed].find((field) => !field.validity.valid);
+    for (const field of [this.#steps, this.#seed]) field.setAttribute("aria-invalid", String(field === wrong));
+    this.#problem.hidden = !wrong;
+    this.#problem.textContent = wrong ? `${wrong.labels[0].textContent}: ${wrong.validationMessage}` : "";
+    if (!wrong) this.#use(tune);
+  }
 
-function render() {
-  const { tune, views } = current;
-  say(state, tune === "none" ? "tune.off" : "tune.on", { method: NAMES[tune], views });
-  drawer.toggleAttribute("data-on", tune !== "none");
-}
-
-/** Calls `changed` whenever the options are others than before. */
-export function onTune(changed) {
-  drawer.addEventListener("change", () => {
-    const tune = chosen("tune");
-    more.hidden = tune === "none";
-    variants.hidden = tune !== "difftpt-lite";
-    steps.placeholder = String(OWN_STEPS[tune] ?? OWN_STEPS.tpt);
-    const wrong = tune === "none" ? undefined : [steps, seed].find((field) => !field.validity.valid);
-    for (const field of [steps, seed]) field.setAttribute("aria-invalid", String(field === wrong));
-    problem.hidden = !wrong;
-    problem.textContent = wrong ? `${wrong.labels[0].textContent}: ${wrong.validationMessage}` : "";
-    if (wrong) return;
-    const next = read();
-    if (JSON.stringify(next) === JSON.stringify(current)) return;
-    current = next;
-    render();
-    changed();
-  });
+  #use(tune) {
+    const views = Number(this.#chosen("views"));
+    const steps = this.#steps.value === "" ? OWN_STEPS[tune] : this.#steps.valueAsNumber;
+    setMessage(this.find("tune-state"), tune === "none" ? "tune.off" : "tune.on", { method: NAMES[tune], views });
+    this.root.toggleAttribute("data-on", tune !== "none");
+    this.session.setTune(tune === "none" ? { tune } : { tune, views, steps, seed: this.#seed.valueAsNumber });
+  }
 }

@@ -1,5 +1,5 @@
 /** The site on this device: its service worker, updates, installing, and whether there is a network. */
-import { say } from "../ui/i18n.js";
+import { setMessage } from "../ui/i18n.js";
 
 const notice = document.getElementById("notice");
 const text = document.getElementById("notice-text");
@@ -42,12 +42,12 @@ const controlled = (serviceWorker) =>
     else serviceWorker.addEventListener("controllerchange", resolve, { once: true });
   });
 
-/** Offers a new version once it is there, and reloads where this tab asked for it. */
+/** Offers a new version once it is there, and reloads if this tab asked for it. */
 function watch(registration, serviceWorker, known) {
   let asked = false;
   const offer = () => {
     if (!registration.waiting || !serviceWorker.controller) return;
-    say(text, "offline.update");
+    setMessage(text, "offline.update");
     notice.hidden = false;
   };
   offer();
@@ -63,14 +63,14 @@ function watch(registration, serviceWorker, known) {
     if (asked) location.reload();
     else if (known) {
       // Another tab has taken the new version; this one keeps its photos until it is reloaded.
-      say(text, "offline.updated");
+      setMessage(text, "offline.updated");
       notice.hidden = false;
     }
     known = true;
   });
 }
 
-/** What the browser offers once a site can be installed. @type {Event & {prompt: () => Promise<unknown>} | null} */
+/** The browser's offer to install the site, once it can be. @type {Event & {prompt: () => Promise<unknown>} | null} */
 let offer = null;
 
 addEventListener("beforeinstallprompt", (event) => {

@@ -4,7 +4,7 @@
  *
  * @param {HTMLCanvasElement} canvas
  * @param {{width: number, height: number, values: ArrayLike<number>}} map shares, 0 to 1
- * @param {[number, number, number]} [tone] colour of what is covered
+ * @param {[number, number, number]} [tone] color of covered places
  */
 export function drawHeatmap(canvas, { width, height, values }, tone = [16, 24, 40]) {
   canvas.width = width;

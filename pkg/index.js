@@ -99,7 +99,7 @@ export class PromptLens {
   }
 
   /**
-   * The L2-normalised feature of an image file.
+   * The L2-normalized feature of an image file.
    *
    * @param {Blob | ArrayBuffer | ArrayBufferView} image
    * @param {import("./index.js").CallOptions} [options]
@@ -110,7 +110,7 @@ export class PromptLens {
   }
 
   /**
-   * The L2-normalised features of texts, taken as they are, without a template.
+   * The L2-normalized features of texts, without a template.
    *
    * @param {string[]} texts
    * @param {import("./index.js").CallOptions} [options]

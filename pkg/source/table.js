@@ -37,7 +37,7 @@ const large = (image) => shapes(image, 14, [1024, 24], [768, 12, 12], 768);
 const source = (repository, file, licence) => ({ repository, file, licence });
 const openClip = (repository, licence) => source(repository, "open_clip_model.safetensors", licence);
 
-/** OpenAI's cards state no licence: MIT is that of its code. Those of the copies state Apache-2.0. */
+/** OpenAI's model cards state no license; its code has MIT, and the cards of the copies state Apache-2.0. */
 const openAi = (id, size, timm, own, file, shape) => ({
   id: `openai-vit-${id}`,
   name: `OpenAI CLIP ViT-${size}`,

@@ -352,7 +352,7 @@ function list(text, separator) {
       const parsed = JSON.parse(text);
       if (Array.isArray(parsed)) return parsed.map(String);
     } catch {
-      // Then the bracket belongs to a name.
+      // Then the bracket is part of a name.
     }
   }
   const items = separator ? text.split(separator).map((item) => item.trim()) : [text];

@@ -69,6 +69,7 @@ export class GalleryPanel extends Panel {
     this.on("change", () => this.#render());
     this.on("answered", (photo) => this.#announceAnswer(photo));
     this.on("failed", ({ name, error }) => announce(t("card.problem", { name, message: problemText(error) })));
+    for (const type of ["answered", "failed"]) this.on(type, () => this.#rearrange());
     onLanguage(() => {
       for (const card of this.#cards.values()) card.reword();
       this.#grid.reword();
@@ -166,7 +167,6 @@ export class GalleryPanel extends Panel {
     const words = { name, label: best.label, share: wholePercent(best.probability) };
     if (ood?.isOutlier === true) announce(t("card.answer-verdict", { ...words, verdict: verdictText(ood) }));
     else announce(t("card.answer", words));
-    this.#rearrange();
   }
 
   /** Brings the focus to a photo's remove button, or to its tile. */

@@ -1,4 +1,4 @@
-/** How often which score was seen, as a small picture with a text that says the same. */
+/** The histogram of scores, as a small picture with a text that says the same. */
 import { score } from "./format.js";
 import { t } from "./i18n.js";
 

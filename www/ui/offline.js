@@ -11,14 +11,14 @@ const network = document.getElementById("network");
 const PATIENCE_MS = 3000;
 
 /**
- * Starts the service worker, and settles once it sees the page's requests, so that what is loaded
- * from then on is there offline. Settles as well if there is none; one that comes late is told to keep
- * what was loaded before.
+ * Starts the service worker, and settles once it controls the page, so that everything loaded from then on
+ * is there offline. Also settles if there is none, or if it takes too long; it is then asked to keep what
+ * was loaded before.
  */
 export async function keepOffline() {
   const { serviceWorker } = navigator;
   if (!serviceWorker) return;
-  // An older version's page goes on as it is; only a page of another version needs to hear of it.
+  // On a first visit there is no older version to replace.
   const known = serviceWorker.controller !== null;
   let registration;
   try {

@@ -19,7 +19,7 @@ export const SAMPLES = {
 };
 
 /**
- * Everything in what was dropped: files, and those of folders that are images.
+ * The files that were dropped, and the images in folders that were dropped.
  *
  * @param {DataTransfer} transfer
  * @returns {Promise<File[]>}

@@ -6,7 +6,7 @@ const EIGHT_BITS = 1 + 2 / 32;
 const BESIDE = 64e6;
 
 /**
- * Bytes that a model of so many weights takes.
+ * The bytes that a model of so many weights needs.
  *
  * @param {number} parameters
  * @param {boolean} gpu whether it answers on the GPU; a CPU computes with 32-bit floats

@@ -1,4 +1,4 @@
-/** What tuning did to one photo: a sentence, and the views that it went by. */
+/** What tuning did to one photo: a sentence, and the views that it used. */
 import { apart, isolate } from "./format.js";
 import { setMessage, t } from "./i18n.js";
 import { problemText } from "./problem.js";
@@ -12,7 +12,7 @@ const SAME = 1e-6;
 const scratch = document.createElement("canvas");
 
 /**
- * One honest sentence on what happened.
+ * One sentence on what tuning changed.
  *
  * @param {import("../pkg/index.js").Result} result
  * @param {string} method

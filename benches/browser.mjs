@@ -1,28 +1,17 @@
-/** The browser of the benches: Chromium with a software WebGPU adapter where there is no GPU. */
+/** The browser of the benches: Chromium, with a software WebGPU adapter if there is no GPU. */
 import { chromium } from "playwright-core";
+import { ALWAYS, CHROMIUM, SOFTWARE_WEBGPU, WEBGPU } from "../scripts/chromium.mjs";
 
-const ARGUMENTS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--enable-unsafe-webgpu",
-  "--ignore-gpu-blocklist",
-  // Lets a bench wait for unreachable GPU buffers to go.
-  "--js-flags=--expose-gc",
-];
-const SOFTWARE = ["--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader"];
+/** Lets a bench wait for unreachable GPU buffers to go. */
+const COLLECT = "--js-flags=--expose-gc";
 
 /** @param {boolean} software whether to take the software adapter though there may be a GPU */
 export async function openBrowser(software) {
   const browser = await chromium.launch({
-    executablePath: process.env.PROMPTLENS_CHROMIUM ?? "/usr/bin/chromium",
-    // The old headless shell, which playwright would ask for, has no WebGPU.
+    executablePath: CHROMIUM,
+    // The flags ask for the new headless mode.
     headless: false,
-    args: software ? [...ARGUMENTS, ...SOFTWARE] : ARGUMENTS,
+    args: [...ALWAYS, ...(software ? SOFTWARE_WEBGPU : WEBGPU), COLLECT],
   });
   const page = await browser.newPage();
   page.setDefaultTimeout(0);

@@ -8,6 +8,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import os from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { WEBGPU } from "../scripts/chromium.mjs";
 import { serve } from "../scripts/serve.mjs";
 import { VIT_B_32, writeHuggingFace } from "../tests/browser/checkpoint.mjs";
 import { openBrowser, openSite } from "../tests/browser/harness.mjs";
@@ -32,7 +33,7 @@ copyFileSync(join(options.site, "models/mini/tokenizer.json"), join(folder, "tok
 const headers = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag" };
 const servers = { mini: await serve({ root: resolve(options.mini), headers }), "ViT-B/32": await serve({ root: folder, headers }) };
 const site = await openSite({ "": resolve(options.site) });
-const { browser, page, close } = await openBrowser({ webgpu: !options.gpu, args: options.gpu ? ["--enable-unsafe-webgpu"] : [] });
+const { browser, page, close } = await openBrowser({ webgpu: !options.gpu, args: options.gpu ? WEBGPU : [] });
 const before = load();
 
 /** Loads a model once and frees it; `fresh` forgets what is kept of any before. */

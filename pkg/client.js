@@ -3,10 +3,10 @@ import { PromptLensError, cancelled, invalid } from "./error.js";
 /**
  * A worker running `worker.js`.
  *
- * A browser starts workers only from the page's own origin. Where the package lies elsewhere (a
+ * A browser starts workers only from the page's own origin. If the package is elsewhere (on a
  * CDN), a small module in a blob of the page's origin imports it.
  *
- * @returns {{worker: Worker, started: () => void}} `started` is to be called once the worker spoke
+ * @returns {{worker: Worker, started: () => void}} call `started` after the worker's first message
  */
 function spawn() {
   const base = import.meta.url;
@@ -24,7 +24,7 @@ function spawn() {
 /**
  * A module that becomes the one at `address`. It imports dynamically: for a policy, a static import of
  * a worker is a worker itself, and `worker-src` would have to name the other origin beside
- * `script-src`. What is posted before the import has finished would be lost, and is handed on.
+ * `script-src`. Messages that come before the import has finished would be lost; they are passed on.
  */
 function shimFor(address) {
   return `const early = [];

@@ -1,16 +1,16 @@
 /**
- * Draws a map over its square of a photo: opaque where the name has little of a place, clear where
- * it has most.
+ * Draws a map over its square of a photo: opaque at places that hardly show the name, clear at
+ * those that show it most.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {{width: number, height: number, values: ArrayLike<number>}} map shares, 0 to 1
- * @param {[number, number, number]} [tone] colour of what is covered
+ * @param {[number, number, number]} [tone] color of covered places
  */
 export function drawHeatmap(canvas, { width, height, values }, tone = [16, 24, 40]) {
   canvas.width = width;
   canvas.height = height;
   const pixels = new ImageData(width, height);
-  // Stretched to the range that is there: what differs from place to place is what the map tells.
+  // Stretched to the range of the values: the map shows how places differ.
   const low = Math.min(...values);
   const range = Math.max(...values) - low;
   for (let i = 0; i < values.length; i += 1) {

@@ -99,7 +99,7 @@ export class PromptLens {
   }
 
   /**
-   * The L2-normalised feature of an image file.
+   * The L2-normalized feature of an image file.
    *
    * @param {Blob | ArrayBuffer | ArrayBufferView} image
    * @param {import("./index.js").CallOptions} [options]
@@ -110,7 +110,7 @@ export class PromptLens {
   }
 
   /**
-   * The L2-normalised features of texts, taken as they are, without a template.
+   * The L2-normalized features of texts, without a template.
    *
    * @param {string[]} texts
    * @param {import("./index.js").CallOptions} [options]
@@ -133,7 +133,7 @@ export class PromptLens {
 
   /**
    * Compares every GPU kernel with the same operation on the CPU, on this very adapter: what to run
-   * and report where answers look wrong. Takes seconds on a GPU, a minute or more on a software one.
+   * and report if answers look wrong. Takes seconds on a GPU, a minute or more on a software one.
    *
    * @param {import("./index.js").CheckOptions} [options]
    * @returns {Promise<import("./index.js").KernelCheck[]>}
@@ -173,7 +173,7 @@ export class PromptLens {
    * The class names in a text, CSV or JSON file, or in a text as people type or paste it, read as the
    * command line reads its `--labels`.
    *
-   * @param {Blob | string} file its name tells a CSV
+   * @param {Blob | string} file the ending of its name marks a CSV
    * @returns {Promise<import("./index.js").LabelList>}
    */
   async parseLabels(file) {
@@ -313,7 +313,7 @@ export class Classes {
     });
     const args = { classes: this.#set(), images, labels, options: given };
     const { file, ...report } = await this.#engine.call("train", args, { signal, onProgress });
-    // The engine hands bytes over as plain numbers.
+    // The engine returns bytes as an array of numbers.
     return new Prompt(Uint8Array.from(file), report);
   }
 

@@ -1,6 +1,6 @@
 /**
  * @typedef {object} GpuProbe
- * @property {boolean} available whether an adapter was handed out
+ * @property {boolean} available whether the browser gives an adapter
  * @property {string} [reason] why not, as a clause that follows a colon
  * @property {boolean} [fallback] whether the adapter is a software one
  * @property {string} [vendor] `GPUAdapterInfo.vendor`; may be empty

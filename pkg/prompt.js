@@ -9,7 +9,7 @@ const unusable = (what) =>
 
 /**
  * A learned prompt: a small file that belongs to one model. {@link Classes#train} makes one,
- * {@link Prompt.from} reads one back. What is in it is checked again where it is used.
+ * {@link Prompt.from} reads one back. The engine checks its content again when it is used.
  */
 export class Prompt {
   /** @type {Uint8Array} */

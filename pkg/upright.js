@@ -7,7 +7,7 @@
 const MOST_PIXELS = 2048;
 /** A WebP has a handful of chunks; more are not looked through. */
 const MOST_CHUNKS = 64;
-/** The orientation stands at the beginning of the EXIF block. */
+/** The orientation is at the beginning of the EXIF block. */
 const EXIF_BYTES = 64 * 1024;
 
 /**
@@ -33,7 +33,7 @@ async function viewOf(file, start, size) {
 
 const text = (view, at, length) => String.fromCharCode(...new Uint8Array(view.buffer, at, length));
 
-/** Where the EXIF chunk of a WebP has its bytes; `null` if there is none. */
+/** The place of the EXIF chunk in a WebP; `null`: there is none. */
 async function webpExif(file) {
   const head = await viewOf(file, 0, 16);
   if (head.byteLength < 16 || text(head, 0, 4) !== "RIFF" || text(head, 8, 8) !== "WEBPVP8X") return null;
@@ -71,7 +71,7 @@ async function turned(file, exif, orientation) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = orientation < 5 ? [width, height] : [height, width];
   const context = canvas.getContext("2d");
-  // Each row of a matrix: where a step to the right and a step down in the file lead on the page.
+  // One matrix per orientation: the steps on the page for a step to the right and a step down in the file.
   const [a, b, c, d] = [
     [1, 0, 0, 1],
     [-1, 0, 0, 1],

@@ -1,7 +1,7 @@
 /*
- * Keeps the site on this device: the shell, and documents where the host has them, when it is
+ * Keeps the site on this device: the shell, and documents if the host has them, when it is
  * installed; the engine when it is first used.
- * Nothing else is touched: models are kept by the engine, in a store of its own.
+ * Nothing else is touched: the engine stores models by itself.
  *
  * Every file is kept under the hash of its content, so a new version fetches only what has changed,
  * and the files of one version always belong together. `FILES` is filled in by
@@ -11,7 +11,7 @@
 const FILES = {};
 
 const CACHE = "promptlens-files";
-/** Where a shared photo waits for the page. */
+/** The cache in which a shared photo waits for the page. */
 const SHARED = "promptlens-shared";
 
 const SCOPE = new URL(self.registration.scope);
@@ -43,11 +43,11 @@ async function install() {
   await Promise.all(keepAll("shell"));
   // A host that has no document to show does not keep the app from being installed.
   await Promise.allSettled(keepAll("document"));
-  // The first version has no page to disturb; a later one waits until the reader wants it.
+  // The first version has no page to disturb; a later one waits until the user wants it.
   if (!self.registration.active) await self.skipWaiting();
 }
 
-/** For a page that loaded before this was there to see it: keeps what it has used by now. */
+/** For a page that loaded before this worker controlled it: keeps what it has used by now. */
 async function keepLater() {
   const cache = await caches.open(CACHE);
   const later = Object.keys(FILES).filter((path) => FILES[path][1] === "later");
@@ -74,7 +74,7 @@ async function keep(cache, path) {
 async function put(cache, path, response) {
   const bytes = await response.arrayBuffer();
   if (!(await matches(path, bytes))) return false;
-  // The body is kept decoded, so that nothing may be said of how it was encoded.
+  // The body is kept decoded, so the header about its encoding is left out.
   const headers = { "content-type": response.headers.get("content-type") ?? "", "content-length": String(bytes.byteLength) };
   await cache.put(key(path), new Response(bytes, { headers }));
   return true;

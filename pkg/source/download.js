@@ -1,12 +1,11 @@
 /*
- * One large file over HTTP, in order, whatever the connection does: resumed by range after a cut or a
- * stall, tried again a bounded number of times with growing pauses, and refused where the server
- * contradicts itself.
+ * Downloads one large file over HTTP, in order. After a cut or a stall it asks for the rest by range,
+ * a limited number of times with growing pauses. It fails if the server contradicts itself.
  */
 import { cancelled, PromptLensError } from "../error.js";
 import { announced, failed, REQUEST, sameVersion, sleep, Stale, validators, within } from "./http.js";
 
-/** Progress smaller than this does not count as an attempt that helped. */
+/** Bytes that an attempt must bring to count as progress. */
 const WORTH = 64 * 1024;
 const LONGEST_PAUSE = 15_000;
 /** The hub counts requests in windows of five minutes. */
@@ -14,20 +13,20 @@ const LONGEST_WAIT = 300_000;
 
 /**
  * @typedef {object} Patience
- * @property {number} [retries] attempts in a row without progress before giving up; 5 when left out
+ * @property {number} [retries] attempts in a row without progress before giving up; by default 5
  * @property {number} [delay] milliseconds before the first further attempt, doubled each time; 500
  * @property {number} [stall] milliseconds without a byte that count as a cut; 30000
- * @property {number} [wait] milliseconds to wait in all where a server asks for it; 300000
+ * @property {number} [wait] milliseconds to wait in all if a server asks for it; 300000
  */
 
 /**
  * @typedef {object} How
  * @property {AbortSignal} [signal]
  * @property {Patience} [patience]
- * @property {boolean} [hub] the file is one of the hub at a commit, so its size tells its version,
- *   and a refusal may be that of an address which was signed for a moment
- * @property {number | null} [size] bytes of the file, where they are known
- * @property {(seconds: number) => void} [onWait] called where the server asks to wait
+ * @property {boolean} [hub] the file is of a commit on the hub: it never changes, and a refusal may pass,
+ *   because the hub redirects to signed addresses that expire
+ * @property {number | null} [size] bytes of the file; `null`: unknown
+ * @property {(seconds: number) => void} [onWait] called when the server asks to wait
  */
 
 /**
@@ -52,23 +51,23 @@ export class Download {
   #restarts = 0;
   #encoded = false;
   #hub;
-  /** A length that the server announced, and may have meant for encoded bytes. @type {number | null} */
+  /** The length that the server announced; it may count encoded bytes. @type {number | null} */
   #announced = null;
-  /** Where an answer ended before that length. */
+  /** The position at which an answer ended before that length; -1: none did. */
   #ended = -1;
-  /** Where the server refused a range. */
+  /** The position from which the server refused a range; -1: it did not. */
   #refused = -1;
-  /** Whether nothing can follow. */
+  /** Whether the file is complete. */
   #over = false;
   #wait;
   #onWait;
-  /** Forgets the caller's signal. */
+  /** Stops listening to the caller's signal. */
   #forget = () => {};
 
   /**
    * @param {string} address
    * @param {How & {from?: number, known?: import("./http.js").Validators | null}} how `from`: bytes that are there
-   *   already, `known`: the version that they are of
+   *   already; `known`: the version that they are of
    */
   constructor(address, { signal, patience = {}, from = 0, known = null, hub = false, size = null, onWait = () => {} } = {}) {
     this.#address = address;
@@ -88,7 +87,7 @@ export class Download {
     return this.#known;
   }
 
-  /** Bytes of the file, as far as anybody says. */
+  /** Bytes of the file; `null`: unknown. */
   get total() {
     return this.#known?.total ?? this.#announced;
   }
@@ -101,7 +100,7 @@ export class Download {
   /**
    * Waits for the server's first answer.
    *
-   * @returns {Promise<boolean>} false where there is no such file
+   * @returns {Promise<boolean>} false: there is no such file
    */
   async start() {
     while (!this.#reader) {
@@ -122,10 +121,10 @@ export class Download {
       const piece = await this.#attempt(() => this.#receive());
       if (piece === undefined) continue;
       if (piece !== null) return piece;
-      // Whoever reads on asks for more, since what was announced may be too short. A host that encodes
-      // would send everything anew.
+      // The announced length may be too small, so the next `read()` asks for more, once; except of a host
+      // that encodes, which would send everything again.
       if (this.total === null || this.#at === this.total) return this.#end(this.#ended === this.#at || this.#encoded);
-      // An announced length is doubted once an answer ends twice at the same place before it.
+      // Two answers ended at the same position before the announced length: the file ends there.
       if (this.#known?.total == null && this.#ended === this.#at) return this.#end(true);
       this.#ended = this.#at;
       await this.#attempt(() => {
@@ -143,7 +142,7 @@ export class Download {
     this.#reader = null;
   }
 
-  /** The end of an answer, which is the file's where nothing can follow. */
+  /** The end of an answer; of the file too, if `over`. */
   #end(over) {
     this.#over = over;
     this.#ended = this.#at;
@@ -151,7 +150,7 @@ export class Download {
     return null;
   }
 
-  /** Runs one step; a failure that may pass is waited out, and `undefined` says to go on. */
+  /** Runs one step. After a failure that may pass it waits and returns `undefined`: try again. */
   async #attempt(step) {
     try {
       return await step();
@@ -160,7 +159,7 @@ export class Download {
       if (this.#signal?.aborted) throw cancelled();
       if (error instanceof Stale || error.final) throw error;
       if (error.limited) await this.#rest(error.limited);
-      // Asked for the rest by a range, a host that always compresses may give nothing.
+      // A host that always compresses may answer a range with nothing.
       if (this.#ended === this.#at && error.ended !== this.#at) this.#encoded = true;
       this.#failures = this.#sinceFailure >= WORTH ? 1 : this.#failures + 1;
       this.#sinceFailure = 0;
@@ -173,7 +172,7 @@ export class Download {
     }
   }
 
-  /** Waits as long as a server asks for that counts requests. */
+  /** Waits as long as a server asks that limits requests. */
   async #rest(seconds) {
     this.#wait -= seconds * 1000;
     if (this.#wait < 0) {
@@ -211,12 +210,12 @@ export class Download {
       if (this.total === this.#at || (this.#known?.total == null && this.#ended === this.#at)) return "end";
       const dated = this.#known?.etag != null || this.#known?.modified != null;
       if (this.#known?.total == null && dated && this.#refused !== this.#at) {
-        // The announced length may be wrong, or the range: the whole file tells which.
+        // Either the announced length is wrong or the server's handling of ranges: read the whole file to see.
         this.#refused = this.#at;
         this.#encoded = true;
         throw failed(this.#address, "the server refuses the rest of it");
       }
-      // The range that we ask for is inside the file as it was.
+      // The range is inside the file as it was, so the file changed.
       if (this.#restarts++ > 0) throw final(failed(this.#address, "the server refuses the rest of it"));
       throw new Stale(this.#address);
     }
@@ -226,11 +225,11 @@ export class Download {
     }
     this.#encoded = answer.headers.has("content-encoding");
     const now = validators(answer);
-    // Two servers of the hub may give the same file of a commit by other names.
+    // Servers of the hub may give different validators for the same file of a commit.
     if (this.#hub) now.etag = now.modified = null;
     if (now.total === null) this.#announced ??= announced(answer);
     if (this.#known && !sameVersion(this.#known, now)) throw new Stale(this.#address);
-    // What an earlier answer said holds where this one says nothing.
+    // What this answer does not say holds from earlier ones.
     this.#known = {
       etag: now.etag ?? this.#known?.etag ?? null,
       modified: now.modified ?? this.#known?.modified ?? null,
@@ -239,19 +238,19 @@ export class Download {
     const range = /^bytes (\d+)-/.exec(answer.headers.get("content-range") ?? "");
     let start = 0;
     if (status === 206) start = range ? Number(range[1]) : this.#at;
-    if (start > this.#at) throw final(failed(this.#address, "the server sends another part than was asked for"));
+    if (start > this.#at) throw final(failed(this.#address, "the server sends another part than the requested one"));
     this.#skip = this.#at - start;
     if (!answer.body) throw failed(this.#address, "the answer has no body");
     this.#reader = answer.body.getReader();
     return true;
   }
 
-  /** What an answer without content means: wait, try again, or no more. */
+  /** The error for an answer without content, which says whether to wait, to try again, or to give up. */
   #refusal({ status, headers }) {
     const error = Object.assign(failed(this.#address, `the server answers ${status}`), { status });
     if (status === 401 && this.#hub) {
       const why = "it is private or gated, and nobody can be signed in here";
-      return final(Object.assign(new PromptLensError("weights/missing", `${this.#address} is not handed out: ${why}.`), { status }));
+      return final(Object.assign(new PromptLensError("weights/missing", `${this.#address} cannot be downloaded: ${why}.`), { status }));
     }
     const limit = /(?:^|;)\s*t=(\d+)/.exec(headers.get("ratelimit") ?? "")?.[1];
     const seconds = Number((status === 429 && limit) || headers.get("retry-after")) || 0;
@@ -263,12 +262,12 @@ export class Download {
     return passes ? Object.assign(error, { pause: Math.min(seconds * 1000, LONGEST_PAUSE) }) : final(error);
   }
 
-  /** The next bytes of the answer, before any that are there already are taken off. */
+  /** The next bytes of the answer, with those that are there already. */
   async #next() {
     try {
       return await within(this.#reader.read(), this.#stall, () => this.#request?.abort());
     } catch (error) {
-      // The range from here was refused, and now the whole file breaks off here: this is its end.
+      // The range from here was refused, and the whole file breaks off here too: this is its end.
       if (this.#refused !== this.#at || this.#skip > 0 || this.#signal?.aborted) throw error;
       this.#ended = this.#at;
       return { done: true, value: undefined };
@@ -287,10 +286,10 @@ export class Download {
     this.#at += fresh.byteLength;
     this.#sinceFailure += fresh.byteLength;
     if (this.#known?.total != null && this.#at > this.#known.total) {
-      throw final(failed(this.#address, `the server sends more than the ${this.#known.total} bytes it spoke of`));
+      throw final(failed(this.#address, `the server sends more than the ${this.#known.total} bytes it announced`));
     }
     if (this.#announced !== null && this.#at > this.#announced) {
-      // It counted encoded bytes, so a range would too.
+      // The length counted encoded bytes, so a range would count them too.
       this.#announced = null;
       this.#encoded = true;
     }
@@ -301,7 +300,7 @@ export class Download {
 /**
  * A whole small file.
  *
- * @returns {Promise<Uint8Array | null>} `null` where there is none
+ * @returns {Promise<Uint8Array | null>} `null`: there is none
  */
 export async function whole(address, how) {
   for (const last of [false, true]) {

@@ -1,7 +1,7 @@
-/* Requests: how they are made, what an answer says about the version of a file, and waiting. */
+/* Requests: their settings, the version of a file that an answer is of, and waiting. */
 import { cancelled, PromptLensError } from "../error.js";
 
-/** No address of the page goes to another server; a hub refuses some of them. */
+/** No referrer: other servers must not learn the page's address, and a hub refuses some referrers. */
 export const REQUEST = { cache: "no-store", referrerPolicy: "no-referrer" };
 
 /**
@@ -23,7 +23,7 @@ export class Stale extends PromptLensError {
 }
 
 /**
- * The version that an answer speaks of.
+ * The version of the file in an answer.
  *
  * @param {Response} answer
  * @returns {Validators}
@@ -47,12 +47,12 @@ export function announced({ status, headers }) {
   return Number.isSafeInteger(length) ? length : null;
 }
 
-/** Whether two answers can speak of the same version. */
+/** Whether two answers may be of the same version. */
 export function sameVersion(a, b) {
   return ["etag", "modified", "total"].every((key) => a[key] === null || b[key] === null || a[key] === b[key]);
 }
 
-/** The version on the server now; `null` where it does not say. */
+/** The version on the server now; `null`: the server does not say. */
 export async function ask(address, signal) {
   try {
     const answer = await fetch(address, { ...REQUEST, method: "HEAD", signal });

@@ -28,7 +28,7 @@ export async function describe({ repository, revision, folder = "" }, hub, how) 
   const address = `${hub}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const none = () => new PromptLensError("weights/missing", `The hub has no ${repository} at ${revision}, or it is private or gated; nobody can be signed in here.`);
   const bytes = await whole(address, { ...how, hub: true, limit: LIMIT }).catch((error) => {
-    // The hub's answer to strangers for all three.
+    // The hub answers so to anybody who is not signed in, in all three cases.
     throw error.status === 401 ? none() : error;
   });
   if (!bytes) throw none();
@@ -43,8 +43,8 @@ export async function describe({ repository, revision, folder = "" }, hub, how) 
     throw failed(address, "the answer names no commit and files");
   }
   if (gated) {
-    const ways = "download its files where you are signed in, and choose their folder here";
-    throw new PromptLensError("weights/missing", `${repository} is gated: the hub hands its files only to people who accepted its terms; ${ways}.`);
+    const ways = "download its files in a browser that is signed in, and choose their folder here";
+    throw new PromptLensError("weights/missing", `${repository} is gated: the hub gives its files only to people who accepted its terms; ${ways}.`);
   }
   const inside = folder ? `${folder}/` : "";
   const files = new Map();

@@ -1,4 +1,4 @@
-/* A model in files that the reader chose: a folder of the disk, or files that were dropped. */
+/* A model in files that the user chose: a folder of the disk, or files that were dropped. */
 import { PromptLensError } from "../error.js";
 import { PIECE } from "./model_store.js";
 import { Progress } from "./progress.js";

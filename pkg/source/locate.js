@@ -1,4 +1,4 @@
-/* Where the files of a model are: from its address, the hub's answer, and what was pinned before. */
+/* Finds the files of a model: by its address, the hub's answer, and what was pinned before. */
 import { PromptLensError } from "../error.js";
 import { describe } from "./hub.js";
 import { readName } from "./name.js";

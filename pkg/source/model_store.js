@@ -1,11 +1,12 @@
 /*
- * What is kept of models: one folder per model and quantisation, holding a packed model once its
+ * What is kept of models: one folder per model and quantization, holding a packed model once its
  * `record.json` is there, and pieces of an unfinished download until then.
  */
 import { cancelled } from "../error.js";
+import { sha256Of } from "./sha256.js";
 
 const RECORD = "record.json";
-/** What the hub said of each repository when it was first downloaded. */
+/** The folder of pins: commit and hashes of each repository at its first download. */
 export const PINS = "pins";
 
 /** Bytes of a piece of an unfinished download. */
@@ -21,22 +22,16 @@ function decode(bytes) {
   }
 }
 
-/** SHA-256 of a text, in lower-case hexadecimal. */
-export async function sha256Of(text) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** A short name for a text. */
 const digest = async (text) => (await sha256Of(text)).slice(0, 32);
 
-/** What a model at `address` in the form `quantization` is kept under. */
+/** The folder that a model at `address` in the form `quantization` is stored in. */
 export const identity = (address, quantization) => digest(`${address}\n${quantization ?? "as stored"}`);
 
 /** The lock of a model among all tabs. */
 export const lockName = (id) => `promptlens:${id}`;
 
-/** Runs `work` while no other tab works on the same model; calls `waiting` where one does. */
+/** Runs `work` while no other tab works on the same model; calls `waiting` if one does. */
 export async function locked(id, signal, waiting, work) {
   if (!globalThis.navigator?.locks) return work();
   const name = lockName(id);
@@ -80,7 +75,7 @@ export class ModelStore {
     return record?.version === 1 ? record : null;
   }
 
-  /** Makes what lies here a complete model. */
+  /** Marks the stored files as a complete model. */
   writeRecord(record) {
     return this.write(RECORD, encode({ version: 1, ...record }));
   }

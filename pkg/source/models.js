@@ -1,4 +1,4 @@
-/* The models that this browser keeps: which they are, how much room they take, and deleting them. */
+/* The models that this browser stores: the list, the room that they take, and deleting them. */
 import { PromptLensError } from "../error.js";
 import { openStorage } from "../storage/storage.js";
 import { dropPin, ModelStore, lockName, PINS } from "./model_store.js";

@@ -1,6 +1,6 @@
 /*
  * What people type for a model: an address, or a repository of the Hugging Face hub in any of the
- * forms that are copied from its pages. Nothing is asked of anybody here.
+ * forms that its pages show. This only reads the text; it makes no request.
  */
 import { PromptLensError } from "../error.js";
 
@@ -11,7 +11,7 @@ const PART = /^[\w-][\w.-]*$/;
 const REVISION = /^[\w][\w.-]*(?:\/[\w][\w.-]*)*$/;
 /** Pages of the hub that show files of a repository. */
 const VIEWS = ["tree", "blob", "resolve", "raw"];
-/** First parts of the hub's addresses that are no owner. */
+/** First parts of the hub's addresses that are not owners. */
 const NO_OWNER = ["datasets", "spaces", "collections", "docs", "papers", "api", "models"];
 
 const FORMS = "Write hf:owner/name, hf:owner/name/folder or hf:owner/name@revision.";

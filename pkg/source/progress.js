@@ -3,7 +3,7 @@ import { Rate } from "./rate.js";
 /** How much of a model's weights has come, over all of their files. */
 export class Progress {
   #loaded = 0;
-  /** Bytes of each file; `null` where that is not known. */
+  /** Bytes of each file; `null`: unknown. */
   #sizes = new Map();
   /** The files that were read. */
   #read = new Set();
@@ -33,7 +33,7 @@ export class Progress {
     return this.#loaded;
   }
 
-  /** Bytes of all files; `null` where that is not known. */
+  /** Bytes of all files; `null`: unknown. */
   get total() {
     let total = 0;
     for (const size of this.#sizes.values()) {
@@ -44,7 +44,7 @@ export class Progress {
   }
 }
 
-/** Tells the caller how much of the weights is there, how fast they come, and how long the rest takes. */
+/** Tells the caller how much of the weights has come, how fast they come, and how long the rest takes. */
 export class WeightsProgress {
   #tell;
   #read = new Progress();

@@ -1,4 +1,4 @@
-/** How fast bytes come, and how long the rest takes: an average that forgets with a time constant. */
+/** How fast bytes come, and how long the rest takes: an exponential moving average. */
 export class Rate {
   #memory;
   /** @type {number | null} */
@@ -30,12 +30,12 @@ export class Rate {
     this.#last = now;
   }
 
-  /** Bytes per second; `null` until it can be told. */
+  /** Bytes per second; `null`: not known yet. */
   get perSecond() {
     return this.#weight > 0 ? this.#perSecond / this.#weight : null;
   }
 
-  /** Seconds for `bytes` more; `null` where that cannot be told. */
+  /** Seconds for `bytes` more; `null`: unknown. */
   secondsFor(bytes) {
     const speed = this.perSecond;
     return bytes === null || !speed ? null : bytes / speed;

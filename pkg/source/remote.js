@@ -2,10 +2,10 @@
 import { PromptLensError } from "../error.js";
 import { whole } from "./download.js";
 import { ask } from "./http.js";
-import { sha256Of } from "./model_store.js";
 import { PackWriter } from "./pack_writer.js";
 import { PieceCache } from "./piece_cache.js";
 import { WeightsProgress } from "./progress.js";
+import { sha256Of } from "./sha256.js";
 
 /** Bytes of a small file or of a chunk, at most. */
 const LIMIT = 64 * 1024 * 1024;
@@ -173,7 +173,7 @@ export class RemoteModel {
     if (hashes.length === 0 || !hashes.every(Boolean)) return {};
     const expected = hashes.length === 1 ? hashes[0] : await sha256Of(hashes.join("\n"));
     if (sha256 !== expected) {
-      throw new PromptLensError("weights/invalid", `${this.#weights} is not the file that the hub speaks of; it was damaged on the way. Load it again.`);
+      throw new PromptLensError("weights/invalid", `${this.#weights} is not the file that the hub describes; it was damaged on the way. Load it again.`);
     }
     return Object.fromEntries(names.map((name, i) => [name, hashes[i]]));
   }

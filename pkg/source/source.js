@@ -1,6 +1,6 @@
 /*
  * The source that the engine loads a model from. What serves is chosen once per load: files that the
- * reader picked, the stored model, or the network.
+ * user picked, the stored model, or the network.
  */
 import { openStorage } from "../storage/storage.js";
 import { HUB } from "./hub.js";

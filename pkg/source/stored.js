@@ -32,19 +32,25 @@ export class StoredModel {
   async readFile(name) {
     // The pack's manifest holds the configuration.
     if (name === "config.json") return null;
-    if (name === "manifest.json") this.#progress.open("weights", this.#record.bytes);
-    return this.#store.read(name);
+    const bytes = await this.#store.read(name);
+    if (name === "manifest.json") {
+      if (!bytes) await this.#discard();
+      this.#progress.open("weights", this.#record.bytes);
+    }
+    return bytes;
   }
 
   async readChunk(name, again) {
     const bytes = again ? null : await this.#store.read(name);
-    if (!bytes) {
-      // Damaged, or evicted by the browser: the rest is unusable without it.
-      await this.#store.clear();
-      throw new Stale(this.base);
-    }
+    if (!bytes) await this.#discard();
     if (name !== "tokenizer.json") this.#progress.add(bytes.byteLength, "cache");
     return bytes;
+  }
+
+  /** A file is damaged, or the browser evicted it: the others are unusable without it, so loading starts over. */
+  async #discard() {
+    await this.#store.clear();
+    throw new Stale(this.base);
   }
 
   async has() {

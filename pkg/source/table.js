@@ -1,7 +1,7 @@
 /**
- * The models that the package knows by name. No hash stands here: a repository's commit and the
- * SHA-256 of the file are what the hub reports when it is first downloaded, and are kept and
- * enforced from then on. docs/reference/checkpoints.md says where the facts are from.
+ * The models that the package knows by name. It has no hashes: at the first
+ * download the hub reports a repository's commit and the SHA-256 of the file, which are stored and
+ * enforced from then on. docs/reference/checkpoints.md names the sources of these facts.
  *
  * `repository` is the name that a model is known by. `sources` are tried in turn: repositories with
  * the same weights, those that hold safetensors first. `shapes` is the part of a Hugging Face
@@ -37,7 +37,7 @@ const large = (image) => shapes(image, 14, [1024, 24], [768, 12, 12], 768);
 const source = (repository, file, licence) => ({ repository, file, licence });
 const openClip = (repository, licence) => source(repository, "open_clip_model.safetensors", licence);
 
-/** OpenAI's cards state no licence: MIT is that of its code. Those of the copies state Apache-2.0. */
+/** OpenAI's model cards state no license; its code has MIT, and the cards of the copies state Apache-2.0. */
 const openAi = (id, size, timm, own, file, shape) => ({
   id: `openai-vit-${id}`,
   name: `OpenAI CLIP ViT-${size}`,

@@ -23,7 +23,7 @@ export function fileSystem(root) {
       try {
         await (handle.createSyncAccessHandle ? writeNow(handle, bytes) : writeLater(handle, bytes));
       } catch (error) {
-        // A part of a file must not be taken for it.
+        // A part of a file must not be taken for the whole.
         await parent.removeEntry(file).catch(() => {});
         throw error;
       }
@@ -42,7 +42,7 @@ export function fileSystem(root) {
       for await (const [folder, parent] of root.entries()) {
         if (parent.kind !== "directory") continue;
         for await (const [file, handle] of parent.entries()) {
-          // A file may go while it is looked at.
+          // A file may be deleted meanwhile.
           const size = await handle.getFile?.().then((f) => f.size, () => null);
           if (typeof size === "number") found.push({ folder, file, bytes: size });
         }

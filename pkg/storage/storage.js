@@ -1,6 +1,6 @@
 /*
- * Where the browser keeps files: folders of named files in the origin's private file system, or in
- * the Cache API where there is none. Nothing here knows what a model is.
+ * Files in the browser: folders of named files in the origin's private file system, or in the Cache
+ * API if there is none. Nothing here knows what a model is.
  */
 import { cacheStorage } from "./cache_api.js";
 import { fileSystem } from "./opfs.js";
@@ -10,15 +10,15 @@ const ROOT = "promptlens";
 /**
  * @typedef {object} FileStorage
  * @property {"opfs" | "cache"} kind
- * @property {(folder: string, file: string) => Promise<Uint8Array | null>} read `null` where there is none
+ * @property {(folder: string, file: string) => Promise<Uint8Array | null>} read `null`: there is none
  * @property {(folder: string, file: string, bytes: Uint8Array) => Promise<void>} write rejects with
- *   `QuotaExceededError` where there is no room
+ *   `QuotaExceededError` if there is no room
  * @property {(folder: string, file: string) => Promise<void>} drop
  * @property {(folder: string) => Promise<void>} clear
  * @property {() => Promise<{folder: string, file: string, bytes: number}[]>} list
  */
 
-/** @returns {Promise<FileStorage | null>} `null` where the browser keeps nothing */
+/** @returns {Promise<FileStorage | null>} `null`: the browser stores nothing */
 export async function openStorage() {
   try {
     const root = await navigator.storage.getDirectory();

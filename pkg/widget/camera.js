@@ -5,6 +5,8 @@ export class Camera {
   /** @type {MediaStream | null} */
   #stream = null;
   #video;
+  /** Stands for the newest `start()`, until it is stopped. @type {object | null} */
+  #start = null;
 
   /** @param {HTMLVideoElement} video */
   constructor(video) {
@@ -17,19 +19,31 @@ export class Camera {
   }
 
   /**
-   * Asks for the camera, the one behind a phone's screen first.
+   * Asks for the camera, the one behind a phone's screen first, and shows its picture.
    *
-   * @throws {PromptLensError} `camera/unavailable`
+   * @returns {Promise<boolean>} false: it was stopped while the browser asked the user
+   * @throws {PromptLensError} `camera/unavailable`, whose `cause` is the browser's error
    */
   async start() {
     this.stop();
+    const start = {};
+    this.#start = start;
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" }, audio: false });
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" }, audio: false });
+      if (this.#start !== start) {
+        switchOff(stream);
+        return false;
+      }
+      this.#stream = stream;
+      this.#video.srcObject = stream;
+      await this.#video.play();
+      return this.#start === start;
     } catch (error) {
-      throw new PromptLensError("camera/unavailable", `The camera cannot be used: ${error.message}. Choose a photo instead.`);
+      if (this.#start !== start) return false;
+      this.stop();
+      const why = `The camera cannot be used: ${error.message}. Choose a photo instead.`;
+      throw Object.assign(new PromptLensError("camera/unavailable", why), { cause: error });
     }
-    this.#video.srcObject = this.#stream;
-    await this.#video.play();
   }
 
   /** What the camera sees, as a JPEG file. */
@@ -45,8 +59,13 @@ export class Camera {
 
   /** Switches the camera off. */
   stop() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#start = null;
+    if (this.#stream) switchOff(this.#stream);
     this.#stream = null;
     this.#video.srcObject = null;
   }
+}
+
+function switchOff(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }

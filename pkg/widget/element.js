@@ -4,7 +4,7 @@ import { Camera } from "./camera.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
 
-/** Where the site that the package comes with keeps its model: beside the package. */
+/** The package's own site has its model in a folder beside the package. */
 const here = import.meta.url;
 const DEFAULT_MODEL = "../../models/mini/";
 
@@ -13,7 +13,7 @@ const ATTRIBUTES = ["model", "labels", "template", "tune", "ood", "heatmap", "la
 const ENGINE = new Set(["model", "device"]);
 const CLASSES = new Set(["labels", "template"]);
 
-// Where there is no document, as on a server that renders pages, the module can still be imported.
+// Without a document, as on a server that renders pages, the module can still be imported.
 const Base = globalThis.HTMLElement ?? class {};
 
 /**
@@ -31,13 +31,13 @@ export class PromptLensElement extends Base {
   #view;
   /** @type {Camera} */
   #camera;
-  /** The engine of the time on the page. @type {{stop: AbortController, lens: Promise<PromptLens>} | null} */
+  /** The engine, while the element is on the page. @type {{stop: AbortController, lens: Promise<PromptLens>} | null} */
   #engine = null;
   /** @type {Promise<import("../index.js").Classes> | null} */
   #classes = null;
   /** The last call, whose answer is shown. */
   #last = null;
-  /** What stops the answer that the reader asked for. @type {AbortController | null} */
+  /** Stops the answer that the user asked for. @type {AbortController | null} */
   #choice = null;
   #photo = null;
   #result = null;
@@ -62,7 +62,7 @@ export class PromptLensElement extends Base {
     this.#adopt();
     this.#speak();
     if (!this.#engine) this.#begin();
-    // What changed while it was out of the page.
+    // Attributes changed while it was not on the page.
     else if (this.#changed.size > 0) this.#apply();
   }
 
@@ -94,7 +94,7 @@ export class PromptLensElement extends Base {
     this.#changed.add(name);
   }
 
-  /** The loaded model, for everything the widget has no button for; rejects where loading failed. */
+  /** The loaded model, for everything the widget has no button for; rejects if loading failed. */
   get ready() {
     return this.#engine?.lens ?? Promise.reject(new PromptLensError("engine/freed", "The widget is not on a page."));
   }
@@ -194,14 +194,14 @@ export class PromptLensElement extends Base {
     }
   }
 
-  /** Classifies what the reader chose, instead of what was chosen before. */
+  /** Classifies what the user chose, instead of what was chosen before. */
   #choose(blob) {
     this.#choice?.abort();
     this.#choice = new AbortController();
     this.#quietly(this.classify(blob, { signal: this.#choice.signal }));
   }
 
-  /** Loads the model for this time on the page. */
+  /** Loads the model, until the element leaves the page. */
   #begin() {
     const stop = new AbortController();
     const onProgress = (event) => {
@@ -296,16 +296,16 @@ export class PromptLensElement extends Base {
   }
 
   async #open() {
+    let on;
     try {
-      await this.#camera.start();
+      on = await this.#camera.start();
     } catch (error) {
       this.#view.fail(error);
       this.#tell("error", error);
       return;
     }
-    // The element may have left while the reader was asked.
-    if (!this.isConnected) this.#camera.stop();
-    else this.#filming(true);
+    // The element may have left while the user was asked.
+    if (on) this.#filming(true);
   }
 
   async #shoot() {
@@ -329,19 +329,19 @@ export class PromptLensElement extends Base {
     if (is) shoot.focus();
   }
 
-  /** What a button began has told its error by an event; nobody waits for the promise. */
+  /** For work that a button began: its error is told by an event, and nobody waits for the promise. */
   #quietly(promise) {
     promise.catch(() => {});
   }
 
   #tell(type, detail) {
-    // As of images and scripts, an error does not bubble: it is no error of the page.
+    // Like errors of images and scripts, it does not bubble: it is not the page's error.
     const up = type !== "error";
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: up, composed: up }));
   }
 }
 
-/** Frameworks set what stands in their templates as properties: a list of names is a text there. */
+/** Frameworks set attributes of their templates as properties, so a list of names may be a text. */
 const isText = (value) => value === null || value === undefined || typeof value === "string";
 
 /** A list of texts: a JSON array, or texts between `separator`. */
@@ -352,7 +352,7 @@ function list(text, separator) {
       const parsed = JSON.parse(text);
       if (Array.isArray(parsed)) return parsed.map(String);
     } catch {
-      // Then the bracket belongs to a name.
+      // Then the bracket is part of a name.
     }
   }
   const items = separator ? text.split(separator).map((item) => item.trim()) : [text];
@@ -372,7 +372,7 @@ function asError(thrown) {
  */
 export function register(name = "prompt-lens") {
   if (!globalThis.customElements || customElements.get(name)) return;
-  // A class belongs to one name; another name gets a class of its own.
+  // A class can have one name only; another name gets its own class.
   const taken = customElements.getName?.(PromptLensElement);
   customElements.define(name, taken ? class extends PromptLensElement {} : PromptLensElement);
 }

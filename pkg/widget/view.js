@@ -1,12 +1,10 @@
 /** The widget's inside: what is in its shadow, and how results are shown there. It decides nothing. */
 import { drawHeatmap, middleSquare } from "../heatmap.js";
-import { upright } from "../upright.js";
+import { preview } from "./preview.js";
 import { style } from "./style.js";
 
 /** Bars shown. */
 const FEW = 5;
-/** Larger pictures are not shown: a browser would decode them whole. */
-const MAX_PREVIEW_PIXELS = 50e6;
 
 /** An element with attributes and children; text is never read as markup. */
 function make(tag, attributes = {}, ...children) {
@@ -17,17 +15,17 @@ function make(tag, attributes = {}, ...children) {
 }
 
 export class View {
-  /** The picture of the photo in hand. @type {HTMLImageElement | null} */
-  #image = null;
+  /** Stands for the photo in hand: the picture of an earlier one may load after it. @type {object | null} */
+  #shown = null;
   #map = null;
   /** What is wrong. @type {{code: string, message: string} | null} */
   #problem = null;
 
   /**
    * @param {ShadowRoot} root
-   * @param {{files: (files: File[]) => void, camera: () => void, shoot: () => void, close: () => void, retry: () => void}} does
+   * @param {{files: (files: File[]) => void, camera: () => void, shoot: () => void, close: () => void, retry: () => void}} handlers
    */
-  constructor(root, does) {
+  constructor(root, handlers) {
     root.adoptedStyleSheets = [style()];
     this.title = make("strong");
     this.hint = make("small");
@@ -66,7 +64,7 @@ export class View {
     root.append(this.box);
 
     this.input.addEventListener("change", () => {
-      does.files([...this.input.files]);
+      handlers.files([...this.input.files]);
       this.input.value = "";
     });
     const over = (event, is) => {
@@ -78,16 +76,16 @@ export class View {
     this.drop.addEventListener("dragleave", (event) => over(event, false));
     this.drop.addEventListener("drop", (event) => {
       over(event, false);
-      does.files([...(event.dataTransfer?.files ?? [])]);
+      handlers.files([...(event.dataTransfer?.files ?? [])]);
     });
-    this.drop.addEventListener("paste", (event) => does.files([...(event.clipboardData?.files ?? [])]));
-    this.open.addEventListener("click", does.camera);
-    this.shoot.addEventListener("click", does.shoot);
-    this.close.addEventListener("click", does.close);
-    this.retry.addEventListener("click", does.retry);
+    this.drop.addEventListener("paste", (event) => handlers.files([...(event.clipboardData?.files ?? [])]));
+    this.open.addEventListener("click", handlers.camera);
+    this.shoot.addEventListener("click", handlers.shoot);
+    this.close.addEventListener("click", handlers.close);
+    this.retry.addEventListener("click", handlers.retry);
   }
 
-  /** Says everything that does not change in `say`'s language. */
+  /** Shows every text that does not change, in the language of `say`. */
   speak({ code, say, explain }) {
     this.say = say;
     this.explain = explain;
@@ -110,7 +108,7 @@ export class View {
 
   /** One step of loading; `null` once it is over. */
   loading(event) {
-    // The other steps are short, and a share of theirs is none of the whole.
+    // The other steps are short; their share says nothing about the whole.
     const share = event?.stage === "weights" && event.total ? event.loaded / event.total : null;
     this.progress.hidden = event === null;
     this.box.setAttribute("aria-busy", String(event !== null));
@@ -125,21 +123,13 @@ export class View {
     this.fail(null);
     this.#map = null;
     this.status.textContent = this.say("looking");
-    const image = new Image();
-    this.#image = image;
-    image.alt = blob.name ?? this.say("photo");
-    image.addEventListener("load", () => {
-      if (this.#image !== image) return;
-      if (image.naturalWidth * image.naturalHeight > MAX_PREVIEW_PIXELS) return;
+    const shown = {};
+    this.#shown = shown;
+    void preview(blob, blob.name ?? this.say("photo")).then((image) => {
+      if (!image || this.#shown !== shown) return;
       this.prompt.hidden = true;
       this.photo.replaceChildren(image);
       this.#overlay();
-    });
-    void upright(blob).then((shown) => {
-      const address = URL.createObjectURL(shown);
-      // Revoked earlier, the picture would fail to load, and the browser would complain.
-      for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(address));
-      image.src = address;
     });
   }
 
@@ -169,7 +159,7 @@ export class View {
     this.#overlay();
   }
 
-  /** Says what is wrong; the engine's own sentence, which tells the case at hand, is English. */
+  /** Shows what is wrong; the engine's own sentence, with the details, is English. */
   #complain() {
     const error = this.#problem;
     const sentence = error ? this.explain(error) : "";
@@ -191,7 +181,7 @@ export class View {
 
   /** Forgets the photo. */
   clear() {
-    this.#image = null;
+    this.#shown = null;
     this.#map = null;
     this.photo.replaceChildren();
     this.prompt.hidden = false;
@@ -200,7 +190,7 @@ export class View {
     this.fail(null);
   }
 
-  /** The heat map over the photo, where both are there. */
+  /** Shows the heat map over the photo, once both are there. */
   #overlay() {
     const image = this.photo.querySelector("img");
     this.photo.querySelector("canvas")?.remove();

@@ -37,8 +37,8 @@ const WORDS = {
 };
 
 /**
- * What to do about an error, by its code or the first part of it, where the language is not the one of
- * the engine's own sentences.
+ * What to do about an error, by its code or the first part of it, in languages that
+ * the engine's own sentences are not in.
  */
 const PROBLEMS = {
   zh: {

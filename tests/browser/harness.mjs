@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
+import { ALWAYS, CHROMIUM, SOFTWARE_WEBGPU } from "../../scripts/chromium.mjs";
 import { serve } from "../../scripts/serve.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -35,25 +36,6 @@ export const OUT = join(here, "out");
 
 /** A path in the shared reference folder. */
 export const shared = (path) => join(SHARED, path);
-
-const ALWAYS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  // A full-page picture is as wide as the page then, as on a phone.
-  "--hide-scrollbars",
-];
-/** Gives a machine without a GPU a software WebGPU adapter, in pages and in workers. */
-const WEBGPU = [
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-unsafe-swiftshader",
-  "--ignore-gpu-blocklist",
-];
 
 /** For tests of what browsers do differently: one run in each. */
 export const ENGINES = ["chromium", "firefox"];
@@ -93,10 +75,11 @@ async function openFirefox() {
 async function openChromium({ webgpu = true, args = [], ...context }) {
   const profile = await mkdtemp(join(tmpdir(), "promptlens-profile-"));
   const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.PROMPTLENS_CHROMIUM ?? "/usr/bin/chromium",
-    // The old headless shell, which playwright would ask for, has no WebGPU.
+    executablePath: CHROMIUM,
+    // The flags ask for the new headless mode.
     headless: false,
-    args: [...ALWAYS, ...(webgpu ? WEBGPU : []), ...args],
+    // Without scrollbars a full-page picture is as wide as the page, as on a phone.
+    args: [...ALWAYS, "--hide-scrollbars", ...(webgpu ? SOFTWARE_WEBGPU : []), ...args],
     viewport: { width: 1280, height: 900 },
     serviceWorkers: "block",
     ...context,
@@ -138,6 +121,20 @@ export async function openSite(parts, { base, headers } = {}) {
 
 /** Pages and workers that only tests use; serve them beside the site. */
 export const PAGES = join(here, "pages");
+
+/** What the worker module at `script` answers to `request`, in a page. */
+export function inWorker(page, script, request) {
+  return page.evaluate(
+    ([script, request]) =>
+      new Promise((resolve, reject) => {
+        const worker = new Worker(script, { type: "module" });
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = (event) => reject(new Error(event.message));
+        worker.postMessage(request);
+      }),
+    [script, request],
+  );
+}
 
 /** Keeps the address of every request that a browser makes, workers included. */
 export function recordRequests(browser) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { cli, cosine, DIST, needsShared, openBrowser, openSite, PAGES, readSafetensors, shared } from "./harness.mjs";
+import { cli, cosine, DIST, inWorker, needsShared, openBrowser, openSite, PAGES, readSafetensors, shared } from "./harness.mjs";
 import { lesson } from "./lesson.mjs";
 import { comparePredictions, loadPackage } from "./support.mjs";
 
@@ -217,32 +217,20 @@ describe("CoOp's steps against PyTorch", { skip: needsShared, timeout: 900_000 }
       try {
         const { tensors, metadata } = await readSafetensors(shared("fixtures/coop/trace.safetensors"));
         await session.page.goto(`${site.url}test/package.html`);
-        const got = await session.page.evaluate(
-          ([script, request]) =>
-            new Promise((resolve, reject) => {
-              const worker = new Worker(script, { type: "module" });
-              worker.onmessage = ({ data }) => resolve(data);
-              worker.onerror = (event) => reject(new Error(event.message));
-              worker.postMessage(request);
-            }),
-          [
-            `${site.url}test/context.js`,
-            {
-              model: "../models/mini-0/",
-              device,
-              names: JSON.parse(metadata.names),
-              start: Array.from(tensors.ctx_init.data),
-              features: Array.from(tensors.image_features.data),
-              labels: Array.from(tensors.labels.data, Number),
-              descent: {
-                lr: Number(metadata.lr),
-                momentum: Number(metadata.momentum),
-                weight_decay: Number(metadata.weight_decay),
-                steps: tensors.losses.data.length,
-              },
-            },
-          ],
-        );
+        const got = await inWorker(session.page, `${site.url}test/context.js`, {
+          model: "../models/mini-0/",
+          device,
+          names: JSON.parse(metadata.names),
+          start: Array.from(tensors.ctx_init.data),
+          features: Array.from(tensors.image_features.data),
+          labels: Array.from(tensors.labels.data, Number),
+          descent: {
+            lr: Number(metadata.lr),
+            momentum: Number(metadata.momentum),
+            weight_decay: Number(metadata.weight_decay),
+            steps: tensors.losses.data.length,
+          },
+        });
         assert.equal(got.error, undefined);
         assert.equal(got.info.device.kind, device);
         const alike = cosine(got.firstGradient, Array.from(tensors.first_grad.data));

@@ -1,5 +1,5 @@
 // Every name that a module of the page or the package imports is one that the other exports: a
-// browser finds out only when the page stays empty.
+// browser finds out only when the page stays empty. And what the page holds needs no document.
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -51,4 +51,24 @@ test("every import is exported", async () => {
     }
   }
   assert.deepEqual(missing, []);
+});
+
+test("the session and its parts know no document and no panel", async () => {
+  const parts = (await readdir(join(ROOT, "www/state"))).map((name) => `www/state/${name}`);
+  assert.ok(parts.length > 5);
+  const dom = new Set(["document", "window", "localStorage", "location", "HTMLElement"]);
+  const found = [];
+  for (const path of ["www/session.js", ...parts]) {
+    const source = await parsed(join(ROOT, path));
+    for (const node of source.statements.filter(ts.isImportDeclaration)) {
+      const target = resolve(dirname(join(ROOT, path)), node.moduleSpecifier.text);
+      if (dirname(target) !== join(ROOT, "www/state")) found.push(`${path} imports ${node.moduleSpecifier.text}`);
+    }
+    const visit = (node) => {
+      if (ts.isIdentifier(node) && dom.has(node.text)) found.push(`${path} names ${node.text}`);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  assert.deepEqual(found, []);
 });

@@ -222,6 +222,27 @@ describe("the source of a model", () => {
     }
   });
 
+  test("a stored model without its manifest is outdated; one without its optional files is not", async () => {
+    const storage = storageInMemory();
+    const store = new ModelStore(storage, ID);
+    const address = `${server.url}m/`;
+    const serve = () => choose(address, { address, name: "m", store }, {}, { progress() {} });
+    const remote = await serve();
+    await remote.open(WEIGHTS, false);
+    while (await remote.next());
+    await remote.keep("weights-0.bin", chunk);
+    await remote.finish(manifestOf(file, chunk), sha256(file));
+    const stored = await serve();
+    assert.ok(stored instanceof StoredModel);
+    assert.ok(await stored.readFile("manifest.json"));
+    assert.equal(await stored.readFile("words.txt.gz"), null);
+
+    await storage.drop(ID, "manifest.json");
+    await assert.rejects(() => stored.readFile("manifest.json"), { code: "store/stale" });
+    assert.deepEqual(storage.names(), []);
+    assert.ok((await serve()) instanceof RemoteModel);
+  });
+
   test("a stored model serves while the server is away, and not once it changed", async () => {
     const storage = storageInMemory();
     const store = new ModelStore(storage, ID);

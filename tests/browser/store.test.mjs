@@ -71,6 +71,27 @@ describe("the store", { timeout: 900_000 }, () => {
     assert.ok((await load({ quantization: "q4" })).text);
   });
 
+  test("a stored model that lost a file it needs is loaded anew", async () => {
+    const first = await load();
+    for (const lost of ["manifest.json", "tokenizer.json", "weights-0.bin"]) {
+      const dropped = await page.evaluate(async (name) => {
+        const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("promptlens");
+        for await (const folder of root.values()) {
+          if (folder.kind !== "directory" || folder.name === "pins") continue;
+          for await (const file of folder.keys()) {
+            if (file === name || (name.startsWith("weights-") && file.startsWith("weights-"))) return folder.removeEntry(file).then(() => file);
+          }
+        }
+      }, lost);
+      assert.ok(dropped, lost);
+      server.behave();
+      const again = await load();
+      assert.deepEqual(again.text, first.text, `${dropped}: ${again.message}`);
+      assert.equal(weightBytes(), server.files[WEIGHTS].length, dropped);
+      assert.deepEqual(again.info.store, { kept: true, reason: null });
+    }
+  });
+
   test("a model that changed on the server is loaded anew", async () => {
     await load();
     const before = server.files[WEIGHTS];

@@ -1,7 +1,7 @@
 // Both towers on Chromium's WebGPU against PyTorch, in f32, on ready-made pixels and token ids.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { DIST, needsShared, openBrowser, openSite, PAGES, readSafetensors, relativeError, row, shared } from "./harness.mjs";
+import { DIST, inWorker, needsShared, openBrowser, openSite, PAGES, readSafetensors, relativeError, row, shared } from "./harness.mjs";
 
 const TOLERANCE = 1e-3;
 
@@ -33,25 +33,13 @@ describe("towers on WebGPU", { skip: needsShared, timeout: 900_000 }, () => {
         Array.from(row(tensors.input_ids, i).subarray(0, Number(eot) + 1), Number),
       );
       await session.page.goto(`${site.url}test/package.html`);
-      const got = await session.page.evaluate(
-        ([script, request]) =>
-          new Promise((resolve, reject) => {
-            const worker = new Worker(script, { type: "module" });
-            worker.onmessage = ({ data }) => resolve(data);
-            worker.onerror = (event) => reject(new Error(event.message));
-            worker.postMessage(request);
-          }),
-        [
-          `${site.url}test/towers.js`,
-          {
-            model: `../fixtures/${name}/`,
-            device: "webgpu",
-            quantization: "none",
-            pixels: Array.from(tensors.pixel_values.data),
-            tokens,
-          },
-        ],
-      );
+      const got = await inWorker(session.page, `${site.url}test/towers.js`, {
+        model: `../fixtures/${name}/`,
+        device: "webgpu",
+        quantization: "none",
+        pixels: Array.from(tensors.pixel_values.data),
+        tokens,
+      });
       assert.equal(got.error, undefined);
       assert.equal(got.info.device.kind, "webgpu");
 

@@ -143,6 +143,26 @@ describe("tuning", { skip: needsShared, timeout: 900_000 }, () => {
     }
   });
 
+  test("the page shows what it did, also of photos that were tiles", async () => {
+    const { page: tiles, close } = await openBrowser({ webgpu: false });
+    try {
+      const complaints = [];
+      tiles.on("pageerror", ({ message }) => complaints.push(message));
+      await tiles.goto(`${site.url}?device=cpu&model=./models/mini-vit/&labels=church,horse&tune=tpt&views=16`);
+      await tiles.setInputFiles("#files", [church, horse]);
+      await tiles.selectOption("#view", "grid");
+      await tiles.waitForFunction(() => document.querySelectorAll(".tile[data-state=done]").length === 2);
+      await tiles.click(".tile button");
+      await tiles.waitForSelector("#details[open] .tuned-sentence");
+      // The pictures of views are kept for photos in sight only.
+      assert.equal(await tiles.locator("#details .view").count(), 0);
+      assert.equal(await tiles.isVisible("#details .views"), false);
+      assert.deepEqual(complaints, []);
+    } finally {
+      await close();
+    }
+  });
+
   test("stops half-way, and works on", async () => {
     const stopped = await page.evaluate(
       async ([labels, base64, how]) => {

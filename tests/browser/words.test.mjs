@@ -39,12 +39,13 @@ test("every language says everything, with the same values", async () => {
 
 test("every message that the sources name exists", async () => {
   const english = await language("en");
-  const files = [join(WWW, "app.js"), ...(await readdir(join(WWW, "ui"))).map((name) => join(WWW, "ui", name))];
-  const rooms = new Set(Object.keys(english).map((key) => key.split(".")[0]));
+  const scripts = (await readdir(WWW, { recursive: true })).filter((name) => name.endsWith(".js") && !name.startsWith("i18n"));
+  const files = scripts.map((name) => join(WWW, name));
+  const areas = new Set(Object.keys(english).map((key) => key.split(".")[0]));
   const named = new Set();
   for (const file of files) {
     for (const [, key] of (await readFile(file, "utf8")).matchAll(/"([a-z]+\.[a-z0-9-]+)"/g)) {
-      if (rooms.has(key.split(".")[0])) named.add(key);
+      if (areas.has(key.split(".")[0])) named.add(key);
     }
   }
   for (const [, key] of (await readFile(join(WWW, "index.html"), "utf8")).matchAll(/data-t(?:-[a-z-]+)?="([^"]+)"/g)) named.add(key);

@@ -106,7 +106,7 @@ export default {
   "card-of.mini-vit-use": "To try things out. Not for decisions about people, safety, health or money.",
   "card-of.mini-vit-leaves": "Nothing.",
   "card-of.hub-what": "A CLIP of {parameters} weights for images of {side} pixels: {layers} image layers with patches of {patch}, {words} text layers.",
-  "card-of.hub-hash": "Told by the hub before the download and checked after it; until you delete it, only that very file is taken.",
+  "card-of.hub-hash": "The hub reports it before the download, and it is checked afterwards. Until you delete the model, only that file is accepted.",
   "card-of.hub-use":
     "General photos with English words. It has learned from the web and repeats what it saw there, prejudice included. Not for decisions about people, safety, health or money.",
   "card-of.hub-leaves": "The download asks the hub for these files. Photos and words are not sent.",

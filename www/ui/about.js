@@ -1,4 +1,4 @@
-/** The page of a model beside the page: its README, shown. */
+/** The page that shows the README of a model of this site. */
 import { LOCAL } from "./local.js";
 import { markdown } from "./markdown.js";
 

@@ -28,7 +28,7 @@ export function pairOfBars({ label, probability }, before) {
   return row;
 }
 
-/** A row that keeps the room of one to come, with a bar before and after where it will be `tuned`. */
+/** An empty row in place of one to come; if that will be `tuned`, with a bar before and one after. */
 export function emptyBar(tuned) {
   const row = clone(tuned ? pair : single);
   row.querySelector(".bar-label bdi").textContent = "\u00a0";

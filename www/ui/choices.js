@@ -1,38 +1,27 @@
-/** Everything that decides an answer but the photos, as the page's controls have it: for links and exports. */
-import { getOrder } from "./gallery.js";
+/** Everything that decides an answer but the photos: for links and exports. */
 import { language } from "./i18n.js";
-import { getNames, getTemplate } from "./names.js";
-import { edits } from "./negatives.js";
-import { getScore } from "./reject.js";
-import { promptInUse } from "./teach.js";
-import { getTune } from "./tune.js";
-import { getBorrowing } from "./variants.js";
-
-const choices = () => ({
-  labels: getNames(),
-  template: getTemplate(),
-  prompt: promptInUse(),
-  tune: { ...getTune(), ...getBorrowing() },
-  ood: getScore(),
-  edits: edits(),
-});
-
-/** @param {import("../pkg/index.js").Info} info what answered */
-export const forExport = (info) => ({ ...choices(), info });
 
 /** Digits of a hash that a link names its model by. */
 const DIGITS = 12;
 
-/**
- * @param {{model: string | File[], quantization?: string, device: string}} settings
- * @param {string} [sha256] of the source weights of the model that answers
- */
-export const forLink = ({ model, quantization, device }, sha256) => ({
-  ...choices(),
-  order: getOrder(),
-  model,
-  weights: sha256?.slice(0, DIGITS),
-  quantization,
-  device,
-  language: language(),
-});
+/** @param {import("../session.js").Session} session */
+function choices({ names, template, prompt, promptSha256, tune, variants, scoring, negatives }) {
+  return {
+    labels: [...names],
+    template,
+    prompt: prompt && { recipe: prompt.recipe, sha256: promptSha256 },
+    tune: { ...tune, ...(variants.borrows ? { gallery: true } : {}) },
+    ood: scoring,
+    edits: negatives.edits,
+  };
+}
+
+/** @param {import("../session.js").Session} session */
+export const forExport = (session) => ({ ...choices(session), info: session.info });
+
+/** @param {import("../session.js").Session} session */
+export function forLink(session) {
+  const { model, quantization, device } = session.settings;
+  const weights = session.usable ? session.info.modelSha256.slice(0, DIGITS) : undefined;
+  return { ...choices(session), order: session.order, model, weights, quantization, device, language: language() };
+}

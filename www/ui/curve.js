@@ -14,7 +14,7 @@ function element(name, attributes) {
   return made;
 }
 
-/** At most `POINTS` means of neighbours, with the places where these stand. */
+/** At most `POINTS` means of neighboring values, with their positions. */
 function thinned(values) {
   const size = Math.ceil(values.length / POINTS);
   const points = [];
@@ -25,7 +25,7 @@ function thinned(values) {
   return points;
 }
 
-/** The steps so far of one way of learning. */
+/** The curve of one training. */
 export class Curve {
   #figure;
   #lines;
@@ -53,7 +53,7 @@ export class Curve {
     this.#waiting ||= requestAnimationFrame(() => this.draw());
   }
 
-  /** Takes the picture away, the frame that still waits for it too. */
+  /** Removes the picture, and the frame that waits to draw it. */
   remove() {
     this.#losses = [];
     this.draw();

@@ -1,6 +1,6 @@
 /**
- * The engine speaks English. What it says without a code is told by its beginning, and a language may
- * have words of its own for it (`reason.*`, `stale.*`); what is not known here stays as it is said.
+ * Sentences of the engine that have no code. They are English; they are recognized by their beginning,
+ * and a language may have its own sentence (`reason.*`, `stale.*`). Unknown ones are shown as they are.
  */
 import { known, t } from "./i18n.js";
 

@@ -1,4 +1,4 @@
-/** The results as JSON, in the words of the command line, and as CSV with one row for each photo. */
+/** The results as JSON, with the keys of the command line, and as CSV with one row for each photo. */
 
 /**
  * @typedef {{file: string, result?: import("../pkg/index.js").Result, error?: {code: string, message: string}}} Entry
@@ -65,7 +65,7 @@ export function toJson(entries, settings) {
 }
 
 /**
- * RFC 4180. The settings stand in every row, so that rows of several files can be put together.
+ * RFC 4180. Every row has the settings, so that rows of several files can be put together.
  *
  * @param {Entry[]} entries
  * @param {Settings} settings

@@ -1,19 +1,19 @@
-/** Photos with their place, from a choice or a drop of folders. */
+/** Photos with their paths, from folders that were chosen or dropped. */
 
-/** More files than that are a mistake of the hand, and would freeze the page. */
+/** More files than that were chosen by mistake, and would freeze the page. */
 const MOST_FILES = 20_000;
 
 /** @typedef {{file: File, path: string}} Placed `path` begins with the folder that was chosen; alone, it is the name */
 
 const IMAGE = /\.(jpe?g|jpe|jfif|pjp|pjpeg|png|apng|webp|gif|bmp|dib|avif|heic|heif)$/i;
 
-/** Whether a file calls itself an image; what lies beside images in a folder is none. */
+/** Whether a file is an image, by its type or its name; other files in a folder of images are ignored. */
 export const isImage = ({ name, type }) => type.startsWith("image/") || IMAGE.test(name);
 
 const hidden = (name) => name.startsWith(".");
 
 /**
- * Files of a chooser; one of folders tells the path of each.
+ * The files of a chooser; one for folders has the path of each.
  *
  * @param {Iterable<File>} files
  * @returns {Placed[]}
@@ -32,9 +32,9 @@ export function chosen(files) {
  * @returns {Promise<Placed[]>}
  */
 export function dropped(transfer) {
-  // The list is gone once the event is over.
+  // The browser empties the list after the event.
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  // What another page hands over has no place in a file system.
+  // Images dragged from another page have no path.
   return entries.length > 0 ? walk(entries) : Promise.resolve(chosen(transfer.files));
 }
 
@@ -46,7 +46,7 @@ async function walk(entries) {
     if (hidden(entry.name)) continue;
     const path = folder + entry.name;
     if (entry.isDirectory) {
-      const inside = await children(entry);
+      const inside = await childrenOf(entry);
       waiting.push(...inside.map((child) => ({ entry: child, folder: `${path}/` })));
     } else {
       found.push({ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), path });
@@ -55,8 +55,8 @@ async function walk(entries) {
   return found;
 }
 
-/** A directory hands its entries over in parts, the last of which is empty. */
-async function children(directory) {
+/** The entries right inside a folder, by name. A browser gives them in parts, the last of which is empty. */
+export async function childrenOf(directory) {
   const reader = directory.createReader();
   const all = [];
   for (;;) {

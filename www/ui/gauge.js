@@ -12,8 +12,8 @@ export function verdictText({ isOutlier, stale }) {
 }
 
 /**
- * What to show of a score. Where the value lies between the lowest and the highest is worked out by
- * the style sheet, from `--low` and `--high` of the list around it.
+ * The elements that show a score. The style sheet places the value between the lowest and the highest,
+ * which are `--low` and `--high` of the list around it.
  *
  * @param {import("../pkg/index.js").Ood} ood
  */
@@ -36,7 +36,7 @@ export function gauge(ood) {
   if (calibrated) bar.style.setProperty("--threshold", String(ood.threshold));
   const shown = part.querySelector(".measure");
   shown.textContent = measure;
-  // The gauge says the same to a screen reader.
+  // A screen reader reads the same from the gauge.
   shown.setAttribute("aria-hidden", "true");
   const negatives = part.querySelector(".negatives");
   negatives.hidden = ood.nearestNegatives.length === 0;

@@ -1,7 +1,8 @@
 /** Hundreds of photos as tiles, of which only those in sight exist. */
+import { middleSquare } from "../pkg/heatmap.js";
 import { upright } from "../pkg/upright.js";
 import { wholePercent } from "./format.js";
-import { say, t } from "./i18n.js";
+import { setMessage, t } from "./i18n.js";
 import { problemText } from "./problem.js";
 
 /** Height of a row, and the least width of a tile, in CSS pixels. */
@@ -12,146 +13,161 @@ const SPARE = 2;
 /** Side of a preview, in pixels. */
 const THUMB = 120;
 
-const list = document.getElementById("grid");
 const tileTemplate = document.getElementById("tile-template");
 
-/** @type {import("./card.js").Card[]} */
-let cards = [];
-/** The tiles there are, by card. @type {Map<import("./card.js").Card, HTMLElement>} */
-const tiles = new Map();
-/** Small pictures of photos that were in sight. @type {WeakMap<import("./card.js").Card, HTMLCanvasElement>} */
-const previews = new WeakMap();
-let columns = 1;
-let scheduled = false;
-let open = () => {};
+/** @typedef {import("../state/photo.js").Photo} Photo */
 
-/** Calls `show` with the card whose tile was chosen. */
-export function onTile(show) {
-  open = show;
-}
+/** The list of tiles. */
+export class Grid {
+  #list;
+  #open;
+  /** @type {Photo[]} */
+  #photos = [];
+  /** The tiles there are, and what ends their listening. @type {Map<Photo, {tile: HTMLElement, gone: AbortController}>} */
+  #tiles = new Map();
+  /** Small pictures of photos that were in sight. @type {WeakMap<Photo, HTMLCanvasElement>} */
+  #previews = new WeakMap();
+  #columns = 1;
+  #scheduled = false;
 
-/** Shows these cards, in this order; none hides the grid. */
-export function showGrid(next) {
-  const before = cards;
-  cards = next;
-  list.hidden = cards.length === 0;
-  if (cards.length === 0) {
-    for (const card of tiles.keys()) drop(card);
-    return;
+  /**
+   * @param {HTMLElement} list
+   * @param {(photo: Photo) => void} open shows the photo whose tile was chosen
+   */
+  constructor(list, open) {
+    this.#list = list;
+    this.#open = open;
+    const schedule = () => this.#schedule();
+    addEventListener("scroll", schedule, { passive: true });
+    addEventListener("resize", schedule);
+    new ResizeObserver(schedule).observe(list);
+    list.addEventListener("keydown", (event) => this.#move(event));
   }
-  if (before.length === cards.length && before.every((card, i) => card === cards[i])) return;
-  layout();
-}
 
-/** Moves the focus to a card's tile, which is brought into sight. */
-export function focusTile(card) {
-  const index = cards.indexOf(card);
-  if (index < 0) return;
-  const top = list.getBoundingClientRect().top + scrollY + Math.floor(index / columns) * ROW;
-  if (top < scrollY || top + ROW > scrollY + innerHeight) scrollTo({ top: Math.max(0, top - innerHeight / 2) });
-  layout();
-  tiles.get(card)?.querySelector("button").focus({ preventScroll: true });
-}
-
-function schedule() {
-  if (scheduled || list.hidden) return;
-  scheduled = true;
-  requestAnimationFrame(() => {
-    scheduled = false;
-    layout();
-  });
-}
-addEventListener("scroll", schedule, { passive: true });
-addEventListener("resize", schedule);
-new ResizeObserver(schedule).observe(list);
-
-/** Makes the tiles that are in sight, and drops the others. */
-function layout() {
-  columns = Math.max(1, Math.floor(list.clientWidth / COLUMN));
-  const rows = Math.ceil(cards.length / columns);
-  list.style.height = `${rows * ROW}px`;
-  const top = list.getBoundingClientRect().top;
-  const first = Math.max(0, Math.floor(-top / ROW) - SPARE) * columns;
-  const last = Math.min(cards.length, (Math.ceil((innerHeight - top) / ROW) + SPARE) * columns);
-  const seen = new Set(cards.slice(first, Math.max(first, last)));
-  for (const card of tiles.keys()) {
-    // What has the focus stays, or the reader would be thrown out of the list.
-    if (!seen.has(card) && !tiles.get(card).contains(document.activeElement)) drop(card);
+  /** Shows these photos, in this order; none hides the grid. */
+  show(photos) {
+    const before = this.#photos;
+    this.#photos = photos;
+    this.#list.hidden = photos.length === 0;
+    if (photos.length === 0) {
+      for (const photo of this.#tiles.keys()) this.#drop(photo);
+      return;
+    }
+    if (before.length === photos.length && before.every((photo, i) => photo === photos[i])) return;
+    this.#layout();
   }
-  for (let index = first; index < last; index += 1) place(cards[index], index);
+
+  /** Moves the focus to a photo's tile, which is brought into sight. */
+  focus(photo) {
+    const index = this.#photos.indexOf(photo);
+    if (index < 0) return;
+    const top = this.#list.getBoundingClientRect().top + scrollY + Math.floor(index / this.#columns) * ROW;
+    if (top < scrollY || top + ROW > scrollY + innerHeight) scrollTo({ top: Math.max(0, top - innerHeight / 2) });
+    this.#layout();
+    this.#tiles.get(photo)?.tile.querySelector("button").focus({ preventScroll: true });
+  }
+
+  /** Writes numbers anew, in the language that is shown. */
+  reword() {
+    for (const [photo, { tile }] of this.#tiles) paint(photo, tile);
+  }
+
+  #schedule() {
+    if (this.#scheduled || this.#list.hidden) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => {
+      this.#scheduled = false;
+      this.#layout();
+    });
+  }
+
+  /** Makes the tiles that are in sight, and drops the others. */
+  #layout() {
+    const photos = this.#photos;
+    this.#columns = Math.max(1, Math.floor(this.#list.clientWidth / COLUMN));
+    const rows = Math.ceil(photos.length / this.#columns);
+    this.#list.style.height = `${rows * ROW}px`;
+    const { top } = this.#list.getBoundingClientRect();
+    const first = Math.max(0, Math.floor(-top / ROW) - SPARE) * this.#columns;
+    const last = Math.min(photos.length, (Math.ceil((innerHeight - top) / ROW) + SPARE) * this.#columns);
+    const seen = new Set(photos.slice(first, Math.max(first, last)));
+    for (const [photo, { tile }] of this.#tiles) {
+      // What has the focus stays, or the user would be thrown out of the list.
+      if (!seen.has(photo) && !tile.contains(document.activeElement)) this.#drop(photo);
+    }
+    for (let index = first; index < last; index += 1) this.#place(photos[index], index);
+  }
+
+  #place(photo, index) {
+    const tile = this.#tiles.get(photo)?.tile ?? this.#make(photo);
+    tile.style.insetBlockStart = `${Math.floor(index / this.#columns) * ROW}px`;
+    tile.style.insetInlineStart = `${((index % this.#columns) / this.#columns) * 100}%`;
+    tile.style.inlineSize = `${100 / this.#columns}%`;
+    tile.setAttribute("aria-posinset", String(index + 1));
+    tile.setAttribute("aria-setsize", String(this.#photos.length));
+  }
+
+  #make(photo) {
+    const tile = tileTemplate.content.cloneNode(true).firstElementChild;
+    const gone = new AbortController();
+    this.#tiles.set(photo, { tile, gone });
+    for (const type of ["change", "verdict"]) photo.addEventListener(type, () => paint(photo, tile), { signal: gone.signal });
+    tile.querySelector("button").addEventListener("click", () => this.#open(photo));
+    paint(photo, tile);
+    this.#list.append(tile);
+    void this.#preview(photo, tile);
+    return tile;
+  }
+
+  #drop(photo) {
+    const { tile, gone } = this.#tiles.get(photo);
+    gone.abort();
+    tile.remove();
+    this.#tiles.delete(photo);
+  }
+
+  /** Draws a small picture: the browser scales while it decodes, off the page's own thread. */
+  async #preview(photo, tile) {
+    let canvas = this.#previews.get(photo);
+    if (!canvas) {
+      const bitmap = await createImageBitmap(await upright(photo.file), { resizeWidth: THUMB * 2, resizeQuality: "low" }).catch(() => null);
+      if (!bitmap) return;
+      canvas = document.createElement("canvas");
+      canvas.width = THUMB;
+      canvas.height = THUMB;
+      const { left, top, side } = middleSquare(bitmap.width, bitmap.height);
+      canvas.getContext("2d").drawImage(bitmap, left, top, side, side, 0, 0, THUMB, THUMB);
+      bitmap.close();
+      this.#previews.set(photo, canvas);
+    }
+    tile.querySelector(".tile-picture").replaceChildren(canvas);
+  }
+
+  #move(event) {
+    const photos = this.#photos;
+    const index = photos.findIndex((photo) => this.#tiles.get(photo)?.tile.contains(event.target));
+    const rtl = getComputedStyle(this.#list).direction === "rtl" ? -1 : 1;
+    const step = { ArrowRight: rtl, ArrowLeft: -rtl, ArrowDown: this.#columns, ArrowUp: -this.#columns }[event.key];
+    const to = event.key === "Home" ? 0 : event.key === "End" ? photos.length - 1 : index + step;
+    if (index < 0 || !(to >= 0 && to < photos.length)) return;
+    event.preventDefault();
+    this.focus(photos[to]);
+  }
 }
 
-function place(card, index) {
-  const tile = tiles.get(card) ?? make(card);
-  tile.style.insetBlockStart = `${Math.floor(index / columns) * ROW}px`;
-  tile.style.insetInlineStart = `${((index % columns) / columns) * 100}%`;
-  tile.style.inlineSize = `${100 / columns}%`;
-  tile.setAttribute("aria-posinset", String(index + 1));
-  tile.setAttribute("aria-setsize", String(cards.length));
-}
-
-function make(card) {
-  const tile = tileTemplate.content.cloneNode(true).firstElementChild;
-  tiles.set(card, tile);
-  card.onChange = () => paint(card, tile);
-  tile.querySelector("button").addEventListener("click", () => open(card));
-  paint(card, tile);
-  list.append(tile);
-  void preview(card, tile);
-  return tile;
-}
-
-function drop(card) {
-  tiles.get(card)?.remove();
-  tiles.delete(card);
-  card.onChange = () => {};
-}
-
-function paint(card, tile) {
-  tile.dataset.state = card.state;
+function paint(photo, tile) {
+  tile.dataset.state = photo.state;
   const button = tile.querySelector("button");
   const label = tile.querySelector(".tile-label bdi");
   const share = tile.querySelector(".tile-share");
-  const [best] = card.result?.predictions ?? [];
-  const out = card.result?.ood?.isOutlier === true;
+  const [best] = photo.result?.predictions ?? [];
+  const out = photo.result?.ood?.isOutlier === true;
   tile.classList.toggle("out", out);
-  label.textContent = card.error ? t("grid.failed") : (best?.label ?? "…");
-  share.textContent = best && !card.error ? wholePercent(best.probability) : "";
-  const words = { name: card.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: () => (card.error ? problemText(card.error) : "") };
+  label.textContent = photo.error ? t("grid.failed") : (best?.label ?? "…");
+  share.textContent = best && !photo.error ? wholePercent(best.probability) : "";
+  const words = { name: photo.name, label: best?.label ?? "", share: () => wholePercent(best?.probability ?? 0), message: () => (photo.error ? problemText(photo.error) : "") };
   const verdict = () => t("verdict.out");
-  if (card.error) say(button, "grid.problem", words, "aria-label");
-  else if (best && card.done) say(button, out ? "card.answer-verdict" : "card.answer", { ...words, verdict }, "aria-label");
-  else say(button, "grid.waiting", words, "aria-label");
+  if (photo.error) setMessage(button, "grid.problem", words, "aria-label");
+  else if (best && photo.done) setMessage(button, out ? "card.answer-verdict" : "card.answer", { ...words, verdict }, "aria-label");
+  else setMessage(button, "grid.waiting", words, "aria-label");
 }
-
-/** Draws a small picture: the browser scales while it decodes, off the page's own thread. */
-async function preview(card, tile) {
-  let canvas = previews.get(card);
-  if (!canvas) {
-    let bitmap;
-    try {
-      bitmap = await createImageBitmap(await upright(card.file), { resizeWidth: THUMB * 2, resizeQuality: "low" });
-    } catch {
-      return;
-    }
-    canvas = document.createElement("canvas");
-    canvas.width = THUMB;
-    canvas.height = THUMB;
-    const side = Math.min(bitmap.width, bitmap.height);
-    const [x, y] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
-    canvas.getContext("2d").drawImage(bitmap, x, y, side, side, 0, 0, THUMB, THUMB);
-    bitmap.close();
-    previews.set(card, canvas);
-  }
-  tile.querySelector(".tile-picture").replaceChildren(canvas);
-}
-
-list.addEventListener("keydown", (event) => {
-  const index = cards.findIndex((card) => tiles.get(card)?.contains(event.target));
-  const rtl = getComputedStyle(list).direction === "rtl" ? -1 : 1;
-  const step = { ArrowRight: rtl, ArrowLeft: -rtl, ArrowDown: columns, ArrowUp: -columns }[event.key];
-  const to = event.key === "Home" ? 0 : event.key === "End" ? cards.length - 1 : index + step;
-  if (index < 0 || !(to >= 0 && to < cards.length)) return;
-  event.preventDefault();
-  focusTile(cards[to]);
-});

@@ -1,8 +1,8 @@
-/** Where the names are on a photo, drawn over its preview when the reader asks. */
+/** Where the names are on a photo, drawn over its preview when the user asks. */
 import { drawHeatmap } from "../pkg/heatmap.js";
 import { announce } from "./announce.js";
 import { percent } from "./format.js";
-import { say, t } from "./i18n.js";
+import { setMessage, t } from "./i18n.js";
 import { showProblem } from "./problem.js";
 
 export class Heat {
@@ -14,7 +14,7 @@ export class Heat {
   #problem;
   #range;
   #ask;
-  /** What was computed for the answer that is shown, by method. @type {Map<string, import("../pkg/index.js").Heatmap>} */
+  /** The maps of the answer that is shown, by method. @type {Map<string, import("../pkg/index.js").Heatmap>} */
   #maps = new Map();
 
   /**
@@ -35,10 +35,10 @@ export class Heat {
     this.#label.addEventListener("change", () => this.#draw());
   }
 
-  /** There is an answer with `names` names, other than before; none while there is no answer. */
+  /** There is another answer, with `names` names; 0: there is none. */
   ready(names) {
     this.#maps.clear();
-    // With one name every place is that name's.
+    // With one name every place shows that name.
     this.#button.hidden = names < 2;
     this.#hide();
   }
@@ -87,9 +87,9 @@ export class Heat {
     drawHeatmap(this.#canvas, { width, height, values });
     this.#canvas.hidden = false;
     const words = { label, place: () => t(`heat.${place(values, width, height)}`) };
-    say(this.#canvas, "heat.map", words, "aria-label");
+    setMessage(this.#canvas, "heat.map", words, "aria-label");
     // Every map is drawn from dark to bright, however little its places differ.
-    say(this.#range, "heat.range", { low: () => percent(Math.min(...values)), high: () => percent(Math.max(...values)) });
+    setMessage(this.#range, "heat.range", { low: () => percent(Math.min(...values)), high: () => percent(Math.max(...values)) });
     announce(t("heat.map", words));
   }
 }

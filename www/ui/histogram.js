@@ -1,4 +1,4 @@
-/** How often which score was seen, as a small picture with a text that says the same. */
+/** The histogram of scores, as a small picture with a text that says the same. */
 import { score } from "./format.js";
 import { t } from "./i18n.js";
 
@@ -15,7 +15,7 @@ function element(name, attributes, text) {
   return made;
 }
 
-/** Lowest and highest of the values, apart from each other even where all are equal. */
+/** Lowest and highest of the values, apart from each other even if all are equal. */
 export function extent(values) {
   const low = Math.min(...values);
   const high = Math.max(...values);
@@ -24,7 +24,7 @@ export function extent(values) {
 }
 
 /**
- * Draws the scores into a figure, which is hidden where there are none.
+ * Draws the scores into a figure, which is hidden if there are none.
  *
  * @param {HTMLElement} figure
  * @param {{value: number, isOutlier: boolean | null}[]} seen

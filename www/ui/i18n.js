@@ -1,9 +1,9 @@
 /**
- * The page's words in the reader's language.
+ * The page's texts in the user's language.
  *
  * An element says what it shows by `data-t="key"`, and its attributes by `data-t-aria-label="key"`
- * and so on, in HTML or through `say()`; when the language changes, all of them are said anew. In a
- * message, `{name}` is replaced: by the element's own child `data-part="name"` where it has one, else
+ * and so on, in HTML or by `setMessage()`; when the language changes, all of them change. In a
+ * message, `{name}` is replaced: by the element's child `data-part="name"` if it has one, else
  * by the value of that name. A message that depends on a number is an object by plural category, and
  * the number is `count`.
  */
@@ -20,7 +20,7 @@ const STORED = "promptlens.language";
 
 let current = "en";
 let messages = english;
-/** The values of what `say()` said, by attribute; `""` stands for the text. @type {WeakMap<Element, Map<string, object>>} */
+/** The values that `setMessage()` got, by attribute; `""` is the text. @type {WeakMap<Element, Map<string, object>>} */
 const values = new WeakMap();
 const listeners = new Set();
 
@@ -47,15 +47,15 @@ export function t(key, given = {}) {
 export const known = (key) => key in messages || key in english;
 
 /** Shows a message in an element, or in one of its attributes, in this language and any later one. */
-export function say(element, key, given = {}, attribute = "") {
+export function setMessage(element, key, given = {}, attribute = "") {
   const own = values.get(element) ?? new Map();
   values.set(element, own.set(attribute, given));
   element.setAttribute(attribute ? `data-t-${attribute}` : "data-t", key);
   apply(element, attribute);
 }
 
-/** Shows text that is no message: a name, or nothing. */
-export function plain(element, text = "") {
+/** Shows text that is not a message: a name, or nothing. */
+export function setText(element, text = "") {
   element.removeAttribute("data-t");
   element.textContent = text;
 }
@@ -81,7 +81,7 @@ export function preferred(search) {
   return asked.map((code) => code?.toLowerCase().split("-")[0]).find((code) => code && LANGUAGES[code]) ?? "en";
 }
 
-/** Says everything under `root` in the current language, templates included. */
+/** Shows everything under `root` in the current language, templates included. */
 function translate(root) {
   for (const element of root.querySelectorAll(SELECTOR)) {
     if (element.dataset.t) apply(element, "");

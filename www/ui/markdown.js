@@ -1,5 +1,5 @@
 /**
- * A part of Markdown as elements: what the model cards use. Headings, paragraphs, lists, tables, code
+ * Elements for the part of Markdown that the model cards use: headings, paragraphs, lists, tables, code
  * blocks; bold, code and links inside a line. Everything else stays text.
  */
 
@@ -30,7 +30,7 @@ function inline(text, base) {
 function link(words, address, base) {
   const url = URL.canParse(address, base) ? new URL(address, base) : null;
   const text = inline(words, base);
-  // Of the project's own files the site has those of the models; others are named, and not linked.
+  // The site has the files of models only; other files of the project are named without a link.
   const here = url?.origin === location.origin && !url.href.startsWith(new URL("./models/", document.baseURI).href);
   if (!url || !/^https?:$/.test(url.protocol) || here) return element("span", ...text);
   const made = element("a", ...text);

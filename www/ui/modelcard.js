@@ -1,10 +1,10 @@
-/** What there is to know about a model before trusting it, as a list that opens below its name. */
+/** The card of a model: what to know before trusting it, as a list that opens below its name. */
 import { integer } from "./format.js";
 import { t } from "./i18n.js";
 
 /** @typedef {import("../pkg/index.js").ModelEntry} ModelEntry */
 
-/** What is said of a model: pairs of a heading and a text, or a link. */
+/** The rows of a card: pairs of a heading and a text, or a link. */
 function facts(entry) {
   if (typeof entry === "string") {
     const about = ["what", "seen", "right", "terms", "use", "leaves"];

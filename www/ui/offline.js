@@ -1,5 +1,5 @@
 /** The site on this device: its service worker, updates, installing, and whether there is a network. */
-import { say } from "./i18n.js";
+import { setMessage } from "../ui/i18n.js";
 
 const notice = document.getElementById("notice");
 const text = document.getElementById("notice-text");
@@ -11,14 +11,14 @@ const network = document.getElementById("network");
 const PATIENCE_MS = 3000;
 
 /**
- * Starts the service worker, and settles once it sees the page's requests, so that what is loaded
- * from then on is there offline. Settles as well if there is none; one that comes late is told to keep
- * what was loaded before.
+ * Starts the service worker, and settles once it controls the page, so that everything loaded from then on
+ * is there offline. Also settles if there is none, or if it takes too long; it is then asked to keep what
+ * was loaded before.
  */
 export async function keepOffline() {
   const { serviceWorker } = navigator;
   if (!serviceWorker) return;
-  // An older version's page goes on as it is; only a page of another version needs to hear of it.
+  // On a first visit there is no older version to replace.
   const known = serviceWorker.controller !== null;
   let registration;
   try {
@@ -42,12 +42,12 @@ const controlled = (serviceWorker) =>
     else serviceWorker.addEventListener("controllerchange", resolve, { once: true });
   });
 
-/** Offers a new version once it is there, and reloads where this tab asked for it. */
+/** Offers a new version once it is there, and reloads if this tab asked for it. */
 function watch(registration, serviceWorker, known) {
   let asked = false;
   const offer = () => {
     if (!registration.waiting || !serviceWorker.controller) return;
-    say(text, "offline.update");
+    setMessage(text, "offline.update");
     notice.hidden = false;
   };
   offer();
@@ -63,14 +63,14 @@ function watch(registration, serviceWorker, known) {
     if (asked) location.reload();
     else if (known) {
       // Another tab has taken the new version; this one keeps its photos until it is reloaded.
-      say(text, "offline.updated");
+      setMessage(text, "offline.updated");
       notice.hidden = false;
     }
     known = true;
   });
 }
 
-/** What the browser offers once a site can be installed. @type {Event & {prompt: () => Promise<unknown>} | null} */
+/** The browser's offer to install the site, once it can be. @type {Event & {prompt: () => Promise<unknown>} | null} */
 let offer = null;
 
 addEventListener("beforeinstallprompt", (event) => {

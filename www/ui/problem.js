@@ -1,22 +1,24 @@
-import { known, plain, say, t } from "./i18n.js";
+import { known, setText, setMessage, t } from "./i18n.js";
+
+/** The key of an error's own sentence: the page's errors name it, the engine's have one for each code. */
+const keyOf = (error) => error.key ?? `error.${error.code}`;
 
 /** An error's sentence, for places that show no code. */
-export function problemText({ code, message }) {
-  const key = `error.${code}`;
-  return known(key) ? t(key) : message;
+export function problemText(error) {
+  return known(keyOf(error)) ? t(keyOf(error)) : error.message;
 }
 
 /**
  * Shows an error's sentence and code in `element`, whose first two children take them, or hides it
- * when there is none. The engine speaks English; a language may have a sentence of its own for a code.
+ * when there is none. The engine's sentences are English; a language may have its own for a code.
  */
 export function showProblem(element, error) {
   const [message, code] = element.children;
-  const key = `error.${error?.code}`;
-  if (error && known(key)) say(message, key);
-  else plain(message, error?.message);
-  // The engine's own sentence tells the case at hand.
-  message.title = error && known(key) ? error.message : "";
+  const own = error && known(keyOf(error));
+  if (own) setMessage(message, keyOf(error));
+  else setText(message, error?.message);
+  // The engine's own sentence has the details.
+  message.title = own && !error.key ? error.message : "";
   code.textContent = error?.code ?? "";
   element.hidden = !error;
 }

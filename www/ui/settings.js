@@ -1,4 +1,4 @@
-/** How weights can be held; the engine refuses anything else, and a link that says so changes nothing. */
+/** The forms of weights; a link that names another one is ignored. */
 const FORMS = ["q8", "q4", "mixed", "f16", "none"];
 
 /**
@@ -25,7 +25,7 @@ export function list(text) {
       const names = JSON.parse(text);
       if (Array.isArray(names)) return names.filter((name) => typeof name === "string");
     } catch {
-      // Then the bracket belongs to a name.
+      // Then the bracket is part of a name.
     }
   }
   return text.split(",").map((name) => name.trim()).filter(Boolean);

@@ -1,4 +1,4 @@
-/** What the engine is doing, in words. */
+/** What the engine is doing, as a sentence. */
 import { t } from "./i18n.js";
 
 const COUNTED = new Set(["views", "vocabulary", "mining", "negatives", "calibrate"]);

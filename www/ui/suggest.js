@@ -1,12 +1,12 @@
-/** What a model takes on this device, and which one suits it. */
+/** The memory that a model needs on this device, and the model that suits it. */
 
-/** Weights in 8 bits come with a 16-bit scale for every 32 values. */
+/** Weights in 8 bits have a 16-bit scale for every 32 values. */
 const EIGHT_BITS = 1 + 2 / 32;
 /** Working memory beside the weights: the largest tensor and what the engine itself takes. */
 const BESIDE = 64e6;
 
 /**
- * Bytes that a model of so many weights takes.
+ * The bytes that a model of so many weights needs.
  *
  * @param {number} parameters
  * @param {boolean} gpu whether it answers on the GPU; a CPU computes with 32-bit floats
@@ -18,17 +18,17 @@ export function needs(parameters, gpu) {
 }
 
 /**
- * The id of the row that suits a device: what is known of it is little, so there are three answers.
+ * The id of the row that suits a device. A page knows little of its device, so there are three answers.
  *
  * @param {{mobile: boolean, gpu: boolean, gigabytes: number | undefined}} device `gigabytes` as
- *   `navigator.deviceMemory` tells, at most 8
+ *   `navigator.deviceMemory` says, at most 8
  */
 export function suggested({ mobile, gpu, gigabytes }) {
   if (mobile || (gigabytes ?? 8) <= 2) return "tinyclip-8m-16";
   return gpu && (gigabytes ?? 8) >= 8 ? "datacomp-vit-b-32-256" : "tinyclip-40m-32";
 }
 
-/** This device, as far as a page can tell. */
+/** This device, as far as a page knows it. */
 export const thisDevice = (gpu) => ({
   mobile: navigator.userAgentData?.mobile ?? (matchMedia("(pointer: coarse)").matches && Math.min(screen.width, screen.height) < 700),
   gpu,

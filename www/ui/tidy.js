@@ -1,8 +1,5 @@
 /** Marks of the writing direction, soft hyphens and spaces of no width. */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 
-/**
- * A name as the engine reads it from a file: composed, as most keyboards type it and macOS does not
- * write it, without what cannot be seen.
- */
+/** A name as the engine reads it from a file: in Unicode's composed form (NFC), without invisible characters. */
 export const tidy = (name) => name.replace(INVISIBLE, "").trim().normalize();

@@ -1,6 +1,6 @@
-/** What tuning did to one photo: a sentence, and the views that it went by. */
+/** What tuning did to one photo: a sentence, and the views that it used. */
 import { apart, isolate } from "./format.js";
-import { say, t } from "./i18n.js";
+import { setMessage, t } from "./i18n.js";
 import { problemText } from "./problem.js";
 
 const viewTemplate = document.getElementById("view-template");
@@ -12,7 +12,7 @@ const SAME = 1e-6;
 const scratch = document.createElement("canvas");
 
 /**
- * One honest sentence on what happened.
+ * One sentence on what tuning changed.
  *
  * @param {import("../pkg/index.js").Result} result
  * @param {string} method
@@ -53,12 +53,14 @@ function verb(kept, change) {
 export function tuningReport(result, method) {
   const sentence = document.createElement("p");
   sentence.className = "tuned-sentence";
-  say(sentence, "tuned.report", { sentence: () => tuningSentence(result, method) });
+  setMessage(sentence, "tuned.report", { sentence: () => tuningSentence(result, method) });
   const list = document.createElement("ul");
   list.className = "views";
-  say(list, "tuned.views", {}, "aria-label");
+  setMessage(list, "tuned.views", {}, "aria-label");
   const { keptViews, variantFailures, views, variants, startedFrom } = result.tuning;
-  list.append(...keptViews.map((one) => view(one, views - variants)));
+  // The pictures of a photo that was not in sight when it was answered are gone.
+  list.append(...keptViews.filter(({ thumbnail }) => thumbnail).map((one) => view(one, views - variants)));
+  list.hidden = list.childElementCount === 0;
   const notes = [];
   if (startedFrom !== null) notes.push(note("tuned.started", { words: startedFrom }));
   if (variantFailures.length > 0) {
@@ -70,7 +72,7 @@ export function tuningReport(result, method) {
 function note(key, values) {
   const paragraph = document.createElement("p");
   paragraph.className = "note";
-  say(paragraph, key, values);
+  setMessage(paragraph, key, values);
   return paragraph;
 }
 
@@ -84,7 +86,7 @@ function view({ index, kind, entropy, size, thumbnail }, own) {
   const borrowed = kind.endsWith(" transfer") ? "tuned.borrowed" : "tuned.view";
   const key = variant ? "tuned.variant" : borrowed;
   const number = variant ? index - own + 1 : index;
-  say(canvas, index === 0 ? "tuned.photo" : key, { index: number, entropy: value }, "aria-label");
+  setMessage(canvas, index === 0 ? "tuned.photo" : key, { index: number, entropy: value }, "aria-label");
   item.querySelector("span").textContent = value;
   draw(canvas, size, thumbnail);
   return item;

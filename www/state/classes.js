@@ -1,7 +1,7 @@
-/** Class lists for one purpose, and what a prompt changes in the answers for some photos. */
+/** Class lists that serve one call, and what a prompt changes in the answers for some photos. */
 
 /**
- * What `use` makes of a class list, which is gone afterwards.
+ * Makes a class list for `use`, and frees it afterwards.
  *
  * @template T
  * @param {import("../pkg/index.js").PromptLens} lens
@@ -20,7 +20,7 @@ export async function withClasses(lens, names, options, use) {
 }
 
 /**
- * The best answer for each file without and with a prompt. A file that cannot be read says so.
+ * The best answer for each file without and with a prompt. A file that cannot be read has an `error` instead.
  *
  * @param {import("../pkg/index.js").PromptLens} lens
  * @param {string[]} names
@@ -29,15 +29,15 @@ export async function withClasses(lens, names, options, use) {
  * @param {import("../pkg/index.js").Prompt} prompt
  */
 export function compare(lens, names, options, files, prompt) {
-  // A prompt from a file may serve no other names than its own.
+  // A prompt from a file may work for its own names only.
   const own = prompt.report ? names : prompt.labels;
   return withClasses(lens, names, options, (plain) =>
-    withClasses(lens, own, { ...options, prompt }, async (taught) => {
+    withClasses(lens, own, { ...options, prompt }, async (learned) => {
       const found = [];
       for (const file of files) {
         try {
           const best = async (of) => (await of.classify(file, { ood: false, signal: options.signal })).predictions[0];
-          found.push({ name: file.name, before: await best(plain), after: await best(taught) });
+          found.push({ name: file.name, before: await best(plain), after: await best(learned) });
         } catch (error) {
           if (!error.code?.startsWith("image/")) throw error;
           found.push({ name: file.name, error });

@@ -1,0 +1,146 @@
+import { READERS } from "../state/negatives.js";
+import { announce } from "../ui/announce.js";
+import { staleText } from "../ui/engine.js";
+import { percent, score } from "../ui/format.js";
+import { drawHistogram, extent } from "../ui/histogram.js";
+import { onLanguage, setMessage, setText, t } from "../ui/i18n.js";
+import { showProblem } from "../ui/problem.js";
+import { stageText } from "../ui/stages.js";
+import { Panel } from "./panel.js";
+import { ThresholdPanel } from "./threshold.js";
+
+/** The fewest photos that give a threshold which accepts 95 %. */
+const FEWEST = 19;
+/** Stages that take long enough to be read. */
+const SHOWN_STAGES = ["calibrate", "vocabulary", "mining", "negatives"];
+
+/** The score that rejects photos of none of the names, its threshold, and the scores seen so far. */
+export class RejectPanel extends Panel {
+  #choice = this.find("score");
+  #button = this.find("calibrate-page");
+  #chooser = this.find("calibrate-files");
+  #working = this.find("calibrate-run");
+  #stage = this.find("calibrate-stage");
+  #progress = this.find("calibrate-progress");
+  #problem = this.find("calibrate-error");
+  #note = this.find("calibrate-result");
+  #threshold;
+  #cards;
+  /** Whether a calibration is being made. */
+  #calibrating = false;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../session.js").Session} session
+   * @param {{ood: string | null}} link
+   * @param {HTMLElement} cards the answers, which show the scores
+   */
+  constructor(root, session, { ood }, cards) {
+    super(root, session);
+    this.#cards = cards;
+    this.#threshold = new ThresholdPanel(this.find("threshold"), session);
+    const known = [...this.#choice.options].some(({ value }) => value !== "" && value === ood);
+    if (known || ood === "none") this.#choice.value = known ? ood : "";
+    session.score = this.#choice.value;
+    this.#choice.addEventListener("change", () => session.setScore(this.#choice.value));
+    this.#button.addEventListener("click", () => {
+      if (this.#button.getAttribute("aria-disabled") !== "true") void this.#calibrate(session.files);
+    });
+    this.#chooser.addEventListener("change", () => {
+      const files = [...this.#chooser.files];
+      this.#chooser.value = "";
+      if (files.length > 0) void this.#calibrate(files);
+    });
+    this.find("calibrate-cancel").addEventListener("click", () => session.stopCalibrating());
+    root.addEventListener("toggle", () => this.#render());
+    this.on("change", () => this.#render());
+    onLanguage(() => this.#render());
+    this.#render();
+  }
+
+  /** Chooses a score as the user would. */
+  choose(name) {
+    this.#choice.value = name;
+    this.session.setScore(name);
+  }
+
+  async #calibrate(files) {
+    this.#calibrating = true;
+    showProblem(this.#problem, null);
+    setMessage(this.#stage, "reject.wait");
+    this.#progress.removeAttribute("value");
+    const done = this.session.calibrate(files, (event) => this.#showStage(event));
+    this.#render();
+    this.find("calibrate-cancel").focus();
+    try {
+      const made = await done;
+      if (made) this.#describe(made);
+      announce(made ? this.#note.textContent : t("reject.stopped"));
+    } catch (error) {
+      showProblem(this.#problem, error);
+    } finally {
+      const focused = this.#working.contains(document.activeElement);
+      this.#calibrating = false;
+      this.#render();
+      if (focused) this.#button.focus();
+    }
+  }
+
+  #showStage(event) {
+    if (!SHOWN_STAGES.includes(event.stage)) return;
+    setText(this.#stage, stageText(event));
+    this.#progress.max = event.total;
+    this.#progress.value = event.loaded;
+  }
+
+  #render() {
+    const { score: chosen, scores, calibration, prepared, photos } = this.session;
+    const off = chosen === "";
+    const seen = off ? [] : scores;
+    const stale = scores.find((ood) => ood.stale)?.stale ?? null;
+    const threshold = scores.find((ood) => ood.threshold !== null)?.threshold ?? null;
+    this.#showState(off, stale, threshold);
+    this.root.toggleAttribute("data-on", threshold !== null);
+
+    this.find("calibrate").hidden = off || this.#calibrating;
+    this.#working.hidden = !this.#calibrating;
+    const enough = photos.size >= FEWEST;
+    setMessage(this.#button, enough ? "reject.calibrate-count" : "reject.calibrate", { count: photos.size });
+    this.#button.setAttribute("aria-disabled", String(!prepared || !enough));
+    this.#chooser.disabled = !prepared;
+    this.#note.hidden = off || calibration === null || stale !== null;
+    const staleNote = this.find("stale");
+    staleNote.hidden = off || stale === null;
+    staleNote.textContent = stale === null ? "" : staleText(stale);
+
+    drawHistogram(this.find("histogram"), seen, threshold);
+    const values = scores.map(({ value }) => value);
+    if (threshold !== null) values.push(threshold);
+    const [low, high] = values.length ? extent(values) : [0, 1];
+    this.#threshold.show(seen, low, high);
+    this.#cards.style.setProperty("--low", String(low));
+    this.#cards.style.setProperty("--high", String(high));
+    // Without a threshold the numbers say little; they are there for those who look into this drawer.
+    const judged = calibration !== null || threshold !== null || stale !== null;
+    this.#cards.toggleAttribute("data-scores", !off && (this.root.open || judged));
+    this.#cards.toggleAttribute("data-words", READERS.includes(chosen));
+  }
+
+  #showState(off, stale, threshold) {
+    const state = this.find("reject-state");
+    if (off) setMessage(state, "reject.state-off");
+    else if (stale !== null) setMessage(state, "reject.state-stale");
+    else if (threshold !== null) setMessage(state, "reject.state-below", { threshold: () => score(threshold) });
+    else setMessage(state, this.session.calibration ? "reject.state-calibrated" : "reject.state-open");
+  }
+
+  #describe({ n, threshold, interval, failures }) {
+    setMessage(this.#note, failures.length ? "reject.fitted-without" : "reject.fitted", {
+      n,
+      threshold: () => score(threshold),
+      low: () => percent(interval.low),
+      high: () => percent(interval.high),
+      failed: failures.length,
+    });
+  }
+}

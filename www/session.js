@@ -1,0 +1,435 @@
+import { Answerer } from "./state/answerer.js";
+import { Calibrator } from "./state/calibration.js";
+import { Calls } from "./state/calls.js";
+import { ClassList } from "./state/class_list.js";
+import { Engine } from "./state/engine.js";
+import { NegativeLabels } from "./state/negatives.js";
+import { Queue } from "./state/queue.js";
+import { Variants } from "./state/variants.js";
+import { judged, recalibrated } from "./state/verdict.js";
+
+/** Time without an edit after which the names are used. */
+const PAUSE_MS = 500;
+
+/** @typedef {{model: string | File[], quantization?: string, device: string}} Settings */
+
+/**
+ * What the page holds and does, without a document: the model, the class names, the settings that change
+ * an answer, and the queue of photos. Panels call its methods and listen to its events.
+ *
+ * Every photo is answered for the settings as they are. A change makes all photos wait again; they are
+ * answered one after the other.
+ *
+ * | event             | loading | ready       | refused | stopped | gone    |
+ * |-------------------|---------|-------------|---------|---------|---------|
+ * | `load()`          | loading | loading     | loading | loading | loading |
+ * | a model is there  | ready   | ready       | ready   | ready   | ready   |
+ * | loading fails     | gone    |             |         |         |         |
+ * | the engine ends   |         | gone        | gone    | gone    |         |
+ * | names are edited  | loading | ready       | ready   | ready   | gone    |
+ * | names are refused |         | refused     |         |         |         |
+ * | other settings    | loading | ready       | refused | ready   | gone    |
+ * | `stop()`          | loading | stopped (1) | refused | stopped | gone    |
+ * | `go()`, `add()`   | loading | ready       | refused | ready   | gone    |
+ * | no photo waits    | loading | ready       | refused | ready   | gone    |
+ *
+ * (1) If photos wait; else it stays ready. `refused`: the engine cannot use the names as they are. `gone`:
+ * there is no engine, and `engineError` says why. Empty: this cannot happen. A `useModel()` that fails
+ * changes nothing.
+ *
+ * Events, with their `detail`:
+ * - `change`: photos, names, settings or the phase are others, and so is what panels show of them
+ * - `phase`: it is another; `progress` (event of the package): a model is being loaded
+ * - `model`: another model answers; `classes`: the class list is ready
+ * - `names` (names added at the end): the list is another; `names-problem` (error or `null`)
+ * - `unknown`: `unknownNames` are others
+ * - `added` (photos), `removed` (photo), `cleared`, `answered` (photo), `failed` (photo)
+ */
+export class Session extends EventTarget {
+  /** @type {"loading" | "ready" | "refused" | "stopped" | "gone"} */
+  phase = "loading";
+
+  /** The class names, in order. @type {string[]} */
+  names = [];
+  /** The names that come with the model. @type {string[]} */
+  offeredNames = [];
+  /** Those with a word that the model never read. @type {string[]} */
+  unknownNames = [];
+  /** The sentence around each name. */
+  template = "a photo of a {}.";
+  /** The learned prompt that answers in place of the sentence. @type {import("./pkg/index.js").Prompt | null} */
+  prompt = null;
+  /** SHA-256 of its file, if the browser can compute one. @type {string | null} */
+  promptSha256 = null;
+
+  /** The options of `classify` about tuning. */
+  tune = { tune: "none" };
+  /** The rejection score; empty: none. */
+  score = "mcm";
+  /** The user's own threshold, and the score that it is for. @type {{score: string, value: number} | null} */
+  threshold = null;
+  negatives = new NegativeLabels();
+  variants = new Variants();
+  /** How the photos are sorted, for links. */
+  order = "newest";
+
+  #engine;
+  #queue = new Queue();
+  #list = new ClassList(this.negatives);
+  #calibrator = new Calibrator();
+  #answerer;
+  #pauseMs;
+  #pause = 0;
+
+  /**
+   * @param {object} given
+   * @param {typeof import("./pkg/index.js").PromptLens.load} given.load
+   * @param {Settings} given.settings
+   * @param {string} [given.hub] the address that models of the hub are loaded from
+   * @param {number} [given.pauseMs]
+   */
+  constructor({ load, settings, hub, pauseMs = PAUSE_MS }) {
+    super();
+    this.settings = settings;
+    this.#engine = new Engine(load, hub, () => this.#end());
+    const parts = { engine: this.#engine, list: this.#list, queue: this.#queue, calibrator: this.#calibrator };
+    this.#answerer = new Answerer(this, parts, { changed: () => this.#changed(), tell: (type, photo) => this.#tell(type, photo) });
+    /** Calls beside the answers. */
+    this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives);
+    this.#pauseMs = pauseMs;
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #enter(phase) {
+    if (this.phase === phase) return;
+    this.phase = phase;
+    this.#tell("phase");
+  }
+
+  // The model.
+
+  /** Whether there is a model to ask. */
+  get usable() {
+    return this.#engine.lens !== null;
+  }
+
+  /** What the engine last said about itself. @type {import("./pkg/index.js").Info | null} */
+  get info() {
+    return this.#engine.info;
+  }
+
+  /** What the engine can learn by. @type {import("./pkg/index.js").Recipe[]} */
+  get recipes() {
+    return this.#engine.recipes;
+  }
+
+  /** Why there is no engine. @type {Error | null} */
+  get engineError() {
+    return this.#engine.error;
+  }
+
+  /** Loads the model of the settings; `prepare()` then answers with it. */
+  async load(device = this.settings.device) {
+    const { model, quantization } = Object.assign(this.settings, { device });
+    const begun = this.#engine.begin({ model, quantization, device, onProgress: (event) => this.#tell("progress", event) });
+    this.#enter("loading");
+    this.#invalidate();
+    if (await begun) this.#adopt();
+    else if (this.engineError) this.#end();
+  }
+
+  /**
+   * Loads another model, which takes over once it is ready, for links and for another attempt too.
+   *
+   * @param {{model: any, address: string | null, quantization?: string}} choice `address`: in links; `null`: none
+   * @param {{signal: AbortSignal, onProgress: (event: any) => void}} how
+   */
+  async useModel({ model, address, quantization }, how) {
+    await this.#engine.exchange({ model, quantization, device: this.settings.device, ...how }, () => this.#invalidate());
+    Object.assign(this.settings, { model: address ?? model, quantization });
+    this.#adopt();
+    void this.prepare();
+  }
+
+  #adopt() {
+    // A prompt belongs to one model.
+    if (this.prompt && this.prompt.modelSha256 !== this.info.modelSha256) this.prompt = null;
+    this.#enter("ready");
+    this.#tell("model");
+  }
+
+  /** There is no engine any more. */
+  #end() {
+    this.#list.classes = null;
+    this.#enter("gone");
+    this.#changed();
+  }
+
+  // The names, and the sentence or the prompt around them.
+
+  /** Sets the names that the page begins with; `offered` are those of the model. */
+  setNames(names, offered) {
+    this.offeredNames = offered;
+    this.names = [...names];
+    this.#tell("names", []);
+  }
+
+  /** Takes an edit of the names, which is used once the user pauses. */
+  editNames(names) {
+    this.names = [...names];
+    this.#tell("names", []);
+    this.#edited();
+  }
+
+  /** Adds the names that are not there yet, as an edit. */
+  addNames(names) {
+    const added = [...new Set(names)].filter((name) => !this.names.includes(name));
+    if (added.length === 0) return;
+    this.names = [...this.names, ...added];
+    this.#tell("names", added);
+    this.#edited();
+  }
+
+  editTemplate(template) {
+    this.template = template;
+    this.#edited();
+  }
+
+  #edited() {
+    clearTimeout(this.#pause);
+    // An edit while the model is loaded may be part of the first list already.
+    this.#pause = setTimeout(() => this.prepared || void this.prepare(), this.#pauseMs);
+    this.#invalidate();
+  }
+
+  /** Answers with a learned prompt, or with the sentence again. */
+  usePrompt(prompt, sha256 = null) {
+    this.prompt = prompt;
+    this.promptSha256 = sha256;
+    void this.prepare();
+  }
+
+  /** The model, the names and the options of their class list, as they are. */
+  #snapshot(signal) {
+    return [this.#engine.now(), [...this.names], { templates: [this.template], signal }];
+  }
+
+  /** Computes the class list as it is now, then answers every photo anew. */
+  async prepare() {
+    this.#invalidate();
+    const { signal } = this.#queue;
+    if (!this.usable) return;
+    try {
+      await this.#engine.guarded(() => this.#makeList(signal));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (this.usable) this.#enter("refused");
+      this.#tell("names-problem", error);
+      this.#changed();
+      return;
+    }
+    await this.#answer();
+  }
+
+  async #makeList(signal) {
+    const [lens, names, options] = this.#snapshot(signal);
+    const { score, calibration } = this;
+    await this.#list.make(lens, names, { ...options, prompt: this.prompt ?? undefined }, { score, calibration });
+    this.#tell("names-problem", null);
+    this.#tell("classes");
+    this.unknownNames = await lens.unknownNames(names);
+    signal.throwIfAborted();
+    this.#tell("unknown");
+  }
+
+  /** Whether there is a class list for the names as they are. */
+  get prepared() {
+    return this.#list.classes !== null;
+  }
+
+  // The settings of an answer.
+
+  /** The options of `classify` about rejection. */
+  get scoring() {
+    return { ood: this.score || false, ...this.negatives.optionFor(this.score) };
+  }
+
+  /** The options of `classify` without those of one photo. */
+  get options() {
+    return { ...this.tune, ...this.scoring };
+  }
+
+  setTune(tune) {
+    if (JSON.stringify(tune) === JSON.stringify(this.tune)) return;
+    this.tune = tune;
+    this.useOptions();
+  }
+
+  setScore(score) {
+    this.score = score;
+    this.threshold = null;
+    this.useOptions();
+  }
+
+  /** Judges by the user's own threshold; `null`: by the calibrated one again. */
+  setThreshold(value) {
+    this.threshold = value === null ? null : { score: this.scores[0].score, value };
+    this.#judge((ood) => judged(ood, this.threshold));
+  }
+
+  /** Gives the scores of all answers another verdict. */
+  #judge(verdict) {
+    for (const photo of this.photos) if (photo.done && photo.result.ood) photo.judge(verdict(photo.result.ood));
+    this.#changed();
+  }
+
+  /** Answers every photo anew, for the same names. */
+  useOptions() {
+    const unmade = !this.prepared && this.phase !== "refused";
+    if (unmade || this.#list.lacksEdits(this.score)) return void this.prepare();
+    this.#reopen();
+    if (this.prepared) void this.#answer();
+  }
+
+  /** Finds the negative labels in use; see `ClassList`. */
+  findNegatives(how) {
+    return this.#engine.guarded(() => this.#list.findNegatives(how));
+  }
+
+  /** The newest calibration. */
+  get calibration() {
+    return this.#calibrator.newest;
+  }
+
+  /**
+   * Fits the threshold to photos that show the classes; answers wait for it.
+   *
+   * @param {File[]} files
+   * @param {(event: object) => void} onProgress
+   * @returns {Promise<import("./pkg/index.js").Calibration | null>} `null`: it was stopped
+   */
+  calibrate(files, onProgress) {
+    const fit = (signal) => this.#list.classes.calibrate(files, { ...this.options, signal, onProgress });
+    return this.#calibrator.run(
+      (signal) => this.#engine.guarded(() => fit(signal)),
+      ({ score, threshold }) => {
+        this.threshold = null;
+        // The photos were scored with these very settings, so only the verdicts are new.
+        this.#judge((ood) => (ood.score === score ? recalibrated(ood, threshold) : ood));
+      },
+    );
+  }
+
+  stopCalibrating() {
+    this.#calibrator.stop();
+  }
+
+  // The photos.
+
+  /** Every photo, in the order of adding. */
+  get photos() {
+    return this.#queue.photos;
+  }
+
+  /** Their files. */
+  get files() {
+    return [...this.photos].map(({ file }) => file);
+  }
+
+  /** The rejection scores of the answers. @returns {import("./pkg/index.js").Ood[]} */
+  get scores() {
+    return [...this.photos].filter(({ done }) => done).map(({ result }) => result.ood).filter(Boolean);
+  }
+
+  /** Whether photos are being answered. */
+  get working() {
+    return this.#queue.working;
+  }
+
+  /** How many photos have an answer or an error. */
+  get settled() {
+    return this.#queue.settled;
+  }
+
+  /** @param {File[]} files */
+  add(files) {
+    if (files.length === 0) return;
+    this.#tell("added", this.#queue.add(files));
+    this.go();
+  }
+
+  /** @param {import("./state/photo.js").Photo} photo */
+  remove(photo) {
+    this.#queue.remove(photo);
+    this.variants.remove(photo);
+    if (this.#queue.pending.size === 0) this.#resume();
+    this.#changed();
+    this.#tell("removed", photo);
+  }
+
+  clear() {
+    this.#queue.clear();
+    this.variants.clear();
+    this.#resume();
+    this.#changed();
+    this.#tell("cleared");
+  }
+
+  /** Works on the photos that wait. */
+  go() {
+    this.#resume();
+    this.#changed();
+    if (this.prepared) void this.#answer();
+  }
+
+  /** Leaves the photos that wait as they are. */
+  stop() {
+    this.#queue.stop();
+    if (this.phase === "ready" && this.#queue.pending.size > 0) this.#enter("stopped");
+    this.#changed();
+  }
+
+  async #answer() {
+    if (this.phase !== "stopped") await this.#answerer.run();
+  }
+
+  #resume() {
+    if (this.phase === "stopped") this.#enter("ready");
+  }
+
+  /** Every photo waits again: what was computed was for other settings. */
+  #reopen() {
+    this.#queue.reopen();
+    this.stopCalibrating();
+    this.#resume();
+    this.#changed();
+  }
+
+  /** The same for other names. */
+  #invalidate() {
+    this.#list.free();
+    if (this.phase === "refused") this.#enter("ready");
+    this.#reopen();
+  }
+
+  /** Where the names are on a photo; see `Answerer`. */
+  explain(photo, method) {
+    return this.#answerer.explain(photo, method);
+  }
+
+  /** Tells each waiting photo what it waits for, and the panels that something is different. */
+  #changed() {
+    const rows = this.names.length;
+    let reason = "turn";
+    if (!this.usable) reason = "model";
+    else if (this.phase === "refused") reason = rows === 0 ? "names" : "usable-names";
+    for (const photo of this.#queue.pending) {
+      photo.wait(reason, rows, this.tune.tune !== "none");
+      if (this.phase === "stopped") photo.stop();
+    }
+    this.#tell("change");
+  }
+}

@@ -1,0 +1,58 @@
+import { compare, withClasses } from "./classes.js";
+
+/**
+ * Calls beside the answers: they do not wait for the class list, but make their own of the names as they
+ * are. Each throws the engine's error, or one with the `key` of its message if there is no model.
+ */
+export class Calls {
+  #engine;
+  #snapshot;
+  #negatives;
+
+  /**
+   * @param {import("./engine.js").Engine} engine
+   * @param {(signal?: AbortSignal) => [import("../pkg/index.js").PromptLens, string[], object]} snapshot the lens,
+   *   the names and the options of their class list
+   * @param {import("./negatives.js").NegativeLabels} negatives
+   */
+  constructor(engine, snapshot, negatives) {
+    this.#engine = engine;
+    this.#snapshot = snapshot;
+    this.#negatives = negatives;
+  }
+
+  /** The class names in a file or in a text, once the first model is there. */
+  async parseLabels(file) {
+    await this.#engine.begun;
+    return this.#engine.guarded(() => this.#engine.now().parseLabels(file));
+  }
+
+  /** The files of an archive. */
+  unpack(archive) {
+    return this.#engine.guarded(() => this.#engine.now().unpack(archive));
+  }
+
+  /** The class folder of each path. */
+  classFolders(paths) {
+    return this.#engine.guarded(() => this.#engine.now().classFolders(paths));
+  }
+
+  /** Learns a prompt; see `Classes.train`. */
+  train(examples, how) {
+    return this.#withClasses(how.signal, (classes) => classes.train(examples, { ...this.#negatives.forTraining, ...how }));
+  }
+
+  /** Finds the classes of photos; see `Classes.pseudoLabel`. */
+  pseudoLabel(files, how) {
+    return this.#withClasses(how.signal, (classes) => classes.pseudoLabel(files, { ...this.#negatives.forTraining, ...how }));
+  }
+
+  #withClasses(signal, use) {
+    return this.#engine.guarded(() => withClasses(...this.#snapshot(signal), use));
+  }
+
+  /** The best answer for each file without and with a prompt. */
+  compare(files, prompt, { signal } = {}) {
+    return this.#engine.guarded(() => compare(...this.#snapshot(signal), files, prompt));
+  }
+}

@@ -1,0 +1,6 @@
+/** A device in a few words. @param {import("../pkg/index.js").DeviceInfo} device */
+export function deviceName({ kind, vendor, architecture }) {
+  if (kind !== "webgpu") return "CPU";
+  const adapter = [vendor, architecture].filter(Boolean).join("/");
+  return adapter ? `WebGPU: ${adapter}` : "WebGPU";
+}

@@ -1,0 +1,45 @@
+/** What a learned prompt was learned from, and what it changes, in words. */
+import { percent, wholePercent } from "./format.js";
+import { t } from "./i18n.js";
+import { problemText } from "./problem.js";
+
+/** What was learned, from what, and how well it does. */
+export function reportOf({ report: learned, recipe: name, labels }, others) {
+  if (!learned) return t("teach.read", { recipe: name, count: labels.length });
+  const seconds = () => learned.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 });
+  const sentences = [t(learned.images > 0 ? "teach.learned" : "teach.learned-words", { recipe: name, count: learned.images, seconds })];
+  if (others > 0) sentences.push(t("teach.learned-others", { count: others }));
+  if (learned.accuracyAfter !== null) {
+    const [before, after] = [learned.accuracyBefore, learned.accuracyAfter].map((share) => () => percent(share));
+    sentences.push(t("teach.measured", { n: learned.measured, before, after }));
+  }
+  if (learned.failures.length > 0) sentences.push(t("teach.failed", { failed: learned.failures.length }));
+  return sentences.join(" ");
+}
+
+/** One photo's answers before and after. */
+export function compared({ name, before, after, error }) {
+  const line = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  const own = document.createElement("bdi");
+  own.textContent = name;
+  head.append(own);
+  line.append(head);
+  for (const best of error ? [] : [before, after]) {
+    const cell = document.createElement("td");
+    const label = document.createElement("bdi");
+    label.textContent = best.label;
+    cell.append(label, ` ${wholePercent(best.probability)}`);
+    line.append(cell);
+  }
+  if (error) {
+    const cell = document.createElement("td");
+    cell.colSpan = 2;
+    cell.textContent = problemText(error);
+    line.append(cell);
+  } else {
+    line.toggleAttribute("data-changed", before.label !== after.label);
+  }
+  return line;
+}

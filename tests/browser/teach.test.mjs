@@ -102,7 +102,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     const file = join(site.folder, "prompt.safetensors");
     await download.saveAs(file);
 
-    // What leaves the page says what answered: an export names the prompt, a link says that it has none.
+    // Exports and links say what answered: an export names the prompt, a link says that it has none.
     const sha256 = createHash("sha256").update(await readFile(file)).digest("hex");
     const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
     const { settings } = JSON.parse(await readFile(await saved.path(), "utf8"));

@@ -87,7 +87,7 @@ export default {
   "card-of.source": "Source",
   "card-of.hash": "Hash",
   "card-of.use": "Use",
-  "card-of.leaves": "What leaves this device",
+  "card-of.leaves": "Sent from this device",
   "card-of.mini-what":
     "promptlens-mini: EfficientNet-Lite0 and a small text tower, 7.49 million weights for images of 160 x 160 pixels, kept in 8 bits (8.9 MB).",
   "card-of.mini-seen":

@@ -25,7 +25,7 @@ export class Photo extends EventTarget {
   result = null;
   /** Why there is no answer. @type {{code: string, message: string} | null} */
   error = null;
-  /** How the answer was computed. @type {{method: string, device: import("../pkg/index.js").DeviceInfo | null}} */
+  /** How the answer was computed. @type {{method: string, device: import("../pkg/index.js").Info["device"] | null}} */
   answered = { method: "none", device: null };
 
   /** @param {File} file */
@@ -65,7 +65,7 @@ export class Photo extends EventTarget {
   /**
    * @param {import("../pkg/index.js").Result} result
    * @param {string} method how it was tuned
-   * @param {import("../pkg/index.js").DeviceInfo} device what computed it
+   * @param {import("../pkg/index.js").Info["device"]} device what computed it
    */
   answer(result, method, device) {
     this.result = result;

@@ -1,4 +1,4 @@
-/** A device in a few words. @param {import("../pkg/index.js").DeviceInfo} device */
+/** A device in a few words. @param {import("../pkg/index.js").Info["device"]} device */
 export function deviceName({ kind, vendor, architecture }) {
   if (kind !== "webgpu") return "CPU";
   const adapter = [vendor, architecture].filter(Boolean).join("/");

@@ -26,9 +26,9 @@ pub use tuning::{TuningEvaluation, TuningTally};
 /// What to measure on.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The split; where it is left out, the test split of a data set that has splits.
+    /// The split; if it is left out, the test split of a data set that has splits.
     pub split: Option<String>,
-    /// The most images, taken evenly from the classes; all of them where it is left out.
+    /// The most images, taken evenly from the classes; all of them if it is left out.
     pub limit: Option<usize>,
     /// What is done to every image first.
     pub corruption: Option<Corruption>,
@@ -72,9 +72,9 @@ pub struct Evaluation {
     pub per_class_n: BTreeMap<String, usize>,
     /// The first 100 failures.
     pub failures: Vec<Failure>,
-    /// Accuracy among a few names drawn at random; none where that was not asked for.
+    /// Accuracy among a few names drawn at random; none if that was not asked for.
     pub draw: Option<DrawEvaluation>,
-    /// Accuracy with related names counted as right; none where that was not asked for.
+    /// Accuracy with related names counted as right; none if that was not asked for.
     pub lenient: Option<LenientEvaluation>,
     /// What tuning did; none without it.
     pub tuning: Option<TuningEvaluation>,
@@ -235,7 +235,7 @@ pub fn plan<'a>(
     Ok((known, skipped))
 }
 
-/// The first `limit` images where the classes, which `places` names for each image, take turns; back
+/// The first `limit` images if the classes, which `places` names for each image, take turns; back
 /// in their own order.
 pub fn evenly(places: &[usize], limit: usize) -> Vec<usize> {
     let mut turns: BTreeMap<usize, usize> = BTreeMap::new();

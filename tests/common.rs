@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Once;
 
-/// The path of `rel` under the shared reference folder, or `None` with one printed word where the
+/// The path of `rel` under the shared reference folder, or `None` with one printed word if the
 /// folder is absent. CI always has it, so there absence is a failure.
 pub fn shared(rel: &str) -> Option<PathBuf> {
     static SAID: Once = Once::new();

@@ -69,7 +69,7 @@ fn hostile_files_and_cut_ones_take_less_than_512_mb() {
     assert!(said.contains("4 passed"), "{said}");
 }
 
-/// Bytes of the line `key` of this process's status, where the system tells.
+/// Bytes of the line `key` of this process's status, if the system tells.
 fn memory(key: &str) -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
@@ -121,7 +121,7 @@ mod in_own_process {
                 for end in cuts(bytes.len()) {
                     match (decode(&bytes[..end], &limits), &whole) {
                         (Err(error), _) => assert!(error.code().starts_with("image/"), "{error:?}"),
-                        // A coarse picture is a whole one, where a progressive file has it all.
+                        // A coarse picture is a whole one if a progressive file has all of it.
                         (Ok(image), Ok(whole)) => {
                             let sides = (image.width, image.height);
                             assert_eq!(sides, (whole.width, whole.height), "{path:?} to {end}");

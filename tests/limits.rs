@@ -109,7 +109,7 @@ fn outputs_fill_a_binding_and_more_than_one_dimension_of_workgroups() {
     let x = 0.75;
     in_tilings(&least(), |on| {
         let n = match on.tiling {
-            // A matrix of exactly 128 MiB, where every output's one weight is padded to four.
+            // A matrix of exactly 128 MiB: every output's one weight is padded to four.
             Tiling::Registers => BINDING_BYTES / 16,
             Tiling::Workgroup => 65_536 * 64 + 1,
         };

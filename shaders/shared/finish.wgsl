@@ -1,4 +1,4 @@
-// What a layer does with the product: bias, activation and residual, where it has them.
+// What a layer does with the product: bias, activation and residual, if it has them.
 
 #if BIAS
 @group(0) @binding($BIAS_AT) var<storage, read_write> bias: array<f32>;

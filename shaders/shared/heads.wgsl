@@ -1,4 +1,4 @@
-// What every attention kernel starts with. T_ is vec4<f32> where the head dimension D divides by
+// What every attention kernel starts with. T_ is vec4<f32> if the head dimension D divides by
 // four, else f32; N = D / width of T_.
 
 alias T_ = $TYPE;

@@ -1,6 +1,6 @@
 // What every product with a frozen matrix w [N, K] starts with: its sizes, and w as f32, or as Q8/Q4
 // words with one f16 scale per 32 inputs, dequantised on reading. K is padded to groups of four, and
-// to whole blocks where w is packed.
+// to whole blocks if w is packed.
 
 struct Params {
     m: u32,            // rows of x and y

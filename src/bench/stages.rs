@@ -21,7 +21,7 @@ use crate::tpt::{Overrides, Tuning};
 pub struct Plan {
     /// Where to compute.
     pub device: Choice,
-    /// How matrices are stored; as in the file where left out.
+    /// How matrices are stored; as in the file if left out.
     pub quantization: Option<Quantization>,
     /// Times that everything but loading is done.
     pub repeats: usize,
@@ -38,7 +38,7 @@ pub struct Stage {
     pub stage: &'static str,
     /// The first time, with whatever is compiled or allocated then.
     pub first: f64,
-    /// Median of the other times; of the only one where there is one.
+    /// Median of the other times; of the only one if there is one.
     pub median: f64,
     /// The quickest of the other times.
     pub least: f64,

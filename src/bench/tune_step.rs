@@ -39,10 +39,10 @@ pub struct Measured {
     pub token_rows: usize,
     /// Median of the measured steps.
     pub seconds: f64,
-    /// Processor time of the same step, which other work on the machine touches less; null where the
+    /// Processor time of the same step, which other work on the machine touches less; null if the
     /// system does not tell.
     pub cpu_seconds: Option<f64>,
-    /// The most memory that a step took beyond what was there before it; null where the system does
+    /// The most memory that a step took beyond what was there before it; null if the system does
     /// not tell.
     pub peak_bytes: Option<u64>,
     /// Marginal entropy in nats before the step.

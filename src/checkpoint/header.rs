@@ -127,7 +127,7 @@ struct Raw {
     tensors: Vec<(String, TensorInfo)>,
 }
 
-/// Keeps every pair, where a plain map would let the second of two equal names win.
+/// Keeps every pair; a plain map would let the second of two equal names win.
 struct RawVisitor;
 
 impl<'de> Visitor<'de> for RawVisitor {

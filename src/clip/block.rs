@@ -61,7 +61,7 @@ impl Block {
         self.finish(x, attended)
     }
 
-    /// [`forward`](Self::forward) where only some rows are wanted afterwards: `pick` takes them from
+    /// [`forward`](Self::forward) if only some rows are wanted afterwards: `pick` takes them from
     /// rows [B T, W] in front of everything that treats each row by itself -> [picked, W].
     pub fn forward_picked(
         &self,

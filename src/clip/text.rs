@@ -91,7 +91,7 @@ impl TextTower {
         )
     }
 
-    /// Rows that each of several prompts takes behind `start` others, where the longest has `longest`
+    /// Rows that each of several prompts takes behind `start` others if the longest has `longest`
     /// tokens there: a causal tower stops at the last EOT.
     pub fn padded(&self, longest: usize, start: usize) -> usize {
         if self.config.causal {

@@ -148,7 +148,7 @@ fn walk(
     }
 }
 
-/// Fails where the limit is passed, instead of seeming to end.
+/// Fails if the limit is passed, instead of seeming to end.
 pub(super) struct Limited<R> {
     /// What is limited.
     pub plain: R,

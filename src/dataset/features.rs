@@ -41,9 +41,9 @@ impl Reading<'_> {
 pub struct Features {
     /// Of the whole image, [d].
     pub image: Vec<f32>,
-    /// Of its patches, [N, d]; empty where they were not asked for.
+    /// Of its patches, [N, d]; empty if they were not asked for.
     pub patches: Vec<f32>,
-    /// The answer with a prompt tuned on this image, where that was asked for.
+    /// The answer with a prompt tuned on this image, if that was asked for.
     pub tuned: Option<TunedAnswer>,
 }
 

@@ -58,7 +58,7 @@ impl Default for Limits {
 /// One labeled file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// The split, where the data set has splits.
+    /// The split, if the data set has splits.
     pub split: Option<String>,
     /// The class: the name of the folder that the file lies in, composed (NFC) and without invisible
     /// characters as in every list of names.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Item, Limits, Source, Take, archive, directory, failed, layout, too_large};
 use crate::error::{Error, Kind, Result};
 
-/// The split that is measured where none is named.
+/// The split that is measured if none is named.
 pub const TEST_SPLIT: &str = "test";
 
 /// An indexed data set.
@@ -57,7 +57,7 @@ impl DataSet {
         })
     }
 
-    /// As [`open`](Self::open), but where no file lies in a class folder, the files at the top are
+    /// As [`open`](Self::open), but if no file lies in a class folder, the files at the top are
     /// taken, with an empty class.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl DataSet {
         self.links
     }
 
-    /// The splits, none where the classes lie at the top.
+    /// The splits, none if the classes lie at the top.
     pub fn splits(&self) -> BTreeSet<&str> {
         self.items
             .iter()
@@ -116,7 +116,7 @@ impl DataSet {
             .collect()
     }
 
-    /// The files of `split`; where it is left out, of [`TEST_SPLIT`], or all of a data set without
+    /// The files of `split`; if it is left out, of [`TEST_SPLIT`], or all of a data set without
     /// splits, for which also the folder around everything may be named.
     ///
     /// # Errors

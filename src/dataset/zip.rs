@@ -17,7 +17,7 @@ pub const START: &[u8] = b"PK\x03\x04";
 /// The first bytes of a zip without members.
 pub const START_OF_EMPTY: &[u8] = b"PK\x05\x06";
 
-/// Shows every file of the archive to `see`, until that says false; with its bytes where `asked`
+/// Shows every file of the archive to `see`, until that says false; with its bytes if `asked`
 /// says so for its number.
 pub fn walk<'a>(
     source: Source<'a>,

@@ -145,7 +145,7 @@ async fn gpu(probe: Option<&Probe>, reason: &str) -> Result<Processor> {
         return Ok(processor);
     }
     // Natively the lock is held while the device opens, because threads race for it; a browser's
-    // engine is one thread, where waiting under a lock would only be in the way.
+    // engine is one thread, in which waiting under a lock would only be in the way.
     #[cfg(not(target_arch = "wasm32"))]
     let mut opened = OPENED.lock().unwrap_or_else(|e| e.into_inner());
     #[cfg(not(target_arch = "wasm32"))]

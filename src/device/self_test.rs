@@ -18,7 +18,7 @@ pub const FILE: &str = "self_test.json";
 /// order and WGSL's inexact exp stay far below it, stale bytes far above.
 const TOLERANCE: f32 = 2e-3;
 
-/// Smallest cosine where the weights were quantized anew on the way in.
+/// Smallest cosine if the weights were quantized anew on the way in.
 const REQUANTIZED_COSINE: f32 = 0.97;
 
 /// The stored answer of one model.
@@ -38,7 +38,7 @@ pub struct KnownAnswer {
 pub struct Outcome {
     /// Whether the device may answer.
     pub passed: bool,
-    /// Largest |difference| of a feature; of cosines from 1 where the weights were requantized.
+    /// Largest |difference| of a feature; of cosines from 1 if the weights were requantized.
     pub max_error: f32,
 }
 

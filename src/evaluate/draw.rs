@@ -120,7 +120,7 @@ impl Draws {
         }
     }
 
-    /// The measurement; none where no image of a draw was measured.
+    /// The measurement; none if no image of a draw was measured.
     pub fn finish(self) -> Option<DrawEvaluation> {
         (self.seen > 0).then(|| DrawEvaluation {
             names: self.names,

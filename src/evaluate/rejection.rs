@@ -54,7 +54,7 @@ pub struct OodEvaluation {
     pub skipped_out: usize,
     /// Other images that could not be scored.
     pub failed_out: usize,
-    /// What the calibrated threshold does, where there is one.
+    /// What the calibrated threshold does, if there is one.
     pub calibrated: Option<AtThreshold>,
 }
 
@@ -73,7 +73,7 @@ impl OodEvaluation {
     /// From the scores of the classes' images and of others.
     ///
     /// # Errors
-    /// `data/empty` where either side has no image, `engine/not-finite`.
+    /// `data/empty` if either side has no image, `engine/not-finite`.
     pub fn new(detector: &Detector, own: &[f64], others: &Scored) -> Result<Self> {
         if own.is_empty() || others.values.is_empty() {
             return Err(Error::new(
@@ -115,7 +115,7 @@ fn detector<'a>(answerer: &'a Answerer<'_>) -> Result<&'a Detector> {
         .ok_or_else(|| Error::new(Kind::Internal, "There is no score to compare images by."))
 }
 
-/// The images of a split that `options` names, or of the usual one where `data` has no such split.
+/// The images of a split that `options` names, or of the usual one if `data` has no such split.
 fn selected<'a>(data: &'a DataSet, options: &Options) -> Result<Vec<&'a Item>> {
     let wanted = options.split.as_deref();
     data.select(wanted.filter(|split| data.splits().contains(split)))

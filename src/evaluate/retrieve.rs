@@ -22,7 +22,7 @@ const TEXTS: usize = 256;
 /// What to measure on.
 #[derive(Debug, Clone, Default)]
 pub struct RetrieveOptions {
-    /// The folder of the pictures; `test` where it is left out.
+    /// The folder of the pictures; `test` if it is left out.
     pub split: Option<String>,
     /// The most pictures, from the first.
     pub limit: Option<usize>,

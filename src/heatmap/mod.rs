@@ -60,7 +60,7 @@ pub struct Heatmap {
 /// L2-normalized `places` [places, d] with L2-normalized `texts` [K, d].
 ///
 /// # Errors
-/// `engine/internal` where the widths differ.
+/// `engine/internal` if the widths differ.
 pub fn shares(places: &[f32], texts: &[f32], width: usize, scale: f32) -> Result<Vec<f64>> {
     let texts = MatrixView::new(texts, width)?;
     let all = cosines(MatrixView::new(places, width)?, texts)?;

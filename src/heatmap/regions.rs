@@ -19,7 +19,7 @@ pub const WINDOWS: usize = STOPS * STOPS;
 /// of `image` that the model looks at.
 ///
 /// # Errors
-/// `engine/internal` where `seen` lies outside the image.
+/// `engine/internal` if `seen` lies outside the image.
 pub fn window(image: &Rgb8, seen: Rect, p: &Preprocess, index: usize) -> Result<Vec<f32>> {
     let source = Rect {
         x: seen.x + edge(index % STOPS, seen.width),

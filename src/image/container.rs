@@ -124,7 +124,7 @@ fn png_lacks_end(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// The screen, widened to the first frame; the screen alone where the file ends before that.
+/// The screen, widened to the first frame; the screen alone if the file ends before that.
 fn gif_dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
     match gif_blocks(bytes) {
         Some(GifBlocks { size: (w, h), .. }) => Some((u32::from(w), u32::from(h))),

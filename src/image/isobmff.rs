@@ -140,7 +140,7 @@ pub(super) fn has_brand(bytes: &[u8], brands: &[&[u8; 4]]) -> bool {
     let (major, compatible) = (bytes.get(8..12), bytes.get(16..end).unwrap_or(&[]));
     let (compatible, _) = compatible.as_chunks::<4>();
     let named = |one: &[u8]| brands.iter().any(|brand| brand.as_slice() == one);
-    // Each AVIF also says that it is a mif1; the first brand decides where it says something.
+    // Each AVIF also says that it is a mif1; the first brand decides if it says something.
     match major {
         Some(b"mif1" | b"msf1") => compatible.iter().any(|one| named(one)) || named(b"mif1"),
         Some(major) => named(major),

@@ -135,7 +135,7 @@ pub fn contiguous(tensor: CubeTensor) -> CubeTensor {
     into_contiguous(tensor)
 }
 
-/// Workgroups to cover `items` with `each` per group, split over two dimensions where one is not
+/// Workgroups to cover `items` with `each` per group, split over two dimensions if one is not
 /// enough. The shader computes its index as `group.x + group.y * groups.x`.
 pub fn dispatch_grid(items: usize, each: usize) -> [u32; 3] {
     let groups = items.div_ceil(each).max(1);

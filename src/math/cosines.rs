@@ -38,7 +38,7 @@ impl<'a, T: Copy + Into<f64>> MatrixView<'a, T> {
     /// `data` is `[rows, width]`, row-major.
     ///
     /// # Errors
-    /// `engine/internal` where `width` is 0 or does not divide the length.
+    /// `engine/internal` if `width` is 0 or does not divide the length.
     pub fn new(data: &'a [T], width: usize) -> Result<Self> {
         if width == 0 || !data.len().is_multiple_of(width) {
             return Err(Error::new(
@@ -64,7 +64,7 @@ impl<'a, T: Copy + Into<f64>> MatrixView<'a, T> {
         self.data.is_empty()
     }
 
-    /// Row `index`; panics where there is none.
+    /// Row `index`; panics if there is none.
     pub fn row(&self, index: usize) -> &'a [T] {
         &self.data[index * self.width..(index + 1) * self.width]
     }
@@ -78,7 +78,7 @@ impl<'a, T: Copy + Into<f64>> MatrixView<'a, T> {
 /// Cosines `[queries, rows]`, row-major, of L2-normalized `queries` to L2-normalized `rows`.
 ///
 /// # Errors
-/// `engine/internal` where the widths differ.
+/// `engine/internal` if the widths differ.
 pub fn cosines<A, B>(queries: MatrixView<'_, A>, rows: MatrixView<'_, B>) -> Result<Vec<f64>>
 where
     A: Copy + Into<f64>,

@@ -34,12 +34,12 @@ pub fn check_finite(values: &[f64], what: &str) -> Result<()> {
     }
 }
 
-/// The largest of `values`; negative infinity where there are none.
+/// The largest of `values`; negative infinity if there are none.
 pub fn maximum(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// ln Σ exp(x / τ) over finite `values`; negative infinity where there are none.
+/// ln Σ exp(x / τ) over finite `values`; negative infinity if there are none.
 pub fn log_sum_exp(values: &[f64], tau: f64) -> f64 {
     let top = maximum(values);
     if top == f64::NEG_INFINITY {

@@ -30,7 +30,7 @@ pub struct Loading {
 
 impl Loading {
     /// Checks the small files in `folder` and prepares for the weights, which become `quantization`
-    /// or stay as they are stored. `only` names the weights file where that is known.
+    /// or stay as they are stored. `only` names the weights file if that is known.
     ///
     /// # Errors
     /// `config/...`, `tokenizer/...`, `weights/invalid`, and those of the folder.

@@ -117,7 +117,7 @@ impl Model {
         self.unit(self.clip.vision.encode(pixels)).await
     }
 
-    /// L2-normalized features [N, d] of crops of one photo, scaled where the model is.
+    /// L2-normalized features [N, d] of crops of one photo, scaled on the device of the model.
     ///
     /// # Errors
     /// As [`Self::embed_pixels`].

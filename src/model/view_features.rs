@@ -27,8 +27,8 @@ impl Model {
         self.clip.vision.images_within(ROWS_PER_PASS)
     }
 
-    /// L2-normalized features [N, d] of every view of `maker`. Random crops are cut where the model
-    /// is, all other views here.
+    /// L2-normalized features [N, d] of every view of `maker`. Random crops are cut on the model's
+    /// device, all other views here.
     pub(crate) async fn view_features(
         &self,
         maker: &ViewMaker<'_>,

@@ -188,7 +188,7 @@ impl<'a> Source<'a> {
             let photos = &self.by_class[class];
             let photo = &self.photos.train[photos[rng.below(photos.len() as u64) as usize]];
             let changes = &self.settings.augmentation;
-            // Asked only where there are patterns, so that a run without them draws as ever.
+            // Asked only if there are patterns, so that a run without them draws as ever.
             if self.settings.patterns > 0.0 && rng.chance(self.settings.patterns) {
                 let kind = rng.below(patterns::COUNT as u64) as usize;
                 let p = self.preprocess;

@@ -98,7 +98,7 @@ pub fn write(path: &Path, about: &About, state: &State, curve: &[Point]) -> Resu
 ///
 /// # Errors
 /// `weights/missing`; `weights/invalid` for a file that is no checkpoint of this model;
-/// `options/invalid` where settings, data or start differ from `about`, naming what.
+/// `options/invalid` if settings, data or start differ from `about`, naming what.
 pub fn read(path: &Path, about: &About, layout: &Layout) -> Result<(State, Vec<Point>)> {
     let invalid = |what: &str| {
         Error::new(

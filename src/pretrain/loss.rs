@@ -1,4 +1,4 @@
-//! The contrastive loss where several images share a caption and several captions fit an image.
+//! The contrastive loss if several images share a caption and several captions fit an image.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};

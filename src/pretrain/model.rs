@@ -122,7 +122,7 @@ pub struct Training<'a> {
 /// Makes the directory `out`, to which a model that started from `from` can be written.
 ///
 /// # Errors
-/// `io/failed` where `out` is `from` or cannot be made.
+/// `io/failed` if `out` is `from` or cannot be made.
 pub fn check_out(from: &Path, out: &Path) -> Result<()> {
     fs::create_dir_all(out).map_err(|error| failed(out, &error))?;
     if fs::canonicalize(from).ok() == fs::canonicalize(out).ok() {
@@ -145,7 +145,7 @@ fn failed(path: &Path, error: &std::io::Error) -> Error {
 /// F32 or, with `half`, F16, `training.json` and the names. The weights appear last.
 ///
 /// # Errors
-/// `io/failed`, also where `out` is `from`; `weights/not-finite` for a weight beyond F16.
+/// `io/failed`, also if `out` is `from`; `weights/not-finite` for a weight beyond F16.
 pub fn export(
     from: &Path,
     out: &Path,

@@ -136,7 +136,7 @@ impl Settings {
         .rate(self.lr, 0, 1, step, self.steps)
     }
 
-    /// Whether a step belongs to the end of the run, where the image tower sees every patch.
+    /// Whether a step belongs to the end of the run, in which the image tower sees every patch.
     pub fn is_unmasked(&self, step: usize) -> bool {
         let masked = (self.steps as f64 * (1.0 - self.unmasked)).round() as usize;
         self.keep >= 1.0 || step >= masked

@@ -47,7 +47,7 @@ pub struct ContextEncoder<'a> {
     pub rows: TokenCounts,
 }
 
-/// Classes that run together, behind this context where they share one.
+/// Classes that run together, behind this context if they share one.
 #[derive(Debug, Clone)]
 struct Chunk {
     context: Option<usize>,

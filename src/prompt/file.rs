@@ -89,7 +89,7 @@ impl Prompt {
         }
     }
 
-    /// Adds a tensor; panics where `data` does not fill `shape`.
+    /// Adds a tensor; panics if `data` does not fill `shape`.
     pub fn put(&mut self, name: &str, shape: &[usize], data: Vec<f32>) {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "{name}");
         let shape = shape.to_vec();
@@ -99,7 +99,7 @@ impl Prompt {
     /// The tensor `name` with `rank` dimensions, if there is one.
     ///
     /// # Errors
-    /// `prompt/invalid` where it has another rank.
+    /// `prompt/invalid` if it has another rank.
     pub fn get(&self, name: &str, rank: usize) -> Result<Option<&Values>> {
         match self.tensors.get(name) {
             Some(values) if values.shape.len() != rank => {
@@ -112,7 +112,7 @@ impl Prompt {
     /// The tensor `name` with exactly these dimensions, if there is one.
     ///
     /// # Errors
-    /// `prompt/invalid` where it has others.
+    /// `prompt/invalid` if it has others.
     pub fn shaped(&self, name: &str, shape: &[usize]) -> Result<Option<&[f32]>> {
         match self.tensors.get(name) {
             Some(values) if values.shape != shape => {
@@ -177,7 +177,7 @@ impl Prompt {
     /// The file. Equal prompts give equal bytes.
     ///
     /// # Errors
-    /// `engine/internal` where it cannot be written down.
+    /// `engine/internal` if it cannot be written down.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let internal = |error: serde_json::Error| Error::new(Kind::Internal, error.to_string());
         let mut metadata = self.extra.clone();

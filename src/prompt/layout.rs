@@ -121,7 +121,7 @@ impl PromptLayout {
     /// off the full stop first and then off the name; the flag says so.
     ///
     /// # Errors
-    /// `prompt/invalid` where the vectors leave no room for a name.
+    /// `prompt/invalid` if the vectors leave no room for a name.
     pub fn slots(
         &self,
         ends: (u32, u32),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 
-/// The one template in use where none is chosen.
+/// The one template in use if none is chosen.
 pub const DEFAULT: &[&str] = &["a photo of a {}."];
 
 /// The seven templates that OpenAI picked for ImageNet (openai/CLIP, notebook "Prompt Engineering

@@ -15,7 +15,7 @@
 //! The doc comment of a field is its meaning in the table. `in` gives the range of a number. `as`
 //! gives a public name that is no Rust identifier, followed by aliases that are accepted but not
 //! shown. `..` embeds parameters that related recipes share, after which their defaults can be
-//! changed. Behind the struct, `paper(p) { .. }` says what is set where the paper says something else
+//! changed. Behind the struct, `paper(p) { .. }` says what is set if the paper says something else
 //! than the defaults, after the same of the parameters that are embedded, and `crops(p) { .. }` which
 //! crops the photos are looked at in.
 

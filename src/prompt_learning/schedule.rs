@@ -177,7 +177,7 @@ mod tests {
                 count.min(total - half)
             );
             assert!(ends[total - 1]);
-            // The rate is full again exactly where a cycle begins, and falls within it.
+            // The rate is full again exactly when a cycle begins, and falls within it.
             for i in half..total {
                 let begins = i == half || ends[i - 1];
                 assert_eq!(

@@ -8,7 +8,7 @@ pub enum Role {
     Linear,
     /// A table of which single rows are read.
     Embedding,
-    /// The kernels of a convolution that is no matrix product: 16-bit floats where a model is
+    /// The kernels of a convolution that is no matrix product: 16-bit floats if a model is
     /// quantized at all.
     Kernel,
     /// Small and sensitive: kept as 32-bit floats.

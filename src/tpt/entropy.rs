@@ -31,7 +31,7 @@ pub fn entropies(z: &[f64], k: usize) -> Vec<f64> {
         .collect()
 }
 
-/// `-sum`, and 0 where rounding would leave a sure answer with an entropy below it, or with -0.
+/// `-sum`, and 0 if rounding would leave a sure answer with an entropy below it, or with -0.
 fn negated(sum: f64) -> f64 {
     if sum >= 0.0 { 0.0 } else { -sum }
 }

@@ -48,7 +48,7 @@ impl ExtraImages {
     /// The pictures for [`StrongViews`](super::settings::StrongViews); `None` if none was given.
     ///
     /// # Errors
-    /// `data/empty` where files were given and none is usable.
+    /// `data/empty` if files were given and none is usable.
     pub fn finish(self) -> Result<Option<Arc<Self>>> {
         match self.failures.first() {
             Some((_, first)) if self.pictures.is_empty() => Err(Error::new(

@@ -64,7 +64,7 @@ pub struct Tuned {
     pub views: usize,
     /// Views that steered the context, in ascending entropy.
     pub selected: Vec<usize>,
-    /// Views that passed the cosine filter, the plain view first; all where there is none.
+    /// Views that passed the cosine filter, the plain view first; all if there is none.
     pub passed: Vec<usize>,
     /// Entropy in nats of every view's prediction before tuning.
     pub entropies: Vec<f64>,
@@ -198,7 +198,7 @@ fn guard(mut tuned: Tuned) -> Tuned {
     tuned
 }
 
-/// `None` where the device computed NaN or infinity; other errors pass.
+/// `None` if the device computed NaN or infinity; other errors pass.
 fn finite<T>(outcome: Result<T>) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),

@@ -51,7 +51,7 @@ pub fn from_js<T: DeserializeOwned + Default>(value: JsValue) -> Result<T> {
         .map_err(|e| invalid(format!("An option is not understood: {e}.")))
 }
 
-/// The names of the fields of a struct, as they are deserialized; none where `T` is no plain struct.
+/// The names of the fields of a struct, as they are deserialized; none if `T` is no plain struct.
 /// `deny_unknown_fields` does not see them: the deserializer of JavaScript values asks an object for
 /// the fields it knows, and never for its keys.
 fn field_names<T: DeserializeOwned>() -> Option<&'static [&'static str]> {

@@ -96,7 +96,7 @@ impl<'a> WebFolder<'a> {
         self.source.keeps()
     }
 
-    /// The weights file, where that is known.
+    /// The weights file, if that is known.
     ///
     /// # Errors
     /// What the source says.

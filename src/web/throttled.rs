@@ -1,4 +1,4 @@
-//! Progress of training, where many steps take less time than telling of one.
+//! Progress of training, whose steps may take less time than telling of one.
 
 use std::cell::Cell;
 

@@ -16,7 +16,7 @@ use super::tiny::{self, Loaded, Raw, values};
 #[derive(Clone, Default)]
 pub struct Memory {
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Bytes per piece; all at once where 0.
+    /// Bytes per piece; all at once if 0.
     pub piece: usize,
     pub asked: RefCell<Vec<String>>,
 }

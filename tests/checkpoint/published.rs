@@ -112,7 +112,7 @@ fn extra(memory: &Memory) -> Vec<Raw> {
     tensors
 }
 
-/// Reads the model and, where it has them, its weights.
+/// Reads the model and, if it has them, its weights.
 fn load(memory: &Memory) -> Result<()> {
     let found = block_on(ModelFiles::read(memory, None))?;
     let text = &found.config.text;

@@ -132,7 +132,7 @@ pub fn torch_archive(pickle: &[u8], tensors: &[Raw]) -> Vec<u8> {
     out
 }
 
-/// A dictionary of tensors, inside `{"state_dict": ...}` where `nested`.
+/// A dictionary of tensors, inside `{"state_dict": ...}` if `nested`.
 fn checkpoint(tensors: &[Raw], nested: bool) -> Vec<u8> {
     archive(&state_dict(tensors, nested), tensors)
 }

@@ -146,7 +146,7 @@ fn unusable_photos_are_reported_by_their_position_and_the_others_are_learned() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["failures"][0]["index"], 1);
     assert_eq!(json["failures"][0]["code"], "image/unknown-format");
-    // The package's names, and null where nothing was measured.
+    // The package's names, and null if nothing was measured.
     for name in ["accuracyBefore", "accuracyAfter", "measuredOn"] {
         assert!(json[name].is_null(), "{json}");
     }

@@ -120,7 +120,7 @@ fn false_rejections_over_many_splits() {
                 rates.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (splits - 1) as f64;
             let error = (variance / splits as f64).sqrt();
             assert!(mean <= 0.05 + 3.0 * error, "pool {which}, n {n}: {mean}");
-            // m / (n + 1) exactly, in expectation, where scores are continuous.
+            // m / (n + 1) exactly, in expectation, if scores are continuous.
             let exact = ((n + 1) / 20) as f64 / (n + 1) as f64;
             assert!(
                 (mean - exact).abs() <= 4.0 * error,

@@ -1,4 +1,4 @@
-//! How far a descent goes where nobody sets its rate.
+//! How far a descent goes if nobody sets its rate.
 
 use promptlens::progress::LocalBoxFuture;
 use promptlens::prompt_learning::examples::{Batch, Examples};

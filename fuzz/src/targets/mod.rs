@@ -37,7 +37,7 @@ const MAX_SENTENCE: usize = 2000;
 pub struct Target {
     /// The name of its binary and of its folders of seeds and findings.
     pub name: &'static str,
-    /// Reads any bytes; panics where something does not hold.
+    /// Reads any bytes; panics if something does not hold.
     pub run: fn(&[u8]),
 }
 

@@ -1,4 +1,4 @@
-//! Tokenizer files: `tokenizer.json`; or, where a byte 255 stands, which no text has, the `vocab.json` in
+//! Tokenizer files: `tokenizer.json`; or, if a byte 255 stands, which no text has, the `vocab.json` in
 //! front of it and the `merges.txt` behind.
 
 use promptlens::tokenize::{ClipTokenizer, tokenizer_json};

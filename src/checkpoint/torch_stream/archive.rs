@@ -31,7 +31,7 @@ pub(super) enum Member {
 #[derive(Debug)]
 pub(super) struct Local {
     pub(super) member: Member,
-    /// Bytes of the data, where the header tells.
+    /// Bytes of the data, if the header tells.
     pub(super) size: Option<u64>,
 }
 
@@ -42,7 +42,7 @@ pub(super) enum Next {
     Directory,
 }
 
-/// Reads what stands at the front of `bytes`, and its length; `None` where more must come.
+/// Reads what stands at the front of `bytes`, and its length; `None` if more must come.
 pub(super) fn next(bytes: &[u8], first: bool) -> Result<Option<(usize, Next)>> {
     if first && is_other(bytes) {
         return Err(not_an_archive(bytes));
@@ -121,7 +121,7 @@ fn member(name: &[u8]) -> Result<Member> {
     })
 }
 
-/// The length of the record behind a member of `size` bytes; `None` where more must come.
+/// The length of the record behind a member of `size` bytes; `None` if more must come.
 pub(super) fn behind(bytes: &[u8], size: u64) -> Result<Option<usize>> {
     let wrong = || damaged("a member of its archive has another size than its pickle says");
     let Some(record) = bytes.first_chunk::<16>() else {
@@ -154,7 +154,7 @@ pub(super) fn behind(bytes: &[u8], size: u64) -> Result<Option<usize>> {
     }
 }
 
-/// The content of a small member and its length with the record behind it; `None` where more must
+/// The content of a small member and its length with the record behind it; `None` if more must
 /// come.
 pub(super) fn small(bytes: &[u8], size: Option<u64>) -> Result<Option<(usize, &[u8])>> {
     let too_large = || unsupported("its archive holds files that no state dictionary has");

@@ -66,7 +66,7 @@ impl<'a> Bits<'a> {
         Ok((ahead >> (16 - count)) as u32)
     }
 
-    /// The next `size` bits as a value of that many bits, negative where the first bit is 0
+    /// The next `size` bits as a value of that many bits, negative if the first bit is 0
     /// (T.81, F.2.2.1, EXTEND).
     pub fn signed(&mut self, size: u8) -> Result<i32> {
         match size {
@@ -125,7 +125,7 @@ pub(super) fn find_marker(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// One Huffman table: codes of up to 9 bits by lookup, longer ones by canonical order.
 pub(super) struct Huffman {
-    /// `(length, symbol)` for each 9-bit beginning, length 0 where the code is longer.
+    /// `(length, symbol)` for each 9-bit beginning, length 0 if the code is longer.
     short: Vec<(u8, u8)>,
     /// For lengths 1..=16: first code after the last of that length, left-aligned to 16 bits.
     limit: [usize; 17],

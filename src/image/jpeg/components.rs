@@ -1,4 +1,4 @@
-//! What has been decoded of each component: samples at once where a scan brings whole blocks,
+//! What has been decoded of each component: samples at once if a scan brings whole blocks,
 //! else coefficients that later scans add to.
 
 use super::frame::Frame;

@@ -90,7 +90,7 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Puts the tables of the standard (T.81, K.3) where a file brings none, as stills of webcams
+    /// Puts the tables of the standard (T.81, K.3) if a file brings none, as stills of webcams
     /// do: slot 0 is for luminance, slot 1 for color.
     pub fn complete(&mut self) -> Result<()> {
         for (slot, [dc, ac]) in STANDARD.iter().enumerate() {

@@ -54,7 +54,7 @@ impl Plane {
         }
     }
 
-    /// Four times the column values of output row `y` where the height is halved.
+    /// Four times the column values of output row `y` if the height is halved.
     fn mix_rows(&self, y: usize, sums: &mut Vec<u16>) {
         let near = y / 2;
         let far = match y % 2 {

@@ -55,7 +55,7 @@ pub enum ViewKind {
     Crop,
     /// A random crop mixed with augmented copies of itself.
     AugMix,
-    /// A strong change of the full frame; the first one where two were made.
+    /// A strong change of the full frame; the first one if two were made.
     Strong(Strong),
     /// A picture that the user supplied.
     Variant,
@@ -205,7 +205,7 @@ impl<'a> ViewMaker<'a> {
         &self.photo
     }
 
-    /// View number `index` where it is a random crop and nothing more, so that it can be cut
+    /// View number `index` if it is a random crop and nothing more, so that it can be cut
     /// elsewhere; the same crop that [`Self::view`] cuts.
     pub fn crop(&self, index: usize) -> Option<Crop> {
         let is_crop = (1..=self.plan.crops).contains(&index) && !self.plan.augmix;

@@ -1,4 +1,4 @@
-//! Operations that map each pixel's color, with Pillow's integer arithmetic where Pillow has them
+//! Operations that map each pixel's color, with Pillow's integer arithmetic if Pillow has them
 //! (python-pillow/Pillow: `ImageOps.py`, `ImageEnhance.py`, `Blend.c`, `Convert.c`).
 
 use crate::image::Rgb8;

@@ -153,7 +153,7 @@ struct Saved {
     geometry: Geometry,
 }
 
-/// dqkv [B, T, 3 W], and dprefix [P, 3 W] where there is a prefix.
+/// dqkv [B, T, 3 W], and dprefix [P, 3 W] if there is a prefix.
 fn backward(saved: &Saved, dout: &CubeTensor) -> (CubeTensor, Option<CubeTensor>) {
     let Saved {
         qkv,

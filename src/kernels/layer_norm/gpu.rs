@@ -10,9 +10,9 @@ use crate::kernels::Tiling;
 use crate::kernels::launch::{Kernel, contiguous, dispatch_grid, empty, launch};
 use crate::kernels::source::Constants;
 
-/// Rows per workgroup where one invocation owns a row.
+/// Rows per workgroup if one invocation owns a row.
 const WORKGROUP: usize = 16;
-/// Invocations per row where a workgroup owns it.
+/// Invocations per row if a workgroup owns it.
 const TILED_WORKGROUP: usize = 64;
 
 /// Scale and shift [W] on the GPU, and the epsilon.

@@ -37,7 +37,7 @@ const MAX_REDRAWS: usize = 100_000;
 /// 95 % intervals of the metrics from `redraws` seeded redraws (1,000 is usual).
 ///
 /// # Errors
-/// As [`OodMetrics::of`]; `options/invalid` where `redraws` is 0 or above 100,000.
+/// As [`OodMetrics::of`]; `options/invalid` if `redraws` is 0 or above 100,000.
 pub fn intervals(id: &[f64], ood: &[f64], redraws: usize, seed: u64) -> Result<Intervals> {
     if !(1..=MAX_REDRAWS).contains(&redraws) {
         return Err(Error::new(

@@ -25,9 +25,9 @@ pub struct OodMetrics {
     pub aupr_in: f64,
     /// Average precision with OOD as the positive class.
     pub aupr_out: f64,
-    /// Share of ID images classified correctly, where that was measured.
+    /// Share of ID images classified correctly, if that was measured.
     pub accuracy: Option<f64>,
-    /// Share of ID images rejected where at least 95 % of OOD images are (OOD is the positive class).
+    /// Share of ID images rejected if at least 95 % of OOD images are (OOD is the positive class).
     pub fpr95_ood_positive: f64,
     /// Share of OOD images accepted at the recall closest to 95 %, of two equally close at the larger,
     /// as the code of NegLabel and MCM has it (ID is the positive class).
@@ -48,7 +48,7 @@ impl OodMetrics {
     /// The metrics of the scores of ID and OOD images; a higher score means more in-distribution.
     ///
     /// # Errors
-    /// `options/invalid` where either side has no image, `engine/not-finite` for NaN or infinity.
+    /// `options/invalid` if either side has no image, `engine/not-finite` for NaN or infinity.
     pub fn of(id: &[f64], ood: &[f64]) -> Result<Self> {
         Ok(Self::of_sorted(
             &sorted(id, "in-distribution")?,
@@ -65,7 +65,7 @@ impl OodMetrics {
         }
     }
 
-    /// FPR@95 (ID positive), AUROC, AUPR-in, AUPR-out, accuracy (NaN where unknown).
+    /// FPR@95 (ID positive), AUROC, AUPR-in, AUPR-out, accuracy (NaN if unknown).
     pub fn row(&self) -> [f64; 5] {
         let accuracy = self.accuracy.unwrap_or(f64::NAN);
         [

@@ -68,7 +68,7 @@ impl Excluder {
         }
     }
 
-    /// Why `word` cannot be a mined negative; `None` where it can, and then it is put into `seen`,
+    /// Why `word` cannot be a mined negative; `None` if it can, and then it is put into `seen`,
     /// which holds the words taken so far. The strongest reason wins.
     pub fn reject(&self, word: &str, seen: &mut BTreeSet<String>) -> Option<ExcludedBecause> {
         let phrase = Phrase::new(word);
@@ -89,7 +89,7 @@ impl Excluder {
             .or_else(|| taken(word, seen))
     }
 
-    /// Why a word that the user added cannot be used: only where it names a class, was struck, or
+    /// Why a word that the user added cannot be used: only if it names a class, was struck, or
     /// is there already.
     pub fn reject_added(&self, word: &str, seen: &mut BTreeSet<String>) -> Option<ExcludedBecause> {
         self.plain(&Phrase::new(word), word, seen)

@@ -56,9 +56,9 @@ impl Default for MiningOptions<'_> {
 pub struct Negative {
     /// The word as the vocabulary or the user wrote it.
     pub word: String,
-    /// Where it stands in the vocabulary; `None` where the user added it.
+    /// Where it stands in the vocabulary; `None` if the user added it.
     pub candidate: Option<usize>,
-    /// Its [`QUANTILE`] similarity to the classes; `None` where the user added it.
+    /// Its [`QUANTILE`] similarity to the classes; `None` if the user added it.
     pub similarity: Option<f64>,
 }
 
@@ -84,7 +84,7 @@ pub struct Mined {
 /// L2-normalized text features of one model.
 ///
 /// # Errors
-/// `labels/empty` without classes, `engine/not-finite` for NaN or infinity, `engine/internal` where
+/// `labels/empty` without classes, `engine/not-finite` for NaN or infinity, `engine/internal` if
 /// the widths differ.
 pub fn similarities<A, B>(
     candidates: MatrixView<'_, A>,
@@ -111,7 +111,7 @@ where
 /// reorders them.
 ///
 /// # Errors
-/// `labels/empty` where there are none, `engine/not-finite` for NaN or infinity.
+/// `labels/empty` if there are none, `engine/not-finite` for NaN or infinity.
 pub fn quantile(values: &mut [f64], q: f64) -> Result<f64> {
     if values.is_empty() {
         return Err(Error::new(
@@ -148,7 +148,7 @@ pub fn nearest(values: &[f64], n: usize) -> Vec<usize> {
 ///
 /// # Errors
 /// `labels/empty` without classes, `options/invalid` for a share outside (0, 1],
-/// `engine/not-finite`, `negatives/empty` where no word is left, `engine/internal` where there is
+/// `engine/not-finite`, `negatives/empty` if no word is left, `engine/internal` if there is
 /// not one similarity per candidate.
 pub fn mine<S: AsRef<str>>(
     candidates: &[Candidate],
@@ -219,7 +219,7 @@ pub fn by_worth(negatives: &[Negative], candidates: &[Candidate]) -> Vec<usize> 
     kinds.into_iter().flat_map(of).collect()
 }
 
-/// The user's words are taken even where they are close to a class, but not where they name one or
+/// The user's words are taken even if they are close to a class, but not if they name one or
 /// are there already.
 fn add(
     negatives: &mut Vec<Negative>,

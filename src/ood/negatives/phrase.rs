@@ -52,7 +52,7 @@ const IRREGULAR: &[(&str, &str)] = &[
 ];
 
 /// The word and everything that it may be the plural of. Spelling does not tell `axes` of `axe` from
-/// `axes` of `axis`, so there may be several; two words are taken for the same where any form
+/// `axes` of `axis`, so there may be several; two words are taken for the same if any form
 /// agrees.
 pub(super) fn forms(word: &str) -> Vec<String> {
     let mut forms = vec![word.to_owned()];

@@ -4,7 +4,7 @@ use super::{DefaultTau, Needs, Parameter, Score};
 use crate::math::softmax;
 
 /// −H(softmax(cos / τ)) in nats: 0 for a single class, −ln K for K equal cosines. MCM's repository
-/// has τ = 1, where the probabilities are almost equal; the default here is 1 / logit_scale.
+/// has τ = 1, at which the probabilities are almost equal; the default here is 1 / logit_scale.
 pub const SCORE: Score = Score {
     name: "entropy",
     summary: "-entropy(softmax(cos/tau)), in nats",

@@ -35,9 +35,9 @@ pub struct ScoreInput<'a> {
     /// Image to the K class names, `[K]`.
     pub classes: &'a [f64],
     /// Image to the negative labels, `[N]`, with those at the end that are left out if the groups do
-    /// not divide them; empty where the score needs none.
+    /// not divide them; empty if the score needs none.
     pub negatives: &'a [f64],
-    /// Every local (patch) feature to the K class names, `[patches, K]` row-major; empty where the
+    /// Every local (patch) feature to the K class names, `[patches, K]` row-major; empty if the
     /// score needs none.
     pub patches: &'a [f64],
 }
@@ -110,7 +110,7 @@ pub const DEFAULT_LOCAL_WEIGHT: f64 = 0.5;
 pub enum DefaultTau {
     /// 1, as MCM was published.
     One,
-    /// 1 / logit_scale of the model: where the papers write 0.01, their model's scale is 100.
+    /// 1 / logit_scale of the model: the papers write 0.01, as the scale of their model is 100.
     Model,
 }
 

@@ -18,7 +18,7 @@ pub struct CalibrationKey {
     pub prompt_sha256: String,
     /// [`class_list_sha256`] of the class names.
     pub classes_sha256: String,
-    /// [`ordered_list_sha256`] of the negative labels that take part, where the score reads them.
+    /// [`ordered_list_sha256`] of the negative labels that take part, if the score reads them.
     pub negatives_sha256: Option<String>,
     /// The score's name.
     pub score: String,

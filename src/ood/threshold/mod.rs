@@ -1,7 +1,7 @@
 //! A rejection threshold from the user's own images: split-conformal at 95 % acceptance.
 //!
 //! With n exchangeable held-out ID scores in ascending order and m = ⌊(n + 1) / 20⌋, accepting a
-//! new ID image where its score is at least the m-th lowest rejects it with probability at most
+//! new ID image if its score is at least the m-th lowest rejects it with probability at most
 //! m / (n + 1) ≤ 5 %, whatever the distribution (Vovk et al. 2005; Papadopoulos et al. 2002). The
 //! true rejection rate of one fitted threshold varies: it follows Beta(m, n + 1 − m).
 

@@ -115,7 +115,7 @@ fn unknown(model: &Model, names: &[String]) -> Option<String> {
     })
 }
 
-/// A line where prompts were cut.
+/// A line if prompts were cut.
 pub fn cut(truncated: usize) -> Option<String> {
     (truncated > 0).then(|| {
         format!("{truncated} texts are longer than the model reads and were cut at its end.")

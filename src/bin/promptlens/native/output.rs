@@ -66,7 +66,7 @@ impl Answer {
     }
 
     pub fn print(&self, json: bool) -> ExitCode {
-        // Nothing is left to be told where stderr is closed.
+        // Nothing is left to be told if stderr is closed.
         let _ = std::io::stderr().write_all(self.notes.as_bytes());
         let written = print(if json { &self.json } else { &self.text });
         if self.ok && written {

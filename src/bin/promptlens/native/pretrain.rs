@@ -26,7 +26,7 @@ use super::pretrain_lit;
 
 /// The largest list of words, or training.json.
 const SMALL_BYTES: u64 = 16 << 20;
-/// Milliseconds between lines of progress where they are not overwritten.
+/// Milliseconds between lines of progress if they are not overwritten.
 const LINE_EVERY: f64 = 30e3;
 const MINUTE: f64 = 60e3;
 

@@ -16,7 +16,7 @@ pub enum Pretrain {
     /// Makes the built-in model: features of a published encoder, a text tower distilled from CLIP's
     /// text vectors, a projection between them.
     Lit(Box<LitArgs>),
-    /// Trains, from a checkpoint where there is one, and writes a model directory.
+    /// Trains, from a checkpoint if there is one, and writes a model directory.
     Run(Box<RunArgs>),
 }
 

@@ -6,7 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { DIST, openBrowser, openSite } from "./harness.mjs";
+import { DIST, needsShared, openBrowser, openSite, shared } from "./harness.mjs";
 import { PACKAGE_CODES } from "./error-reference.mjs";
 import { PAGES } from "./reference.mjs";
 import { errorCodes } from "./support.mjs";
@@ -42,6 +42,42 @@ test("the architecture page lists the folders of the tree", async () => {
   const [, section] = /^## Folders\n([\s\S]*?)^## /m.exec(await text("docs/design/architecture.md"));
   const named = [...section.matchAll(/^\| `([^`]+\/)` \| [^|]+ \|$/gm)].map(([, folder]) => folder);
   assert.deepEqual([...named].sort(), [...folders].sort());
+});
+
+/** The rows of the tables of RELIABILITY.md: the fault, and the tests as `[file, name]`. */
+async function promises() {
+  const rows = [...(await text("RELIABILITY.md")).matchAll(/^\| (?!fault|---)(.+?) \| .+ \| (.+) \|$/gm)];
+  return rows.map(([, fault, cell]) => {
+    const tests = [];
+    let file;
+    for (const [, part] of cell.matchAll(/`([^`]+)`/g)) {
+      if (part.startsWith("tests/")) file = part;
+      else if (file) tests.push([file, part]);
+    }
+    return { fault, cell, tests };
+  });
+}
+
+test("every test that RELIABILITY.md names exists, and every row names one or says why not", async () => {
+  const rows = await promises();
+  assert.ok(rows.length > 25);
+  const missing = [];
+  for (const { fault, cell, tests } of rows) {
+    if (tests.length === 0) assert.match(cell, /^no test: /, fault);
+    for (const [file, name] of tests) {
+      const needle = file.endsWith(".rs") ? `fn ${name}()` : name;
+      if (!existsSync(join(ROOT, file)) || !(await text(file)).includes(needle)) missing.push(`${fault}: ${file}, ${name}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test("RELIABILITY.md leaves out no fault of the list of neighbors", { skip: needsShared }, async () => {
+  const [, section] = /^### E\.2 [^\n]+\n([\s\S]*?)^## /m.exec(await readFile(shared("design/anchors.md"), "utf8"));
+  const faults = [...section.matchAll(/^\| ([^|]+) \|/gm)].map(([, fault]) => fault).slice(2);
+  assert.ok(faults.length > 25);
+  const named = (await promises()).map(({ fault }) => fault);
+  assert.deepEqual(faults.filter((fault) => !named.includes(fault)), []);
 });
 
 test("links between documents lead to a file, and to a heading in it", async () => {

@@ -158,9 +158,9 @@ export class PromptLens {
   }
 
   /**
-   * The class of each file of a folder, told by its path, as the command line and archives are read: the
-   * folder that it lies in, or the one a level higher for files that lie deeper than most; null for those
-   * in none.
+   * The class of each file of a folder, by its path, as the command line reads folders and archives: the folder
+   * that it is in, or the one a level higher for files that are deeper than most; `null` for those in no
+   * folder.
    *
    * @param {string[]} paths with `/` between folders
    * @returns {Promise<(string | null)[]>}

@@ -1,6 +1,6 @@
 /**
  * Pictures as the engine sees them. Browsers turn a JPEG by its EXIF orientation, but not a WebP; the
- * engine turns both, as Pillow does. What is shown beside an answer has to be the same picture.
+ * engine turns both, as Pillow does. A preview must show the same picture.
  */
 
 /** Longest side of a picture that had to be turned here. */
@@ -22,7 +22,7 @@ export async function upright(file) {
     const orientation = exif && orientationOf(await viewOf(file, exif.start, Math.min(exif.size, EXIF_BYTES)));
     return orientation > 1 ? await turned(file, exif, orientation) : file;
   } catch {
-    // What cannot be decoded is the engine's to explain.
+    // If it cannot be decoded, the engine says why.
     return file;
   }
 }

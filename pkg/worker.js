@@ -65,7 +65,7 @@ const operations = {
   freeClasses: ({ classes }) => engine.freeClasses(classes),
 };
 
-/** Answered beside a call that runs, which may take minutes: they read what they are given and no more. */
+/** Answered while another call runs, which may take minutes: they need only their arguments. */
 const AT_ONCE = new Set(["parseLabels", "parseTypedLabels", "classFolders"]);
 
 self.addEventListener("message", ({ data }) => {
@@ -86,7 +86,7 @@ self.addEventListener("message", ({ data }) => {
   }
 });
 
-// A trap inside a task of the engine settles no promise of ours; it surfaces in one of these.
+// A trap in one of the engine's own tasks rejects no call's promise; it is reported to one of these.
 self.addEventListener("error", (event) => {
   event.preventDefault();
   die(event.error ?? event.message);
@@ -148,7 +148,7 @@ async function engineCode(progress, signal) {
   if (!response.ok) {
     throw new PromptLensError("network/failed", `${url.href} answered ${response.status}.`);
   }
-  // The length of an encoded body counts other bytes than those that are read here.
+  // The length of an encoded body counts encoded bytes; here the decoded ones are read.
   const length = response.headers.has("content-encoding") ? 0 : Number(response.headers.get("content-length"));
   const total = length > 0 ? length : null;
   let loaded = 0;

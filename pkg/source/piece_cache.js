@@ -1,6 +1,6 @@
 /*
  * One weights file as pieces of equal size, which are stored while they come: a later load begins with
- * the stored ones and goes on from the network behind them.
+ * the stored ones and goes on from the network after them.
  */
 import { isFull } from "../storage/storage.js";
 import { Download, joined } from "./download.js";
@@ -19,7 +19,7 @@ export class PieceCache {
   #download;
   /** Pieces that were stored before. */
   #stored = 0;
-  /** Whether the network is asked only behind the stored pieces. */
+  /** Whether the network is asked only for what follows the stored pieces. */
   #resumes = false;
   /** Whether new pieces are stored. */
   #keeping = false;

@@ -68,7 +68,7 @@ export class PromptLensElement extends Base {
 
   disconnectedCallback() {
     this.#close();
-    // An element that is moved is taken out and put in again; only one that stays out is done.
+    // An element that is moved is removed and inserted again; only one that stays out has ended.
     setTimeout(() => {
       if (this.isConnected) return;
       this.#end();
@@ -246,7 +246,7 @@ export class PromptLensElement extends Base {
   #names() {
     if (!this.#classes) {
       const made = this.ready.then((lens) => lens.classes(this.labels, { templates: list(this.template) }));
-      // A list that cannot be used is tried again when it is asked for again.
+      // A list that failed is made again for the next answer.
       made.catch(() => {
         if (this.#classes === made) this.#classes = null;
       });

@@ -1,4 +1,4 @@
-/** What the widget says, by language. `{name}` is replaced by the value of that name. */
+/** The widget's texts, by language. `{name}` is replaced by the value of that name. */
 const WORDS = {
   en: {
     choose: "Choose a photo",
@@ -63,7 +63,7 @@ const PROBLEMS = {
 };
 
 /**
- * The words of the nearest language there is.
+ * The texts in the best language that there is.
  *
  * @param {string} wanted a BCP 47 tag; empty for the browser's languages
  * @returns {{code: string, say: (key: string, values?: Record<string, string>) => string, explain: (error: {code: string, message: string}) => string}}

@@ -25,6 +25,7 @@ pub mod words_model;
 mod zip;
 
 use promptlens::error::{Error, Result};
+use serde_json::Value;
 
 /// Bytes that a target may have in use.
 pub const MAX_MEMORY: usize = 512 << 20;
@@ -79,4 +80,29 @@ fn check(error: &Error, rooms: &[&str]) {
     );
     let length = error.message().chars().count();
     assert!(length <= MAX_SENTENCE, "{length} characters: {error:.200}");
+}
+
+/// Whether two documents are the same up to the last digits of their fractions: serde_json's fast way to
+/// read them may miss these, so that a number which is written and read again can be its neighbor.
+fn same_json(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            let near =
+                |a: f64, b: f64| (a - b).abs() <= 4.0 * f64::EPSILON * b.abs() + f64::MIN_POSITIVE;
+            one == other
+                || one
+                    .as_f64()
+                    .zip(other.as_f64())
+                    .is_some_and(|(a, b)| near(a, b))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_json(a, b))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let same =
+                |(key, a): (&String, &Value)| other.get(key).is_some_and(|b| same_json(a, b));
+            one.len() == other.len() && one.iter().all(same)
+        }
+        _ => one == other,
+    }
 }

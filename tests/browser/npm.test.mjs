@@ -12,6 +12,8 @@ import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const PKG = resolve(here, "../../pkg");
+/** How to embed it, with snippets that are built here as they are written. */
+const GUIDE = resolve(here, "../../docs/guide/embed.md");
 const run = (command, args, cwd) => promisify(execFile)(command, args, { cwd, maxBuffer: 1 << 26 });
 const tool = (name, path) => join(here, "node_modules", name, path);
 
@@ -184,15 +186,15 @@ describe("npm package", { timeout: 900_000 }, () => {
     }
   });
 
-  test("the README's snippets for React and Vue, as written", async () => {
+  test("the guide's snippets for React and Vue, as written", async () => {
     const project = join(folder, "frameworks");
     await mkdir(join(project, "src"), { recursive: true });
     await writeFile(join(project, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
     await run("npm", ["install", tarball, "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], project);
     for (const name of ["react", "react-dom", "vue", "@vitejs"]) await symlink(tool(name, ""), join(project, "node_modules", name));
-    const readme = await readFile(join(PKG, "README.md"), "utf8");
-    const snippet = (language) => new RegExp(`\`\`\`${language}\n([^\`]*prompt-lens[^\`]*)\`\`\``).exec(readme)[1];
-    const [, setting] = /\(For Vue, .*`(isCustomElement: [^`]*)`.*\)/.exec(readme);
+    const guide = await readFile(GUIDE, "utf8");
+    const snippet = (language) => new RegExp(`\`\`\`${language}\n([^\`]*prompt-lens[^\`]*)\`\`\``).exec(guide)[1];
+    const [, setting] = /`(isCustomElement: [^`]*)`/.exec(guide);
     await writeFile(join(project, "src/Lens.jsx"), snippet("jsx"));
     await writeFile(join(project, "src/Lens.vue"), snippet("vue"));
     await writeFile(
@@ -241,8 +243,8 @@ describe("npm package", { timeout: 900_000 }, () => {
     await writeFile(join(project, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
     await run("npm", ["install", tarball, "--offline", "--no-audit", "--no-fund", "--ignore-scripts"], project);
     await writeFile(join(project, "index.html"), '<!doctype html><html lang="en"><head><title>App</title><link rel="icon" href="data:,"></head><body><input type="file" multiple><output></output><script type="module" src="/src/main.js"></script></body></html>');
-    const readme = await readFile(join(PKG, "README.md"), "utf8");
-    const [, code] = /```js\n([^`]*worker&inline[^`]*)```/.exec(readme);
+    const guide = await readFile(GUIDE, "utf8");
+    const [, code] = /```js\n([^`]*worker&inline[^`]*)```/.exec(guide);
     // The snippet runs once the files are there.
     const [imports, body] = [code.match(/^import .*$/gm).join("\n"), code.replace(/^import .*$/gm, "")];
     await writeFile(

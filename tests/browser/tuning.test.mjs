@@ -149,12 +149,12 @@ describe("tuning", { skip: needsShared, timeout: 900_000 }, () => {
       const complaints = [];
       tiles.on("pageerror", ({ message }) => complaints.push(message));
       await tiles.goto(`${site.url}?device=cpu&model=./models/mini-vit/&labels=church,horse&tune=tpt&views=16`);
-      await tiles.setInputFiles("#files", church);
+      await tiles.setInputFiles("#files", [church, horse]);
       await tiles.selectOption("#view", "grid");
-      // The newest photo comes first; it is answered as a tile.
-      await tiles.setInputFiles("#files", horse);
-      await tiles.waitForFunction(() => document.querySelectorAll(".tile[data-state=done]").length === 2);
-      await tiles.click(".tile button");
+      // The newest photo comes first; it is answered as a tile, as the two before it need not be.
+      await tiles.setInputFiles("#files", church);
+      await tiles.waitForFunction(() => document.querySelectorAll(".tile[data-state=done]").length === 3);
+      await tiles.click('.tile[aria-posinset="1"] button');
       await tiles.waitForSelector("#details[open] .tuned-sentence");
       // The pictures of views are kept for photos in sight only.
       assert.equal(await tiles.locator("#details .view").count(), 0);

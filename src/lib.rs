@@ -79,7 +79,6 @@
 //!
 //! docs/design/architecture.md is the map of the code.
 #![doc = include_str!("../docs/design/notation.md")]
-
 // What only the engine calls is left over without it.
 #![cfg_attr(not(feature = "engine"), allow(dead_code))]
 

@@ -96,7 +96,10 @@ impl Cache {
         }
         self.tally(classes).add(
             self.alpha,
-            self.classes.iter().copied().zip(self.affinities(image, texts)),
+            self.classes
+                .iter()
+                .copied()
+                .zip(self.affinities(image, texts)),
         )
     }
 
@@ -146,7 +149,9 @@ impl Tally {
         }
         let common = self.common(&out);
         let unseen = out.iter_mut().zip(&self.factors);
-        unseen.filter(|(_, f)| **f == 0.0).for_each(|(z, _)| *z = common);
+        unseen
+            .filter(|(_, f)| **f == 0.0)
+            .for_each(|(z, _)| *z = common);
         out
     }
 

@@ -57,7 +57,14 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     coop.sharing = ContextSharing::Several(params.contexts);
     let templates = params.texts.or(TemplateSet::Default)?;
     let fixed = match job.descriptions {
-        Some(descriptions) => super::cupl::centroids(job, &completed(job, descriptions, &templates[0]), &templates).await?,
+        Some(descriptions) => {
+            super::cupl::centroids(
+                job,
+                &completed(job, descriptions, &templates[0]),
+                &templates,
+            )
+            .await?
+        }
         None => mean_texts(
             &job.texts(&templates).await?,
             job.names.len(),
@@ -84,7 +91,10 @@ fn completed(
         let own = descriptions.of(name).iter();
         let start = template.fill(name);
         let start = start.trim_end_matches('.');
-        (name.clone(), own.map(|text| format!("{start}, {text}")).collect())
+        (
+            name.clone(),
+            own.map(|text| format!("{start}, {text}")).collect(),
+        )
     });
     Descriptions::new(sentences)
 }

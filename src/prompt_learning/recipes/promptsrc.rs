@@ -46,7 +46,9 @@ pub const RECIPE: Recipe = Recipe {
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
-    let raw = job.raw_texts(&params.fixed.or(TemplateSet::Clip80)?).await?;
+    let raw = job
+        .raw_texts(&params.fixed.or(TemplateSet::Clip80)?)
+        .await?;
     let fixed = mean_texts(&raw, job.names.len(), job.model.dim());
     coop.losses.push(Box::new(Absolute {
         strength: job.scaled(params.texts),

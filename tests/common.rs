@@ -1,4 +1,4 @@
-//! What every test room needs: where the reference material is, and how close two arrays are.
+//! What every test module needs: where the reference material is, and how close two arrays are.
 
 use std::path::PathBuf;
 use std::sync::Once;

@@ -43,9 +43,9 @@ pub fn run(bytes: &[u8]) {
             folder.remove("preprocessor_config.json");
         }
         folder.put(name, bytes.to_vec());
-        let rooms = &["config/", "weights/"];
-        if let Some(files) = checked(block_on(ModelFiles::read(&folder, None)), rooms) {
-            checked(load(&files, &folder), rooms);
+        let areas = &["config/", "weights/"];
+        if let Some(files) = checked(block_on(ModelFiles::read(&folder, None)), areas) {
+            checked(load(&files, &folder), areas);
         }
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! Every target holds whatever its bytes are:
 //! - it never panics, never hangs, and never has more than [`MAX_MEMORY`] in use;
-//! - what it refuses has a code of its own rooms, never `engine/internal`, and a short sentence;
-//! - what it accepts is sound, and where there is a writer, it is read again as the same.
+//! - what it refuses has a code of its own area, never `engine/internal`, and a short sentence;
+//! - what it accepts is sound, and if there is a writer, it is read again as the same.
 
 mod config;
 mod image;
@@ -61,21 +61,21 @@ pub fn run(name: &str, bytes: &[u8]) {
     (target.expect("a target of this name").run)(bytes);
 }
 
-/// The value, or `None` for an error whose code begins as one of `rooms` does and whose sentence is short.
-fn checked<T>(outcome: Result<T>, rooms: &[&str]) -> Option<T> {
+/// The value, or `None` for an error whose code begins as one of `areas` does and whose sentence is short.
+fn checked<T>(outcome: Result<T>, areas: &[&str]) -> Option<T> {
     match outcome {
         Ok(value) => Some(value),
         Err(error) => {
-            check(&error, rooms);
+            check(&error, areas);
             None
         }
     }
 }
 
-fn check(error: &Error, rooms: &[&str]) {
+fn check(error: &Error, areas: &[&str]) {
     let code = error.code();
     assert!(
-        rooms.iter().any(|room| code.starts_with(room)),
+        areas.iter().any(|area| code.starts_with(area)),
         "{code}: {error}"
     );
     let length = error.message().chars().count();

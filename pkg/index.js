@@ -1,3 +1,5 @@
+import { blobOf, defined, strings } from "./arguments.js";
+import { Classes } from "./classes.js";
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
 import { Prompt } from "./prompt.js";
@@ -5,12 +7,7 @@ import { remove, stored, usage } from "./source/models.js";
 import { hubName, readName } from "./source/name.js";
 import { rowOf, TABLE } from "./source/table.js";
 
-export { Prompt, PromptLensError };
-
-/** The label of a photo that shows none of the classes. */
-const NO_CLASS = 0xffffffff;
-/** The label of a photo that nobody has labelled. */
-const NO_LABEL = 0xffff_fffe;
+export { Classes, Prompt, PromptLensError };
 
 /** A loaded CLIP model in its own worker. Make one with {@link PromptLens.load}. */
 export class PromptLens {
@@ -187,183 +184,6 @@ export class PromptLens {
   }
 }
 
-/** A class list with its text features. Make one with {@link PromptLens#classes}. */
-export class Classes {
-  /** @type {EngineClient} */
-  #engine;
-  /** @type {number} */
-  #id;
-  #freed = false;
-  /** @type {readonly string[]} the class names, in the order they were given */
-  labels;
-
-  /**
-   * @param {EngineClient} engine
-   * @param {number} id
-   * @param {string[]} labels
-   */
-  constructor(engine, id, labels) {
-    if (!(engine instanceof EngineClient)) throw invalid("Use lens.classes() to make Classes.");
-    this.#engine = engine;
-    this.#id = id;
-    this.labels = Object.freeze(labels);
-  }
-
-  /**
-   * The probability of each class for one image file, highest first.
-   *
-   * @param {Blob | ArrayBuffer | ArrayBufferView} image
-   * @param {import("./index.js").ClassifyOptions} [options]
-   * @returns {Promise<import("./index.js").Result>}
-   */
-  async classify(image, { signal, onProgress, variants = [], gallery = [], ...options } = {}) {
-    const args = { classes: this.#set(), image: blobOf(image), options: defined(options) };
-    args.pictures = { variants: Array.from(variants, blobOf), gallery: Array.from(gallery, blobOf) };
-    return this.#engine.call("classify", args, { signal, onProgress });
-  }
-
-  /**
-   * Test-time tuning on views that you made yourself, such as frames of a video: the steps of
-   * {@link Classes#classify} after its views are encoded.
-   *
-   * @param {Iterable<ArrayLike<number>>} features of the views, from {@link PromptLens#embedImage};
-   *   the first is the one to answer for
-   * @param {import("./index.js").TuneFeaturesOptions} [options]
-   * @returns {Promise<import("./index.js").TunedFeatures>}
-   */
-  async tuneFeatures(features, { signal, onProgress, context, ...options } = {}) {
-    const args = { classes: this.#set(), features: rowsOf(features), options: defined({ tune: "tpt", ...defined(options) }) };
-    if (context !== undefined) args.context = Float32Array.from(context);
-    return this.#engine.call("tuneFeatures", args, { signal, onProgress });
-  }
-
-  /**
-   * Fits the threshold below which an image is none of the classes, so that 95 % of images like
-   * these are accepted. Later calls of {@link Classes#classify} with the same options use it.
-   *
-   * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images at least 19 that show the classes
-   * @param {import("./index.js").ClassifyOptions} [options]
-   * @returns {Promise<import("./index.js").Calibration>}
-   */
-  async calibrate(images, { signal, onProgress, ...options } = {}) {
-    const args = { classes: this.#set(), images: Array.from(images, blobOf), options: defined(options) };
-    return this.#engine.call("calibrate", args, { signal, onProgress });
-  }
-
-  /**
-   * Takes a threshold that was kept as {@link Classes#calibrate}'s `file`.
-   *
-   * @param {string} file
-   * @returns {Promise<void>}
-   */
-  async useCalibration(file) {
-    if (typeof file !== "string") throw invalid("`file` must be the text of a calibration.");
-    await this.#engine.call("useCalibration", { classes: this.#set(), file });
-  }
-
-  /**
-   * Mines negative labels for these classes afresh; later answers use them.
-   *
-   * @param {import("./index.js").NegativesOptions} [options]
-   * @returns {Promise<import("./index.js").Negatives>}
-   */
-  async mineNegatives({ signal, onProgress, ...options } = {}) {
-    for (const name of ["struck", "added"]) {
-      if (options[name] !== undefined) options[name] = strings(options[name], name);
-    }
-    const args = { classes: this.#set(), options: defined(options) };
-    return this.#engine.call("mineNegatives", args, { signal, onProgress });
-  }
-
-  /**
-   * Learns a prompt from photos of these classes. It does not change them: make new ones with
-   * `lens.classes(names, { prompt })`.
-   *
-   * @param {Iterable<{image: Blob | ArrayBuffer | ArrayBufferView, label: string}>} examples
-   * @param {import("./index.js").TrainOptions} [options] what is not named there is a parameter of the recipe
-   * @returns {Promise<Prompt>}
-   */
-  async train(examples, options = {}) {
-    const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, unlabelled, ...set } = options;
-    const images = [];
-    const labels = [];
-    const places = new Map(this.labels.map((label, place) => [label.normalize(), place]));
-    for (const { image, label } of examples) {
-      const place = places.get(String(label).normalize());
-      if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(label)}.`);
-      images.push(blobOf(image));
-      labels.push(place);
-    }
-    for (const image of others ?? []) {
-      images.push(blobOf(image));
-      labels.push(NO_CLASS);
-    }
-    for (const image of unlabelled ?? []) {
-      images.push(blobOf(image));
-      labels.push(NO_LABEL);
-    }
-    const given = defined({
-      recipe,
-      seed,
-      crops,
-      validation,
-      descriptions: descriptions && JSON.stringify(descriptions),
-      negatives: negatives && strings(negatives, "negatives"),
-      set: Object.fromEntries(Object.entries(defined(set)).map(([name, value]) => [name, String(value)])),
-    });
-    const args = { classes: this.#set(), images, labels, options: given };
-    const { file, ...report } = await this.#engine.call("train", args, { signal, onProgress });
-    // The engine returns bytes as an array of numbers.
-    return new Prompt(Uint8Array.from(file), report);
-  }
-
-  /**
-   * Labels photos by the class names and negative labels, for
-   * `train(examples, {recipe: "lapt", others})`: those that probably show a class, the most probable
-   * first, and those that probably show none.
-   *
-   * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images
-   * @param {import("./index.js").PseudoLabelOptions} [options]
-   * @returns {Promise<import("./index.js").PseudoLabels>}
-   */
-  async pseudoLabel(images, { signal, onProgress, ...options } = {}) {
-    if (options.negatives !== undefined) options.negatives = strings(options.negatives, "negatives");
-    const blobs = Array.from(images, blobOf);
-    const args = { classes: this.#set(), images: blobs, options: defined(options) };
-    const { examples, outliers, surplus, failures } = await this.#engine.call("pseudoLabel", args, { signal, onProgress });
-    return {
-      examples: examples.map(({ index, label }) => ({ image: blobs[index], label })),
-      others: outliers.map((index) => blobs[index]),
-      surplus: surplus.map((index) => blobs[index]),
-      failures,
-    };
-  }
-
-  /**
-   * The same under its former name.
-   *
-   * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images
-   * @param {import("./index.js").PseudoLabelOptions} [options]
-   * @returns {Promise<import("./index.js").PseudoLabels>}
-   */
-  collect(images, options) {
-    return this.pseudoLabel(images, options);
-  }
-
-  /** @returns {number} what the engine knows these classes by */
-  #set() {
-    if (this.#freed) throw new PromptLensError("engine/freed", "These classes were freed. Make new ones.");
-    return this.#id;
-  }
-
-  /** Releases the text features, after the calls already made. */
-  free() {
-    if (this.#freed) return;
-    this.#freed = true;
-    this.#engine.call("freeClasses", { classes: this.#id }).catch(() => {});
-  }
-}
-
 /** What the worker loads a model from: an address, a table entry, a folder's handle, or its files. */
 function modelPlace(model) {
   if (typeof model === "string" || model instanceof URL) {
@@ -391,34 +211,4 @@ function folderAddress(model) {
   }
   if (!address.pathname.endsWith("/")) address.pathname += "/";
   return address.href;
-}
-
-/** @returns {Blob} */
-function blobOf(image) {
-  if (image instanceof Blob) return image;
-  if (image instanceof ArrayBuffer || ArrayBuffer.isView(image)) return new Blob([image]);
-  throw invalid("The image must be a Blob, a File or its bytes.");
-}
-
-/** Rows of one length, one after the other. */
-function rowsOf(rows) {
-  const list = Array.from(rows, (row) => Float32Array.from(row));
-  const [first] = list;
-  if (!first || list.some(({ length }) => length !== first.length)) throw invalid("Give features of one length, at least one.");
-  const all = new Float32Array(list.length * first.length);
-  list.forEach((row, i) => all.set(row, i * first.length));
-  return all;
-}
-
-/** A copy of a list of strings; anything else is refused. */
-function strings(list, name) {
-  if (!Array.isArray(list) || list.some((item) => typeof item !== "string")) {
-    throw invalid(`\`${name}\` must be an array of strings.`);
-  }
-  return [...list];
-}
-
-/** `options` without the keys that were given as `undefined`. */
-function defined(options) {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -1,44 +1,5 @@
 import { PromptLensError, cancelled, invalid } from "./error.js";
-
-/**
- * A worker running `worker.js`.
- *
- * A browser starts workers only from the page's own origin. If the package is elsewhere (on a
- * CDN), a small module in a blob of the page's origin imports it.
- *
- * @returns {{worker: Worker, started: () => void}} call `started` after the worker's first message
- */
-function spawn() {
-  const base = import.meta.url;
-  if (new URL(base).origin === globalThis.location?.origin) {
-    // Bundlers find a worker by exactly this expression.
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "promptlens" });
-    return { worker, started() {} };
-  }
-  const shim = URL.createObjectURL(new Blob([shimFor(new URL("./worker.js", base).href)], { type: "text/javascript" }));
-  const worker = new Worker(shim, { type: "module", name: "promptlens" });
-  // Revoking earlier would race with the worker's own fetch of the blob.
-  return { worker, started: () => URL.revokeObjectURL(shim) };
-}
-
-/**
- * A module that becomes the one at `address`. It imports dynamically: for a policy, a static import of
- * a worker is a worker itself, and `worker-src` would have to name the other origin beside
- * `script-src`. Messages that come before the import has finished would be lost; they are passed on.
- */
-function shimFor(address) {
-  return `const early = [];
-const keep = ({ data }) => early.push(data);
-self.addEventListener("message", keep);
-import(${JSON.stringify(address)}).then(
-  () => {
-    self.removeEventListener("message", keep);
-    for (const data of early) self.dispatchEvent(new MessageEvent("message", { data }));
-  },
-  (error) => setTimeout(() => { throw error; }),
-);
-`;
-}
+import { startEngine } from "./spawn.js";
 
 /**
  * @typedef {object} Call
@@ -71,7 +32,7 @@ export class EngineClient {
   /** @param {Worker} [given] one that runs `worker.js` already, for pages that have it inlined */
   constructor(given) {
     try {
-      const { worker, started } = given ? { worker: given, started() {} } : spawn();
+      const { worker, started } = given ? { worker: given, started() {} } : startEngine();
       this.#worker = worker;
       this.#started = started;
     } catch (error) {

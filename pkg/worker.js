@@ -4,14 +4,10 @@
  * longer be trusted: the worker says so once and answers nothing more.
  */
 import init, { Engine } from "./promptlens.js";
+import { bytesOf, MAX_ARCHIVE_BYTES } from "./bytes.js";
 import { errorBody, PromptLensError } from "./error.js";
 import { probeGpu } from "./probe.js";
 import { withSource } from "./source/source.js";
-
-/** Larger files are refused before they are read into memory. */
-const MAX_IMAGE_BYTES = 64 * 1024 * 1024;
-/** An archive is read as a whole. */
-const MAX_ARCHIVE_BYTES = 512 * 1024 * 1024;
 
 /** @type {Engine | null} */
 let engine = null;
@@ -121,19 +117,6 @@ function die(reason) {
   dead = true;
   queue.length = 0;
   self.postMessage({ fatal: `The engine stopped: ${errorBody(reason).message}. Load it again.` });
-}
-
-/** Reads a file completely. */
-async function bytesOf(blob, most = MAX_IMAGE_BYTES) {
-  if (blob.size > most) {
-    const megabytes = most / 1024 / 1024;
-    throw new PromptLensError(most === MAX_IMAGE_BYTES ? "image/too-large" : "data/too-large", `The file is larger than ${megabytes} MB. Choose a smaller one.`);
-  }
-  try {
-    return new Uint8Array(await blob.arrayBuffer());
-  } catch (error) {
-    throw new PromptLensError("io/failed", `The file could not be read: ${error.message}`);
-  }
 }
 
 /** The engine's WebAssembly as a response that reports its bytes while the browser compiles them. */

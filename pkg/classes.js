@@ -1,4 +1,5 @@
 import { blobOf, defined, rowsOf, strings } from "./arguments.js";
+import { classifyAll } from "./classify_all.js";
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
 import { Prompt } from "./prompt.js";
@@ -41,6 +42,18 @@ export class Classes {
     const args = { classes: this.#set(), image: blobOf(image), options: defined(options) };
     args.pictures = { variants: Array.from(variants, blobOf), gallery: Array.from(gallery, blobOf) };
     return this.#engine.call("classify", args, { signal, onProgress });
+  }
+
+  /**
+   * Answers many photos: workers of their own decode them, and those that are ready are answered
+   * together. A photo that cannot be used has its `error` and stops no other.
+   *
+   * @param {Iterable<any> | AsyncIterable<any>} images taken from the list as the work goes on
+   * @param {import("./index.js").ClassifyAllOptions} [options]
+   * @returns {AsyncGenerator<import("./index.js").PhotoAnswer>}
+   */
+  classifyAll(images, options) {
+    return classifyAll(this.#engine, this.#set(), images, options);
   }
 
   /**

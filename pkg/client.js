@@ -14,6 +14,9 @@ import { startEngine } from "./spawn.js";
 /** The engine's code once a worker has compiled it: the next ones of the page start from it. @type {WebAssembly.Module | null} */
 let code = null;
 
+/** The engine's code, compiled; `null` until an engine has been loaded. */
+export const engineCode = () => code;
+
 /** Calls into the engine's worker: numbered requests, progress, cancelling, and what happens when it dies. */
 export class EngineClient {
   /** @type {Worker} */

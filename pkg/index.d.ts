@@ -339,6 +339,24 @@ export interface ClassifyOptions extends CallOptions {
   onProgress?: (event: ProgressEvent) => void;
 }
 
+export interface ClassifyAllOptions extends Omit<ClassifyOptions, "variants" | "gallery" | "onProgress"> {
+  /**
+   * How many workers decode photos, beside the engine's own; 1 to 64.
+   * @default as many as there are cores, at most 4
+   */
+  concurrency?: number;
+  /** Whether answers come in the order of the photos, or as soon as they are there. @default "input" */
+  order?: "input" | "completion";
+  /** Progress of one photo; only if photos are tuned or have heat maps, one after the other. */
+  onProgress?: (event: ProgressEvent & { index: number }) => void;
+}
+
+/** What {@link Classes.classifyAll} says of one photo: its `result`, or the `error` why it has none. */
+export type PhotoAnswer<T = ImageSource> = { index: number; image: T } & (
+  | { result: Result; error?: undefined }
+  | { result?: undefined; error: PromptLensError }
+);
+
 /** Whether an image is any of the classes. */
 export interface Ood {
   score: OodScore;
@@ -642,6 +660,17 @@ export class Classes {
   readonly labels: readonly string[];
   /** The probability of each class for one image file, highest first. */
   classify(image: ImageSource, options?: ClassifyOptions): Promise<Result>;
+  /**
+   * Answers many photos, decoded in workers of their own. Leaving the loop, or `signal`, stops the work.
+   * A photo that cannot be used stops no other; what ends the engine ends the loop with its error.
+   *
+   * ```js
+   * for await (const { image, result, error } of classes.classifyAll(files)) {
+   *   console.log(image.name, error?.message ?? result.predictions[0].label);
+   * }
+   * ```
+   */
+  classifyAll<T extends ImageSource>(images: Iterable<T> | AsyncIterable<T>, options?: ClassifyAllOptions): AsyncGenerator<PhotoAnswer<T>>;
   /**
    * Test-time tuning on views that you made yourself, such as frames of a video: features from
    * {@link PromptLens.embedImage}, the first of which is the one to answer for.

@@ -16,6 +16,16 @@ export function startEngine() {
   return foreign("./worker.js", "promptlens");
 }
 
+/**
+ * A worker that makes views of photos, running `view_worker.js`.
+ *
+ * @returns {{worker: Worker, started: () => void}} call `started` after the worker's first message
+ */
+export function startViewMaker() {
+  if (isOwnOrigin()) return own(new Worker(new URL("./view_worker.js", import.meta.url), { type: "module", name: "promptlens views" }));
+  return foreign("./view_worker.js", "promptlens views");
+}
+
 function isOwnOrigin() {
   return new URL(import.meta.url).origin === globalThis.location?.origin;
 }

@@ -41,6 +41,8 @@ const operations = {
     engine.train(classes, images, new Uint32Array(labels), options, progress, signal),
   classify: async ({ classes, image, options, pictures }, { signal, progress }) =>
     engine.classify(classes, await bytesOf(image), options, progress, signal, pictures),
+  preprocessing: () => engine.preprocessing(),
+  classifyViews: ({ classes, views, options }, { signal }) => engine.classifyViews(classes, views, options, signal),
   tuneFeatures: ({ classes, features, context, options }, { signal, progress }) =>
     engine.tuneFeatures(classes, features, context, options, progress, signal),
   calibrate: ({ classes, images, options }, { signal, progress }) =>

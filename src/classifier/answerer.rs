@@ -3,6 +3,7 @@
 
 use super::{
     ClassSet, Classification, ClassifyOptions, Detector, Prediction, Seen, Timings, TuningReport,
+    Verdict,
 };
 use crate::clock::now;
 use crate::error::Result;
@@ -19,7 +20,7 @@ pub struct Answerer<'a> {
     pub(super) model: &'a Model,
     pub(super) classes: &'a ClassSet,
     tuning: Option<&'a Tuning>,
-    heatmap: Option<HeatmapMethod>,
+    pub(super) heatmap: Option<HeatmapMethod>,
     detector: Option<Detector>,
 }
 
@@ -103,10 +104,7 @@ impl<'a> Answerer<'a> {
         let decode = now() - start;
         let answered = self.answer(&photo, progress).await?;
         let seen = answered.seen(self.classes);
-        let ood = match &self.detector {
-            Some(detector) => Some(detector.judge(seen)?),
-            None => None,
-        };
+        let ood = self.judge(seen)?;
         let heatmap = match self.heatmap {
             Some(method) => Some(
                 self.heatmap(method, &photo, seen, &answered.ranking, progress)
@@ -127,6 +125,22 @@ impl<'a> Answerer<'a> {
             reduced_by: (divisor > 1).then_some(divisor),
             timings,
         })
+    }
+
+    /// Whether what is seen is any of the classes; `None` if the score is switched off.
+    pub(super) fn judge(&self, seen: Seen<'_>) -> Result<Option<Verdict>> {
+        let detector = self.detector.as_ref();
+        detector.map(|detector| detector.judge(seen)).transpose()
+    }
+
+    /// L2-normalized features [B, d] of preprocessed images [B, 3, S, S], and of their patches
+    /// [B, N, d] if these are needed.
+    pub(super) async fn embed(&self, pixels: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
+        if self.needs_patches() {
+            self.model.embed_patches(pixels).await
+        } else {
+            Ok((self.model.embed_pixels(pixels).await?, Vec::new()))
+        }
     }
 
     /// Everything about a decoded photo but the verdict and the maps.
@@ -169,11 +183,7 @@ impl<'a> Answerer<'a> {
         let view = self.model.plain_view(photo)?;
         let made = now();
         progress.step("encode", 0, 1).await?;
-        let (feature, patches) = if self.needs_patches() {
-            self.model.embed_patches(&view).await?
-        } else {
-            (self.model.embed_pixels(&view).await?, Vec::new())
-        };
+        let (feature, patches) = self.embed(&view).await?;
         let timings = Timings {
             preprocess: made - start,
             encode: now() - made,

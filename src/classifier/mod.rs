@@ -7,6 +7,7 @@ mod class_set;
 mod detector;
 mod heatmap;
 mod negatives;
+mod plain_view;
 mod tuning;
 
 pub use answer::{Classification, ClassifyOptions, KeptView, Prediction, Timings, TuningReport};
@@ -16,3 +17,4 @@ pub use calibrate::{Calibrated, Calibrator, calibrate};
 pub use class_set::ClassSet;
 pub use detector::{DEFAULT_SCORE, Detector, OodOptions, Seen, Verdict};
 pub use negatives::Negatives;
+pub use plain_view::PlainView;

@@ -3,6 +3,8 @@
 //! Nothing is ever unpacked to disk. A first pass over the names builds the index, a second one
 //! hands over the bytes of the chosen images.
 
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
+mod answers;
 mod archive;
 #[cfg(not(target_arch = "wasm32"))]
 mod directory;
@@ -22,6 +24,8 @@ use std::fmt::Display;
 use crate::error::{Error, Kind, Result};
 use crate::image;
 
+#[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
+pub use answers::classify_all;
 #[cfg(all(feature = "engine", not(target_arch = "wasm32")))]
 pub use features::{Embedded, Features, Reading, TunedAnswer, embed_all};
 pub use layout::classes_of;

@@ -1,10 +1,12 @@
 //! What a model wants to see: size, crop and normalization, as its preprocessor configuration says.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Filter, Rect, Rgb8, resize};
 use crate::error::{Error, Kind, Result};
 
 /// How an image is scaled before the center crop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Resize {
     /// Not at all.
     None,
@@ -23,7 +25,7 @@ pub enum Resize {
 }
 
 /// The way from an RGB image to the model's input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preprocess {
     /// The scaling that comes first.
     pub resize: Resize,

@@ -5,11 +5,13 @@
 //! fixed point (python-pillow/Pillow, `src/libImaging/Resample.c`). Only the wanted window of the
 //! output is computed, so that memory is bounded by the window and the source rows it needs.
 
+use serde::{Deserialize, Serialize};
+
 use super::Rgb8;
 use crate::error::{Error, Kind, Result};
 
 /// The interpolation kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Filter {
     /// Plain mean of the covered pixels, support 0.5; enlarging repeats the nearest pixel.
     Box,

@@ -16,8 +16,9 @@ use super::browser_decoder::readable;
 use super::convert::{to_js, to_js_error};
 use super::engine::Engine;
 use super::listener::JsProgress;
+use super::plain_view::read_views;
 use super::session::Session;
-use crate::classifier::{Answerer, Calibrator, ClassSet, Detector};
+use crate::classifier::{Answerer, Calibrator, ClassSet, ClassifyOptions, Detector};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::ood::threshold::Calibration;
@@ -85,6 +86,24 @@ impl CalibratedClasses {
         }
     }
 
+    /// The score that `options` ask for, with the threshold that holds for it; if there are only others,
+    /// says why the newest of these does not hold.
+    async fn detector(
+        &self,
+        model: &Model,
+        classes: &ClassSet,
+        options: &ClassifyOptions,
+        progress: &JsProgress,
+    ) -> Result<(Option<Detector>, Option<String>)> {
+        let Some(ood) = &options.ood else {
+            return Ok((None, None));
+        };
+        let tuning = options.tuning.as_ref();
+        let plain = Detector::new(model, classes, tuning, ood, progress).await?;
+        let (detector, stale) = self.with_threshold(plain)?;
+        Ok((Some(detector), stale))
+    }
+
     fn keep(&self, calibration: Calibration) {
         let mut thresholds = self.thresholds.borrow_mut();
         thresholds.retain(|old| old.matches(&calibration.key).is_err());
@@ -131,21 +150,43 @@ impl Engine {
                 let variants = extra_images(model, &pictures, "variants", &progress).await?;
                 let gallery = extra_images(model, &pictures, "gallery", &progress).await?;
                 let options = given.classify(StrongViews::of(variants, gallery))?;
-                let tuning = options.tuning.as_ref();
-                let (detector, stale) = match &options.ood {
-                    Some(ood) => {
-                        let plain = Detector::new(model, &classes, tuning, ood, &progress).await?;
-                        let (detector, stale) = set.with_threshold(plain)?;
-                        (Some(detector), stale)
-                    }
-                    None => (None, None),
-                };
+                let (detector, stale) = set.detector(model, &classes, &options, &progress).await?;
                 let answerer = Answerer::with_detector(model, &classes, &options, detector)?;
                 let picture = readable(bytes).await?;
                 let found = answerer.classify(&picture.bytes, &progress).await?;
                 answer(&found, stale.as_deref(), picture.by_browser)
             };
         self.session.call(options, on_progress, signal, work)
+    }
+
+    /// The answers for several photos, from the views that [`plain_view`](super::plain_view::plain_view)
+    /// made of them, in their order.
+    #[wasm_bindgen(js_name = classifyViews)]
+    pub fn classify_views(
+        &self,
+        classes: u32,
+        views: Vec<JsValue>,
+        options: JsValue,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let work =
+            async move |session: Rc<Session>, mut given: AnswerOptions, progress: JsProgress| {
+                let set = session.set(classes)?;
+                let words = given.negatives.take();
+                let model = &session.model;
+                let classes = set.classes(model, words, &progress).await?;
+                let options = given.classify(StrongViews::Drawn)?;
+                let (detector, stale) = set.detector(model, &classes, &options, &progress).await?;
+                let answerer = Answerer::with_detector(model, &classes, &options, detector)?;
+                let (views, by_browser) = read_views(views)?;
+                let found = answerer.classify_views(&views, &progress).await?;
+                let answers = found.iter().zip(by_browser);
+                let answers: Result<Array> = answers
+                    .map(|(found, by_browser)| answer(found, stale.as_deref(), by_browser))
+                    .collect();
+                Ok(answers?.into())
+            };
+        self.session.call(options, None, signal, work)
     }
 
     /// Fits a threshold on image files and keeps it for later answers with the same options. Files

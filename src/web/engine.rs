@@ -222,6 +222,12 @@ impl Engine {
         Ok(info)
     }
 
+    /// What [`plain_view`](super::plain_view::plain_view) needs to know of the model.
+    pub fn preprocessing(&self) -> Result<String, JsValue> {
+        let json = serde_json::to_string(&self.session.model.preprocess);
+        json.map_err(|e| to_js_error(&Error::new(Kind::Internal, e.to_string())))
+    }
+
     /// Compares every kernel, or the one called `only`, with the CPU on this adapter, on shapes of
     /// which some are drawn from `seed`: `[{name, tiling, error, limit, passed}]`.
     #[wasm_bindgen(js_name = checkKernels)]

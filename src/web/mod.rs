@@ -10,6 +10,7 @@ mod engine;
 mod labels;
 mod listener;
 mod log;
+mod plain_view;
 mod prompt;
 mod session;
 mod source;

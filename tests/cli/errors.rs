@@ -102,6 +102,35 @@ fn one_bad_file_never_hides_the_others() {
     }
 }
 
+#[test]
+fn many_photos_have_the_answers_that_each_has_alone() {
+    let Some(model) = tiny() else { return };
+    let many = photos("fixtures/mini", "png").repeat(3);
+    let mut args = vec!["--labels", "cat,dog,church", "--ood", "gl-mcm"];
+    args.extend(many.iter().map(|path| text(path)));
+    let together = with_model("classify", &model, &args).json();
+    for (path, found) in many.iter().zip(together["results"].as_array().unwrap()) {
+        assert_eq!(found["file"], text(path));
+        let args = ["--labels", "cat,dog,church", "--ood", "gl-mcm", text(path)];
+        let alone = with_model("classify", &model, &args).json()["results"][0].take();
+        for (one, of_many) in [("ood", "value"), ("predictions", "probability")] {
+            let number = |of: &Value| match &of[one] {
+                Value::Array(list) => list[0][of_many].as_f64().unwrap(),
+                of => of[of_many].as_f64().unwrap(),
+            };
+            assert!(
+                (number(&alone) - number(found)).abs() < 1e-6,
+                "{}: {one}",
+                text(path)
+            );
+        }
+        assert_eq!(
+            alone["predictions"][0]["label"],
+            found["predictions"][0]["label"]
+        );
+    }
+}
+
 fn check(results: &[Value], key: &str, files: &[String], codes: &[&str]) {
     assert_eq!(results.len(), codes.len());
     for ((result, file), code) in results.iter().zip(files).zip(codes) {

@@ -1,6 +1,6 @@
 import { judged } from "./verdict.js";
 
-/** Answers photos, one after the other, with the settings and the class list that are there. */
+/** Answers photos with the settings and the class list that are there. */
 export class Answerer {
   #session;
   #engine;
@@ -41,9 +41,10 @@ export class Answerer {
     while (this.#list.classes) {
       await this.#calibrator.settled;
       if (signal.aborted) return;
-      const taken = this.#list.classes && queue.take();
-      if (!taken) break;
-      await this.#answer(taken, signal);
+      if (!this.#list.classes || queue.pending.size === 0) break;
+      // Tuning takes its time for each photo, and tells how far it is.
+      if (queue.pending.size > 1 && this.#session.options.tune === "none") await this.#answerMany(signal);
+      else await this.#answerOne(queue.take(), signal);
       if (signal.aborted) return;
       this.#changed();
     }
@@ -51,24 +52,70 @@ export class Answerer {
     this.#changed();
   }
 
-  async #answer({ photo, call }, signal) {
+  async #answerOne(taken, signal) {
+    const { photo, call } = taken;
     const { options, names, variants, photos } = this.#session;
     photo.wait("answer", names.length, options.tune !== "none");
     const onProgress = (event) => call.signal.aborted || photo.progress(event);
     const pictures = options.tune === "difftpt-lite" ? variants.optionsFor(photo, photos) : {};
     try {
-      const result = await this.#classify(photo, { ...options, ...pictures, signal: call.signal, onProgress });
-      this.#engine.info = this.#engine.lens.info;
-      const ood = judged(result.ood, this.#session.threshold);
-      photo.answer({ ...result, ood }, options.tune, this.#engine.info.device);
-      this.#tell("answered", photo);
+      this.#answered(taken, await this.#classify(photo, { ...options, ...pictures, signal: call.signal, onProgress }));
     } catch (error) {
-      if (signal.aborted || call.signal.aborted) return;
-      photo.fail(error);
-      this.#tell("failed", photo);
+      if (!signal.aborted) this.#failed(taken, error);
     } finally {
-      this.#queue.release(call);
+      this.#queue.release(taken);
     }
+  }
+
+  /** Answers all that wait, those included that are added meanwhile. */
+  async #answerMany(signal) {
+    const { options, names } = this.#session;
+    /** What was taken, by its place. */
+    const taken = [];
+    const queue = this.#queue;
+    function* files() {
+      for (let next = queue.take(); next; next = queue.take()) {
+        taken.push(next);
+        next.photo.wait("answer", names.length, false);
+        yield next.photo.file;
+      }
+    }
+    const answers = async () => {
+      for await (const { index, result, error } of this.#list.classes.classifyAll(files(), { ...options, signal })) {
+        if (result) this.#answered(taken[index], result);
+        else this.#failed(taken[index], error);
+        queue.release(taken[index]);
+        this.#changed();
+        // New class names, or a threshold, come before the next answer.
+        await this.#calibrator.settled;
+        if (signal.aborted) return;
+      }
+    };
+    try {
+      await this.#engine.guarded(answers);
+    } catch (error) {
+      if (signal.aborted) return;
+      // What ends the engine ends all that it had in hand.
+      for (const one of taken) {
+        if (one.photo.state === "waiting") this.#failed(one, error);
+        queue.release(one);
+      }
+    }
+  }
+
+  #answered({ photo, call }, result) {
+    if (call.signal.aborted) return;
+    const { options, threshold } = this.#session;
+    this.#engine.info = this.#engine.lens.info;
+    const ood = judged(result.ood, threshold);
+    photo.answer({ ...result, ood }, options.tune, this.#engine.info.device);
+    this.#tell("answered", photo);
+  }
+
+  #failed({ photo, call }, error) {
+    if (call.signal.aborted) return;
+    photo.fail(error);
+    this.#tell("failed", photo);
   }
 
   #classify(photo, options) {

@@ -1,6 +1,6 @@
 //! `promptlens classify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -8,6 +8,7 @@ use pollster::block_on;
 use promptlens::classifier::{
     Answerer, Classification, ClassifyOptions, Prediction, Timings, TuningReport, Verdict,
 };
+use promptlens::dataset::{Feed, classify_all};
 use promptlens::device::{Choice, DeviceInfo};
 use promptlens::error::Result;
 use promptlens::tpt::{ExtraImages, StrongViews, Tuning};
@@ -91,31 +92,32 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
     };
     // What is wrong with the score is wrong for every image.
     let answerer = block_on(Answerer::new(&model, &classes, &options, &()))?;
-    let results: Vec<Entry> = args
-        .images
-        .iter()
-        .map(|path| {
-            let file = path.display().to_string();
-            let answered = input::image(path).and_then(|bytes| {
-                let Some(dir) = &args.variants else {
-                    return block_on(answerer.classify(&bytes, &()));
-                };
+    let mut results = Vec::with_capacity(args.images.len());
+    match &args.variants {
+        None => {
+            let feed = |give: &mut Feed<'_, usize>| {
+                let mut paths = args.images.iter().enumerate();
+                paths.try_for_each(|(place, path)| give(place, input::image(path)))
+            };
+            classify_all(&answerer, feed, &mut |place, answered| {
+                results.push(entry(&args.images[place], answered));
+                Ok(())
+            })?;
+        }
+        // Every photo has pictures of its own.
+        Some(dir) => {
+            let answer = |path: &PathBuf| {
+                let bytes = input::image(path)?;
                 let variants = variants(&model, dir, path, args.images.len() == 1)?;
                 let options = ClassifyOptions {
                     tuning: with_pictures(options.tuning.clone(), variants, &gallery)?,
                     ..options.clone()
                 };
                 block_on(classes.classify(&model, &bytes, &options, &()))
-            });
-            match answered {
-                Ok(answer) => Entry::Answer(Box::new(answer_of(file, answer))),
-                Err(error) => Entry::Failed {
-                    file,
-                    error: Problem::from(&error),
-                },
-            }
-        })
-        .collect();
+            };
+            results.extend(args.images.iter().map(|path| entry(path, answer(path))));
+        }
+    }
     let ok = results
         .iter()
         .any(|result| matches!(result, Entry::Answer(_)));
@@ -143,14 +145,21 @@ fn with_pictures(
     tuning.map(|t| t.with_strong_views(strong)).transpose()
 }
 
-fn answer_of(file: String, answer: Classification) -> FileAnswer {
-    FileAnswer {
-        file,
-        predictions: answer.predictions,
-        ood: answer.ood,
-        tuning: answer.tuning,
-        reduced_by: answer.reduced_by,
-        timings: answer.timings,
+fn entry(path: &Path, answered: Result<Classification>) -> Entry {
+    let file = path.display().to_string();
+    match answered {
+        Ok(answer) => Entry::Answer(Box::new(FileAnswer {
+            file,
+            predictions: answer.predictions,
+            ood: answer.ood,
+            tuning: answer.tuning,
+            reduced_by: answer.reduced_by,
+            timings: answer.timings,
+        })),
+        Err(error) => Entry::Failed {
+            file,
+            error: Problem::from(&error),
+        },
     }
 }
 

@@ -1,5 +1,7 @@
 //! From image files to cached features: every photo in its plain view and a few random crops.
 
+use half::f16;
+
 use crate::error::{Error, Kind, Result};
 use crate::image::views::{Corruption, CropRange, MAX_VIEWS, ViewMaker, ViewPlan};
 use crate::image::{Limits, Rgb8, decode};
@@ -36,6 +38,16 @@ pub struct ViewEncoder {
     range: CropRange,
     seed: u64,
     corruption: Option<Corruption>,
+    local_features: bool,
+}
+
+/// The unit features of one photo.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Encoded {
+    /// Of every view, [views, d].
+    pub views: Vec<f32>,
+    /// Of the regions of every view, [views, P, d]; empty if they were not asked for.
+    pub regions: Vec<f32>,
 }
 
 impl ViewEncoder {
@@ -60,6 +72,7 @@ impl ViewEncoder {
             },
             seed,
             corruption,
+            local_features: false,
         })
     }
 
@@ -73,7 +86,16 @@ impl ViewEncoder {
         self
     }
 
-    /// Unit features [views, d] of photo `number`, whose file is `bytes`. The inner error says why
+    /// The same with the features of regions too, if `wanted`.
+    #[must_use]
+    pub fn with_local_features(self, wanted: bool) -> Self {
+        Self {
+            local_features: wanted,
+            ..self
+        }
+    }
+
+    /// Unit features of photo `number`, whose file is `bytes`. The inner error says why
     /// the file is no usable image.
     ///
     /// # Errors
@@ -83,7 +105,7 @@ impl ViewEncoder {
         model: &Model,
         number: usize,
         bytes: &[u8],
-    ) -> Result<Result<Vec<f32>>> {
+    ) -> Result<Result<Encoded>> {
         let photo = match self.open(bytes) {
             Ok(photo) => photo,
             Err(error) => return Ok(Err(error)),
@@ -97,8 +119,12 @@ impl ViewEncoder {
             Ok(maker) => maker,
             Err(error) => return Ok(Err(error)),
         };
-        let features = model.view_features(&maker, &()).await?.features;
-        Ok(Ok(features))
+        let (views, regions) = if self.local_features {
+            model.view_regions(&maker).await?
+        } else {
+            (model.view_features(&maker, &()).await?.features, Vec::new())
+        };
+        Ok(Ok(Encoded { views, regions }))
     }
 
     fn open(&self, bytes: &[u8]) -> Result<Rgb8> {
@@ -115,6 +141,7 @@ pub struct ExampleBuilder {
     encoder: ViewEncoder,
     classes: usize,
     features: Vec<f32>,
+    local_features: Vec<f16>,
     labels: Vec<usize>,
     /// The number of the photo behind each example.
     numbers: Vec<usize>,
@@ -128,6 +155,7 @@ impl ExampleBuilder {
             encoder,
             classes,
             features: Vec::new(),
+            local_features: Vec::new(),
             labels: Vec::new(),
             numbers: Vec::new(),
             failures: Vec::new(),
@@ -155,12 +183,14 @@ impl ExampleBuilder {
         Ok(())
     }
 
-    /// Appends the features [views, d] of the next photo, or why it cannot be used.
-    pub fn push(&mut self, encoded: Result<Vec<f32>>, label: usize) {
+    /// Appends the features of the next photo, or why it cannot be used.
+    pub fn push(&mut self, encoded: Result<Encoded>, label: usize) {
         let number = self.count();
         match encoded {
-            Ok(features) => {
-                self.features.extend(features);
+            Ok(Encoded { views, regions }) => {
+                self.features.extend(views);
+                let halves = regions.into_iter().map(f16::from_f32);
+                self.local_features.extend(halves);
                 self.labels.push(label);
                 self.numbers.push(number);
             }
@@ -200,6 +230,7 @@ impl ExampleBuilder {
             self.encoder.views,
             dim,
             self.classes,
-        )
+        )?
+        .with_local_features(self.local_features)
     }
 }

@@ -124,7 +124,10 @@ impl TrainingData {
                 _ => request.crops(),
             };
             let encoder = ViewEncoder::new(views, request.seed, request.corruption)?
-                .with_crops(request.recipe.crops());
+                .with_crops(request.recipe.crops())
+                .with_local_features(
+                    *set == PhotoSet::Classes && request.recipe.info.needs.local_features,
+                );
             let read = reader.examples(*set, classes, encoder).await?;
             let examples = read.map(|(examples, _)| match request.fresh_crops() {
                 true => examples.with_fresh_crops(),

@@ -27,6 +27,22 @@ impl Model {
         self.clip.vision.images_within(ROWS_PER_PASS)
     }
 
+    /// L2-normalized features of every view of `maker`, [N, d], and of their regions, [N, P, d].
+    pub(crate) async fn view_regions(&self, maker: &ViewMaker<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (mut features, mut regions) = (Vec::new(), Vec::new());
+        let (total, per_pass) = (maker.total(), self.images_per_pass());
+        for first in (0..total).step_by(per_pass) {
+            let mut pixels = Vec::new();
+            for index in first..total.min(first + per_pass) {
+                pixels.extend(maker.view(index)?.chw);
+            }
+            let (some, of_regions) = self.embed_patches(&pixels).await?;
+            features.extend(some);
+            regions.extend(of_regions);
+        }
+        Ok((features, regions))
+    }
+
     /// L2-normalized features [N, d] of every view of `maker`. Random crops are cut on the model's
     /// device, all other views here.
     pub(crate) async fn view_features(

@@ -1,15 +1,23 @@
 //! Labeled images as cached features: every image in the same few fixed crops.
 
+use half::f16;
+
 use crate::error::{Error, Kind, Result};
 use crate::rng::Rng;
 
 /// The most images that one prompt learns from.
 pub const MAX_EXAMPLES: usize = 200_000;
 
+/// The most bytes of local features that are kept.
+const MAX_LOCAL_BYTES: usize = 512 << 20;
+
 /// Features [N, views, d] of unit length and the class of each image. View 0 is the plain image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examples {
     features: Vec<f32>,
+    /// Unit features of the regions of every view, [N, views, P, d], in half the room; empty if nobody
+    /// asked for them.
+    local_features: Vec<f16>,
     labels: Vec<usize>,
     views: usize,
     dim: usize,
@@ -60,10 +68,34 @@ impl Examples {
         }
         Ok(Self {
             features,
+            local_features: Vec::new(),
             labels,
             views,
             dim,
             fresh: false,
+        })
+    }
+
+    /// The same with unit features of the regions of every view, [N, views, P, d].
+    ///
+    /// # Errors
+    /// `data/too-large` if there are too many, `engine/internal` if they do not fit the views.
+    pub fn with_local_features(self, local_features: Vec<f16>) -> Result<Self> {
+        if size_of_val(local_features.as_slice()) > MAX_LOCAL_BYTES {
+            return Err(Error::new(
+                Kind::DataTooLarge,
+                "The regions of so many photos do not fit into memory; give fewer photos or fewer crops.",
+            ));
+        }
+        if !local_features.len().is_multiple_of(self.features.len()) {
+            return Err(Error::new(
+                Kind::Internal,
+                "The local features of the examples do not fit their views.",
+            ));
+        }
+        Ok(Self {
+            local_features,
+            ..self
         })
     }
 
@@ -81,9 +113,13 @@ impl Examples {
     /// # Errors
     /// `engine/internal` if there is not one label for each.
     pub fn labeled(self, labels: Vec<usize>) -> Result<Self> {
-        let fresh = self.fresh;
+        let (fresh, local_features) = (self.fresh, self.local_features);
         let examples = Self::new(self.features, labels, self.views, self.dim, usize::MAX)?;
-        Ok(Self { fresh, ..examples })
+        Ok(Self {
+            fresh,
+            local_features,
+            ..examples
+        })
     }
 
     /// Images.
@@ -115,6 +151,13 @@ impl Examples {
     pub fn view(&self, index: usize, view: usize) -> &[f32] {
         let start = (index * self.views + view) * self.dim;
         &self.features[start..start + self.dim]
+    }
+
+    /// The features [P, d] of the regions of one crop of image `index`; empty if there are none.
+    pub fn regions(&self, index: usize, view: usize) -> &[f16] {
+        let each = self.local_features.len() / (self.len() * self.views);
+        let start = (index * self.views + view) * each;
+        &self.local_features[start..start + each]
     }
 
     /// The features of the plain images, [N, d].
@@ -168,9 +211,17 @@ impl Examples {
             .copied()
             .collect();
         let labels = indices.iter().map(|i| self.labels[*i]).collect();
+        let local_features = indices
+            .iter()
+            .flat_map(|i| (0..self.views).flat_map(|v| self.regions(*i, v)))
+            .copied()
+            .collect();
         let examples = Self::new(features, labels, self.views, self.dim, usize::MAX)?;
-        let fresh = self.fresh;
-        Ok(Self { fresh, ..examples })
+        Ok(Self {
+            fresh: self.fresh,
+            local_features,
+            ..examples
+        })
     }
 
     /// How many batches of `size` images an epoch has.
@@ -206,6 +257,8 @@ pub fn sample_shots(labels: &[usize], shots: usize, seed: u64) -> Vec<usize> {
 pub struct Batch {
     /// Unit features [B, d].
     pub images: Vec<f64>,
+    /// Unit features of their regions [B, P, d]; empty if the recipe does not ask for them.
+    pub local_features: Vec<f64>,
     /// Classes [B].
     pub labels: Vec<usize>,
     /// Columns of a feature.
@@ -220,8 +273,10 @@ impl Batch {
             .flat_map(|(i, v)| examples.view(*i, *v))
             .map(|x| f64::from(*x))
             .collect();
+        let regions = picks.iter().flat_map(|(i, v)| examples.regions(*i, *v));
         Self {
             images,
+            local_features: regions.map(|x| f64::from(*x)).collect(),
             labels: picks.iter().map(|(i, _)| examples.labels[*i]).collect(),
             dim: examples.dim,
         }

@@ -35,6 +35,8 @@ pub struct Needs {
     /// Negative labels, and images of none of the classes if there are any
     /// ([`OutlierData`](super::outliers::OutlierData)).
     pub outliers: bool,
+    /// Features of the regions of every image.
+    pub local_features: bool,
 }
 
 impl Needs {
@@ -44,6 +46,7 @@ impl Needs {
         labels: false,
         descriptions: false,
         outliers: false,
+        local_features: false,
     };
 
     /// Images, labeled or not.

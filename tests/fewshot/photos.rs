@@ -99,7 +99,7 @@ fn a_recipe_decides_how_crops_are_scaled() {
             .unwrap()
             .with_crops(Some(crops));
         let encoded = pollster::block_on(encoder.encode(&model, 0, &file));
-        let found = encoded.unwrap().unwrap();
+        let found = encoded.unwrap().unwrap().views;
         let view = |filter| {
             let plan = ViewPlan {
                 range: CropRange {

@@ -37,6 +37,7 @@ fn rows(count: usize, seed: u64) -> Vec<f64> {
 fn batch() -> Batch {
     Batch {
         images: rows(5, 1),
+        local_features: Vec::new(),
         labels: vec![0, 1, 3, 3, 2],
         dim: D,
     }
@@ -271,6 +272,7 @@ fn distillation_measures_from_the_teacher() {
     // One image, two classes: the teacher is sure, the student is not.
     let batch = Batch {
         images: vec![1.0, 0.0],
+        local_features: Vec::new(),
         labels: vec![0],
         dim: 2,
     };

@@ -8,6 +8,7 @@ mod features;
 mod files;
 mod heads;
 mod lapt;
+mod locoop;
 mod losses;
 mod mocoop;
 mod paper;

@@ -230,6 +230,7 @@ fn two_contexts_match(model: &Model, stored: &Fixture) {
     let images = stored["image_features"].values.iter();
     let batch = Batch {
         images: images.map(|v| f64::from(*v)).collect(),
+        local_features: Vec::new(),
         labels: stored.places("labels"),
         dim: model.clip.config.projection_dim,
     };

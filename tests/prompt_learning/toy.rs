@@ -1,6 +1,7 @@
 //! A text tower small enough to check by hand: features are linear in the contexts, with a matrix
 //! and an offset of its own for every name.
 
+use half::f16;
 use promptlens::error::Result;
 use promptlens::progress::LocalBoxFuture;
 use promptlens::prompt::layout::PromptLayout;
@@ -174,7 +175,18 @@ pub fn images(classes: usize, shots: usize, views: usize, seed: u64) -> Examples
         }
     }
     normalize(&mut features);
-    Examples::new(features, labels, views, D, classes).expect("sound examples")
+    let mut regions: Vec<f32> = features
+        .chunks_exact(D)
+        .flat_map(|view| {
+            // One region shows the class, the other something else.
+            let other: Vec<f32> = (0..D).map(|_| rng.normal() as f32).collect();
+            [view.to_vec(), other].concat()
+        })
+        .collect();
+    normalize(&mut regions);
+    Examples::new(features, labels, views, D, classes)
+        .and_then(|e| e.with_local_features(regions.into_iter().map(f16::from_f32).collect()))
+        .expect("sound examples")
 }
 
 fn normalize(values: &mut [f32]) {

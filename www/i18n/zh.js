@@ -450,6 +450,7 @@ export default {
   "recipe.coop-snapshots": "CoOp，每个类别一个上下文；由几次短下降的终点共同回答。",
   "recipe.coop": "学习类别名称周围的上下文向量，可各类别共用，也可每类一组。",
   "recipe.cocoop": "CoOp 加一个小网络，按每张图像移动上下文；回答较慢。",
+  "recipe.locoop": "CoOp，并让不像所属类别的图像区域不属于任何类别；配合 mcm 和 gl-mcm 分数。",
   "recipe.kgcoop": "CoOp，并把每个类别拉向手写的提示。",
   "recipe.prograd": "CoOp，每一步去掉与零样本预测相反的部分。",
   "recipe.promptsrc": "CoOp，受冻结的文本和预测约束，并对各轮取平均。",

@@ -9,6 +9,7 @@ mod anchor;
 mod distil;
 mod diversity;
 mod entropy;
+mod foreign_regions;
 mod hard_texts;
 mod mixing;
 
@@ -17,6 +18,7 @@ pub use anchor::Anchor;
 pub use distil::Distil;
 pub use diversity::Diversity;
 pub use entropy::CrossEntropy;
+pub use foreign_regions::ForeignRegions;
 pub use hard_texts::HardTexts;
 pub use mixing::{CrossDistribution, CrossModal, Mixer};
 

@@ -22,6 +22,7 @@ recipes! {
     taskres,
     coop,
     coop_snapshots,
+    locoop,
     kgcoop,
     prograd,
     promptsrc,

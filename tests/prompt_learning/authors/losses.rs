@@ -21,6 +21,7 @@ const SCALE: f64 = 100.0;
 fn batch(file: &Fixture) -> Batch {
     Batch {
         images: file.numbers("images").to_vec(),
+        local_features: Vec::new(),
         labels: file.places("labels"),
         dim: D,
     }

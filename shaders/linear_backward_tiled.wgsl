@@ -1,10 +1,13 @@
 // dx[m, k] = sum_n dy[m, n] w[n, k]
 //
-// The same product as linear_backward.wgsl for real GPUs: a workgroup of 16 x 16 invocations
+// The same product as linear_backward.wgsl for real GPUs: a workgroup of SIDE x SIDE invocations
 // computes TILE x TILE values of dx, staging 32 outputs n of its rows of dy and of its (dequantised)
-// columns of w in workgroup memory at a time. Each invocation sums four rows of four inputs.
+// columns of w in workgroup memory at a time. Each invocation sums four rows of four inputs: of dy it
+// reads its four rows as one vec4. What invocations write in step is spread over the banks of workgroup
+// memory by shuffling the groups of four rows by n.
 
-const TILE: u32 = 64u;
+const SIDE: u32 = $SIDE;
+const TILE: u32 = 4u * SIDE;
 const STEP: u32 = 32u;
 
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
@@ -12,36 +15,43 @@ const STEP: u32 = 32u;
 
 #include weights
 
-var<workgroup> ds: array<f32, 2048>;      // TILE * STEP
-var<workgroup> ws: array<vec4<f32>, 512>; // STEP * TILE / 4
+var<workgroup> ds: array<vec4<f32>, $STAGED>; // STEP * SIDE
+var<workgroup> ws: array<vec4<f32>, $STAGED>; // STEP * SIDE
 
-@compute @workgroup_size(16, 16, 1)
+// Where dy of output n and rows 4 four .. 4 four + 3 lies.
+fn staged(n: u32, four: u32) -> u32 {
+    return n * SIDE + (four ^ (n % SIDE));
+}
+
+@compute @workgroup_size($SIDE, $SIDE, 1)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tile = group.x + group.y * groups.x;
-    let tiles_k = (p.k4 + 15u) / 16u;
+    let tiles_k = (p.k4 + SIDE - 1u) / SIDE;
     let m0 = (tile / tiles_k) * TILE;
-    let k0 = (tile % tiles_k) * 16u;
+    let k0 = (tile % tiles_k) * SIDE;
 #for r 4
     var a$r = vec4<f32>(0.0);
 #end
     for (var n0 = 0u; n0 < p.n; n0 += STEP) {
-#for i 8
+#for i LOADS
         {
-            let at = local + ${i}u * 256u;
-            let row = m0 + at / STEP;
+            let at = local + ${i}u * SIDE * SIDE;
             let n = n0 + at % STEP;
-            var v = 0.0;
-            if (row < p.m && n < p.n) {
-                v = dy[row * p.n + n];
+            let row = m0 + at / STEP * 4u;
+            var v = vec4<f32>(0.0);
+#for j 4
+            if (row + ${j}u < p.m && n < p.n) {
+                v[$j] = dy[(row + ${j}u) * p.n + n];
             }
-            ds[at] = v;
+#end
+            ds[staged(at % STEP, at / STEP)] = v;
         }
 #end
-#for i 2
+#for i LOADS
         {
-            let at = local + ${i}u * 256u;
-            let n = n0 + at / 16u;
-            let k = k0 + at % 16u;
+            let at = local + ${i}u * SIDE * SIDE;
+            let n = n0 + at / SIDE;
+            let k = k0 + at % SIDE;
             var v = vec4<f32>(0.0);
             if (n < p.n && k < p.k4) {
                 v = weights(n, k);
@@ -51,9 +61,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 #end
         workgroupBarrier();
         for (var n = 0u; n < STEP; n++) {
-            let weight = ws[n * 16u + id.x];
+            let weight = ws[n * SIDE + id.x];
+            let rows = ds[staged(n, id.y)];
 #for r 4
-            a$r += ds[(id.y * 4u + ${r}u) * STEP + n] * weight;
+            a$r += rows[$r] * weight;
 #end
         }
         workgroupBarrier();

@@ -3,8 +3,10 @@
 use std::sync::{Mutex, MutexGuard};
 
 use burn::tensor::{Device, Tensor};
+use promptlens::bench::lanes::{Wanted, predict, predict_all};
 use promptlens::device::{Choice, open};
 use promptlens::kernels::check::{SEED, check, tensor};
+use promptlens::kernels::launch::Launched;
 use promptlens::kernels::{
     Activation, Linear, OPERATIONS, Placement, activation, attention, floats, layer_norm, linear,
 };
@@ -173,4 +175,57 @@ fn the_reference_gradients_match_finite_differences() {
     slopes_match("layer_norm", [3, 8], |x| {
         layer_norm::reference::layer_norm(x, tensor([8], 2, &cpu), tensor([8], 3, &cpu), 1e-5)
     });
+}
+
+#[test]
+fn tiled_kernels_meet_few_conflicts_in_workgroup_memory() {
+    let predicted = pollster::block_on(predict_all()).expect("kernels that can be followed");
+    // Every tiled kernel is among them.
+    let mut kernels: Vec<&str> = predicted.iter().map(|launch| launch.kernel).collect();
+    kernels.sort_unstable();
+    kernels.dedup();
+    let tiled = [
+        "attention_tiled",
+        "layer_norm_tiled",
+        "linear_backward_tiled",
+        "linear_tiled",
+    ];
+    assert_eq!(kernels, tiled);
+    for launch in &predicted {
+        assert!(launch.conflict <= 2.0, "{launch:?}");
+        assert!(launch.used_bytes > 0.4, "{launch:?}");
+    }
+}
+
+#[test]
+fn conflicts_in_workgroup_memory_are_counted() {
+    // Rows of 32 words begin in one bank; 33 words apart, each begins in the next.
+    let worst = |stride: u32| {
+        let source = format!(
+            "var<workgroup> rows: array<f32, 2048>;
+             @group(0) @binding(0) var<storage, read_write> y: array<f32>;
+             @compute @workgroup_size(32)
+             fn main(@builtin(local_invocation_index) local: u32) {{
+                 y[local] = rows[local * {stride}u];
+             }}"
+        );
+        let launched = Launched {
+            name: "one",
+            source,
+            workgroup: [32, 1, 1],
+            groups: [1, 1, 1],
+            params: Vec::new(),
+        };
+        let wanted = Wanted {
+            what: String::new(),
+            useful: 1.0,
+            bytes: 1.0,
+            launched,
+        };
+        predict(&wanted).expect("a kernel that can be followed")
+    };
+    assert_eq!(worst(32).conflict, 32.0);
+    assert_eq!(worst(33).conflict, 1.0);
+    assert_eq!(worst(2).conflict, 2.0);
+    assert_eq!(worst(1).used_bytes, 1.0);
 }

@@ -2,5 +2,7 @@
 //! tested.
 
 pub mod full_length;
+pub mod lanes;
+pub mod shape;
 pub mod stages;
 pub mod tune_step;

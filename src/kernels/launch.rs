@@ -28,6 +28,35 @@ pub fn dispatches() -> u64 {
     DISPATCHES.load(Ordering::Relaxed)
 }
 
+/// What was launched: for programs that look at kernels without running them.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug, Clone)]
+pub struct Launched {
+    /// The kernel's name.
+    pub name: &'static str,
+    /// Its WGSL.
+    pub source: String,
+    /// Invocations per workgroup.
+    pub workgroup: [u32; 3],
+    /// Workgroups.
+    pub groups: [u32; 3],
+    /// The uniform block.
+    pub params: Vec<Param>,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+thread_local! {
+    static NOTED: std::cell::RefCell<Option<Vec<Launched>>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Everything that `work` launches on this thread.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn launched_by(work: impl FnOnce()) -> Vec<Launched> {
+    NOTED.set(Some(Vec::new()));
+    work();
+    NOTED.take().unwrap_or_default()
+}
+
 /// One shader file with the values of its constants.
 pub struct Kernel {
     /// The file's name, which with the constants is the compilation cache key.
@@ -58,7 +87,7 @@ impl KernelSource for Kernel {
 }
 
 /// A number for a shader's parameter block.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Param {
     /// An unsigned integer.
     U(u32),
@@ -87,6 +116,18 @@ pub fn launch(kernel: Kernel, groups: [u32; 3], buffers: &[&CubeTensor], params:
         kernel.name
     );
     DISPATCHES.fetch_add(1, Ordering::Relaxed);
+    #[cfg(not(target_arch = "wasm32"))]
+    NOTED.with_borrow_mut(|noted| {
+        if let Some(noted) = noted {
+            noted.push(Launched {
+                name: kernel.name,
+                source: expand(kernel.source, &kernel.constants),
+                workgroup: kernel.workgroup,
+                groups,
+                params: params.to_vec(),
+            });
+        }
+    });
     let [x, y, z] = kernel.workgroup;
     let client = buffers[0].client.clone();
     let bindings = buffers.iter().map(|t| t.handle.clone().binding()).collect();

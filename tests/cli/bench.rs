@@ -108,3 +108,37 @@ fn every_stage_is_measured_and_the_machine_named() {
     let stages = bench_of(&model, "stages", &rest).json()["stages"].clone();
     assert_eq!(stages.as_array().expect("stages").len(), 6);
 }
+
+#[test]
+fn shapes_are_measured_without_a_file() {
+    let args = [
+        "bench", "shape", "--device", "cpu", "--shape", "vit-b-32", "--quant", "q8",
+    ];
+    let sizes = [
+        "--batch",
+        "1",
+        "--texts",
+        "2",
+        "--tuned",
+        "2",
+        "--repeats",
+        "1",
+        "--json",
+    ];
+    let run = promptlens(&[args.as_slice(), sizes.as_slice()].concat());
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let found = run.json();
+    assert_eq!(found["quantization"], "q8");
+    let results = found["results"].as_array().unwrap();
+    let named: Vec<_> = results
+        .iter()
+        .map(|r| (r["what"].as_str().unwrap(), r["count"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(named, [("images", 1), ("texts", 2), ("tuning step", 2)]);
+    assert!(results.iter().all(|r| r["seconds"].as_f64().unwrap() > 0.0));
+
+    let run = promptlens(&[
+        "bench", "shape", "--device", "cpu", "--shape", "vit-h-14", "--json",
+    ]);
+    assert_eq!(run.code(), "options/invalid");
+}

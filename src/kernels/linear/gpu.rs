@@ -39,8 +39,25 @@ const BACKWARD_ROWS: usize = 8;
 const BACKWARD_COLS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 2 };
 /// Invocations per workgroup; small, so that a small product still spreads over all cores.
 const WORKGROUP: usize = 16;
-/// Side of the piece of y or dx that one workgroup computes on a real GPU.
-const TILE: usize = 64;
+/// Sides of the square of invocations of a workgroup on a real GPU; its piece of y or dx is four times as
+/// wide and high. A large piece reads each value more often; small ones are more workgroups, so that
+/// all cores have one.
+const SIDES: [usize; 2] = [8, 16];
+/// The fewest workgroups of the larger side.
+const ENOUGH: usize = 64;
+/// vec4s that a workgroup stages of each of its rows or columns.
+const STEP: usize = 8;
+
+/// The side for a piece of `rows` x `columns`, with the constants that follow from it.
+fn sided(rows: usize, columns: usize, constants: &mut Constants) -> (usize, usize) {
+    let workgroups = |side: usize| rows.div_ceil(4 * side) * columns.div_ceil(4 * side);
+    let [small, large] = SIDES;
+    let side = if workgroups(large) < ENOUGH { small } else { large };
+    constants.insert("SIDE", side.to_string());
+    constants.insert("STAGED", (4 * side * STEP).to_string());
+    constants.insert("LOADS", (4 * STEP / side).to_string());
+    (side, workgroups(side))
+}
 
 /// A frozen weight matrix [N, K] on the GPU.
 #[derive(Clone, Debug)]
@@ -165,10 +182,6 @@ fn forward(
         buffers.push(residual);
     }
     constants.insert("PARAMS", buffers.len().to_string());
-    let rows = rows_per_invocation(m, ROWS);
-    constants.insert("ROWS", rows.to_string());
-    let cols = COLS[usize::from(layer.n * layer.k >= LARGE)];
-    constants.insert("COLS", cols.to_string());
     let compiled = act.filter(|act| *act != Activation::Relu6);
     constants.insert("ACTIVATE", u8::from(compiled.is_some()).to_string());
     constants.insert(
@@ -176,24 +189,30 @@ fn forward(
         compiled.map_or("", activation::source).to_string(),
     );
     let (kernel, groups) = match layer.tiling {
-        Tiling::Registers => (
-            Kernel {
+        Tiling::Registers => {
+            let rows = rows_per_invocation(m, ROWS);
+            constants.insert("ROWS", rows.to_string());
+            let cols = COLS[usize::from(layer.n * layer.k >= LARGE)];
+            constants.insert("COLS", cols.to_string());
+            let kernel = Kernel {
                 name: "linear",
                 source: include_str!("../../../shaders/linear.wgsl"),
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
-            },
-            dispatch_grid(m.div_ceil(rows) * layer.n.div_ceil(cols), WORKGROUP),
-        ),
-        Tiling::Workgroup => (
-            Kernel {
+            };
+            let pieces = m.div_ceil(rows) * layer.n.div_ceil(cols);
+            (kernel, dispatch_grid(pieces, WORKGROUP))
+        }
+        Tiling::Workgroup => {
+            let (side, workgroups) = sided(m, layer.n, &mut constants);
+            let kernel = Kernel {
                 name: "linear_tiled",
                 source: include_str!("../../../shaders/linear_tiled.wgsl"),
                 constants,
-                workgroup: [16, 16, 1],
-            },
-            dispatch_grid(m.div_ceil(TILE) * layer.n.div_ceil(TILE), 1),
-        ),
+                workgroup: [side as u32, side as u32, 1],
+            };
+            (kernel, dispatch_grid(workgroups, 1))
+        }
     };
     launch(kernel, groups, &buffers, &layer.params(m, act));
     y
@@ -213,31 +232,30 @@ fn backward(dy: &CubeTensor, layer: &Layer) -> CubeTensor {
         }
     }
     constants.insert("PARAMS", buffers.len().to_string());
-    constants.insert("ROWS", BACKWARD_ROWS.to_string());
-    constants.insert("COLS", BACKWARD_COLS.to_string());
     let k4 = layer.k_padded / 4;
     let (kernel, groups) = match layer.tiling {
-        Tiling::Registers => (
-            Kernel {
+        Tiling::Registers => {
+            constants.insert("ROWS", BACKWARD_ROWS.to_string());
+            constants.insert("COLS", BACKWARD_COLS.to_string());
+            let kernel = Kernel {
                 name: "linear_backward",
                 source: include_str!("../../../shaders/linear_backward.wgsl"),
                 constants,
                 workgroup: [WORKGROUP as u32, 1, 1],
-            },
-            dispatch_grid(
-                m.div_ceil(BACKWARD_ROWS) * k4.div_ceil(BACKWARD_COLS),
-                WORKGROUP,
-            ),
-        ),
-        Tiling::Workgroup => (
-            Kernel {
+            };
+            let pieces = m.div_ceil(BACKWARD_ROWS) * k4.div_ceil(BACKWARD_COLS);
+            (kernel, dispatch_grid(pieces, WORKGROUP))
+        }
+        Tiling::Workgroup => {
+            let (side, workgroups) = sided(m, layer.k_padded, &mut constants);
+            let kernel = Kernel {
                 name: "linear_backward_tiled",
                 source: include_str!("../../../shaders/linear_backward_tiled.wgsl"),
                 constants,
-                workgroup: [16, 16, 1],
-            },
-            dispatch_grid(m.div_ceil(TILE) * k4.div_ceil(TILE / 4), 1),
-        ),
+                workgroup: [side as u32, side as u32, 1],
+            };
+            (kernel, dispatch_grid(workgroups, 1))
+        }
     };
     launch(kernel, groups, &buffers, &layer.params(m, None));
     dx

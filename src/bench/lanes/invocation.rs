@@ -1,0 +1,442 @@
+//! One invocation of a kernel, run as far as its addresses: integers and conditions are computed,
+//! floats are counted only. What it reads and writes is written down.
+
+use naga::{
+    AddressSpace, Block, Expression, Function, Handle, MathFunction, Module, ScalarKind, Statement,
+    SwizzleComponent, TypeInner,
+};
+
+use super::arithmetic::{binary, converted, of_literal, unary};
+use super::value::{Pointer, Root, Value};
+
+/// Statements after which a kernel counts as endless.
+const MOST_STATEMENTS: u64 = 50_000_000;
+
+/// An access to an array in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The instruction: the same number in every invocation.
+    pub instruction: usize,
+    /// The variable.
+    pub variable: Handle<naga::GlobalVariable>,
+    /// Where in it, in bytes.
+    pub byte: u32,
+    /// How many bytes.
+    pub bytes: u32,
+}
+
+/// What one invocation did.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// In order.
+    pub accesses: Vec<Access>,
+    /// Additions, subtractions, multiplications and divisions of floats; a function such as `exp` is one.
+    pub flops: u64,
+}
+
+/// Where an invocation stands in its dispatch.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// `workgroup_id`.
+    pub group: [u32; 3],
+    /// `num_workgroups`.
+    pub groups: [u32; 3],
+    /// `@workgroup_size`.
+    pub size: [u32; 3],
+    /// `local_invocation_index`.
+    pub local: u32,
+}
+
+/// Why a kernel could not be followed.
+pub type Lost = String;
+
+enum Flow {
+    Next,
+    Break,
+    Continue,
+    Return(Option<Value>),
+}
+
+struct Frame<'a> {
+    function: &'a Function,
+    /// Tells the instructions of functions apart.
+    base: usize,
+    arguments: Vec<Value>,
+    /// By handle, as are the next.
+    locals: Vec<Value>,
+    values: Vec<Option<Value>>,
+}
+
+/// Runs the entry point of `module` at `place`, with the members of its uniform block.
+///
+/// # Errors
+/// What the kernel uses that is not known here, or an address that depends on memory.
+pub fn run(module: &Module, place: Place, uniform: &[Value]) -> Result<Trace, Lost> {
+    let entry = module.entry_points.first().ok_or("no entry point")?;
+    let mut invocation = Invocation {
+        module,
+        uniform,
+        trace: Trace::default(),
+        statements: 0,
+    };
+    let arguments = entry
+        .function
+        .arguments
+        .iter()
+        .map(|argument| builtin(argument, place))
+        .collect::<Result<_, _>>()?;
+    invocation.call(&entry.function, 0, arguments)?;
+    Ok(invocation.trace)
+}
+
+fn builtin(argument: &naga::FunctionArgument, place: Place) -> Result<Value, Lost> {
+    let vector = |of: [u32; 3]| Value::Several(of.map(Value::Int).to_vec());
+    let [x, y, _] = place.size;
+    let local = place.local;
+    match argument.binding {
+        Some(naga::Binding::BuiltIn(naga::BuiltIn::WorkGroupId)) => Ok(vector(place.group)),
+        Some(naga::Binding::BuiltIn(naga::BuiltIn::NumWorkGroups)) => Ok(vector(place.groups)),
+        Some(naga::Binding::BuiltIn(naga::BuiltIn::LocalInvocationIndex)) => Ok(Value::Int(local)),
+        Some(naga::Binding::BuiltIn(naga::BuiltIn::LocalInvocationId)) => {
+            Ok(vector([local % x, local / x % y, local / x / y]))
+        }
+        ref other => Err(format!("an argument bound to {other:?}")),
+    }
+}
+
+struct Invocation<'a> {
+    module: &'a Module,
+    uniform: &'a [Value],
+    trace: Trace,
+    statements: u64,
+}
+
+impl<'a> Invocation<'a> {
+    fn call(
+        &mut self,
+        function: &'a Function,
+        base: usize,
+        arguments: Vec<Value>,
+    ) -> Result<Option<Value>, Lost> {
+        let mut frame = Frame {
+            function,
+            base,
+            arguments,
+            locals: Vec::with_capacity(function.local_variables.len()),
+            values: vec![None; function.expressions.len()],
+        };
+        for (_, local) in function.local_variables.iter() {
+            let value = match local.init {
+                Some(init) => self.value(&mut frame, init)?,
+                None => Value::of(self.module, local.ty, true),
+            };
+            frame.locals.push(value);
+        }
+        match self.block(&mut frame, &function.body)? {
+            Flow::Return(value) => Ok(value),
+            _ => Ok(None),
+        }
+    }
+
+    fn block(&mut self, frame: &mut Frame<'a>, block: &'a Block) -> Result<Flow, Lost> {
+        for statement in block.iter() {
+            self.statements += 1;
+            if self.statements > MOST_STATEMENTS {
+                return Err("it does not end".to_owned());
+            }
+            match self.statement(frame, statement)? {
+                Flow::Next => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn statement(&mut self, frame: &mut Frame<'a>, statement: &'a Statement) -> Result<Flow, Lost> {
+        match statement {
+            Statement::Emit(range) => {
+                for handle in range.clone() {
+                    frame.values[handle.index()] = Some(self.compute(frame, handle)?);
+                }
+            }
+            Statement::Block(block) => return self.block(frame, block),
+            Statement::If {
+                condition,
+                accept,
+                reject,
+            } => {
+                let condition = self.value(frame, *condition)?;
+                // A condition on data may go both ways; the one with the work counts.
+                let taken = !matches!(condition, Value::Bool(false));
+                return self.block(frame, if taken { accept } else { reject });
+            }
+            Statement::Loop {
+                body,
+                continuing,
+                break_if,
+            } => loop {
+                match self.block(frame, body)? {
+                    Flow::Break => break,
+                    Flow::Return(value) => return Ok(Flow::Return(value)),
+                    Flow::Next | Flow::Continue => {}
+                }
+                self.block(frame, continuing)?;
+                if let Some(end) = break_if
+                    && matches!(self.value(frame, *end)?, Value::Bool(true))
+                {
+                    break;
+                }
+            },
+            Statement::Break => return Ok(Flow::Break),
+            Statement::Continue => return Ok(Flow::Continue),
+            Statement::Return { value } => {
+                let value = value.map(|value| self.value(frame, value)).transpose()?;
+                return Ok(Flow::Return(value));
+            }
+            Statement::ControlBarrier(_) | Statement::MemoryBarrier(_) => {}
+            Statement::Store { pointer, value } => {
+                let value = self.value(frame, *value)?;
+                let Value::Pointer(to) = self.value(frame, *pointer)? else {
+                    return Err("a store to no pointer".to_owned());
+                };
+                self.store(frame, &to, value, pointer.index())?;
+            }
+            Statement::Call {
+                function,
+                arguments,
+                result,
+            } => {
+                let arguments = arguments
+                    .iter()
+                    .map(|argument| self.value(frame, *argument))
+                    .collect::<Result<_, _>>()?;
+                // Where it is called from counts: each call is another instruction.
+                let base = frame.base * 31 + (function.index() + 1) * 65_536;
+                let base = base + result.map_or(0, |result| result.index()) * 1_048_576;
+                let value = self.call(&self.module.functions[*function], base, arguments)?;
+                if let Some(result) = result {
+                    frame.values[result.index()] = Some(value.ok_or("a call without a result")?);
+                }
+            }
+            other => return Err(format!("{other:?}")),
+        }
+        Ok(Flow::Next)
+    }
+
+    /// A value that is there, or one that needs no computing.
+    fn value(&mut self, frame: &mut Frame<'a>, handle: Handle<Expression>) -> Result<Value, Lost> {
+        match &frame.values[handle.index()] {
+            Some(value) => Ok(value.clone()),
+            None => self.compute(frame, handle),
+        }
+    }
+
+    fn compute(
+        &mut self,
+        frame: &mut Frame<'a>,
+        handle: Handle<Expression>,
+    ) -> Result<Value, Lost> {
+        let value = match &frame.function.expressions[handle] {
+            Expression::Literal(literal) => of_literal(*literal),
+            Expression::Constant(constant) => {
+                let init = self.module.constants[*constant].init;
+                match &self.module.global_expressions[init] {
+                    Expression::Literal(literal) => of_literal(*literal),
+                    other => return Err(format!("the constant {other:?}")),
+                }
+            }
+            Expression::ZeroValue(ty) => Value::of(self.module, *ty, true),
+            Expression::Compose { ty, components } => {
+                let is_vector = matches!(self.module.types[*ty].inner, TypeInner::Vector { .. });
+                let mut parts = Vec::new();
+                for component in components {
+                    let part = self.value(frame, *component)?;
+                    match part {
+                        Value::Several(inner) if is_vector => parts.extend(inner),
+                        part => parts.push(part),
+                    }
+                }
+                Value::Several(parts)
+            }
+            Expression::Access { base, index } => {
+                let index = self.value(frame, *index)?;
+                let index = index.int().ok_or("an index that depends on memory")?;
+                inside(self.value(frame, *base)?, index)?
+            }
+            Expression::AccessIndex { base, index } => inside(self.value(frame, *base)?, *index)?,
+            Expression::Splat { size, value } => {
+                Value::Several(vec![self.value(frame, *value)?; *size as usize])
+            }
+            Expression::Swizzle {
+                size,
+                vector,
+                pattern,
+            } => {
+                let parts = self.value(frame, *vector)?.parts();
+                let chosen = pattern[..*size as usize].iter();
+                let part = |of: &SwizzleComponent| parts[*of as usize].clone();
+                Value::Several(chosen.map(part).collect())
+            }
+            Expression::FunctionArgument(index) => frame.arguments[*index as usize].clone(),
+            Expression::GlobalVariable(variable) => Value::Pointer(Pointer {
+                root: Root::Global(*variable),
+                path: Vec::new(),
+            }),
+            Expression::LocalVariable(variable) => Value::Pointer(Pointer {
+                root: Root::Local(*variable),
+                path: Vec::new(),
+            }),
+            Expression::Load { pointer } => {
+                let Value::Pointer(from) = self.value(frame, *pointer)? else {
+                    return Err("a load from no pointer".to_owned());
+                };
+                self.load(frame, &from, handle.index())?
+            }
+            Expression::Unary { op, expr } => unary(*op, self.value(frame, *expr)?),
+            Expression::Binary { op, left, right } => {
+                let (left, right) = (self.value(frame, *left)?, self.value(frame, *right)?);
+                let value = binary(*op, &left, &right);
+                self.trace.flops += value.floats();
+                value
+            }
+            Expression::Select {
+                condition,
+                accept,
+                reject,
+            } => match self.value(frame, *condition)? {
+                Value::Bool(false) => self.value(frame, *reject)?,
+                _ => self.value(frame, *accept)?,
+            },
+            Expression::Math {
+                fun,
+                arg,
+                arg1,
+                arg2,
+                ..
+            } => {
+                let mut arguments = vec![self.value(frame, *arg)?];
+                for more in [arg1, arg2].into_iter().flatten() {
+                    arguments.push(self.value(frame, *more)?);
+                }
+                self.math(*fun, &arguments)?
+            }
+            Expression::As { expr, kind, .. } => {
+                let parts = self.value(frame, *expr)?;
+                converted(parts, *kind)
+            }
+            Expression::Relational { .. } => Value::Data,
+            other => return Err(format!("{other:?}")),
+        };
+        Ok(value)
+    }
+
+    fn math(&mut self, fun: MathFunction, arguments: &[Value]) -> Result<Value, Lost> {
+        let ints: Option<Vec<u32>> = arguments.iter().map(Value::int).collect();
+        match (fun, ints.as_deref()) {
+            (MathFunction::Min, Some([a, b])) => Ok(Value::Int(*a.min(b))),
+            (MathFunction::Max, Some([a, b])) => Ok(Value::Int(*a.max(b))),
+            (MathFunction::Clamp, Some([x, low, high])) => Ok(Value::Int(*x.max(low).min(high))),
+            (MathFunction::Dot, _) => {
+                self.trace.flops += 2 * arguments[0].floats();
+                Ok(Value::Float)
+            }
+            (MathFunction::Unpack2x16float, _) => Ok(Value::Several(vec![Value::Float; 2])),
+            _ => {
+                self.trace.flops += arguments[0].floats();
+                Ok(arguments[0].clone())
+            }
+        }
+    }
+
+    fn load(&mut self, frame: &Frame<'a>, from: &Pointer, at: usize) -> Result<Value, Lost> {
+        match from.root {
+            Root::Local(local) => {
+                let value = frame.locals[local.index()].at(&from.path);
+                value
+                    .cloned()
+                    .ok_or_else(|| "no such part of a variable".to_owned())
+            }
+            Root::Global(variable) => match self.module.global_variables[variable].space {
+                AddressSpace::Uniform => Value::Several(self.uniform.to_vec())
+                    .at(&from.path)
+                    .cloned()
+                    .ok_or_else(|| "no such parameter".to_owned()),
+                _ => self.access(variable, &from.path, frame.base + at),
+            },
+        }
+    }
+
+    fn store(
+        &mut self,
+        frame: &mut Frame<'a>,
+        to: &Pointer,
+        value: Value,
+        at: usize,
+    ) -> Result<(), Lost> {
+        match to.root {
+            Root::Local(local) => {
+                let whole = &mut frame.locals[local.index()];
+                *whole.at_mut(&to.path).ok_or("no such part of a variable")? = value;
+            }
+            Root::Global(variable) => {
+                // Apart from the load that computes the same address.
+                self.access(variable, &to.path, frame.base + at + 32_768)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes an access, and gives what lies there.
+    fn access(
+        &mut self,
+        variable: Handle<naga::GlobalVariable>,
+        path: &[u32],
+        instruction: usize,
+    ) -> Result<Value, Lost> {
+        let types = &self.module.types;
+        let mut ty = self.module.global_variables[variable].ty;
+        let (mut byte, mut scalar) = (0, None);
+        for index in path {
+            match &types[ty].inner {
+                TypeInner::Array { base, stride, .. } => {
+                    byte += index * stride;
+                    ty = *base;
+                }
+                TypeInner::Vector { scalar: of, .. } => {
+                    byte += index * u32::from(of.width);
+                    scalar = Some(*of);
+                }
+                other => return Err(format!("a part of {other:?}")),
+            }
+        }
+        let (bytes, value) = match scalar {
+            Some(of) if of.kind == ScalarKind::Float => (of.width.into(), Value::Float),
+            Some(of) => (of.width.into(), Value::Data),
+            None => (
+                types[ty].inner.size(self.module.to_ctx()),
+                Value::of(self.module, ty, false),
+            ),
+        };
+        self.trace.accesses.push(Access {
+            instruction,
+            variable,
+            byte,
+            bytes,
+        });
+        Ok(value)
+    }
+}
+
+/// A part of a value, or a pointer to a part.
+fn inside(base: Value, index: u32) -> Result<Value, Lost> {
+    match base {
+        Value::Pointer(mut pointer) => {
+            pointer.path.push(index);
+            Ok(Value::Pointer(pointer))
+        }
+        value => value
+            .at(&[index])
+            .cloned()
+            .ok_or_else(|| "no such part".to_owned()),
+    }
+}

@@ -109,6 +109,7 @@ find_program() {
   done
   return 0
 }
-# A Chromium that playwright-core can drive, and a Firefox that puppeteer-core can.
+# A Chromium that playwright-core can drive, a Firefox that puppeteer-core can, and the driver of a WebKitGTK.
 find_chromium() { find_program "${PROMPTLENS_CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable; }
 find_firefox() { find_program "${PROMPTLENS_FIREFOX:-}" firefox-esr firefox; }
+find_webkit() { find_program "${PROMPTLENS_WEBKIT:-}" WebKitWebDriver; }

@@ -85,13 +85,17 @@ tests() {
   [ -n "$(find_chromium)" ] || die "no Chromium found; set PROMPTLENS_CHROMIUM to one"
   [ -n "$(find_firefox)" ] || apt_install "the other browser of the browser tests" firefox-esr
   [ -n "$(find_firefox)" ] || die "no Firefox found; set PROMPTLENS_FIREFOX to one"
+  # Brings WebKitGTK with its MiniBrowser, which the driver starts.
+  [ -n "$(find_webkit)" ] || apt_install "WebKit, the third browser engine of the browser tests" webkit2gtk-driver
+  [ -n "$(find_webkit)" ] || die "no WebKitWebDriver found; set PROMPTLENS_WEBKIT to one"
+  have Xvfb || apt_install "a screen for WebKit, which has no headless mode" xvfb
   compgen -G "/usr/share/fonts/*/*" >/dev/null || apt_install "fonts for the page in a bare browser" fonts-noto-core
   # Only the pictures of the Chinese page need it; the tests do not.
   [ -n "$(fc-list :lang=zh 2>/dev/null)" ] || (apt_install "Chinese letters in the page's pictures" fonts-wqy-microhei) ||
     say "no Chinese font: the pictures of the Chinese page show boxes"
-  # A software Vulkan adapter, for the native wgpu tests.
+  # A software Vulkan adapter, for the native wgpu tests and for WebGPU in Firefox.
   compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null ||
-    apt_install "software Vulkan adapter for the native wgpu tests" mesa-vulkan-drivers libvulkan1
+    apt_install "software Vulkan adapter for the native wgpu tests and for Firefox" mesa-vulkan-drivers libvulkan1
   cargo_tool cargo-deny "$CARGO_DENY_VERSION" 0
   lite0_weights
   node_packages tests/browser

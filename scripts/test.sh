@@ -38,7 +38,8 @@ scripts/setup.sh tests
 fetch_crates
 PROMPTLENS_CHROMIUM="$(find_chromium)"
 PROMPTLENS_FIREFOX="$(find_firefox)"
-export PROMPTLENS_CHROMIUM PROMPTLENS_FIREFOX
+PROMPTLENS_WEBKIT="$(find_webkit)"
+export PROMPTLENS_CHROMIUM PROMPTLENS_FIREFOX PROMPTLENS_WEBKIT
 
 # The counts of cargo's and node's test runners, added up.
 count() {

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DIST, needsShared, openBrowser, openSite, shared } from "./harness.mjs";
+import { checksOf, compatibility, deviceName, RUNS } from "./engines/runs.mjs";
 import { PACKAGE_CODES } from "./error-reference.mjs";
 import { PAGES } from "./reference.mjs";
 import { errorCodes } from "./support.mjs";
@@ -78,6 +79,11 @@ test("RELIABILITY.md leaves out no fault of the list of neighbors", { skip: need
   assert.ok(faults.length > 25);
   const named = (await promises()).map(({ fault }) => fault);
   assert.deepEqual(faults.filter((fault) => !named.includes(fault)), []);
+});
+
+test("the README's table of browsers says what engines.test.mjs runs", async () => {
+  const rows = (await compatibility()).map(({ name, device, checks }) => ({ name, device, checks }));
+  assert.deepEqual(rows, RUNS.map((run) => ({ name: run.name, device: deviceName(run), checks: checksOf(run) })));
 });
 
 test("links between documents lead to a file, and to a heading in it", async () => {

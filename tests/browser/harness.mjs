@@ -9,10 +9,8 @@ import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { chromium } from "playwright-core";
-import puppeteer from "puppeteer-core";
-import { ALWAYS, CHROMIUM, SOFTWARE_WEBGPU } from "../../scripts/chromium.mjs";
 import { serve } from "../../scripts/serve.mjs";
+import { LAUNCHERS } from "./engines/runs.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, "../..");
@@ -44,71 +42,28 @@ export const ENGINES = ["chromium", "firefox"];
 const PATIENCE = Number(process.env.PROMPTLENS_PATIENCE ?? 300_000);
 
 /**
- * A browser with an empty profile: Chromium with the options of `openChromium`, or Firefox. Of the pages
- * of both, tests may use `goto` and `evaluate`; the rest of Playwright's page is Chromium's alone.
+ * A browser with an empty profile, with the options of its engine's `open`. `webgpu: false` gives one that offers
+ * no adapter. Of the pages of all engines, tests may use `goto` and `evaluate`; the rest of Playwright's page is
+ * Chromium's alone.
  */
 export function openBrowser({ engine = "chromium", ...options } = {}) {
-  return engine === "firefox" ? openFirefox() : openChromium(options);
-}
-
-/**
- * A Firefox as its makers publish it, over WebDriver BiDi. Playwright drives only a Firefox of its own
- * build, or a newer one than Debian's. It has no WebGPU adapter here, so models run on the CPU.
- */
-async function openFirefox() {
-  const browser = await puppeteer.launch({
-    browser: "firefox",
-    executablePath: process.env.PROMPTLENS_FIREFOX ?? "/usr/bin/firefox-esr",
-    // Loading a model is one step.
-    protocolTimeout: PATIENCE,
-    defaultViewport: { width: 1280, height: 900 },
-  });
-  const [page] = await browser.pages();
-  page.setDefaultTimeout(PATIENCE);
-  return { browser, page, close: () => browser.close() };
-}
-
-/**
- * A Chromium; `webgpu: false` gives one that offers no adapter. Service workers are kept out unless a
- * test is about them: they would answer requests that a test wants to see.
- */
-async function openChromium({ webgpu = true, args = [], ...context }) {
-  const profile = await mkdtemp(join(tmpdir(), "promptlens-profile-"));
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM,
-    // The flags ask for the new headless mode.
-    headless: false,
-    // Without scrollbars a full-page picture is as wide as the page, as on a phone.
-    args: [...ALWAYS, "--hide-scrollbars", ...(webgpu ? SOFTWARE_WEBGPU : []), ...args],
-    viewport: { width: 1280, height: 900 },
-    serviceWorkers: "block",
-    ...context,
-  });
-  browser.setDefaultTimeout(PATIENCE);
-  return {
-    browser,
-    page: browser.pages()[0],
-    async close() {
-      await browser.close();
-      await rm(profile, { recursive: true, force: true, maxRetries: 3 });
-    },
-  };
+  return LAUNCHERS[engine].open({ patience: PATIENCE, ...options });
 }
 
 /**
  * Serves folders as one site on a free port of 127.0.0.1: `{ "": dist, fixtures: folder }`.
  *
  * @param {Record<string, string>} parts path on the site, and the folder or file that is copied there
- * @param {{base?: string, headers?: Record<string, string>}} [options]
+ * @param {{port?: number, base?: string, headers?: Record<string, string>}} [options]
  */
-export async function openSite(parts, { base, headers } = {}) {
+export async function openSite(parts, { port, base, headers } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "promptlens-site-"));
   for (const [path, source] of Object.entries(parts)) {
     const target = join(folder, path);
     await mkdir(dirname(target), { recursive: true });
     await cp(source, target, { recursive: true });
   }
-  const server = await serve({ root: folder, base, headers });
+  const server = await serve({ root: folder, port, base, headers });
   return {
     url: server.url,
     folder,

@@ -16,7 +16,7 @@ const given = process.argv.slice(2);
 const files = given.length > 0 ? given : readdirSync(here).filter((name) => name.endsWith(".test.mjs"));
 
 /** The longest first, so that none of them is left over at the end; the others in any order. */
-const LONG = ["checkpoint.test.mjs", "kernels.test.mjs", "page.test.mjs", "hub.test.mjs", "negatives.test.mjs"];
+const LONG = ["engines.test.mjs", "checkpoint.test.mjs", "kernels.test.mjs", "page.test.mjs", "hub.test.mjs", "negatives.test.mjs"];
 /** They wait, for servers that stall and for other programs, more than they compute. */
 const WAITING = ["hostile.test.mjs", "models.test.mjs", "npm.test.mjs"];
 /** They look for long tasks, or hold the page to a time. */

@@ -97,8 +97,8 @@ export class TeachPanel extends Panel {
 
   /** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
   get #unscored() {
-    const { prompt, score } = this.session;
-    return this.#inUse && score !== "lapt" && this.#recipes.some(({ name, others }) => others && name === prompt.recipe);
+    const { prompt, rejection } = this.session;
+    return this.#inUse && rejection.score !== "lapt" && this.#recipes.some(({ name, others }) => others && name === prompt.recipe);
   }
 
   /** Runs something long after what runs already; resolves to `null` if it fails or is stopped. */

@@ -54,6 +54,7 @@ export class RejectPanel extends Panel {
     this.find("calibrate-cancel").addEventListener("click", () => session.rejection.stopCalibrating());
     root.addEventListener("toggle", () => this.#render());
     this.on("change", () => this.#render());
+    if (session.rejection.calibration) this.#describe(session.rejection.calibration);
     onLanguage(() => this.#render());
     this.#render();
   }

@@ -58,6 +58,12 @@ export class Rejection {
     return this.#calibrator.newest;
   }
 
+  /** Goes on with a calibration and a threshold that were kept. */
+  restore({ calibration, threshold }) {
+    this.#calibrator.newest = calibration;
+    this.threshold = threshold;
+  }
+
   /** Settled once no calibration is in the way of answers. */
   get settled() {
     return this.#calibrator.settled;

@@ -16,7 +16,7 @@ browser() {
   cargo build --locked --release --bin promptlens
   (cd tests/browser && npm test --silent)
 }
-scripts() { node --test scripts/serve.test.mjs; }
+scripts() { node --test scripts/serve.test.mjs scripts/sbom.test.mjs; }
 
 deny() {
   cargo deny --locked --offline check bans licenses sources
@@ -25,6 +25,14 @@ deny() {
     cargo deny --locked --offline check advisories
   else
     say "advisories: NOT CHECKED (database cannot be fetched)"
+  fi
+  # The package has no npm dependencies; these are the tests' own. Not every registry answers audits.
+  local report
+  report="$(cd tests/browser && timeout 120 npm audit --json --package-lock-only 2>/dev/null)" || true
+  if grep -q '"auditReportVersion"' <<<"$report"; then
+    node -e 'const { high, critical } = JSON.parse(process.argv[1]).metadata.vulnerabilities; console.log(`npm audit: ${high} high, ${critical} critical`); process.exit(critical)' "$report"
+  else
+    say "npm audit: NOT CHECKED (the registry answers no audits)"
   fi
 }
 

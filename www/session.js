@@ -1,12 +1,11 @@
 import { Answerer } from "./state/answerer.js";
-import { Calibrator } from "./state/calibration.js";
 import { Calls } from "./state/calls.js";
 import { ClassList } from "./state/class_list.js";
 import { Engine } from "./state/engine.js";
 import { NegativeLabels } from "./state/negatives.js";
 import { Queue } from "./state/queue.js";
+import { Rejection } from "./state/rejection.js";
 import { Variants } from "./state/variants.js";
-import { judged, recalibrated } from "./state/verdict.js";
 
 /** Time without an edit after which the names are used. */
 const PAUSE_MS = 500;
@@ -64,19 +63,19 @@ export class Session extends EventTarget {
 
   /** The options of `classify` about tuning. */
   tune = { tune: "none" };
-  /** The rejection score; empty: none. */
-  score = "mcm";
-  /** The user's own threshold, and the score that it is for. @type {{score: string, value: number} | null} */
-  threshold = null;
   negatives = new NegativeLabels();
   variants = new Variants();
+  rejection = new Rejection(this.negatives, {
+    photos: () => this.photos,
+    fit: (files, how) => this.#engine.guarded(() => this.#list.classes.calibrate(files, { ...this.options, ...how })),
+    changed: () => this.#changed(),
+  });
   /** How the photos are sorted, for links. */
   order = "newest";
 
   #engine;
   #queue = new Queue();
   #list = new ClassList(this.negatives);
-  #calibrator = new Calibrator();
   #answerer;
   #pauseMs;
   #pause = 0;
@@ -92,7 +91,7 @@ export class Session extends EventTarget {
     super();
     this.settings = settings;
     this.#engine = new Engine(load, hub, () => this.#end());
-    const parts = { engine: this.#engine, list: this.#list, queue: this.#queue, calibrator: this.#calibrator };
+    const parts = { engine: this.#engine, list: this.#list, queue: this.#queue };
     this.#answerer = new Answerer(this, parts, { changed: () => this.#changed(), tell: (type, photo) => this.#tell(type, photo) });
     /** Calls beside the answers. */
     this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives);
@@ -236,7 +235,7 @@ export class Session extends EventTarget {
 
   async #makeList(signal) {
     const [lens, names, options] = this.#snapshot(signal);
-    const { score, calibration } = this;
+    const { score, calibration } = this.rejection;
     await this.#list.make(lens, names, { ...options, prompt: this.prompt ?? undefined }, { score, calibration });
     this.#tell("names-problem", null);
     this.#tell("classes");
@@ -252,14 +251,9 @@ export class Session extends EventTarget {
 
   // The settings of an answer.
 
-  /** The options of `classify` about rejection. */
-  get scoring() {
-    return { ood: this.score || false, ...this.negatives.optionFor(this.score) };
-  }
-
   /** The options of `classify` without those of one photo. */
   get options() {
-    return { ...this.tune, ...this.scoring };
+    return { ...this.tune, ...this.rejection.options };
   }
 
   setTune(tune) {
@@ -269,27 +263,14 @@ export class Session extends EventTarget {
   }
 
   setScore(score) {
-    this.score = score;
-    this.threshold = null;
+    Object.assign(this.rejection, { score, threshold: null });
     this.useOptions();
-  }
-
-  /** Judges by the user's own threshold; `null`: by the calibrated one again. */
-  setThreshold(value) {
-    this.threshold = value === null ? null : { score: this.scores[0].score, value };
-    this.#judge((ood) => judged(ood, this.threshold));
-  }
-
-  /** Gives the scores of all answers another verdict. */
-  #judge(verdict) {
-    for (const photo of this.photos) if (photo.done && photo.result.ood) photo.judge(verdict(photo.result.ood));
-    this.#changed();
   }
 
   /** Answers every photo anew, for the same names. */
   useOptions() {
     const unmade = !this.prepared && this.phase !== "refused";
-    if (unmade || this.#list.lacksEdits(this.score)) return void this.prepare();
+    if (unmade || this.#list.lacksEdits(this.rejection.score)) return void this.prepare();
     this.#reopen();
     if (this.prepared) void this.#answer();
   }
@@ -297,34 +278,6 @@ export class Session extends EventTarget {
   /** Finds the negative labels in use; see `ClassList`. */
   findNegatives(how) {
     return this.#engine.guarded(() => this.#list.findNegatives(how));
-  }
-
-  /** The newest calibration. */
-  get calibration() {
-    return this.#calibrator.newest;
-  }
-
-  /**
-   * Fits the threshold to photos that show the classes; answers wait for it.
-   *
-   * @param {File[]} files
-   * @param {(event: object) => void} onProgress
-   * @returns {Promise<import("./pkg/index.js").Calibration | null>} `null`: it was stopped
-   */
-  calibrate(files, onProgress) {
-    const fit = (signal) => this.#list.classes.calibrate(files, { ...this.options, signal, onProgress });
-    return this.#calibrator.run(
-      (signal) => this.#engine.guarded(() => fit(signal)),
-      ({ score, threshold }) => {
-        this.threshold = null;
-        // The photos were scored with these very settings, so only the verdicts are new.
-        this.#judge((ood) => (ood.score === score ? recalibrated(ood, threshold) : ood));
-      },
-    );
-  }
-
-  stopCalibrating() {
-    this.#calibrator.stop();
   }
 
   // The photos.
@@ -337,11 +290,6 @@ export class Session extends EventTarget {
   /** Their files. */
   get files() {
     return [...this.photos].map(({ file }) => file);
-  }
-
-  /** The rejection scores of the answers. @returns {import("./pkg/index.js").Ood[]} */
-  get scores() {
-    return [...this.photos].filter(({ done }) => done).map(({ result }) => result.ood).filter(Boolean);
   }
 
   /** Whether photos are being answered. */
@@ -403,7 +351,7 @@ export class Session extends EventTarget {
   /** Every photo waits again: what was computed was for other settings. */
   #reopen() {
     this.#queue.reopen();
-    this.stopCalibrating();
+    this.rejection.stopCalibrating();
     this.#resume();
     this.#changed();
   }

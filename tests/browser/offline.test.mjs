@@ -215,6 +215,27 @@ describe("offline", { timeout: 900_000 }, () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#teach-save")]);
     assert.ok((await readFile(await download.path())).includes("promptlens-prompt"));
   });
+
+  test("what the browser deletes while there is no network is said, and all else is there", async () => {
+    const shown = () => page.locator("#chips .chip-name").allTextContents();
+    const names = await shown();
+    await page.reload();
+    await page.waitForSelector(READY);
+    assert.match(await page.textContent("#teach-state"), /taskres/);
+    await page.evaluate(() => caches.delete("promptlens-work"));
+    await page.reload();
+    await page.waitForSelector(READY);
+    await page.waitForSelector("#kept:not([hidden])");
+    assert.match(await page.textContent("#kept-text"), /prompt that was kept here is gone/);
+    assert.deepEqual(await shown(), names);
+    await page.click("[data-sample=rocket]");
+    await answered(page, 1);
+    await page.evaluate(async () => (await navigator.storage.getDirectory()).removeEntry("promptlens", { recursive: true }));
+    await page.reload();
+    await page.waitForSelector("#status[data-state=failed]");
+    assert.ok((await page.textContent("#status-error-message")).length > 20);
+    assert.deepEqual(await shown(), names);
+  });
 });
 
 describe("app", { timeout: 900_000 }, () => {
@@ -282,9 +303,11 @@ describe("app", { timeout: 900_000 }, () => {
     await page.waitForSelector(READY);
     assert.equal(await page.textContent("h1"), "promptlens", "a reload mixed two versions");
     await page.waitForSelector("#notice:not([hidden])");
+    await page.locator("#name-input").pressSequentially("lighthouse,");
     await Promise.all([page.waitForEvent("load"), page.click("#update")]);
     await page.waitForSelector(READY);
     assert.equal(await page.textContent("h1"), "promptlens 2");
+    assert.equal(await page.locator("#chips .chip-name").last().textContent(), "lighthouse", "what was typed is lost");
     await second.waitForSelector("#notice:not([hidden])");
     assert.match(await second.textContent("#notice-text"), /another tab/);
     await looks(second, "state-updated-elsewhere");

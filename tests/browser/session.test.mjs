@@ -136,40 +136,40 @@ describe("the session", { timeout: 900_000 }, () => {
     session.setScore("");
     assert.deepEqual(states(), ["waiting", "waiting", "waiting", "waiting"]);
     await done;
-    assert.deepEqual(session.scores, []);
+    assert.deepEqual(session.rejection.scores, []);
     done = allDone();
     session.setScore("mcm");
     await done;
-    assert.equal(session.scores.length, 4);
+    assert.equal(session.rejection.scores.length, 4);
   });
 
   test("the user's own threshold judges what is answered, and is taken back", async () => {
     const [photo] = session.photos;
     let verdicts = 0;
     photo.addEventListener("verdict", () => (verdicts += 1));
-    session.setThreshold(photo.result.ood.value + 1);
+    session.rejection.setThreshold(photo.result.ood.value + 1);
     assert.equal(photo.result.ood.isOutlier, true);
-    session.setThreshold(null);
+    session.rejection.setThreshold(null);
     assert.deepEqual([photo.result.ood.isOutlier, photo.result.ood.threshold, verdicts], [null, null, 2]);
   });
 
   test("a calibration judges the answers; one that is stopped changes nothing", async () => {
-    const stopped = session.calibrate(Array.from({ length: 30 }, (_, i) => file(`${i}.jpg`)), () => {});
-    session.stopCalibrating();
+    const stopped = session.rejection.calibrate(Array.from({ length: 30 }, (_, i) => file(`${i}.jpg`)), () => {});
+    session.rejection.stopCalibrating();
     assert.equal(await stopped, null);
-    assert.equal(session.calibration, null);
-    await assert.rejects(() => session.calibrate([file("1.jpg")], () => {}), { code: /^calibration\// });
+    assert.equal(session.rejection.calibration, null);
+    await assert.rejects(() => session.rejection.calibrate([file("1.jpg")], () => {}), { code: /^calibration\// });
 
     const stages = new Set();
-    const made = await session.calibrate(Array.from({ length: 19 }, (_, i) => file(`${i}.jpg`)), ({ stage }) => stages.add(stage));
+    const made = await session.rejection.calibrate(Array.from({ length: 19 }, (_, i) => file(`${i}.jpg`)), ({ stage }) => stages.add(stage));
     assert.ok(stages.has("calibrate"));
-    assert.equal(session.calibration, made);
-    for (const { isOutlier, threshold } of session.scores) assert.deepEqual([isOutlier, threshold], [false, made.threshold]);
+    assert.equal(session.rejection.calibration, made);
+    for (const { isOutlier, threshold } of session.rejection.scores) assert.deepEqual([isOutlier, threshold], [false, made.threshold]);
     // A later class list takes it over, as long as it holds.
     const done = allDone();
     await session.prepare();
     await done;
-    assert.ok(session.scores.every(({ threshold }) => threshold === made.threshold));
+    assert.ok(session.rejection.scores.every(({ threshold }) => threshold === made.threshold));
   });
 
   test("a photo that cannot be read fails alone; one that is removed is forgotten", async () => {

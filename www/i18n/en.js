@@ -442,6 +442,17 @@ export default {
   "permalink.shown": "In the address bar",
   "permalink.shown-aloud": "The browser does not let this page use the clipboard. The link is in the address bar.",
 
+  "kept.what": "Your class names and what you taught are kept in this browser, for your next visit.",
+  "kept.forget": "Forget what is kept here",
+  "kept.forgotten": "Forgotten. What this page shows stays until you reload it.",
+  "kept.close": "Close",
+  "kept.damaged": "A part of what was kept from your last visit could not be read, so it was dropped.",
+  "kept.prompt-lost": "The learned prompt that was kept here is gone or cannot be used any more. Learn it again, or open its file if you saved it.",
+  "kept.calibration-lost": "The calibration that was kept here cannot be used any more. Calibrate again.",
+  "kept.other-model": "A learned prompt is kept for another model. It comes back when you use that model.",
+  "kept.no-room": "There is no room to keep your latest changes. They last until you close this page: copy a link, or save the prompt as a file.",
+  "kept.no-storage": "This browser does not let the page keep your work. It lasts until you close this page: copy a link, or save the prompt as a file.",
+
   "offline.network": "Offline",
   "offline.install": "Install",
   "offline.update": "A new version is here.",

@@ -418,6 +418,17 @@ export default {
   "permalink.shown": "在地址栏中",
   "permalink.shown-aloud": "浏览器不允许此页面使用剪贴板。链接在地址栏中。",
 
+  "kept.what": "类别名称和学得的内容保存在此浏览器中，供下次访问使用。",
+  "kept.forget": "清除保存在此的内容",
+  "kept.forgotten": "已清除。页面上现有的内容会保留到重新载入为止。",
+  "kept.close": "关闭",
+  "kept.damaged": "上次访问保存的内容有一部分无法读取，已丢弃。",
+  "kept.prompt-lost": "保存在此的提示已不存在或无法再使用。请重新学习，或打开你另存的提示文件。",
+  "kept.calibration-lost": "保存在此的校准无法再使用。请重新校准。",
+  "kept.other-model": "为另一个模型保存了一个学得的提示，使用该模型时会恢复。",
+  "kept.no-room": "没有空间保存最近的更改。它们只保留到关闭此页面为止：请复制链接，或把提示另存为文件。",
+  "kept.no-storage": "此浏览器不允许页面保存你的工作。它只保留到关闭此页面为止：请复制链接，或把提示另存为文件。",
+
   "offline.network": "离线",
   "offline.install": "安装",
   "offline.update": "有新版本。",

@@ -36,16 +36,18 @@ export class EarlierPanel extends Panel {
    * @param {string} sha256
    * @param {"link" | "prompt"} what was made with it
    * @param {() => void} [ready] runs once that model answers
+   * @returns {boolean} whether it is one of them
    */
   offer(sha256, what, ready = () => {}) {
     this.#offered = localModel(sha256);
     this.root.hidden = !this.#offered;
-    if (!this.#offered) return;
+    if (!this.#offered) return false;
     this.#then = ready;
     const { key } = this.#offered;
     const name = () => t(`models.${key}`);
     setMessage(this.find("earlier-text"), `earlier.${what}`, { name });
     setMessage(this.find("earlier-use"), "earlier.use", { name });
+    return true;
   }
 
   /**

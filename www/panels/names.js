@@ -59,6 +59,8 @@ export class NamesPanel extends Panel {
       }
     });
     this.#input.addEventListener("blur", () => this.#addTyped());
+    // A tab that is reloaded keeps what was typed so far.
+    addEventListener("pagehide", () => this.#addTyped());
     this.#input.addEventListener("paste", (event) => {
       const pasted = event.clipboardData.getData("text/plain");
       if (!/[\n,\t]/.test(pasted)) return;

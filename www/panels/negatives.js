@@ -53,7 +53,7 @@ export class NegativesPanel extends Panel {
   }
 
   #render() {
-    this.root.hidden = !READERS.includes(this.session.score);
+    this.root.hidden = !READERS.includes(this.session.rejection.score);
   }
 
   /** Other words may be far from another class list. */

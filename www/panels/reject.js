@@ -41,7 +41,7 @@ export class RejectPanel extends Panel {
     this.#threshold = new ThresholdPanel(this.find("threshold"), session);
     const known = [...this.#choice.options].some(({ value }) => value !== "" && value === ood);
     if (known || ood === "none") this.#choice.value = known ? ood : "";
-    session.score = this.#choice.value;
+    session.rejection.score = this.#choice.value;
     this.#choice.addEventListener("change", () => session.setScore(this.#choice.value));
     this.#button.addEventListener("click", () => {
       if (this.#button.getAttribute("aria-disabled") !== "true") void this.#calibrate(session.files);
@@ -51,9 +51,10 @@ export class RejectPanel extends Panel {
       this.#chooser.value = "";
       if (files.length > 0) void this.#calibrate(files);
     });
-    this.find("calibrate-cancel").addEventListener("click", () => session.stopCalibrating());
+    this.find("calibrate-cancel").addEventListener("click", () => session.rejection.stopCalibrating());
     root.addEventListener("toggle", () => this.#render());
     this.on("change", () => this.#render());
+    if (session.rejection.calibration) this.#describe(session.rejection.calibration);
     onLanguage(() => this.#render());
     this.#render();
   }
@@ -69,7 +70,7 @@ export class RejectPanel extends Panel {
     showProblem(this.#problem, null);
     setMessage(this.#stage, "reject.wait");
     this.#progress.removeAttribute("value");
-    const done = this.session.calibrate(files, (event) => this.#showStage(event));
+    const done = this.session.rejection.calibrate(files, (event) => this.#showStage(event));
     this.#render();
     this.find("calibrate-cancel").focus();
     try {
@@ -94,7 +95,8 @@ export class RejectPanel extends Panel {
   }
 
   #render() {
-    const { score: chosen, scores, calibration, prepared, photos } = this.session;
+    const { prepared, photos, rejection } = this.session;
+    const { score: chosen, scores, calibration } = rejection;
     const off = chosen === "";
     const seen = off ? [] : scores;
     const stale = scores.find((ood) => ood.stale)?.stale ?? null;
@@ -131,7 +133,7 @@ export class RejectPanel extends Panel {
     if (off) setMessage(state, "reject.state-off");
     else if (stale !== null) setMessage(state, "reject.state-stale");
     else if (threshold !== null) setMessage(state, "reject.state-below", { threshold: () => score(threshold) });
-    else setMessage(state, this.session.calibration ? "reject.state-calibrated" : "reject.state-open");
+    else setMessage(state, this.session.rejection.calibration ? "reject.state-calibrated" : "reject.state-open");
   }
 
   #describe({ n, threshold, interval, failures }) {

@@ -30,6 +30,7 @@ export class TeachPanel extends Panel {
   #use = this.#part("use");
   #lesson;
   #offerModel;
+  #kept;
   /** @type {import("../pkg/index.js").Recipe[]} */
   #recipes = [];
   /** The newest prompt. @type {Prompt | null} */
@@ -50,9 +51,11 @@ export class TeachPanel extends Panel {
    * @param {() => void} page.chooseScore chooses the score LAPT
    * @param {(sha256: string, what: "prompt", ready: () => void) => void} page.offerModel offers the model of
    *   that hash, if the page has it
+   * @param {import("../state/kept.js").KeptWork} page.kept
    */
-  constructor(root, session, { chooseScore, offerModel }) {
+  constructor(root, session, { chooseScore, offerModel, kept }) {
     super(root, session);
+    this.#kept = kept;
     this.#offerModel = offerModel;
     this.#lesson = new LessonPanel(root, session, (images) => this.#sort(images));
     this.#lesson.events.addEventListener("begin", () => showProblem(this.#problem, null));
@@ -97,8 +100,8 @@ export class TeachPanel extends Panel {
 
   /** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
   get #unscored() {
-    const { prompt, score } = this.session;
-    return this.#inUse && score !== "lapt" && this.#recipes.some(({ name, others }) => others && name === prompt.recipe);
+    const { prompt, rejection } = this.session;
+    return this.#inUse && rejection.score !== "lapt" && this.#recipes.some(({ name, others }) => others && name === prompt.recipe);
   }
 
   /** Runs something long after what runs already; resolves to `null` if it fails or is stopped. */
@@ -185,9 +188,22 @@ export class TeachPanel extends Panel {
     const inUse = this.#inUse;
     const blob = made.toBlob();
     // A page without HTTPS has no such function.
-    this.#sha256 = globalThis.crypto?.subtle ? await sha256Of(await blob.arrayBuffer()) : null;
-    this.#prompt = made;
-    if (inUse) this.session.usePrompt(made, this.#sha256);
+    const sha256 = globalThis.crypto?.subtle ? await sha256Of(await blob.arrayBuffer()) : null;
+    this.#hold(made, sha256, comparison, others);
+    void this.#kept.keepPrompt(made, sha256);
+    if (inUse) this.session.usePrompt(made, sha256);
+  }
+
+  /** Takes a prompt that was kept, which answers if it did before. */
+  take(prompt, sha256, used) {
+    this.#hold(prompt, sha256, [], 0);
+    if (used) this.session.usePrompt(prompt, sha256);
+    this.#render();
+  }
+
+  /** The prompt is at hand now, with what it changes in the answers for photos. */
+  #hold(made, sha256, comparison, others) {
+    [this.#prompt, this.#sha256] = [made, sha256];
     this.#describe = () => {
       setText(this.#report, reportOf(made, others));
       const table = this.#part("table");
@@ -206,13 +222,19 @@ export class TeachPanel extends Panel {
   }
 
   #discard() {
+    this.drop();
+    void this.#kept.dropPrompt();
+    this.#start.focus();
+  }
+
+  /** The newest prompt is not at hand any more. */
+  drop() {
     const inUse = this.#inUse;
     this.#prompt = null;
     this.#result.hidden = true;
     this.#part("curve").hidden = true;
     if (inUse) this.session.usePrompt(null);
     this.#render();
-    this.#start.focus();
   }
 
   /** Offers what the engine of the model can do. */

@@ -13,9 +13,9 @@ export class ThresholdPanel extends Panel {
 
   constructor(root, session) {
     super(root, session);
-    this.#slider.addEventListener("input", () => session.setThreshold(this.#slider.valueAsNumber));
+    this.#slider.addEventListener("input", () => session.rejection.setThreshold(this.#slider.valueAsNumber));
     this.#reset.addEventListener("click", () => {
-      session.setThreshold(null);
+      session.rejection.setThreshold(null);
       this.#slider.focus();
     });
   }
@@ -31,7 +31,7 @@ export class ThresholdPanel extends Panel {
     this.root.hidden = seen.length === 0;
     if (seen.length === 0) return;
     const threshold = seen.find((ood) => ood.threshold !== null)?.threshold ?? null;
-    const own = this.session.threshold !== null;
+    const own = this.session.rejection.threshold !== null;
     const slider = this.#slider;
     // A slider that is being moved keeps its ends under the hand.
     if (document.activeElement !== slider || slider.max === slider.min) {

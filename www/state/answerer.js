@@ -6,7 +6,6 @@ export class Answerer {
   #engine;
   #list;
   #queue;
-  #calibrator;
   #changed;
   #tell;
 
@@ -16,17 +15,15 @@ export class Answerer {
    * @param {import("./engine.js").Engine} parts.engine
    * @param {import("./class_list.js").ClassList} parts.list
    * @param {import("./queue.js").Queue} parts.queue
-   * @param {import("./calibration.js").Calibrator} parts.calibrator
    * @param {object} on
    * @param {() => void} on.changed called when another photo is answered, or none any more
    * @param {(type: "answered" | "failed", photo: import("./photo.js").Photo) => void} on.tell
    */
-  constructor(session, { engine, list, queue, calibrator }, { changed, tell }) {
+  constructor(session, { engine, list, queue }, { changed, tell }) {
     this.#session = session;
     this.#engine = engine;
     this.#list = list;
     this.#queue = queue;
-    this.#calibrator = calibrator;
     this.#changed = changed;
     this.#tell = tell;
   }
@@ -39,7 +36,7 @@ export class Answerer {
     queue.working = true;
     this.#changed();
     while (this.#list.classes) {
-      await this.#calibrator.settled;
+      await this.#session.rejection.settled;
       if (signal.aborted) return;
       if (!this.#list.classes || queue.pending.size === 0) break;
       // Tuning takes its time for each photo, and tells how far it is.
@@ -87,7 +84,7 @@ export class Answerer {
         queue.release(taken[index]);
         this.#changed();
         // New class names, or a threshold, come before the next answer.
-        await this.#calibrator.settled;
+        await this.#session.rejection.settled;
         if (signal.aborted) return;
       }
     };
@@ -105,9 +102,9 @@ export class Answerer {
 
   #answered({ photo, call }, result) {
     if (call.signal.aborted) return;
-    const { options, threshold } = this.#session;
+    const { options, rejection } = this.#session;
     this.#engine.info = this.#engine.lens.info;
-    const ood = judged(result.ood, threshold);
+    const ood = judged(result.ood, rejection.threshold);
     photo.answer({ ...result, ood }, options.tune, this.#engine.info.device);
     this.#tell("answered", photo);
   }

@@ -28,6 +28,26 @@ export function readLink(search) {
   };
 }
 
+/** What of the work an address can say; one that says any of it starts from nothing that is kept. */
+const WORK = ["labels", "template", "ood", ...EDITS];
+
+/** Whether an address says what to start from. @param {string} search */
+export function saysStart(search) {
+  const query = new URLSearchParams(search);
+  return WORK.some((name) => query.has(name));
+}
+
+/**
+ * What the controls of the page start from: what was kept, and the address for all else.
+ *
+ * @param {import("../state/record.js").Record} record
+ * @param {ReturnType<typeof readLink>} link
+ */
+export function startsFrom({ template, score, negatives }, link) {
+  const edits = negatives.struck.length + negatives.added.length > 0 ? { struck: negatives.struck, added: negatives.added } : link.edits;
+  return { ...link, template: template ?? link.template, ood: score === "" ? "none" : (score ?? link.ood), edits };
+}
+
 /**
  * The address that holds `choices`.
  *

@@ -628,6 +628,11 @@ export class PromptLens {
   recipes(): Promise<Recipe[]>;
   /** The L2-normalized feature of an image file. */
   embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
+  /**
+   * The features, not normalized, of images that are scaled, cropped and normalized already: B images
+   * [3, S, S] one after the other, with S = `info.imageSize`.
+   */
+  embedPixels(pixels: Float32Array, options?: CallOptions): Promise<Float32Array[]>;
   /** The L2-normalized features of texts, taken as they are, without a template. */
   embedText(texts: string[], options?: CallOptions): Promise<Float32Array[]>;
   /**

@@ -107,6 +107,20 @@ export class PromptLens {
   }
 
   /**
+   * The features, not normalized, of images that are scaled, cropped and normalized already.
+   *
+   * @param {Float32Array} pixels [B, 3, S, S] with S = `info.imageSize`
+   * @param {import("./index.js").CallOptions} [options]
+   * @returns {Promise<Float32Array[]>}
+   */
+  async embedPixels(pixels, { signal } = {}) {
+    if (!(pixels instanceof Float32Array)) throw invalid("`pixels` must be a Float32Array.");
+    const all = await this.#engine.call("embedPixels", { pixels }, { signal });
+    const { dimension } = this.info;
+    return Array.from({ length: all.length / dimension }, (_, i) => all.slice(i * dimension, (i + 1) * dimension));
+  }
+
+  /**
    * The L2-normalized features of texts, without a template.
    *
    * @param {string[]} texts

@@ -57,6 +57,7 @@ const operations = {
   parseTypedLabels: ({ text }) => Engine.parseTypedLabels(text),
   classFolders: ({ paths }) => Engine.classFolders(paths),
   embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
+  embedPixels: ({ pixels }) => engine.embedPixels(pixels),
   embedText: ({ texts }) => engine.embedText(texts),
   unknownNames: ({ names }) => engine.unknownNames(names),
   checkKernels: ({ kernel, seed }, { signal, progress }) => engine.checkKernels(kernel, seed, progress, signal),

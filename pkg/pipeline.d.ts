@@ -36,8 +36,8 @@ export interface PipelineOptions extends Pick<LoadOptions, "hub" | "patience" | 
   progress_callback?: ((event: ProgressInfo) => void) | null;
   /**
    * Who scales an image. `"canvas"` gives the answers of transformers.js in the same browser. `"pillow"` scales
-   * as CLIP was trained, which photos much larger than the model's input gain from; only for
-   * zero-shot-image-classification. @default "canvas"
+   * as CLIP was trained, which photos much larger than the model's input gain from.
+   * @default "canvas"
    */
   resize?: "canvas" | "pillow";
 }

@@ -2,7 +2,6 @@
  * `promptlens/pipeline`: the call of transformers.js on this engine. Names of tasks, options, events and
  * results are theirs (version 4), so that a page changes one import.
  */
-import { invalid } from "./error.js";
 import { PromptLens } from "./index.js";
 import { modelOf } from "./pipeline/models.js";
 import { loadOptions } from "./pipeline/options.js";
@@ -17,9 +16,8 @@ import { taskOf } from "./pipeline/tasks.js";
  * @param {object} [options]
  */
 export async function pipeline(task, model = null, options = {}) {
-  const { run, defaultModel, resizes } = taskOf(task);
+  const { run, defaultModel } = taskOf(task);
   const { revision, progress, resize, load } = loadOptions(options ?? {});
-  if (!resizes.includes(resize)) throw invalid(`\`resize\` must be ${resizes.map((way) => JSON.stringify(way)).join(" or ")} for ${task}.`);
   const name = model ?? defaultModel(task);
   const place = modelOf(name, revision);
   if (place.message) console.info(`promptlens/pipeline: ${place.message}`);

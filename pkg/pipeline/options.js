@@ -20,7 +20,7 @@ const OWN = ["hub", "patience", "signal", "store", "worker"];
 
 /**
  * @param {Record<string, any>} options
- * @returns {{revision: string, progress: Function | null, resize: unknown, load: object}}
+ * @returns {{revision: string, progress: Function | null, resize: "canvas" | "pillow", load: object}}
  */
 export function loadOptions({ device, dtype, revision, progress_callback: progress, resize = "canvas", ...others }) {
   const load = {};
@@ -32,6 +32,7 @@ export function loadOptions({ device, dtype, revision, progress_callback: progre
     }
   }
   if (progress !== null && progress !== undefined && typeof progress !== "function") throw invalid("`progress_callback` must be a function.");
+  if (resize !== "canvas" && resize !== "pillow") throw invalid('`resize` must be "canvas" or "pillow".');
   if (revision !== null && revision !== undefined && typeof revision !== "string") throw invalid("`revision` must be a string.");
   load.device = mapped("device", DEVICES, device);
   load.quantization = mapped("dtype", DTYPES, dtype === "auto" ? undefined : dtype);

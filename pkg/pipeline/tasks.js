@@ -3,13 +3,10 @@ import { invalid, PromptLensError } from "../error.js";
 import { imageEncoder } from "./encoder.js";
 import { Tensor } from "./tensor.js";
 
-/**
- * Task by name: the model that it takes by default, the ways to scale an image that it knows, and what
- * makes its function from a loaded model.
- */
+/** Task by name: the model that it takes by default, and what makes its function from a loaded model. */
 const TASKS = {
-  "zero-shot-image-classification": { defaultModel: () => "Xenova/clip-vit-base-patch32", resizes: ["canvas", "pillow"], run: zeroShot },
-  "image-feature-extraction": { defaultModel: noDefault, resizes: ["canvas"], run: features },
+  "zero-shot-image-classification": { defaultModel: () => "Xenova/clip-vit-base-patch32", run: zeroShot },
+  "image-feature-extraction": { defaultModel: noDefault, run: features },
 };
 
 /** @param {string} task */
@@ -24,8 +21,8 @@ function noDefault(task) {
 }
 
 function zeroShot(lens, resize) {
-  const encoder = imageEncoder(lens, resize);
-  /** Features of the last call's texts: calls for one photo after the other mostly repeat them. @type {Map<string, Float32Array>} */
+  const encode = imageEncoder(lens, resize);
+  /** L2-normalized features of the last call's texts: calls for one photo after the other mostly repeat them. @type {Map<string, Float32Array>} */
   let known = new Map();
 
   async function textFeatures(texts, signal) {
@@ -47,8 +44,9 @@ function zeroShot(lens, resize) {
     const texts = await textFeatures(candidateLabels.map((label) => template.replace("{}", () => label)), signal);
     const results = [];
     for (const image of Array.isArray(images) ? images : [images]) {
-      const feature = await encoder.unit(image, signal);
-      const scores = softmax(texts.map((text) => lens.info.logitScale * dot(feature, text)));
+      const feature = await encode(image, signal);
+      const scale = lens.info.logitScale / Math.sqrt(dot(feature, feature));
+      const scores = softmax(texts.map((text) => scale * dot(feature, text)));
       const result = candidateLabels.map((label, i) => ({ score: scores[i], label }));
       results.push(result.sort((a, b) => b.score - a.score));
     }
@@ -57,14 +55,14 @@ function zeroShot(lens, resize) {
 }
 
 function features(lens, resize) {
-  const encoder = imageEncoder(lens, resize);
+  const encode = imageEncoder(lens, resize);
   return async (images, options = {}) => {
     const { pool = null, signal, ...others } = options ?? {};
     refuseOthers(others, ["pool", "signal"]);
     if (pool) throw invalid("`pool` does not apply: CLIP's image tower has one projected feature per image and no pooler output.");
     const list = Array.isArray(images) ? images : [images];
     const data = new Float32Array(list.length * lens.info.dimension);
-    for (const [i, image] of list.entries()) data.set(await encoder.raw(image, signal), i * lens.info.dimension);
+    for (const [i, image] of list.entries()) data.set(await encode(image, signal), i * lens.info.dimension);
     return new Tensor(data, [list.length, lens.info.dimension]);
   };
 }

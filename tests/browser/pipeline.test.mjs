@@ -187,18 +187,36 @@ describe("promptlens/pipeline", { skip: needsShared, timeout: 600_000 }, () => {
     assert.notDeepEqual(answers.ofGray[0], answers.colored[0]);
   });
 
-  test('`resize: "pillow"` answers as classes.classify does', async () => {
-    const { ours, direct } = await page.evaluate(async () => {
+  test('`resize: "pillow"` answers as classes.classify and embedImage do', async () => {
+    const found = await page.evaluate(async () => {
       const { pipeline } = await window.libraries["promptlens/pipeline"];
-      const classify = await pipeline("zero-shot-image-classification", "../models/tiny-clip/", { device: "cpu", resize: "pillow" });
+      const options = { device: "cpu", resize: "pillow" };
+      const classify = await pipeline("zero-shot-image-classification", "../models/tiny-clip/", options);
+      const extract = await pipeline("image-feature-extraction", "../models/tiny-clip/", options);
       const blob = await (await fetch("../samples/rocket.jpg")).blob();
-      const ours = await classify(blob, ["cat", "dog", "tea"]);
+      const bitmap = await createImageBitmap(blob);
+      const scores = await classify(blob, ["cat", "dog", "tea"]);
       const classes = await classify.lens.classes(["cat", "dog", "tea"], { templates: ["This is a photo of {}"] });
       const { predictions } = await classes.classify(blob);
-      await classify.dispose();
-      return { ours, direct: predictions.map(({ label, probability }) => ({ score: probability, label })) };
+      const [features] = (await extract(blob)).tolist();
+      const [ofBitmap] = (await extract(bitmap)).tolist();
+      const [byCanvas] = (await (await pipeline("image-feature-extraction", "../models/tiny-clip/", { device: "cpu" }))(blob)).tolist();
+      const embedded = [...(await extract.lens.embedImage(blob))];
+      const raw = [...(await extract.lens.embedImage(blob, { normalize: false }))];
+      const preprocessing = await extract.lens.preprocessing();
+      await Promise.all([classify.dispose(), extract.dispose()]);
+      return { scores, predictions, features, ofBitmap, byCanvas, embedded, raw, preprocessing };
     });
-    close(ours, direct);
+    close(found.scores, found.predictions.map(({ label, probability }) => ({ score: probability, label })));
+    close(found.features, found.raw);
+    const length = Math.hypot(...found.raw);
+    assert.ok(Math.abs(length - 1) > 0.1, `${length}`);
+    close(found.raw.map((value) => value / length), found.embedded);
+    // The browser's decoder and the engine's differ by little, a canvas and Pillow by more.
+    const distance = (a, b) => Math.hypot(...a.map((value, i) => value - b[i]));
+    assert.ok(distance(found.ofBitmap, found.features) < distance(found.byCanvas, found.features));
+    const own = JSON.parse(await readFile(join(CHECKPOINT, "preprocessor_config.json"), "utf8"));
+    close(found.preprocessing, { resize: { to: "shorter-side", side: 32 }, width: 32, height: 32, rescale: 1 / 255, mean: own.image_mean, std: own.image_std });
   });
 
   test("progress has the events of transformers.js", async () => {
@@ -253,7 +271,7 @@ describe("promptlens/pipeline", { skip: needsShared, timeout: 600_000 }, () => {
     const cases = [
       [["text-generation"], /"text-generation"/],
       [["image-feature-extraction"], /DINOv3/],
-      [["image-feature-extraction", "../models/tiny-clip/", { resize: "pillow" }], /`resize` must be "canvas"/],
+      [["image-feature-extraction", "../models/tiny-clip/", { resize: "lanczos" }], /`resize` must be "canvas" or "pillow"/],
       [[zeroShot, "Xenova/mobileclip_s0"], /Xenova\/mobileclip_s0 holds ONNX files/],
       [[zeroShot, "Xenova/clip-vit-base-patch32", { revision: "v3" }], /revision v3/],
       [[zeroShot, "./models/mini/", { revision: "v3" }], /`revision`/],

@@ -46,6 +46,8 @@ describe("npm package", { timeout: 900_000 }, () => {
       "package.json",
       "pipeline.d.ts",
       "promptlens_bg.wasm",
+      "react.d.ts",
+      "vue.d.ts",
       ...sources,
     ].sort();
     assert.deepEqual(files, expected);

@@ -613,6 +613,28 @@ export interface KernelCheck {
   passed: boolean;
 }
 
+/** Options of {@link PromptLens.embedImage}. */
+export interface EmbedImageOptions extends CallOptions {
+  /** `false` leaves the feature as the image tower gives it. @default true */
+  normalize?: boolean;
+}
+
+/** How a model prepares an image: it is scaled, then its middle is cut out, then bytes become values. */
+export interface Preprocessing {
+  /** What is scaled to what, in pixels; `"square"` refuses images that are not square. */
+  resize: { to: "nothing" } | { to: "shorter-side" | "square"; side: number } | { to: "size"; width: number; height: number };
+  /** Columns of the model's input, and so of the part that is cut out. */
+  width: number;
+  /** Rows of it. */
+  height: number;
+  /** What each byte is multiplied by. */
+  rescale: number;
+  /** Then subtracted, by channel: red, green, blue. */
+  mean: [number, number, number];
+  /** Then divided by. */
+  std: [number, number, number];
+}
+
 /** A loaded CLIP model in its own worker. */
 export class PromptLens {
   private constructor();
@@ -626,8 +648,15 @@ export class PromptLens {
   classes(labels: string[], options?: ClassesOptions): Promise<Classes>;
   /** What {@link Classes.train} can do. */
   recipes(): Promise<Recipe[]>;
-  /** The L2-normalized feature of an image file. */
-  embedImage(image: ImageSource, options?: CallOptions): Promise<Float32Array>;
+  /** The feature of an image file, L2-normalized unless `normalize` is `false`. */
+  embedImage(image: ImageSource, options?: EmbedImageOptions): Promise<Float32Array>;
+  /** How the model prepares an image, for {@link PromptLens.embedPixels}. */
+  preprocessing(): Promise<Preprocessing>;
+  /**
+   * The features, as the image tower gives them, of images that are prepared already: B images [3, S, S]
+   * one after the other, with S = `info.imageSize`.
+   */
+  embedPixels(pixels: Float32Array, options?: CallOptions): Promise<Float32Array[]>;
   /** The L2-normalized features of texts, taken as they are, without a template. */
   embedText(texts: string[], options?: CallOptions): Promise<Float32Array[]>;
   /**

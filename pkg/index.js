@@ -2,6 +2,7 @@ import { blobOf, defined, strings } from "./arguments.js";
 import { Classes } from "./classes.js";
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
+import { readPreprocessing } from "./preprocessing.js";
 import { Prompt } from "./prompt.js";
 import { remove, stored, usage } from "./source/models.js";
 import { hubName, readName } from "./source/name.js";
@@ -96,14 +97,37 @@ export class PromptLens {
   }
 
   /**
-   * The L2-normalized feature of an image file.
+   * The feature of an image file, L2-normalized or as the image tower gives it.
    *
    * @param {Blob | ArrayBuffer | ArrayBufferView} image
-   * @param {import("./index.js").CallOptions} [options]
+   * @param {import("./index.js").EmbedImageOptions} [options]
    * @returns {Promise<Float32Array>}
    */
-  async embedImage(image, { signal } = {}) {
-    return this.#engine.call("embedImage", { image: blobOf(image) }, { signal });
+  async embedImage(image, { signal, normalize = true } = {}) {
+    return this.#engine.call("embedImage", { image: blobOf(image), normalize: Boolean(normalize) }, { signal });
+  }
+
+  /**
+   * How the model prepares an image.
+   *
+   * @returns {Promise<import("./index.js").Preprocessing>}
+   */
+  async preprocessing() {
+    return readPreprocessing(await this.#engine.call("preprocessing", {}));
+  }
+
+  /**
+   * The features, as the image tower gives them, of images that are prepared already.
+   *
+   * @param {Float32Array} pixels [B, 3, S, S] with S = `info.imageSize`, prepared as {@link PromptLens#preprocessing} says
+   * @param {import("./index.js").CallOptions} [options]
+   * @returns {Promise<Float32Array[]>}
+   */
+  async embedPixels(pixels, { signal } = {}) {
+    if (!(pixels instanceof Float32Array)) throw invalid("`pixels` must be a Float32Array.");
+    const all = await this.#engine.call("embedPixels", { pixels }, { signal });
+    const { dimension } = this.info;
+    return Array.from({ length: all.length / dimension }, (_, i) => all.slice(i * dimension, (i + 1) * dimension));
   }
 
   /**

@@ -3,9 +3,10 @@
  * the other on the WebAssembly engine, and answers each. When the engine traps, its memory can no
  * longer be trusted: the worker says so once and answers nothing more.
  */
-import init, { Engine } from "./promptlens.js";
+import init, { Engine, plainView } from "./promptlens.js";
 import { bytesOf, MAX_ARCHIVE_BYTES } from "./bytes.js";
 import { errorBody, PromptLensError } from "./error.js";
+import { modelInput, readPreprocessing } from "./preprocessing.js";
 import { probeGpu } from "./probe.js";
 import { withSource } from "./source/source.js";
 
@@ -56,7 +57,8 @@ const operations = {
   parseLabels: async ({ file, name }) => Engine.parseLabels(name, await bytesOf(file)),
   parseTypedLabels: ({ text }) => Engine.parseTypedLabels(text),
   classFolders: ({ paths }) => Engine.classFolders(paths),
-  embedImage: async ({ image }) => engine.embedImage(await bytesOf(image)),
+  embedImage: async ({ image, normalize }) => (normalize ? engine.embedImage(await bytesOf(image)) : rawFeature(await bytesOf(image))),
+  embedPixels: ({ pixels }) => engine.embedPixels(pixels),
   embedText: ({ texts }) => engine.embedText(texts),
   unknownNames: ({ names }) => engine.unknownNames(names),
   checkKernels: ({ kernel, seed }, { signal, progress }) => engine.checkKernels(kernel, seed, progress, signal),
@@ -112,6 +114,13 @@ async function answer({ id, op, args, abort }) {
     if (error instanceof WebAssembly.RuntimeError) die(error);
     else if (!dead) self.postMessage({ id, error: errorBody(error), info: engine?.info() });
   }
+}
+
+/** The feature of an image file as the image tower gives it. */
+async function rawFeature(bytes) {
+  const json = engine.preprocessing();
+  const { pixels } = await plainView(bytes, json);
+  return engine.embedPixels(modelInput(pixels, readPreprocessing(json)));
 }
 
 function die(reason) {

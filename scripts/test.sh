@@ -16,7 +16,7 @@ browser() {
   cargo build --locked --release --bin promptlens
   (cd tests/browser && npm test --silent)
 }
-scripts() { node --test scripts/serve.test.mjs scripts/sbom.test.mjs; }
+scripts() { node --test scripts/*.test.mjs; }
 
 deny() {
   cargo deny --locked --offline check bans licenses sources

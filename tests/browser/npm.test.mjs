@@ -44,7 +44,10 @@ describe("npm package", { timeout: 900_000 }, () => {
       "index.d.ts",
       "integrity.json",
       "package.json",
+      "pipeline.d.ts",
       "promptlens_bg.wasm",
+      "react.d.ts",
+      "vue.d.ts",
       ...sources,
     ].sort();
     assert.deepEqual(files, expected);
@@ -76,6 +79,7 @@ describe("npm package", { timeout: 900_000 }, () => {
     const good = `
       import { PromptLens, PromptLensError, type Result } from "promptlens";
       import "promptlens/element";
+      import { pipeline } from "promptlens/pipeline";
       const lens = await PromptLens.load({ model: "./models/mini/", device: "auto" });
       const classes = await lens.classes(["cat"], { templates: ["a photo of a {}."] });
       const result: Result = await classes.classify(new Blob(), { tune: "tpt", views: 16, heatmap: "regions" });
@@ -85,6 +89,13 @@ describe("npm package", { timeout: 900_000 }, () => {
       widget.addEventListener("result", ({ detail }) => console.log(detail.predictions, detail.blob.size, share));
       widget.addEventListener("error", ({ detail }: CustomEvent<PromptLensError>) => console.log(detail.code));
       await widget.classify(new Blob());
+      const classify = await pipeline("zero-shot-image-classification", null, { device: "wasm", dtype: "q8", progress_callback: (event) => console.log(event.status) });
+      const one: { label: string; score: number }[] = await classify("photo.jpg", ["cat"], { hypothesis_template: "a {}" });
+      const several: { score: number }[][] = await classify([new Blob(), "photo.jpg"], ["cat"]);
+      const extract = await pipeline("image-feature-extraction", "./models/mini/");
+      const rows: number[][] = (await extract([new ImageData(1, 1)])).tolist();
+      await extract.dispose();
+      console.log(one, several, rows);
       export {};
     `;
     assert.equal(await compile("good.mts", good), "");

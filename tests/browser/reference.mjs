@@ -17,7 +17,10 @@ export const PAGES = { "docs/reference/api.md": reference, "docs/reference/error
 const SOURCES = [
   ["pkg/index.d.ts", "promptlens", "The engine and its answers."],
   ["pkg/element.d.ts", "promptlens/element", "The element `<prompt-lens>`, which importing this registers."],
+  ["pkg/react.d.ts", "promptlens/react", "The element as a component of React."],
+  ["pkg/vue.d.ts", "promptlens/vue", "The element as a component of Vue."],
   ["pkg/heatmap.d.ts", "promptlens/heatmap", "Drawing a heat map."],
+  ["pkg/pipeline.d.ts", "promptlens/pipeline", "The call of transformers.js ([guide](../guide/pipeline.md))."],
 ];
 
 /** What stands in the JSDoc of a node, as Markdown; `{@link x}` becomes code. */

@@ -1,5 +1,8 @@
 import { judged } from "./verdict.js";
 
+/** Waiting photos from which workers of their own pay, which take a moment to start. */
+const MANY = 4;
+
 /** Answers photos with the settings and the class list that are there. */
 export class Answerer {
   #session;
@@ -40,7 +43,7 @@ export class Answerer {
       if (signal.aborted) return;
       if (!this.#list.classes || queue.pending.size === 0) break;
       // Tuning takes its time for each photo, and tells how far it is.
-      if (queue.pending.size > 1 && this.#session.options.tune === "none") await this.#answerMany(signal);
+      if (queue.pending.size >= MANY && this.#session.options.tune === "none") await this.#answerMany(signal);
       else await this.#answerOne(queue.take(), signal);
       if (signal.aborted) return;
       this.#changed();

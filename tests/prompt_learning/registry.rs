@@ -287,7 +287,7 @@ fn a_recipe_changes_the_default_of_a_shared_parameter_in_its_own_table_alone() {
         ("taskres", "lr", "auto"),
         ("taskres", "settings", "fitted"),
         ("kgcoop", "crop-area", "0.6"),
-        ("lapt", "lr", "0.01"),
+        ("lapt", "lr", "auto"),
         ("coop", "specific", "no"),
         ("coop-snapshots", "snapshots", "5"),
         ("tip-adapter-f", "search", "yes"),

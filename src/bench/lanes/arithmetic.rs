@@ -28,17 +28,23 @@ pub fn unary(op: UnaryOperator, value: Value) -> Value {
 /// `left op right`, part by part.
 pub fn binary(op: BinaryOperator, left: &Value, right: &Value) -> Value {
     use BinaryOperator as Op;
-    if matches!(left, Value::Several(_)) || matches!(right, Value::Several(_)) {
+    match (left, right) {
+        (Value::Floats(count), Value::Floats(_) | Value::Float)
+        | (Value::Float, Value::Floats(count))
+            if !compares(op) =>
+        {
+            return Value::Floats(*count);
+        }
+        _ => {}
+    }
+    let is_vector = |value: &Value| matches!(value, Value::Several(_) | Value::Floats(_));
+    if is_vector(left) || is_vector(right) {
         let (left, right) = (left.parts(), right.parts());
         let count = left.len().max(right.len());
         let part = |of: &[Value], i: usize| of[i % of.len()].clone();
         let parts = (0..count).map(|i| binary(op, &part(&left, i), &part(&right, i)));
         return Value::Several(parts.collect());
     }
-    let compares = matches!(
-        op,
-        Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual
-    );
     match (left, right) {
         (Value::Int(a), Value::Int(b)) => match op {
             Op::Add => Value::Int(a.wrapping_add(*b)),
@@ -65,7 +71,7 @@ pub fn binary(op: BinaryOperator, left: &Value, right: &Value) -> Value {
             Op::Equal => Value::Bool(a == b),
             _ => Value::Bool(a != b),
         },
-        (Value::Float, _) | (_, Value::Float) if !compares => Value::Float,
+        (Value::Float, _) | (_, Value::Float) if !compares(op) => Value::Float,
         _ => Value::Data,
     }
 }
@@ -73,15 +79,26 @@ pub fn binary(op: BinaryOperator, left: &Value, right: &Value) -> Value {
 /// `value` as a scalar of another kind, part by part.
 pub fn converted(value: Value, kind: ScalarKind) -> Value {
     match (value, kind) {
+        (Value::Several(parts), ScalarKind::Float) => Value::Floats(parts.len() as u8),
         (Value::Several(parts), kind) => Value::Several(
             parts
                 .into_iter()
                 .map(|part| converted(part, kind))
                 .collect(),
         ),
+        (Value::Floats(count), ScalarKind::Float) => Value::Floats(count),
+        (Value::Floats(count), _) => Value::Several(vec![Value::Data; usize::from(count)]),
         (_, ScalarKind::Float) => Value::Float,
         (Value::Float, _) => Value::Data,
         (Value::Bool(is), ScalarKind::Uint | ScalarKind::Sint) => Value::Int(u32::from(is)),
         (other, _) => other,
     }
+}
+
+fn compares(op: BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(
+        op,
+        Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual
+    )
 }

@@ -256,7 +256,11 @@ impl<'a> Invocation<'a> {
                         part => parts.push(part),
                     }
                 }
-                Value::Several(parts)
+                // A vector of floats is known by their number.
+                match parts.iter().all(|part| matches!(part, Value::Float)) && is_vector {
+                    true => Value::Floats(parts.len() as u8),
+                    false => Value::Several(parts),
+                }
             }
             Expression::Access { base, index } => {
                 let index = self.value(frame, *index)?;
@@ -264,9 +268,10 @@ impl<'a> Invocation<'a> {
                 inside(self.value(frame, *base)?, index)?
             }
             Expression::AccessIndex { base, index } => inside(self.value(frame, *base)?, *index)?,
-            Expression::Splat { size, value } => {
-                Value::Several(vec![self.value(frame, *value)?; *size as usize])
-            }
+            Expression::Splat { size, value } => match self.value(frame, *value)? {
+                Value::Float => Value::Floats(*size as u8),
+                value => Value::Several(vec![value; *size as usize]),
+            },
             Expression::Swizzle {
                 size,
                 vector,
@@ -278,14 +283,12 @@ impl<'a> Invocation<'a> {
                 Value::Several(chosen.map(part).collect())
             }
             Expression::FunctionArgument(index) => frame.arguments[*index as usize].clone(),
-            Expression::GlobalVariable(variable) => Value::Pointer(Pointer {
-                root: Root::Global(*variable),
-                path: Vec::new(),
-            }),
-            Expression::LocalVariable(variable) => Value::Pointer(Pointer {
-                root: Root::Local(*variable),
-                path: Vec::new(),
-            }),
+            Expression::GlobalVariable(variable) => {
+                Value::Pointer(Pointer::to(Root::Global(*variable)))
+            }
+            Expression::LocalVariable(variable) => {
+                Value::Pointer(Pointer::to(Root::Local(*variable)))
+            }
             Expression::Load { pointer } => {
                 let Value::Pointer(from) = self.value(frame, *pointer)? else {
                     return Err("a load from no pointer".to_owned());
@@ -340,7 +343,7 @@ impl<'a> Invocation<'a> {
                 self.trace.flops += 2 * arguments[0].floats();
                 Ok(Value::Float)
             }
-            (MathFunction::Unpack2x16float, _) => Ok(Value::Several(vec![Value::Float; 2])),
+            (MathFunction::Unpack2x16float, _) => Ok(Value::Floats(2)),
             _ => {
                 self.trace.flops += arguments[0].floats();
                 Ok(arguments[0].clone())
@@ -351,17 +354,17 @@ impl<'a> Invocation<'a> {
     fn load(&mut self, frame: &Frame<'a>, from: &Pointer, at: usize) -> Result<Value, Lost> {
         match from.root {
             Root::Local(local) => {
-                let value = frame.locals[local.index()].at(&from.path);
+                let value = frame.locals[local.index()].at(from.path());
                 value
                     .cloned()
                     .ok_or_else(|| "no such part of a variable".to_owned())
             }
             Root::Global(variable) => match self.module.global_variables[variable].space {
                 AddressSpace::Uniform => Value::Several(self.uniform.to_vec())
-                    .at(&from.path)
+                    .at(from.path())
                     .cloned()
                     .ok_or_else(|| "no such parameter".to_owned()),
-                _ => self.access(variable, &from.path, frame.base + at),
+                _ => self.access(variable, from.path(), frame.base + at),
             },
         }
     }
@@ -376,11 +379,13 @@ impl<'a> Invocation<'a> {
         match to.root {
             Root::Local(local) => {
                 let whole = &mut frame.locals[local.index()];
-                *whole.at_mut(&to.path).ok_or("no such part of a variable")? = value;
+                if !whole.set(to.path(), value) {
+                    return Err("no such part of a variable".to_owned());
+                }
             }
             Root::Global(variable) => {
                 // Apart from the load that computes the same address.
-                self.access(variable, &to.path, frame.base + at + 32_768)?;
+                self.access(variable, to.path(), frame.base + at + 32_768)?;
             }
         }
         Ok(())
@@ -430,9 +435,9 @@ impl<'a> Invocation<'a> {
 /// A part of a value, or a pointer to a part.
 fn inside(base: Value, index: u32) -> Result<Value, Lost> {
     match base {
-        Value::Pointer(mut pointer) => {
-            pointer.path.push(index);
-            Ok(Value::Pointer(pointer))
+        Value::Pointer(pointer) => {
+            let inner = pointer.inside(index).ok_or("a pointer too deep inside")?;
+            Ok(Value::Pointer(inner))
         }
         value => value
             .at(&[index])

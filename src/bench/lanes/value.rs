@@ -11,6 +11,8 @@ pub enum Value {
     Bool(bool),
     /// A float, whatever its value.
     Float,
+    /// A vector of so many floats.
+    Floats(u8),
     /// An integer or a condition that depends on what is in memory.
     Data,
     /// A vector, an array or a struct.
@@ -20,12 +22,38 @@ pub enum Value {
 }
 
 /// A variable, and the way to a part of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Pointer {
     /// The variable.
     pub root: Root,
+    indices: [u32; MOST_INDICES],
+    depth: usize,
+}
+
+/// Arrays of vectors in a struct in an array need as many.
+const MOST_INDICES: usize = 4;
+
+impl Pointer {
+    /// To the whole of a variable.
+    pub fn to(root: Root) -> Self {
+        Self {
+            root,
+            indices: [0; MOST_INDICES],
+            depth: 0,
+        }
+    }
+
     /// Indices from its outside to its inside.
-    pub path: Vec<u32>,
+    pub fn path(&self) -> &[u32] {
+        &self.indices[..self.depth]
+    }
+
+    /// To a part of what this points to; `None` if that is too deep inside.
+    pub fn inside(mut self, index: u32) -> Option<Self> {
+        *self.indices.get_mut(self.depth)? = index;
+        self.depth += 1;
+        Some(self)
+    }
 }
 
 /// A variable of a function or of the module.
@@ -50,6 +78,7 @@ impl Value {
     pub fn parts(&self) -> Vec<Self> {
         match self {
             Self::Several(parts) => parts.clone(),
+            Self::Floats(count) => vec![Self::Float; usize::from(*count)],
             one => vec![one.clone()],
         }
     }
@@ -58,6 +87,7 @@ impl Value {
     pub fn floats(&self) -> u64 {
         match self {
             Self::Float => 1,
+            Self::Floats(count) => u64::from(*count),
             Self::Several(parts) => parts.iter().map(Self::floats).sum(),
             _ => 0,
         }
@@ -73,9 +103,10 @@ impl Value {
         };
         match &module.types[ty].inner {
             TypeInner::Scalar(of) => scalar(of.kind),
-            TypeInner::Vector { size, scalar: of } => {
-                Self::Several(vec![scalar(of.kind); *size as usize])
-            }
+            TypeInner::Vector { size, scalar: of } => match scalar(of.kind) {
+                Self::Float => Self::Floats(*size as u8),
+                other => Self::Several(vec![other; *size as usize]),
+            },
             TypeInner::Array {
                 base,
                 size: naga::ArraySize::Constant(count),
@@ -95,6 +126,7 @@ impl Value {
     pub fn at(&self, path: &[u32]) -> Option<&Self> {
         match (path, self) {
             ([], value) => Some(value),
+            ([_], Self::Floats(_)) => Some(&Self::Float),
             ([first, rest @ ..], Self::Several(parts)) => parts.get(*first as usize)?.at(rest),
             // Parts of what nobody knows are not known either.
             (_, value @ (Self::Data | Self::Float)) => Some(value),
@@ -102,14 +134,21 @@ impl Value {
         }
     }
 
-    /// The same, to be changed.
-    pub fn at_mut(&mut self, path: &[u32]) -> Option<&mut Self> {
+    /// Changes the part that `path` leads to; false if there is none.
+    #[must_use]
+    pub fn set(&mut self, path: &[u32], value: Self) -> bool {
         match (path, self) {
-            ([], value) => Some(value),
-            ([first, rest @ ..], Self::Several(parts)) => {
-                parts.get_mut(*first as usize)?.at_mut(rest)
+            ([], whole) => {
+                *whole = value;
+                true
             }
-            _ => None,
+            // One float is like another.
+            ([_], Self::Floats(_)) => true,
+            ([first, rest @ ..], Self::Several(parts)) => {
+                let part = parts.get_mut(*first as usize);
+                part.is_some_and(|part| part.set(rest, value))
+            }
+            _ => false,
         }
     }
 }

@@ -47,7 +47,6 @@ parameters! {
         ..context: ContextStart {}
         ..steps: Steps {
             epochs = Auto::Set(10),
-            lr = Auto::Set(0.01),
             batch = Auto::Set(32),
         }
     }
@@ -56,6 +55,7 @@ parameters! {
         p.context.init = Init::Random;
         p.plain = false;
         p.beta = 1.0;
+        p.steps.lr = Auto::Set(0.01);
         p.one_share = true;
     }
 }

@@ -1,4 +1,5 @@
 import { blobOf, defined, rowsOf, strings } from "./arguments.js";
+import { calibrate } from "./calibrate.js";
 import { classifyAll } from "./classify_all.js";
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
@@ -79,9 +80,8 @@ export class Classes {
    * @param {import("./index.js").ClassifyOptions} [options]
    * @returns {Promise<import("./index.js").Calibration>}
    */
-  async calibrate(images, { signal, onProgress, ...options } = {}) {
-    const args = { classes: this.#set(), images: Array.from(images, blobOf), options: defined(options) };
-    return this.#engine.call("calibrate", args, { signal, onProgress });
+  async calibrate(images, options = {}) {
+    return calibrate(this.#engine, this.#set(), images, options);
   }
 
   /**

@@ -48,6 +48,8 @@ const operations = {
     engine.tuneFeatures(classes, features, context, options, progress, signal),
   calibrate: ({ classes, images, options }, { signal, progress }) =>
     engine.calibrate(classes, images, options, progress, signal),
+  calibrateScores: ({ classes, scores, options }, { signal }) =>
+    engine.calibrateScores(classes, new Float64Array(scores), options, signal),
   useCalibration: ({ classes, file }) => engine.useCalibration(classes, file),
   mineNegatives: ({ classes, options }, { signal, progress }) =>
     engine.mineNegatives(classes, options, progress, signal),

@@ -226,6 +226,36 @@ impl Engine {
         self.session.call(options, on_progress, signal, work)
     }
 
+    /// Fits a threshold on the scores of photos that [`classify_views`](Self::classify_views) answered
+    /// with the same options, and keeps it as [`calibrate`](Self::calibrate) does.
+    #[wasm_bindgen(js_name = calibrateScores)]
+    pub fn calibrate_scores(
+        &self,
+        classes: u32,
+        scores: Vec<f64>,
+        options: JsValue,
+        signal: Option<AbortSignal>,
+    ) -> Promise {
+        let work =
+            async move |session: Rc<Session>, mut given: AnswerOptions, progress: JsProgress| {
+                let set = session.set(classes)?;
+                let words = given.negatives.take();
+                let options = given.classify(StrongViews::Drawn)?.for_calibration();
+                let model = &session.model;
+                let classes = set.classes(model, words, &progress).await?;
+                let answerer = Answerer::new(model, &classes, &options, &progress).await?;
+                let mut calibrator = Calibrator::new(&answerer)?;
+                for score in scores {
+                    calibrator.put(Ok(score))?;
+                }
+                let fitted = calibrator.finish()?;
+                let answer = to_js(&CalibrationAnswer::new(&fitted)?)?;
+                set.keep(fitted.calibration);
+                Ok(answer)
+            };
+        self.session.call(options, None, signal, work)
+    }
+
     /// Takes a threshold that [`calibrate`](Self::calibrate) gave as a file. It takes effect for
     /// answers that it was fitted for.
     #[wasm_bindgen(js_name = useCalibration)]

@@ -146,6 +146,25 @@ for (const engine of ENGINES) {
       assert.deepEqual(said, Array(4).fill("options/invalid"));
     });
 
+    test("give the threshold that their scores have, a bad file left out", async () => {
+      const { fitted, expected, events } = await page.evaluate(async () => {
+        const events = [];
+        const images = window.files.filter((_, i) => i !== 3);
+        const scores = [];
+        for (const image of images) scores.push((await window.classes.classify(image, { ood: "mcm" })).ood.value);
+        const fitted = await window.classes.calibrate(window.files, { ood: "mcm", onProgress: ({ stage, loaded, total }) => events.push([stage, loaded, total]) });
+        const after = await window.classes.classify(images[0], { ood: "mcm" });
+        return { fitted, expected: { scores, threshold: after.ood.threshold }, events };
+      });
+      assert.equal(fitted.n, 24);
+      assert.deepEqual(fitted.failures.map(({ index, code }) => [index, code]), [[3, "image/unknown-format"]]);
+      fitted.scores.forEach((score, i) => assert.ok(Math.abs(score - expected.scores[i]) <= tolerance, `score ${i}`));
+      assert.equal(expected.threshold, fitted.threshold);
+      assert.equal([...fitted.scores].sort((a, b) => a - b)[fitted.m - 1], fitted.threshold);
+      assert.deepEqual(events[0], ["calibrate", 0, 25]);
+      assert.deepEqual(events.at(-1), ["calibrate", 25, 25]);
+    });
+
     test("leave no worker behind", { skip: engine === "firefox" && "only Playwright's pages list their workers" }, async () => {
       await page.evaluate(() => window.collect());
       assert.equal(page.workers().length, 1);

@@ -126,7 +126,7 @@ for (const run of RUNS) {
   });
 }
 
-describe("what one engine lacks", { timeout: 300_000 }, () => {
+describe("what one engine lacks", { timeout: 900_000 }, () => {
   for (const engine of Object.keys(LAUNCHERS)) {
     test(`${engine}: where models are kept, and what becomes of WebGPU`, { skip: missing(engine) }, async () => {
       const site = await openSite({ "": DIST, test: PAGES });

@@ -62,6 +62,9 @@ const PROBLEMS = {
   },
 };
 
+/** A value in which marks turn the reading direction, so that they turn that of nothing else. */
+const contained = (text) => (/[\u202a-\u202e\u2066\u2067]/.test(text) ? `\u2068${text.replace(/[\u2066-\u2069]/g, "")}\u2069` : text);
+
 /**
  * The texts in the best language that there is.
  *
@@ -71,7 +74,7 @@ const PROBLEMS = {
 export function words(wanted) {
   const tags = wanted ? [wanted] : navigator.languages;
   const code = tags.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => Object.hasOwn(WORDS, tag)) ?? "en";
-  const say = (key, values = {}) => WORDS[code][key].replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+  const say = (key, values = {}) => WORDS[code][key].replace(/\{(\w+)\}/g, (all, name) => contained(values[name] ?? all));
   const own = PROBLEMS[code] ?? {};
   const explain = (error) => own[error.code] ?? own[error.code.split("/")[0]] ?? error.message;
   return { code, say, explain };

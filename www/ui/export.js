@@ -125,7 +125,7 @@ function cell(value) {
   if (value === undefined || value === null) return "";
   if (typeof value === "object") return cell(JSON.stringify(value));
   if (typeof value !== "string") return String(value);
-  // A spreadsheet would run a text that begins like a formula.
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  // A spreadsheet would run a text that begins like a formula; some trim it, or read wide signs as plain ones.
+  const text = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -14,7 +14,7 @@ const DOCUMENTS = [/\.md$/, /^models\//];
 /** Files that are kept when they are first used: never a part of installing. */
 const LATER = [/\.wasm$/];
 /** Files that a visit does not need, and those of models, which the engine keeps in its own store; what tells about the built-in one stays. */
-const NEVER = [/^sw\.js$/, /^models\/(?!mini\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//];
+const NEVER = [/^sw\.js$/, /^models\/(?!mini\/(labels\.json|README\.md)$)/, /\.d\.ts$/, /^(?!models\/).*\.md$/, /^pkg\/(package\.json|integrity\.json|LICENSE.*|\.gitignore)$/, /^screenshots\//, /^docs\//];
 
 /** When a file is kept: the first list that it is in decides. */
 const kind = (path) => {

@@ -71,6 +71,8 @@ web() {
   cargo_tool wasm-bindgen-cli "$WASM_BINDGEN_VERSION" 1 --bin wasm-bindgen --no-default-features
   # Trunk 0.22 asks for rustc 1.96.1 and brings a second JavaScript minifier, which the page does not use.
   cargo_tool trunk "$TRUNK_VERSION" 0 --no-default-features --features rustls
+  # Renders the documents of the site.
+  node_packages scripts/site
 }
 
 tests() {

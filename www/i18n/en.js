@@ -7,6 +7,7 @@ export default {
   "page.compare":
     "Probabilities only compare the names in your list with each other. To catch photos of something else, open Reject and calibrate. {model}",
   "page.model": "About the built-in model",
+  "page.documents": "Documents",
 
   "status.title": "Model",
   "status.starting": "Starting the engine…",

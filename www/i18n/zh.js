@@ -6,6 +6,7 @@ export default {
   "page.private": "一切都在本机计算，照片和文字不会发送到任何地方。",
   "page.compare": "概率只在列表中的名称之间比较。要识别不属于列表的照片，请打开“拒识”并校准。{model}",
   "page.model": "关于内置模型",
+  "page.documents": "文档（英文）",
 
   "status.title": "模型",
   "status.starting": "正在启动引擎…",

@@ -121,7 +121,7 @@ export class EngineClient {
       return;
     }
     if (message.fatal !== undefined) {
-      this.#close("engine/internal", message.fatal);
+      this.#close(message.fatal.code, message.fatal.message);
       return;
     }
     const call = this.#calls.get(message.id);

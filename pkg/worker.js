@@ -5,14 +5,20 @@
  */
 import init, { Engine, plainView } from "./promptlens.js";
 import { bytesOf, MAX_ARCHIVE_BYTES } from "./bytes.js";
+import { watchDevices } from "./device_loss.js";
 import { errorBody, PromptLensError } from "./error.js";
 import { modelInput, readPreprocessing } from "./preprocessing.js";
 import { probeGpu } from "./probe.js";
 import { withSource } from "./source/source.js";
 
+/** Milliseconds that a call may still take once the GPU device is lost. */
+const LAST_WORDS = 5000;
+
 /** @type {Engine | null} */
 let engine = null;
 let dead = false;
+/** Why the GPU device is gone. @type {string | null} */
+let lost = null;
 /** @type {{id: number, op: string, args: any, abort: AbortController}[]} waiting, oldest first */
 const queue = [];
 /** @type {(typeof queue)[number] | null} */
@@ -100,11 +106,26 @@ self.addEventListener("unhandledrejection", (event) => {
 
 self.postMessage({ hello: true });
 
+watchDevices((message) => {
+  // While a model is loaded, a device that is given up for the CPU is no loss.
+  if (engine?.info().device.kind !== "webgpu") return;
+  lost = message || "no reason was given";
+  if (running) endLater(running);
+});
+
 async function pump() {
   if (running) return;
   while (!dead && (running = queue.shift() ?? null)) {
+    if (lost !== null) endLater(running);
     await answer(running);
   }
+}
+
+/** Ends a call whose GPU device is lost, unless it ends by itself. */
+function endLater(call) {
+  setTimeout(() => {
+    if (running === call) end(`The GPU device was lost (${lost}). Load the model again.`, "gpu/lost");
+  }, LAST_WORDS);
 }
 
 async function answer({ id, op, args, abort }) {
@@ -126,10 +147,14 @@ async function rawFeature(bytes) {
 }
 
 function die(reason) {
+  end(`The engine stopped: ${errorBody(reason).message}. Load it again.`, "engine/internal");
+}
+
+function end(sentence, code) {
   if (dead) return;
   dead = true;
   queue.length = 0;
-  self.postMessage({ fatal: `The engine stopped: ${errorBody(reason).message}. Load it again.` });
+  self.postMessage({ fatal: { code, message: sentence } });
 }
 
 /** The engine's WebAssembly as a response that reports its bytes while the browser compiles them. */

@@ -49,6 +49,10 @@ export function bench(page, url) {
     async promptKept(wanted) {
       while (Boolean((await kept())?.prompt) !== wanted) await setTimeout(50);
     },
+    /** Waits until the page says this of a learned prompt. @param {RegExp} sentence */
+    async learned(sentence) {
+      while (!sentence.test(await page.textContent("#teach-state"))) await setTimeout(50);
+    },
     put: (text) => page.evaluate(([key, value]) => [localStorage, sessionStorage].forEach((storage) => storage.setItem(key, value)), [KEY, text]),
     clear: () =>
       page.evaluate(async () => {

@@ -176,6 +176,8 @@ describe("kept work", { timeout: 900_000 }, () => {
 
   test("what is kept is forgotten by the keyboard, in every tab, and in Chinese", async () => {
     const { page } = one;
+    // The address so far names classes, which a reload would begin with.
+    await one.open();
     const other = await open();
     await page.selectOption("#language", "zh");
     await page.waitForFunction(() => document.getElementById("kept-forget").textContent === "清除保存在此的内容");

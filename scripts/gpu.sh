@@ -14,7 +14,9 @@ pack() {
   folder="$(cd "$1" && pwd)"
   cd "$ROOT"
   cargo build --locked --release --bin promptlens
+  # As it is it would not fit through the 64 MiB that such machines take.
   strip -o "$folder/promptlens" "$CARGO_TARGET_DIR/release/promptlens"
+  gzip -9 -n -f "$folder/promptlens"
   cp scripts/gpu.sh "$folder/"
   # The driver brings its own library; the loader that finds it is often missing.
   local loader
@@ -25,8 +27,13 @@ pack() {
 }
 
 measure() {
-  local out=$1 small=${2:-} peak=() program="$here/promptlens"
+  local out=$1 small=${2:-} peak=() program
   mkdir -p "$out"
+  program="$(mktemp)"
+  # shellcheck disable=SC2064
+  trap "rm -f '$program'" EXIT
+  gunzip -c "$here/promptlens.gz" >"$program"
+  chmod +x "$program"
   # A loader that is installed knows its machine better than the one that was carried.
   ldconfig -p | grep -q 'libvulkan\.so\.1' || export LD_LIBRARY_PATH="$here${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
   local nvidia=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json

@@ -60,7 +60,6 @@ measure() {
     echo "==> $name ($left s left)"
     timeout "$left" "$program" "$@" --json >"$out/$name.json" || echo "$name ended with $?"
   }
-  step lanes bench lanes
   local kernels=()
   [ "$small" != --small ] || kernels=(--kernel layer_norm)
   step check check --device webgpu "${kernels[@]}"

@@ -78,7 +78,8 @@ for (const run of RUNS) {
 
     test("every check runs to its end", () => {
       assert.equal(report.failure, undefined, JSON.stringify(report.failure));
-      assert.deepEqual(Object.keys(report.found), checksOf(run));
+      // WebKit's driver hands over the parts of an object in any order.
+      assert.deepEqual(Object.keys(report.found).sort(), checksOf(run).sort());
     });
 
     test("the browser is as new as the README says", async () => {

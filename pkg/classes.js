@@ -77,7 +77,7 @@ export class Classes {
    * these are accepted. Later calls of {@link Classes#classify} with the same options use it.
    *
    * @param {Iterable<Blob | ArrayBuffer | ArrayBufferView>} images at least 19 that show the classes
-   * @param {import("./index.js").ClassifyOptions} [options]
+   * @param {import("./index.js").CalibrateOptions} [options]
    * @returns {Promise<import("./index.js").Calibration>}
    */
   async calibrate(images, options = {}) {

@@ -351,6 +351,11 @@ export interface ClassifyAllOptions extends Omit<ClassifyOptions, "variants" | "
   onProgress?: (event: ProgressEvent & { index: number }) => void;
 }
 
+export interface CalibrateOptions extends ClassifyOptions {
+  /** How many workers decode photos, as for {@link Classes.classifyAll}; none if left out. */
+  concurrency?: number;
+}
+
 /** What {@link Classes.classifyAll} says of one photo: its `result`, or the `error` why it has none. */
 export type PhotoAnswer<T = ImageSource> = { index: number; image: T } & (
   | { result: Result; error?: undefined }
@@ -690,7 +695,7 @@ export class Classes {
   /** The probability of each class for one image file, highest first. */
   classify(image: ImageSource, options?: ClassifyOptions): Promise<Result>;
   /**
-   * Answers many photos, decoded in workers of their own. Leaving the loop, or `signal`, stops the work.
+   * Answers many photos, decoded in workers of their own, whose code is asked of the package's folder when they start. Leaving the loop, or `signal`, stops the work.
    * A photo that cannot be used stops no other; what ends the engine ends the loop with its error.
    *
    * ```js
@@ -709,7 +714,7 @@ export class Classes {
    * Fits the threshold that accepts 95 % of images like these (at least 19). Later answers with the
    * same options use it.
    */
-  calibrate(images: Iterable<ImageSource>, options?: ClassifyOptions): Promise<Calibration>;
+  calibrate(images: Iterable<ImageSource>, options?: CalibrateOptions): Promise<Calibration>;
   /** Takes a threshold that was saved as {@link Calibration.file}. */
   useCalibration(file: string): Promise<void>;
   /** Mines negative labels afresh; later answers use them. */

@@ -6,7 +6,7 @@ import { DIST, needsShared, openBrowser, openSite, PAGES, shared } from "./harne
 import { missing } from "./engines/runs.mjs";
 
 /** In each call, after which submission the device is destroyed. */
-const SUBMISSION = { load: 2, classify: 1, tune: 3, train: 3, calibrate: 1 };
+const SUBMISSION = { load: 2, classify: 1, tune: 3, train: 3, calibrate: 3 };
 
 /** A load may also fail at its self-test, or at the first copy that the device refuses. */
 const CODES = { load: ["gpu/lost", "gpu/self-test-failed", "engine/internal"] };
@@ -51,8 +51,8 @@ async function destroyed([call, at, patience]) {
   };
 
   const address = (path) => JSON.stringify(new URL(path, location).href);
-  // Tuning is an option of classify; a threshold is fitted on answers for many photos.
-  const operation = { tune: "classify", calibrate: "classifyViews" }[call] ?? call;
+  // Tuning is an option of classify.
+  const operation = call === "tune" ? "classify" : call;
   const script = `import ${address(`destroying-worker.js?op=${operation}&at=${at}`)}; import ${address("../pkg/worker.js")};`;
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   let lens;

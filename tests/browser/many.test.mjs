@@ -153,7 +153,7 @@ for (const engine of ENGINES) {
         const twice = [...window.files, ...window.files];
         const scores = [];
         for (const image of images) scores.push((await window.classes.classify(image, { ood: "mcm" })).ood.value);
-        const fitted = await window.classes.calibrate(twice, { ood: "mcm", onProgress: ({ stage, loaded, total }) => events.push([stage, loaded, total]) });
+        const fitted = await window.classes.calibrate(twice, { ood: "mcm", concurrency: 2, onProgress: ({ stage, loaded, total }) => events.push([stage, loaded, total]) });
         const after = await window.classes.classify(images[0], { ood: "mcm" });
         return { fitted, expected: { scores: [...scores, ...scores], threshold: after.ood.threshold }, events };
       });

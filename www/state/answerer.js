@@ -1,8 +1,5 @@
 import { judged } from "./verdict.js";
 
-/** Waiting photos from which workers of their own pay, which take a moment to start. */
-const MANY = 4;
-
 /** Answers photos with the settings and the class list that are there. */
 export class Answerer {
   #session;
@@ -42,9 +39,7 @@ export class Answerer {
       await this.#session.rejection.settled;
       if (signal.aborted) return;
       if (!this.#list.classes || queue.pending.size === 0) break;
-      // Tuning takes its time for each photo, and tells how far it is.
-      if (queue.pending.size >= MANY && this.#session.options.tune === "none") await this.#answerMany(signal);
-      else await this.#answerOne(queue.take(), signal);
+      await this.#answerOne(queue.take(), signal);
       if (signal.aborted) return;
       this.#changed();
     }
@@ -64,42 +59,6 @@ export class Answerer {
       if (!signal.aborted) this.#failed(taken, error);
     } finally {
       this.#queue.release(taken);
-    }
-  }
-
-  /** Answers all that wait, those included that are added meanwhile. */
-  async #answerMany(signal) {
-    const { options, names } = this.#session;
-    /** What was taken, by its place. */
-    const taken = [];
-    const queue = this.#queue;
-    function* files() {
-      for (let next = queue.take(); next; next = queue.take()) {
-        taken.push(next);
-        next.photo.wait("answer", names.length, false);
-        yield next.photo.file;
-      }
-    }
-    const answers = async () => {
-      for await (const { index, result, error } of this.#list.classes.classifyAll(files(), { ...options, signal })) {
-        if (result) this.#answered(taken[index], result);
-        else this.#failed(taken[index], error);
-        queue.release(taken[index]);
-        this.#changed();
-        // New class names, or a threshold, come before the next answer.
-        await this.#session.rejection.settled;
-        if (signal.aborted) return;
-      }
-    };
-    try {
-      await this.#engine.guarded(answers);
-    } catch (error) {
-      if (signal.aborted) return;
-      // What ends the engine ends all that it had in hand.
-      for (const one of taken) {
-        if (one.photo.state === "waiting") this.#failed(one, error);
-        queue.release(one);
-      }
     }
   }
 

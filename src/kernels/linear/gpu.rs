@@ -52,7 +52,11 @@ const STEP: usize = 8;
 fn sided(rows: usize, columns: usize, constants: &mut Constants) -> (usize, usize) {
     let workgroups = |side: usize| rows.div_ceil(4 * side) * columns.div_ceil(4 * side);
     let [small, large] = SIDES;
-    let side = if workgroups(large) < ENOUGH { small } else { large };
+    let side = if workgroups(large) < ENOUGH {
+        small
+    } else {
+        large
+    };
     constants.insert("SIDE", side.to_string());
     constants.insert("STAGED", (4 * side * STEP).to_string());
     constants.insert("LOADS", (4 * STEP / side).to_string());

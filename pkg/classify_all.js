@@ -1,5 +1,5 @@
 import { blobOf, defined } from "./arguments.js";
-import { engineCode } from "./client.js";
+import { compiledEngine } from "./client.js";
 import { PromptLensError, cancelled, invalid } from "./error.js";
 import { ViewPool } from "./view_pool.js";
 
@@ -101,7 +101,7 @@ class Run {
   }
 
   async #openPool() {
-    const code = engineCode();
+    const code = compiledEngine();
     if (!code) return;
     const preprocessing = await this.#engine.call("preprocessing", {}, { signal: this.#signal });
     this.#pool = new ViewPool(this.#workers, code, preprocessing);

@@ -15,7 +15,7 @@ import { startEngine } from "./spawn.js";
 let code = null;
 
 /** The engine's code, compiled; `null` until an engine has been loaded. */
-export const engineCode = () => code;
+export const compiledEngine = () => code;
 
 /** Calls into the engine's worker: numbered requests, progress, cancelling, and what happens when it dies. */
 export class EngineClient {

@@ -58,7 +58,7 @@ export class Answerer {
     } catch (error) {
       if (!signal.aborted) this.#failed(taken, error);
     } finally {
-      this.#queue.release(taken);
+      this.#queue.release(taken.call);
     }
   }
 

@@ -1,6 +1,6 @@
 import { Photo } from "./photo.js";
 
-/** The photos: all of them, those that wait for an answer, and those in hand. */
+/** The photos: all of them, those that wait for an answer, and the one in hand. */
 export class Queue {
   /** Every photo, in the order of adding. @type {Set<Photo>} */
   photos = new Set();
@@ -8,8 +8,8 @@ export class Queue {
   pending = new Set();
   /** Whether photos are being answered. */
   working = false;
-  /** The photos in hand, in the order of taking, and what drops the answer of each. @type {Map<Photo, AbortController>} */
-  #inHand = new Map();
+  /** The photo in hand, and what stops its call. @type {{photo: Photo, call: AbortController} | null} */
+  #current = null;
   #run = new AbortController();
 
   /** Aborted once the settings have changed, or the user has stopped the work. */
@@ -19,7 +19,7 @@ export class Queue {
 
   /** How many photos have an answer or an error. */
   get settled() {
-    return this.photos.size - this.pending.size - this.#inHand.size;
+    return this.photos.size - this.pending.size - (this.#current ? 1 : 0);
   }
 
   /** @param {File[]} files */
@@ -36,14 +36,13 @@ export class Queue {
   remove(photo) {
     this.photos.delete(photo);
     this.pending.delete(photo);
-    this.#inHand.get(photo)?.abort();
-    this.#inHand.delete(photo);
+    if (this.#current?.photo === photo) this.#current.call.abort();
   }
 
   clear() {
     this.photos.clear();
     this.pending.clear();
-    this.#drop();
+    this.#current?.call.abort();
   }
 
   /** The next photo comes in hand; `null`: none waits. */
@@ -51,19 +50,17 @@ export class Queue {
     const [photo] = this.pending;
     if (!photo) return null;
     this.pending.delete(photo);
-    const call = new AbortController();
-    this.#inHand.set(photo, call);
-    return { photo, call };
+    return (this.#current = { photo, call: new AbortController() });
   }
 
-  /** `photo`, taken with `call`, is answered, or cannot be. */
-  release({ photo, call }) {
-    if (this.#inHand.get(photo) === call) this.#inHand.delete(photo);
+  /** The photo of `call` is answered, or cannot be. */
+  release(call) {
+    if (this.#current?.call === call) this.#current = null;
   }
 
-  /** Ends the work; the photos in hand wait again, before the others. */
+  /** Ends the work; the photo in hand waits again, before the others. */
   stop() {
-    this.pending = new Set([...this.#inHand.keys(), ...this.pending]);
+    if (this.#current) this.pending = new Set([this.#current.photo, ...this.pending]);
     this.#halt();
   }
 
@@ -76,12 +73,8 @@ export class Queue {
   #halt() {
     this.#run.abort();
     this.#run = new AbortController();
-    this.#drop();
+    this.#current?.call.abort();
+    this.#current = null;
     this.working = false;
-  }
-
-  #drop() {
-    for (const call of this.#inHand.values()) call.abort();
-    this.#inHand.clear();
   }
 }

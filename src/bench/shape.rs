@@ -20,7 +20,7 @@ use crate::prompt::tokens::PromptTokens;
 use crate::quant::Quantization;
 use crate::tpt::{Config, Text, tune};
 
-/// The published shapes, by name.
+/// The published shapes: the name, and the side of a patch in pixels.
 pub const SHAPES: [(&str, usize); 2] = [("vit-b-32", 32), ("vit-b-16", 16)];
 /// Tokens of a text: "a photo of a golden retriever." with its start and end.
 const TOKENS: usize = 9;

@@ -69,6 +69,26 @@ impl CalibratedClasses {
         Ok(classes)
     }
 
+    /// The options of a call without pictures, and the classes with the negative labels that it gives.
+    async fn asked(
+        &self,
+        model: &Model,
+        mut given: AnswerOptions,
+        progress: &JsProgress,
+    ) -> Result<(ClassifyOptions, Rc<ClassSet>)> {
+        let words = given.negatives.take();
+        let options = given.classify(StrongViews::Drawn)?;
+        Ok((options, self.classes(model, words, progress).await?))
+    }
+
+    /// Keeps the threshold of `calibrator`, and tells what was fitted.
+    fn finish(&self, calibrator: Calibrator<'_>) -> Result<JsValue> {
+        let fitted = calibrator.finish()?;
+        let answer = to_js(&CalibrationAnswer::new(&fitted)?)?;
+        self.keep(fitted.calibration);
+        Ok(answer)
+    }
+
     /// `detector` with the threshold that holds for it; if there are only others, says why the newest
     /// of these does not hold.
     fn with_threshold(&self, detector: Detector) -> Result<(Detector, Option<String>)> {
@@ -169,23 +189,20 @@ impl Engine {
         options: JsValue,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let work =
-            async move |session: Rc<Session>, mut given: AnswerOptions, progress: JsProgress| {
-                let set = session.set(classes)?;
-                let words = given.negatives.take();
-                let model = &session.model;
-                let classes = set.classes(model, words, &progress).await?;
-                let options = given.classify(StrongViews::Drawn)?;
-                let (detector, stale) = set.detector(model, &classes, &options, &progress).await?;
-                let answerer = Answerer::with_detector(model, &classes, &options, detector)?;
-                let (views, by_browser) = read_views(views)?;
-                let found = answerer.classify_views(&views, &progress).await?;
-                let answers = found.iter().zip(by_browser);
-                let answers: Result<Array> = answers
-                    .map(|(found, by_browser)| answer(found, stale.as_deref(), by_browser))
-                    .collect();
-                Ok(answers?.into())
-            };
+        let work = async move |session: Rc<Session>, given: AnswerOptions, progress: JsProgress| {
+            let set = session.set(classes)?;
+            let model = &session.model;
+            let (options, classes) = set.asked(model, given, &progress).await?;
+            let (detector, stale) = set.detector(model, &classes, &options, &progress).await?;
+            let answerer = Answerer::with_detector(model, &classes, &options, detector)?;
+            let (views, by_browser) = read_views(views)?;
+            let found = answerer.classify_views(&views, &progress).await?;
+            let answers = found.iter().zip(by_browser);
+            let answers: Result<Array> = answers
+                .map(|(found, by_browser)| answer(found, stale.as_deref(), by_browser))
+                .collect();
+            Ok(answers?.into())
+        };
         self.session.call(options, None, signal, work)
     }
 
@@ -199,30 +216,25 @@ impl Engine {
         on_progress: Option<Function>,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let work =
-            async move |session: Rc<Session>, mut given: AnswerOptions, progress: JsProgress| {
-                let set = session.set(classes)?;
-                let words = given.negatives.take();
-                let options = given.classify(StrongViews::Drawn)?.for_calibration();
-                let model = &session.model;
-                let classes = set.classes(model, words, &progress).await?;
-                let answerer = Answerer::new(model, &classes, &options, &progress).await?;
-                let mut calibrator = Calibrator::new(&answerer)?;
-                for (done, image) in images.iter().enumerate() {
-                    progress.step("calibrate", done, images.len()).await?;
-                    match bytes_of(image).await {
-                        Ok(bytes) => calibrator.add(&bytes, &Silent(&progress)).await?,
-                        Err(error) => calibrator.put(Err(error))?,
-                    }
+        let work = async move |session: Rc<Session>, given: AnswerOptions, progress: JsProgress| {
+            let set = session.set(classes)?;
+            let model = &session.model;
+            let (options, classes) = set.asked(model, given, &progress).await?;
+            let options = options.for_calibration();
+            let answerer = Answerer::new(model, &classes, &options, &progress).await?;
+            let mut calibrator = Calibrator::new(&answerer)?;
+            for (done, image) in images.iter().enumerate() {
+                progress.step("calibrate", done, images.len()).await?;
+                match bytes_of(image).await {
+                    Ok(bytes) => calibrator.add(&bytes, &Silent(&progress)).await?,
+                    Err(error) => calibrator.put(Err(error))?,
                 }
-                progress
-                    .step("calibrate", images.len(), images.len())
-                    .await?;
-                let fitted = calibrator.finish()?;
-                let answer = to_js(&CalibrationAnswer::new(&fitted)?)?;
-                set.keep(fitted.calibration);
-                Ok(answer)
-            };
+            }
+            progress
+                .step("calibrate", images.len(), images.len())
+                .await?;
+            set.finish(calibrator)
+        };
         self.session.call(options, on_progress, signal, work)
     }
 
@@ -236,23 +248,18 @@ impl Engine {
         options: JsValue,
         signal: Option<AbortSignal>,
     ) -> Promise {
-        let work =
-            async move |session: Rc<Session>, mut given: AnswerOptions, progress: JsProgress| {
-                let set = session.set(classes)?;
-                let words = given.negatives.take();
-                let options = given.classify(StrongViews::Drawn)?.for_calibration();
-                let model = &session.model;
-                let classes = set.classes(model, words, &progress).await?;
-                let answerer = Answerer::new(model, &classes, &options, &progress).await?;
-                let mut calibrator = Calibrator::new(&answerer)?;
-                for score in scores {
-                    calibrator.put(Ok(score))?;
-                }
-                let fitted = calibrator.finish()?;
-                let answer = to_js(&CalibrationAnswer::new(&fitted)?)?;
-                set.keep(fitted.calibration);
-                Ok(answer)
-            };
+        let work = async move |session: Rc<Session>, given: AnswerOptions, progress: JsProgress| {
+            let set = session.set(classes)?;
+            let model = &session.model;
+            let (options, classes) = set.asked(model, given, &progress).await?;
+            let options = options.for_calibration();
+            let answerer = Answerer::new(model, &classes, &options, &progress).await?;
+            let mut calibrator = Calibrator::new(&answerer)?;
+            for score in scores {
+                calibrator.put(Ok(score))?;
+            }
+            set.finish(calibrator)
+        };
         self.session.call(options, None, signal, work)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Gradient, Loss, LossInput};
 use crate::error::{Error, Kind, Result};
-use crate::math::log_sum_exp;
+use crate::math::{dot, log_sum_exp};
 
 /// Added to probabilities inside the logarithm, as the authors do.
 const EPSILON: f64 = 1e-5;
@@ -73,7 +73,7 @@ impl Loss for ForeignRegions {
             .chunks_exact(d)
             .flat_map(|region| {
                 let texts = input.texts.chunks_exact(d);
-                texts.map(move |text| input.scale * crate::math::dot(region, text))
+                texts.map(move |text| input.scale * dot(region, text))
             })
             .collect();
         let (value, dz) = self.on_logits(&logits, &labels, k);

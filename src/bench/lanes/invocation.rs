@@ -2,11 +2,12 @@
 //! floats are counted only. What it reads and writes is written down.
 
 use naga::{
-    AddressSpace, Block, Expression, Function, Handle, MathFunction, Module, ScalarKind, Statement,
-    SwizzleComponent, TypeInner,
+    Block, Expression, Function, Handle, MathFunction, Module, Statement, SwizzleComponent,
+    TypeInner,
 };
 
 use super::arithmetic::{binary, converted, of_literal, unary};
+use super::place::Place;
 use super::value::{Pointer, Root, Value};
 
 /// Statements after which a kernel counts as endless.
@@ -34,19 +35,6 @@ pub struct Trace {
     pub flops: u64,
 }
 
-/// Where an invocation stands in its dispatch.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    /// `workgroup_id`.
-    pub group: [u32; 3],
-    /// `num_workgroups`.
-    pub groups: [u32; 3],
-    /// `@workgroup_size`.
-    pub size: [u32; 3],
-    /// `local_invocation_index`.
-    pub local: u32,
-}
-
 /// Why a kernel could not be followed.
 pub type Lost = String;
 
@@ -57,13 +45,14 @@ enum Flow {
     Return(Option<Value>),
 }
 
-struct Frame<'a> {
+/// A function that runs.
+pub(super) struct Frame<'a> {
     function: &'a Function,
     /// Tells the instructions of functions apart.
-    base: usize,
+    pub(super) base: usize,
     arguments: Vec<Value>,
     /// By handle, as are the next.
-    locals: Vec<Value>,
+    pub(super) locals: Vec<Value>,
     values: Vec<Option<Value>>,
 }
 
@@ -83,31 +72,17 @@ pub fn run(module: &Module, place: Place, uniform: &[Value]) -> Result<Trace, Lo
         .function
         .arguments
         .iter()
-        .map(|argument| builtin(argument, place))
+        .map(|argument| place.builtin(argument))
         .collect::<Result<_, _>>()?;
     invocation.call(&entry.function, 0, arguments)?;
     Ok(invocation.trace)
 }
 
-fn builtin(argument: &naga::FunctionArgument, place: Place) -> Result<Value, Lost> {
-    let vector = |of: [u32; 3]| Value::Several(of.map(Value::Int).to_vec());
-    let [x, y, _] = place.size;
-    let local = place.local;
-    match argument.binding {
-        Some(naga::Binding::BuiltIn(naga::BuiltIn::WorkGroupId)) => Ok(vector(place.group)),
-        Some(naga::Binding::BuiltIn(naga::BuiltIn::NumWorkGroups)) => Ok(vector(place.groups)),
-        Some(naga::Binding::BuiltIn(naga::BuiltIn::LocalInvocationIndex)) => Ok(Value::Int(local)),
-        Some(naga::Binding::BuiltIn(naga::BuiltIn::LocalInvocationId)) => {
-            Ok(vector([local % x, local / x % y, local / x / y]))
-        }
-        ref other => Err(format!("an argument bound to {other:?}")),
-    }
-}
-
-struct Invocation<'a> {
-    module: &'a Module,
-    uniform: &'a [Value],
-    trace: Trace,
+/// An invocation on its way.
+pub(super) struct Invocation<'a> {
+    pub(super) module: &'a Module,
+    pub(super) uniform: &'a [Value],
+    pub(super) trace: Trace,
     statements: u64,
 }
 
@@ -349,86 +324,6 @@ impl<'a> Invocation<'a> {
                 Ok(arguments[0].clone())
             }
         }
-    }
-
-    fn load(&mut self, frame: &Frame<'a>, from: &Pointer, at: usize) -> Result<Value, Lost> {
-        match from.root {
-            Root::Local(local) => {
-                let value = frame.locals[local.index()].at(from.path());
-                value
-                    .cloned()
-                    .ok_or_else(|| "no such part of a variable".to_owned())
-            }
-            Root::Global(variable) => match self.module.global_variables[variable].space {
-                AddressSpace::Uniform => Value::Several(self.uniform.to_vec())
-                    .at(from.path())
-                    .cloned()
-                    .ok_or_else(|| "no such parameter".to_owned()),
-                _ => self.access(variable, from.path(), frame.base + at),
-            },
-        }
-    }
-
-    fn store(
-        &mut self,
-        frame: &mut Frame<'a>,
-        to: &Pointer,
-        value: Value,
-        at: usize,
-    ) -> Result<(), Lost> {
-        match to.root {
-            Root::Local(local) => {
-                let whole = &mut frame.locals[local.index()];
-                if !whole.set(to.path(), value) {
-                    return Err("no such part of a variable".to_owned());
-                }
-            }
-            Root::Global(variable) => {
-                // Apart from the load that computes the same address.
-                self.access(variable, to.path(), frame.base + at + 32_768)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes an access, and gives what lies there.
-    fn access(
-        &mut self,
-        variable: Handle<naga::GlobalVariable>,
-        path: &[u32],
-        instruction: usize,
-    ) -> Result<Value, Lost> {
-        let types = &self.module.types;
-        let mut ty = self.module.global_variables[variable].ty;
-        let (mut byte, mut scalar) = (0, None);
-        for index in path {
-            match &types[ty].inner {
-                TypeInner::Array { base, stride, .. } => {
-                    byte += index * stride;
-                    ty = *base;
-                }
-                TypeInner::Vector { scalar: of, .. } => {
-                    byte += index * u32::from(of.width);
-                    scalar = Some(*of);
-                }
-                other => return Err(format!("a part of {other:?}")),
-            }
-        }
-        let (bytes, value) = match scalar {
-            Some(of) if of.kind == ScalarKind::Float => (of.width.into(), Value::Float),
-            Some(of) => (of.width.into(), Value::Data),
-            None => (
-                types[ty].inner.size(self.module.to_ctx()),
-                Value::of(self.module, ty, false),
-            ),
-        };
-        self.trace.accesses.push(Access {
-            instruction,
-            variable,
-            byte,
-            bytes,
-        });
-        Ok(value)
     }
 }
 

@@ -6,12 +6,14 @@
 mod arithmetic;
 mod invocation;
 mod launches;
+mod memory;
+mod place;
 mod traffic;
 mod value;
 
 use serde::Serialize;
 
-use invocation::Place;
+use place::Place;
 use value::Value;
 
 use crate::error::{Error, Kind, Result};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use naga::{AddressSpace, Module};
 
-use super::invocation::{Access, Lost, Place, Trace, run};
+use super::invocation::{Access, Lost, Trace, run};
+use super::place::Place;
 use super::value::Value;
 
 /// Invocations that run in step.

@@ -194,6 +194,13 @@ fn tiled_kernels_meet_few_conflicts_in_workgroup_memory() {
     for launch in &predicted {
         assert!(launch.conflict <= 2.0, "{launch:?}");
         assert!(launch.used_bytes > 0.4, "{launch:?}");
+        // A change that makes the large products slower on real GPUs shows here.
+        if launch.what.contains("product 800") {
+            assert!(
+                launch.shares.iter().all(|share| *share > 0.75),
+                "{launch:?}"
+            );
+        }
     }
 }
 

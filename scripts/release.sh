@@ -55,10 +55,8 @@ make() {
   site
   say "$NAME: command line, for glibc $(objdump -T "$program" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1 | cut -d_ -f2) and later"
   command_line "$program"
-  if [ -x scripts/sbom.sh ]; then
-    say "$NAME: contents and their licenses"
-    scripts/sbom.sh "$OUT"
-  fi
+  say "$NAME: contents and their licenses"
+  scripts/sbom.sh "$OUT"
   node scripts/version.mjs --notes >"$OUT/NOTES.md"
   (cd "$OUT" && LC_ALL=C sha256sum -- * >"$work/sums" && mv "$work/sums" SHA256SUMS)
   say "release/ holds:"

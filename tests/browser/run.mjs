@@ -1,7 +1,6 @@
 /**
  * Runs the browser tests, two files at a time: each has a browser and a site of its own, and the
- * engine is one thread. Files that mostly wait run beside them, and what measures how long the page
- * takes to react after them, alone.
+ * engine is one thread. Files that mostly wait run beside them.
  *
  *   node run.mjs [FILE...]
  */
@@ -19,13 +18,10 @@ const files = given.length > 0 ? given : readdirSync(here).filter((name) => name
 const LONG = ["engines.test.mjs", "checkpoint.test.mjs", "kernels.test.mjs", "page.test.mjs", "hub.test.mjs", "negatives.test.mjs"];
 /** They wait, for servers that stall and for other programs, more than they compute. */
 const WAITING = ["hostile.test.mjs", "models.test.mjs", "npm.test.mjs"];
-/** They look for long tasks, or hold the page to a time. */
-const ALONE = ["teach.test.mjs", "product.test.mjs"];
 
 const rank = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length);
-const together = files.filter((name) => ![...ALONE, ...WAITING].includes(name)).sort((a, b) => rank(a) - rank(b));
+const together = files.filter((name) => !WAITING.includes(name)).sort((a, b) => rank(a) - rank(b));
 const waiting = files.filter((name) => WAITING.includes(name));
-const alone = files.filter((name) => ALONE.includes(name));
 
 /** Milliseconds by file. */
 const took = new Map();
@@ -43,7 +39,6 @@ async function runAll(names, concurrency) {
 }
 
 await Promise.all([runAll(together, 2), runAll(waiting, 1)]);
-await runAll(alone, 1);
 
 console.log("\nseconds by file");
 for (const [file, ms] of [...took].sort((a, b) => b[1] - a[1])) console.log(`${(ms / 1000).toFixed(1).padStart(7)}  ${basename(file)}`);

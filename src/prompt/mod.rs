@@ -11,6 +11,7 @@ pub mod heads;
 pub mod import;
 pub mod layout;
 pub mod model;
+pub mod pair_texts;
 pub mod several;
 pub mod template;
 #[cfg(feature = "engine")]

@@ -1,8 +1,11 @@
-//! Sentences about classes from a JSON file, as CuPL publishes them: `{"class name": ["sentence",
-//! ...], ...}`.
+//! Sentences about classes from a JSON file, as CuPL publishes them, `{"class name": ["sentence",
+//! ...], ...}`, and about pairs of classes, as FuDD does ([`described_pairs`](super::described_pairs)).
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
+use super::described_pairs::{DescribedPair, PairEntry};
 use crate::error::{Error, Kind, Result};
 use crate::prompt::template::spoken;
 use crate::tokenize::clean_label;
@@ -13,10 +16,19 @@ pub const MAX_BYTES: usize = 64 << 20;
 /// The most sentences of a class.
 pub const MAX_SENTENCES: usize = 1000;
 
-/// Sentences by class name.
+/// Sentences by class name, and by pair of classes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Descriptions {
     sentences: BTreeMap<String, Vec<String>>,
+    pairs: Vec<DescribedPair>,
+}
+
+/// What a name in a file stands before.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Described {
+    Class(Vec<String>),
+    Pair(PairEntry),
 }
 
 /// How descriptions and class names fit together.
@@ -39,6 +51,7 @@ impl Descriptions {
         let named = sentences.map(|(name, list)| (folded(&name), list));
         Self {
             sentences: named.collect(),
+            pairs: Vec::new(),
         }
     }
 
@@ -51,16 +64,24 @@ impl Descriptions {
         if bytes.len() > MAX_BYTES {
             return invalid("The descriptions are larger than 64 MiB.".to_owned());
         }
-        let read: BTreeMap<String, Vec<String>> = match serde_json::from_slice(bytes) {
+        let read: BTreeMap<String, Described> = match serde_json::from_slice(bytes) {
             Ok(read) => read,
             Err(error) => {
                 return invalid(format!(
-                    "The descriptions are no JSON object of class names with lists of sentences ({error})."
+                    "The descriptions are no JSON object of class names with lists of sentences, or of pairs of classes ({error})."
                 ));
             }
         };
         let mut sentences: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, list) in read {
+        let mut pairs = Vec::new();
+        for (name, described) in read {
+            let list = match described {
+                Described::Class(list) => list,
+                Described::Pair(entry) => {
+                    pairs.push(entry.read()?);
+                    continue;
+                }
+            };
             let list = list.into_iter().filter(|s| !s.trim().is_empty());
             sentences.entry(folded(&name)).or_default().extend(list);
         }
@@ -69,7 +90,12 @@ impl Descriptions {
                 "{name:?} has more than {MAX_SENTENCES} descriptions."
             ));
         }
-        Ok(Self { sentences })
+        Ok(Self { sentences, pairs })
+    }
+
+    /// Texts about pairs of classes.
+    pub fn pairs(&self) -> &[DescribedPair] {
+        &self.pairs
     }
 
     /// The sentences about `name`; none if the file has no such name.

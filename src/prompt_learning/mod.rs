@@ -48,6 +48,7 @@ pub mod cache_search;
 pub mod class_search;
 pub mod context_recipe;
 pub mod descent;
+pub mod described_pairs;
 pub mod descriptions;
 pub mod examples;
 pub mod job;

@@ -6,6 +6,7 @@ mod descent;
 mod edges;
 mod features;
 mod files;
+mod fudd;
 mod heads;
 mod lapt;
 mod locoop;

@@ -23,7 +23,8 @@ fn quick(recipe: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 fn sentences() -> Descriptions {
-    let json = r#"{"class 0": ["a round thing", "a red thing"], "Class_1": ["a tall thing"]}"#;
+    let json = r#"{"class 0": ["a round thing", "a red thing"], "Class_1": ["a tall thing"],
+        "0_2": {"classes": [0, "class 2"], "prompt_pairs": [{"prompt_pair": ["a dark thing", "a pale thing"]}]}}"#;
     Descriptions::from_json(json.as_bytes()).unwrap()
 }
 

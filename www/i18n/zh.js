@@ -459,6 +459,7 @@ export default {
   "stale.tuning": "调优",
 
   // What each recipe does.
+  "recipe.fudd": "用 JSON 文件中关于成对类别的文字，分辨容易混淆的类别。",
   "recipe.coop-snapshots": "CoOp，每个类别一个上下文；由几次短下降的终点共同回答。",
   "recipe.coop": "学习类别名称周围的上下文向量，可各类别共用，也可每类一组。",
   "recipe.cocoop": "CoOp 加一个小网络，按每张图像移动上下文；回答较慢。",

@@ -25,6 +25,7 @@ macro_rules! heads {
 heads! {
     texts,
     cache,
+    pairs,
     context,
     mixture,
     conditional,

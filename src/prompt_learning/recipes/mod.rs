@@ -15,6 +15,7 @@ macro_rules! recipes {
 recipes! {
     templates,
     cupl,
+    fudd,
     proapo,
     tip_adapter,
     tip_adapter_f,

@@ -15,6 +15,7 @@ use super::embed::EmbedArgs;
 use super::eval::EvalArgs;
 use super::import::ImportArgs;
 use super::inspect::InspectArgs;
+use super::pairs::PairsArgs;
 use super::pretrain_args::Pretrain;
 use super::retrieve::RetrieveArgs;
 use super::train::TrainArgs;
@@ -47,6 +48,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Recipes side by side on one data set: accuracy on all names, and from base to new names.
     Compare(CompareArgs),
+    /// Classes that are likely for the same images, and a file to fill with texts that tell them apart.
+    Pairs(PairsArgs),
     /// What train can do: every recipe, its paper and its parameters.
     Recipes,
     /// A CoOp checkpoint of PyTorch to a prompt file.

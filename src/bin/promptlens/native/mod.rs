@@ -16,6 +16,7 @@ mod inspect;
 mod model;
 mod ood;
 mod output;
+mod pairs;
 mod pretrain;
 mod pretrain_args;
 mod pretrain_lit;
@@ -52,6 +53,7 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Retrieve(args) => retrieve::run(args, cli.device),
         Command::Train(args) => train::run(args, cli.device),
         Command::Compare(args) => compare::run(args, cli.device),
+        Command::Pairs(args) => pairs::run(args, cli.device),
         Command::Recipes => recipes::run(),
         Command::ImportPrompt(args) => import::run(args, cli.device),
         Command::Calibrate(args) => calibrate::run(args, cli.device),

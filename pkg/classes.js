@@ -1,3 +1,4 @@
+import { assess, measure } from "./assess.js";
 import { blobOf, defined, rowsOf, strings } from "./arguments.js";
 import { calibrate } from "./calibrate.js";
 import { classifyAll } from "./classify_all.js";
@@ -82,6 +83,30 @@ export class Classes {
    */
   async calibrate(images, options = {}) {
     return calibrate(this.#engine, this.#set(), images, options);
+  }
+
+  /**
+   * How good answers on labelled photos are: which classes are mistaken for which, whether percentages say
+   * how often answers are right, and the temperature at which they do.
+   *
+   * @param {Iterable<{image: Blob | ArrayBuffer | ArrayBufferView, label: string}>} examples
+   * @param {import("./index.js").AssessOptions} [options]
+   * @returns {Promise<import("./index.js").Assessment>}
+   */
+  async assess(examples, options = {}) {
+    this.#set();
+    return assess(this, this.#engine, examples, options);
+  }
+
+  /**
+   * The same of answers that are there already.
+   *
+   * @param {Iterable<{predictions: import("./index.js").Prediction[], label: string}>} answers
+   * @returns {Promise<import("./index.js").Assessment>}
+   */
+  async assessAnswers(answers) {
+    this.#set();
+    return { ...(await measure(this.#engine, this.labels, [...answers])), failures: [] };
   }
 
   /**

@@ -201,6 +201,12 @@ export interface ClassesOptions extends CallOptions {
   templates?: string[];
   /** A learned prompt, which answers in place of the templates. */
   prompt?: Prompt;
+  /**
+   * Divides the logits of every answer, 0.05 to 20: above 1 for percentages that say too much.
+   * {@link Classes.assess} finds it. Neither the order of the classes nor any score changes.
+   * @default 1
+   */
+  temperature?: number;
 }
 
 /** A way of learning a prompt. */
@@ -234,8 +240,11 @@ export interface TrainOptions extends CallOptions {
    * @default "none"
    */
   validation?: "none" | "held-out" | "leave-one-out";
-  /** Sentences about the classes, for recipes that read them. */
-  descriptions?: Record<string, string[]>;
+  /**
+   * Sentences about the classes, for recipes that read them. `fudd` reads texts about pairs of classes,
+   * which are names or places in the list; the order of the texts is that of the classes.
+   */
+  descriptions?: Record<string, string[] | { classes: [string | number, string | number]; prompt_pairs: { prompt_pair: [string, string] }[] }>;
   /** Words for none of the classes, for recipes that learn that; mined when left out. */
   negatives?: string[];
   /** Photos of none of the classes, for the same recipes. */
@@ -354,6 +363,40 @@ export interface ClassifyAllOptions extends Omit<ClassifyOptions, "variants" | "
 export interface CalibrateOptions extends ClassifyOptions {
   /** How many workers decode photos, as for {@link Classes.classifyAll}; none if left out. */
   concurrency?: number;
+}
+
+/** How labelled photos are answered. */
+export interface AssessOptions extends Omit<ClassifyOptions, "ood" | "heatmap"> {}
+
+/** Whether probabilities say how often answers are right. */
+export interface Reliability {
+  /** Expected calibration error, 0 to 1: how far the confidence of a bin is from its accuracy, in the mean. */
+  ece: number;
+  /** Mean negative log-likelihood of the true class in nats. */
+  nll: number;
+  /** Mean probability of the class that was answered. */
+  confidence: number;
+  /** The reliability diagram: 15 bins of equal width; `confidence` and `accuracy` are 0 without photos. */
+  bins: { from: number; count: number; confidence: number; accuracy: number }[];
+}
+
+/** How good answers on labelled photos are. */
+export interface Assessment {
+  /** Photos measured. */
+  n: number;
+  accuracy: number;
+  /** Photos of each true class (rows) by the class answered (columns), both in the order of the names. */
+  confusion: number[][];
+  reliability: Reliability;
+  /** The temperature with the largest likelihood (Guo et al., 2017); 1 for fewer than ten photos. */
+  temperature: number;
+  /**
+   * What that temperature changes on photos that it was not fitted to, each fifth at the temperature of the
+   * others; `null` for fewer than ten photos.
+   */
+  atTemperature: Reliability | null;
+  /** Photos that could not be read. */
+  failures: { index: number; code: string; message: string }[];
 }
 
 /** What {@link Classes.classifyAll} says of one photo: its `result`, or the `error` why it has none. */
@@ -715,6 +758,13 @@ export class Classes {
    * same options use it.
    */
   calibrate(images: Iterable<ImageSource>, options?: CalibrateOptions): Promise<Calibration>;
+  /**
+   * How good answers on labelled photos are: which classes are mistaken for which, and whether percentages
+   * say how often answers are right. To use the temperature: `lens.classes(names, { temperature })`.
+   */
+  assess(examples: Iterable<{ image: ImageSource; label: string }>, options?: AssessOptions): Promise<Assessment>;
+  /** The same of answers that are there already. */
+  assessAnswers(answers: Iterable<{ predictions: Prediction[]; label: string }>): Promise<Assessment>;
   /** Takes a threshold that was saved as {@link Calibration.file}. */
   useCalibration(file: string): Promise<void>;
   /** Mines negative labels afresh; later answers use them. */

@@ -65,6 +65,7 @@ const operations = {
   parseLabels: async ({ file, name }) => Engine.parseLabels(name, await bytesOf(file)),
   parseTypedLabels: ({ text }) => Engine.parseTypedLabels(text),
   classFolders: ({ paths }) => Engine.classFolders(paths),
+  assess: ({ probabilities, labels, classes }) => Engine.assess(probabilities, labels, classes),
   embedImage: async ({ image, normalize }) => (normalize ? engine.embedImage(await bytesOf(image)) : rawFeature(await bytesOf(image))),
   embedPixels: ({ pixels }) => engine.embedPixels(pixels),
   embedText: ({ texts }) => engine.embedText(texts),
@@ -74,7 +75,7 @@ const operations = {
 };
 
 /** Answered while another call runs, which may take minutes: they need only their arguments. */
-const AT_ONCE = new Set(["parseLabels", "parseTypedLabels", "classFolders"]);
+const AT_ONCE = new Set(["parseLabels", "parseTypedLabels", "classFolders", "assess"]);
 
 self.addEventListener("message", ({ data }) => {
   if (dead) return;

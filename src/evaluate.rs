@@ -15,6 +15,8 @@ use crate::clock::now;
 use crate::dataset::{DataSet, Embedded, Item, Reading, embed_all};
 use crate::error::{Error, Failure, Kind, Result};
 use crate::image::views::Corruption;
+use crate::math::softmax;
+use crate::reliability::{Assessment, assess};
 use crate::tokenize::NameIndex;
 
 pub use draw::{DrawEvaluation, DrawOptions, Draws};
@@ -78,6 +80,9 @@ pub struct Evaluation {
     pub lenient: Option<LenientEvaluation>,
     /// What tuning did; none without it.
     pub tuning: Option<TuningEvaluation>,
+    /// Which classes are mistaken for which, and whether the percentages are honest; none if it was not
+    /// measured.
+    pub assessment: Option<Assessment>,
     /// Seconds for reading, decoding and encoding; not for the model and the text features.
     pub seconds: f64,
 }
@@ -186,6 +191,7 @@ impl Tally {
             draw: None,
             lenient: None,
             tuning: None,
+            assessment: None,
             seconds,
         })
     }
@@ -278,6 +284,7 @@ pub fn evaluate(
     let mut lenient = options.lenient.clone().map(LenientTally::new);
     let mut tally = Tally::new(&classes.labels);
     let mut scores = Vec::new();
+    let (mut probabilities, mut measured) = (Vec::new(), Vec::new());
     let mut tuned = answerer.tuning().map(TuningTally::new);
     let reading = options.reading(answerer);
     each(answerer, data, &items, &reading, &mut |index, seen| {
@@ -287,10 +294,17 @@ pub fn evaluate(
                 let answers = match (&features.tuned, &mut tuned) {
                     (Some(answer), Some(tuned)) => {
                         tuned.add(&classes.labels[truth], answer);
-                        by_label(&answer.predictions, &classes.labels)
+                        let answers = by_label(&answer.predictions, &classes.labels);
+                        probabilities.extend(&answers);
+                        answers
                     }
-                    _ => pollster::block_on(classes.logits(model, &features.image))?,
+                    _ => {
+                        let logits = pollster::block_on(classes.logits(model, &features.image))?;
+                        probabilities.extend(softmax(&logits, classes.temperature()));
+                        logits
+                    }
                 };
+                measured.push(truth);
                 let best = tally.add(truth, &answers);
                 if let Some(draws) = &mut draws {
                     draws.add(index, truth, &answers);
@@ -310,6 +324,7 @@ pub fn evaluate(
     found.draw = draws.and_then(Draws::finish);
     found.lenient = lenient.map(|tally| tally.finish(found.n, found.accuracy));
     found.tuning = tuned.map(TuningTally::finish);
+    found.assessment = Some(assess(&probabilities, &measured, classes.labels.len())?);
     Ok((found, scores))
 }
 

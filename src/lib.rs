@@ -68,7 +68,8 @@
 //! A module imports only modules of lower layers; a test holds it. From the ground up:
 //!
 //! 1. [`error`]; [`named`], [`clock`], [`progress`], [`rng`]
-//! 2. [`math`], [`quant`]: arithmetic on host memory, quantized matrices
+//! 2. [`math`], [`quant`], [`reliability`]: arithmetic on host memory, quantized matrices, whether
+//!    percentages are honest
 //! 3. [`image`], [`tokenize`]: files to pixels, text to token ids
 //! 4. [`kernels`], [`clip`], [`device`], [`checkpoint`]: the layers, the towers, where they run, how
 //!    they are loaded
@@ -118,6 +119,7 @@ pub mod progress;
 pub mod prompt;
 pub mod prompt_learning;
 pub mod quant;
+pub mod reliability;
 pub mod rng;
 pub mod tokenize;
 pub mod tpt;

@@ -166,7 +166,7 @@ impl<'a> Answerer<'a> {
                 let plain = self.look_at(photo, progress).await?;
                 let logits = self.classes.logits(self.model, &plain.feature).await?;
                 Ok(PhotoAnswer {
-                    ranking: rank(&logits),
+                    ranking: self.classes.rank(&logits),
                     tuning: None,
                     feature: plain.feature,
                     patches: plain.patches,
@@ -217,9 +217,9 @@ pub struct Ranked {
     pub probability: f64,
 }
 
-/// Softmax of `logits`, most probable first; equal ones keep their order.
-pub fn rank(logits: &[f64]) -> Vec<Ranked> {
-    let probabilities = softmax(logits, 1.0);
+/// Softmax of `logits` divided by `temperature`, most probable first; equal ones keep their order.
+pub fn rank(logits: &[f64], temperature: f64) -> Vec<Ranked> {
+    let probabilities = softmax(logits, temperature);
     let mut ranking: Vec<Ranked> = probabilities
         .into_iter()
         .enumerate()

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
-use super::Negatives;
+use super::{Negatives, Ranked, rank};
 use crate::clip::text::TokenCounts;
 use crate::error::{Error, Kind, Result};
 use crate::math::UnitRows;
@@ -18,6 +18,7 @@ use crate::prompt::model::PromptModel;
 use crate::prompt::template::Template;
 use crate::prompt::tokens::PromptTokens;
 use crate::prompt::tunable::TunablePrompt;
+use crate::reliability::check_temperature;
 use crate::tokenize::validate;
 
 /// Class names with their text features: made once, used for every image.
@@ -37,6 +38,7 @@ pub struct ClassSet {
     pub prompt_sha256: String,
     /// What answers.
     pub head: Arc<dyn Head>,
+    temperature: f64,
     tunable: Option<TunablePrompt>,
     sha256: OnceLock<String>,
     pub(super) negatives: OnceLock<Arc<Negatives>>,
@@ -68,6 +70,7 @@ impl ClassSet {
             templates,
             prompt_sha256: ordered_list_sha256(&prompt),
             head: Arc::new(TextHead::new(texts.features)),
+            temperature: 1.0,
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })
@@ -102,11 +105,33 @@ impl ClassSet {
                 .context()
                 .map(|context| TunablePrompt::from_context(context, names)),
             templates,
+            temperature: 1.0,
             prompt_sha256: format!("{:x}", Sha256::digest(prompt.to_bytes()?)),
             head,
             sha256: OnceLock::new(),
             negatives: OnceLock::new(),
         })
+    }
+
+    /// The same classes with probabilities at `temperature`: it divides their logits. The order of the
+    /// classes and the scores for "none of these" stay as they are.
+    ///
+    /// # Errors
+    /// `options/invalid` outside [`TEMPERATURES`](crate::reliability::TEMPERATURES).
+    pub fn with_temperature(mut self, temperature: f64) -> Result<Self> {
+        check_temperature(temperature)?;
+        self.temperature = temperature;
+        Ok(self)
+    }
+
+    /// What divides the logits of an answer before the softmax; 1 unless it was set.
+    pub fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
+    /// The answer for logits [K].
+    pub fn rank(&self, logits: &[f64]) -> Vec<Ranked> {
+        rank(logits, self.temperature)
     }
 
     /// Logits [K] of one normalized image feature [d].

@@ -2,7 +2,7 @@
 //! the model answers several together.
 
 use super::answerer::PhotoAnswer;
-use super::{Answerer, Classification, Timings, rank};
+use super::{Answerer, Classification, Timings};
 use crate::clock::now;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Limits, Preprocess, Rgb8, decode, reduction, resize_crop, to_chw};
@@ -95,7 +95,7 @@ impl Answerer<'_> {
             let start = now();
             let logits = self.classes().logits(model, feature).await?;
             let answer = PhotoAnswer {
-                ranking: rank(&logits),
+                ranking: self.classes().rank(&logits),
                 tuning: None,
                 feature: feature.to_vec(),
                 patches: patches.next().map(<[f32]>::to_vec).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! From one photo to a tuned answer.
 
 use super::answer::{KeptView, Timings, TuningReport};
-use super::{Answerer, ClassSet, PhotoAnswer, named, rank};
+use super::{Answerer, ClassSet, PhotoAnswer, named};
 use crate::clock::now;
 use crate::error::{Error, Failure, Kind, Result};
 use crate::image::Rgb8;
@@ -125,13 +125,13 @@ impl Answerer<'_> {
             entropy_before: tuned.entropy_before(),
             entropy_after: tuned.entropy_after(),
             started_from: prompt.borrowed_words(),
-            predictions_before: named(&rank(&tuned.logits_before), &classes.labels),
+            predictions_before: named(&classes.rank(&tuned.logits_before), &classes.labels),
             kept_views,
         };
         let mut feature = views.features;
         feature.truncate(model.clip.config.projection_dim);
         Ok(PhotoAnswer {
-            ranking: rank(&tuned.logits_after),
+            ranking: classes.rank(&tuned.logits_after),
             tuning: Some(report),
             feature,
             patches: Vec::new(),

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::convert::to_js;
-use crate::classifier::{Calibrated, Classification, ClassifyOptions, Negatives, OodOptions};
+use crate::classifier::{
+    Calibrated, ClassSet, Classification, ClassifyOptions, Negatives, OodOptions,
+};
 use crate::error::{Failure, Result};
 use crate::heatmap::HeatmapMethod;
 use crate::ood::metrics::Interval;
@@ -19,13 +21,23 @@ use crate::tpt::{Method, Overrides, StrongViews, Tuning, TuningKind, extra_image
 pub struct ClassesOptions {
     /// Sentences with `{}`.
     pub templates: Option<Vec<String>>,
+    /// Divides the logits of every answer; 1 when it is left out.
+    pub temperature: Option<f64>,
 }
 
 impl ClassesOptions {
     /// The templates, or the default one.
-    pub fn templates(self) -> Vec<String> {
+    pub fn templates(&self) -> Vec<String> {
         let default = || DEFAULT.iter().map(ToString::to_string).collect();
-        self.templates.unwrap_or_else(default)
+        self.templates.clone().unwrap_or_else(default)
+    }
+
+    /// `classes` at the temperature.
+    ///
+    /// # Errors
+    /// `options/invalid`.
+    pub fn finish(&self, classes: ClassSet) -> Result<ClassSet> {
+        classes.with_temperature(self.temperature.unwrap_or(1.0))
     }
 }
 

@@ -145,7 +145,7 @@ impl Engine {
                 let templates = options.templates();
                 let classes = ClassSet::new(&session.model, &labels, &templates).await?;
                 progress.check()?;
-                Ok(session.add(classes))
+                Ok(session.add(options.finish(classes)?))
             };
         self.session.call(options, None, signal, work)
     }

@@ -12,6 +12,7 @@ mod listener;
 mod log;
 mod plain_view;
 mod prompt;
+mod reliability;
 mod session;
 mod source;
 mod throttled;

@@ -59,7 +59,7 @@ impl Engine {
                 let model = &session.model;
                 let classes = ClassSet::with_prompt(model, &labels, &templates, &prompt).await?;
                 progress.check()?;
-                Ok(session.add(classes))
+                Ok(session.add(options.finish(classes)?))
             };
         self.session.call(options, None, signal, work)
     }

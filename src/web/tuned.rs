@@ -12,7 +12,7 @@ use super::convert::to_js;
 use super::engine::Engine;
 use super::listener::JsProgress;
 use super::session::Session;
-use crate::classifier::{ClassSet, Prediction, named, rank};
+use crate::classifier::{ClassSet, Prediction, named};
 use crate::error::Result;
 use crate::tpt::Tuned;
 
@@ -33,8 +33,8 @@ struct TunedAnswer<'a> {
 /// The answer, with long rows of numbers as typed arrays.
 fn answer(tuned: &Tuned, classes: &ClassSet) -> Result<JsValue> {
     let value = to_js(&TunedAnswer {
-        predictions: named(&rank(&tuned.logits_after), &classes.labels),
-        predictions_before: named(&rank(&tuned.logits_before), &classes.labels),
+        predictions: named(&classes.rank(&tuned.logits_after), &classes.labels),
+        predictions_before: named(&classes.rank(&tuned.logits_before), &classes.labels),
         selected: &tuned.selected,
         passed: &tuned.passed,
         entropies: &tuned.entropies,

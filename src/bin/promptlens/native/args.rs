@@ -33,6 +33,9 @@ pub struct PromptArgs {
     /// A prompt file from train or the page; it answers in place of the templates.
     #[arg(long, value_name = "FILE")]
     pub prompt: Option<PathBuf>,
+    /// Divides the logits of every answer: above 1 for percentages that say too much; eval tells it.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub temperature: f64,
 }
 
 /// How an image is scored for "none of these".

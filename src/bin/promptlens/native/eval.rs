@@ -14,6 +14,7 @@ use promptlens::evaluate::{
     ood_scores,
 };
 use promptlens::ood::metrics::Interval;
+use promptlens::reliability::Assessment;
 use serde::Serialize;
 
 use super::args::{ModelArgs, PromptArgs, SubsetArgs, VerdictArgs};
@@ -188,6 +189,9 @@ fn text(evaluation: &Evaluation, ood: Option<&OodEvaluation>) -> String {
             format!("{} draws", found.draws),
         ]);
     }
+    if let Some(found) = &evaluation.assessment {
+        rows.extend(honesty(found));
+    }
     let tuned = evaluation.tuning.as_ref().map(tuned).unwrap_or_default();
     let others = ood.map(separation).unwrap_or_default();
     format!(
@@ -197,6 +201,26 @@ fn text(evaluation: &Evaluation, ood: Option<&OodEvaluation>) -> String {
         evaluation.failed,
         evaluation.seconds
     )
+}
+
+/// How far the percentages are from how often answers are right.
+fn honesty(found: &Assessment) -> Vec<Vec<String>> {
+    let mut rows = vec![vec![
+        "calibration error".to_owned(),
+        percent(found.reliability.ece),
+        format!(
+            "mean confidence {}",
+            percent(found.reliability.confidence).trim()
+        ),
+    ]];
+    if let Some(honest) = &found.at_temperature {
+        rows.push(vec![
+            format!("at temperature {:.3}", found.temperature),
+            percent(honest.ece),
+            format!("mean confidence {}", percent(honest.confidence).trim()),
+        ]);
+    }
+    rows
 }
 
 /// What tuning did.

@@ -44,7 +44,7 @@ pub fn labels(given: &str) -> Result<Vec<String>> {
 }
 
 pub fn classes(model: &Model, labels: &[String], prompt: &PromptArgs) -> Result<ClassSet> {
-    match &prompt.prompt {
+    let classes = match &prompt.prompt {
         Some(file) => block_on(ClassSet::with_prompt(
             model,
             labels,
@@ -52,7 +52,8 @@ pub fn classes(model: &Model, labels: &[String], prompt: &PromptArgs) -> Result<
             &prompt_file(file)?,
         )),
         None => block_on(ClassSet::new(model, labels, &prompt.templates)),
-    }
+    };
+    classes?.with_temperature(prompt.temperature)
 }
 
 /// The prompt in `file`.

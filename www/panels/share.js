@@ -1,5 +1,5 @@
-import { nameOf } from "../pkg/classifier_file.js";
-import { readClassifier, writeClassifier } from "../pkg/index.js";
+import { nameOf, writeClassifier } from "../pkg/classifier_file.js";
+import { readClassifier } from "../pkg/index.js";
 import { settingsFor } from "../pkg/classifier.js";
 import { sha256Of } from "../pkg/source/sha256.js";
 import { workOf } from "../state/sharing.js";
@@ -70,11 +70,15 @@ export class SharePanel extends Panel {
     return { ...settings, prompt, rejection: { ...settings.rejection, threshold: null, calibration: null } };
   }
 
+  #write(settings) {
+    return writeClassifier(settings, `promptlens ${this.session.info.version}`);
+  }
+
   async #save(prompt) {
     const address = sharedAddress(this.session.settings.model);
     const settings = this.#settings(prompt, address);
     const name = nameOf(settings.labels);
-    download(name, await writeClassifier(settings));
+    download(name, await this.#write(settings));
     announce([t("share.saved", { name }), ...(address === null ? [t("permalink.without-model")] : [])].join(" "));
   }
 
@@ -83,7 +87,7 @@ export class SharePanel extends Panel {
     const settings = this.#settings(this.session.prompt, MODEL);
     const folder = nameOf(settings.labels).replace(/\.promptlens$/, "");
     const title = settings.labels.slice(0, TITLED).join(", ") + (settings.labels.length > TITLED ? ", …" : "");
-    const classifier = await writeClassifier(settings);
+    const classifier = await this.#write(settings);
     const page = { folder, classifier, title, line: t("page.private"), language: language() };
     const zip = await webPage(this.session, page);
     if (zip === null) return this.#say("share.no-files");

@@ -47,9 +47,11 @@ function html({ title, line, language }) {
     <script type="module" src="${ENTRY}"></script>
   </head>
   <body>
-    <h1><bdi>${escaped(title)}</bdi></h1>
-    <prompt-lens src="${CLASSIFIER}" camera></prompt-lens>
-    <p>${escaped(line)}</p>
+    <main>
+      <h1><bdi>${escaped(title)}</bdi></h1>
+      <prompt-lens src="${CLASSIFIER}" camera></prompt-lens>
+      <p>${escaped(line)}</p>
+    </main>
   </body>
 </html>
 `;

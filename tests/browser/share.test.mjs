@@ -300,6 +300,9 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     assert.equal(await page.evaluate(() => window.hit), undefined);
     assert.equal(await page.locator("#shared i, #chips img").count(), 0);
     assert.ok((await page.textContent("#shared-text")).includes("\u2068<i>\u202ex.promptlens\u2069"));
+    await two.reload();
+    await page.waitForSelector("#template-more:not([hidden])");
+    assert.deepEqual(await two.names(), names);
     // Unknown keys are of a later version, and are passed over.
     await choose(page, changed((s) => Object.assign(s, { later: { much: 1 }, model: { ...s.model, more: [] } })), "later.promptlens");
     await says(page, "later.promptlens is open: 3 names");
@@ -416,13 +419,27 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     assert.deepEqual(errors.filter((text) => !text.includes("404")), []);
   });
 
-  test("the exported page answers alike from a bare host", async () => {
+  const forget = (page) =>
+    page.evaluate(async (entry) => {
+      const { PromptLens } = await import(entry);
+      for (const { id } of await PromptLens.models.stored()) await PromptLens.models.delete(id);
+    }, `${site.url}pkg/index.js`);
+
+  test("the exported page answers alike from a bare host, with the model as it is kept or as it is served", async () => {
     const { page } = one;
+    assert.ok((await exported(page, "kept")).some((url) => url.endsWith("/model/manifest.json")));
+    await forget(page);
+    assert.ok((await exported(page, "served")).some((url) => url.endsWith("/model/model.safetensors")));
+  });
+
+  /** Exports a page, opens it on another host, and returns what it asked for. */
+  async function exported(page, name) {
     const zip = await saved(page, "#share-page");
     await says(page, "Saved church-parachute-sunflowers.zip");
-    const { status, stderr } = spawnSync("unzip", ["-q", zip.path, "-d", join(folder, "site")], { encoding: "utf8" });
+    await page.click("#shared-close");
+    const { status, stderr } = spawnSync("unzip", ["-q", zip.path, "-d", join(folder, name)], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
-    const root = join(folder, "site/church-parachute-sunflowers");
+    const root = join(folder, name, "church-parachute-sunflowers");
     const html = await readFile(join(root, "index.html"), "utf8");
     assert.match(html, /Content-Security-Policy/);
     assert.doesNotMatch(html, /unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')| style=|<script>/);
@@ -443,11 +460,12 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
       assert.deepEqual(errors, []);
       assert.deepEqual(asked.filter((url) => !url.startsWith(bare.url) && !url.startsWith("blob:")), []);
       await looks(visitor.page, "share-exported");
+      return asked;
     } finally {
       await visitor.close();
       await bare.close();
     }
-  });
+  }
 
   test("everything is said in Chinese too", async () => {
     const { page } = two;

@@ -201,7 +201,8 @@ export class SharePanel extends Panel {
   }
 
   #hide() {
+    const focused = this.root.contains(document.activeElement);
     this.root.hidden = true;
-    document.getElementById("share-file").focus();
+    if (focused) document.getElementById("share-file").focus({ preventScroll: true });
   }
 }

@@ -11,7 +11,7 @@ const BESIDE = ["pkg/promptlens_bg.wasm", "pkg/LICENSE", "pkg/LICENSE-APACHE", "
 /** Where the page looks for its model, as the classifier file names it. */
 export const MODEL = "model/";
 const CLASSIFIER = "classifier.promptlens";
-/** What a model's folder may hold, for one that this browser does not keep; the first two of each kind that there are suffice. */
+/** What a model's folder may hold, for one that this browser does not keep. */
 const MODEL_FILES = [
   "config.json", "preprocessor_config.json", "tokenizer.json", "self_test.json", "trained.txt", "words.txt.gz", "README.md",
   "manifest.json", "model.safetensors",

@@ -171,6 +171,8 @@ function tuningOf({ tune = "none", views, steps, seed, rho, augmix }) {
     (rho === undefined || (Number.isFinite(rho) && rho > 0 && rho <= 1)) &&
     (augmix === undefined || typeof augmix === "boolean");
   if (!sound) throw refused("its settings of tuning are none", "options/invalid");
+  // Settings of what is switched off would be refused beside it.
+  if (tune === "none") return { tune };
   const given = { tune, views, steps, seed, rho, augmix };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
+import { cli, DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { bench } from "./kept.mjs";
 import { looks } from "./looks.mjs";
 import { comparePredictions, englishLeft } from "./support.mjs";
@@ -17,6 +17,8 @@ const TEMPLATE = "a drawing of a {}.";
 const ROCKET = join(DIST, "samples/rocket.jpg");
 /** What numbers in two browsers may differ by. */
 const SAME = 1e-6;
+/** What numbers of a browser and of the command line may differ by. */
+const NATIVE = 0.01;
 const REPLACED = { name: "taught.promptlens", mimeType: "" };
 
 describe("a classifier file", { timeout: 1_500_000 }, () => {
@@ -381,6 +383,16 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     assert.equal(found.model.address, `${site.url}models/mini/`);
     assert.deepEqual(found.codes, ["prompt/wrong-model", "options/invalid", "network/failed", "options/invalid", "options/invalid", "prompt/invalid", "prompt/invalid"]);
     await assert.rejects(writeClassifier({ labels: [] }), { code: "labels/empty" });
+  });
+
+  test("the command line opens it, and says what is in it", async () => {
+    const document = await cli("classify", "--classifier", file.path, "--model", join(DIST, "models/mini"), ROCKET);
+    const [{ predictions, ood }] = document.results;
+    comparePredictions(assert, predictions, expected.predictions, NATIVE);
+    assert.ok(Math.abs(ood.value - expected.ood.value) < NATIVE);
+    assert.deepEqual([ood.threshold, ood.is_outlier], [expected.ood.threshold, expected.ood.is_outlier]);
+    const inspected = await cli("inspect", file.path);
+    assert.deepEqual([inspected.kind, inspected.class_names, inspected.recipe, inspected.threshold], ["classifier", Object.keys(TAUGHT), "taskres", expected.ood.threshold]);
   });
 
   test("the widget opens it by src, twice on a page, and follows the attribute", async () => {

@@ -385,6 +385,40 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     await assert.rejects(writeClassifier({ labels: [] }), { code: "labels/empty" });
   });
 
+  test("a calibrated threshold, edited negative labels and tuning come along", async () => {
+    const { page } = two;
+    await page.goto(`${site.url}test/package.html`);
+    const found = await page.evaluate(
+      async ([entry, samples, model]) => {
+        const { PromptLens } = await import(entry);
+        const [rocket, cup] = await Promise.all(samples.map(async (sample) => (await fetch(sample)).blob()));
+        const lens = await PromptLens.load({ model, device: "cpu" });
+        const classes = await lens.classes(["cat", "cup", "dog"], { templates: ["a photo of a {}.", "{}"] });
+        const { labels } = await classes.mineNegatives();
+        const negatives = { struck: labels.slice(0, 3), added: ["zebra"] };
+        await classes.mineNegatives(negatives);
+        const tuning = { tune: "tpt", views: 2, seed: 3 };
+        const how = { ood: "neglabel", ...tuning };
+        const calibration = await classes.calibrate(Array(19).fill(cup), how);
+        const before = await Promise.all([rocket, cup].map((photo) => classes.classify(photo, how)));
+        const file = await classes.toClassifier({ rejection: { score: "neglabel", calibration, negatives }, tuning });
+        lens.free();
+        const opened = await PromptLens.open(file, { device: "cpu" });
+        const after = await Promise.all([rocket, cup].map((photo) => opened.classify(photo)));
+        opened.free();
+        return { before, after, threshold: calibration.threshold };
+      },
+      [`${site.url}pkg/index.js`, ["rocket", "cup"].map((name) => `${site.url}samples/${name}.jpg`), `${site.url}models/mini/`],
+    );
+    for (const [i, before] of found.before.entries()) {
+      const after = found.after[i];
+      comparePredictions(assert, after.predictions, before.predictions, SAME);
+      assert.ok(Math.abs(after.ood.value - before.ood.value) < SAME);
+      assert.deepEqual([after.ood.threshold, after.ood.isOutlier, after.ood.stale ?? null], [found.threshold, before.ood.isOutlier, null]);
+      assert.equal(after.tuning.views, 2);
+    }
+  });
+
   test("the command line opens it, and says what is in it", async () => {
     const document = await cli("classify", "--classifier", file.path, "--model", join(DIST, "models/mini"), ROCKET);
     const [{ predictions, ood }] = document.results;

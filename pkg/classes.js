@@ -1,6 +1,7 @@
 import { assess, measure } from "./assess.js";
 import { blobOf, defined, rowsOf, strings } from "./arguments.js";
 import { calibrate } from "./calibrate.js";
+import { writeClassifier } from "./classifier_file.js";
 import { classifyAll } from "./classify_all.js";
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
@@ -18,6 +19,8 @@ export class Classes {
   /** @type {number} */
   #id;
   #freed = false;
+  /** The sentences and the prompt that it was made with. */
+  #made;
   /** @type {readonly string[]} the class names, in the order they were given */
   labels;
 
@@ -25,11 +28,13 @@ export class Classes {
    * @param {EngineClient} engine
    * @param {number} id
    * @param {string[]} labels
+   * @param {{templates: string[], prompt: Prompt | null}} made
    */
-  constructor(engine, id, labels) {
+  constructor(engine, id, labels, made) {
     if (!(engine instanceof EngineClient)) throw invalid("Use lens.classes() to make Classes.");
     this.#engine = engine;
     this.#id = id;
+    this.#made = made;
     this.labels = Object.freeze(labels);
   }
 
@@ -207,6 +212,19 @@ export class Classes {
    */
   collect(images, options) {
     return this.pseudoLabel(images, options);
+  }
+
+  /**
+   * These classes as a classifier file, which {@link PromptLens.open} opens: names, sentences, prompt and
+   * model, with settings of rejection and tuning. It holds no photo.
+   *
+   * @param {import("./index.js").SaveOptions} [options]
+   * @returns {Promise<Blob>}
+   */
+  async toClassifier({ rejection = {}, tuning = {}, address } = {}) {
+    const { model: name, modelSha256: sha256, quantization, version } = this.#engine.info;
+    const model = { address: address === undefined ? this.#engine.address : address, name, quantization, sha256 };
+    return writeClassifier({ labels: [...this.labels], ...this.#made, rejection, tuning, model }, `promptlens ${version}`);
   }
 
   /** @returns {number} what the engine knows these classes by */

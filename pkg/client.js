@@ -31,6 +31,8 @@ export class EngineClient {
 
   /** What the engine last said about itself; `null` until it has loaded. */
   info = null;
+  /** Where the model came from, for others to load it from too; `null`: from nowhere that they can. @type {string | null} */
+  address = null;
 
   /** @param {Worker} [given] one that runs `worker.js` already, for pages that have it inlined */
   constructor(given) {

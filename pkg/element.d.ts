@@ -17,6 +17,12 @@ export interface PromptLensEventMap {
  * `promptlens/element` registers it. Properties reflect the attributes of the same names.
  */
 export class PromptLensElement extends HTMLElement {
+  /**
+   * Address of a classifier file, which has the names, the sentences, the learned prompt, the settings and the
+   * model. The attributes `model`, `tune`, `ood`, `heatmap` and `device` go before it; `labels` and `template`
+   * do not count beside it. @default ""
+   */
+  src: string;
   /** Address of a model folder. @default the `models/mini/` beside the package */
   model: string;
   /** Class names; as an attribute, or set as a text, `cat, dog` or a JSON array. */

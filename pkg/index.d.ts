@@ -131,6 +131,8 @@ export interface StoredModel {
 export interface Models {
   readonly table: readonly ModelEntry[];
   stored(): Promise<StoredModel[]>;
+  /** The files of one that is complete, by its `id`, as a server would have them in one folder. */
+  files(id: string): Promise<{ name: string; blob: Blob }[]>;
   /**
    * Deletes one, by its `id`. The hub's commit and hash stay pinned for a later download unless
    * `forget` is set. Rejects with `store/busy` while a tab loads it.
@@ -207,6 +209,55 @@ export interface ClassesOptions extends CallOptions {
    * @default 1
    */
   temperature?: number;
+}
+
+/** What a classifier file holds (docs/reference/classifier-format.md). */
+export interface ClassifierSettings {
+  labels: string[];
+  templates: string[];
+  /** A learned prompt, which answers in place of the templates. */
+  prompt: Prompt | null;
+  rejection: RejectionSettings;
+  /** The options of {@link Classes.classify} about tuning. */
+  tuning: Pick<ClassifyOptions, "tune" | "views" | "steps" | "seed" | "rho" | "augmix">;
+  model: {
+    /** `hf:owner/name`, or the address of a folder: absolute, or relative to the file's own; `null`: it has none. */
+    address: string | null;
+    name: string;
+    quantization: Quantization | null;
+    /** SHA-256 of its source weights. */
+    sha256: string | null;
+  };
+}
+
+/** Which photos a classifier calls none of its classes. */
+export interface RejectionSettings {
+  /** `null`: no score. */
+  score: OodScore | null;
+  /** A threshold that a person has set. It goes before the calibrated one. */
+  threshold: { score: OodScore; value: number } | null;
+  calibration: Calibration | null;
+  /** Negative labels: `own` in place of the mined ones, or words struck from those and added to them. */
+  negatives: { own: string[] | null; struck: string[]; added: string[] };
+}
+
+/** Options of {@link PromptLens.open}: those of {@link PromptLens.load}, the model left to the file. */
+export interface OpenOptions extends Omit<LoadOptions, "model"> {
+  /** The model, in place of the address in the file. It must still be the one that the file names by its hash. */
+  model?: LoadOptions["model"];
+  /**
+   * Whether a model with another hash will do. Thresholds are then left out. Nothing can replace the model
+   * of a learned prompt. @default false
+   */
+  anyModel?: boolean;
+}
+
+/** Options of {@link Classes.toClassifier}. */
+export interface SaveOptions {
+  rejection?: Partial<RejectionSettings>;
+  tuning?: ClassifierSettings["tuning"];
+  /** The address of the model that the file names. @default the one that it was loaded from */
+  address?: string | null;
 }
 
 /** A way of learning a prompt. */
@@ -690,6 +741,16 @@ export class PromptLens {
   static readonly models: Models;
   /** Starts a worker and loads a model into it. */
   static load(options: LoadOptions): Promise<PromptLens>;
+  /**
+   * Opens a classifier file, such as the page saves: reads it, loads the model that it names, and makes its
+   * class list. Rejects with `prompt/wrong-model` if the model has another hash than the file says.
+   *
+   * ```js
+   * const cats = await PromptLens.open("cats.promptlens");
+   * const { predictions, ood } = await cats.classify(photo);
+   * ```
+   */
+  static open(source: ImageSource | string | URL, options?: OpenOptions): Promise<Classifier>;
   /** What was loaded and where it runs, as of the last finished call. */
   get info(): Info;
   /** Computes the text features of a class list once, for any number of images. */
@@ -781,6 +842,27 @@ export class Classes {
   pseudoLabel(images: Iterable<ImageSource>, options?: PseudoLabelOptions): Promise<PseudoLabels>;
   /** The former name of {@link Classes.pseudoLabel}. */
   collect(images: Iterable<ImageSource>, options?: PseudoLabelOptions): Promise<PseudoLabels>;
+  /** These classes as a classifier file, for {@link PromptLens.open}, the page and the command line. It holds no photo. */
+  toClassifier(options?: SaveOptions): Promise<Blob>;
   /** Releases the text features, after the calls already made. */
   free(): void;
 }
+
+/** A classifier file at work. */
+export class Classifier {
+  private constructor();
+  readonly lens: PromptLens;
+  readonly classes: Classes;
+  readonly settings: ClassifierSettings;
+  /** The options of {@link Classes.classify} that the file asks for. */
+  readonly options: ClassifyOptions;
+  /** The answer for one image file, scored, tuned and judged as the file says. `options` go before those of the file. */
+  classify(image: ImageSource, options?: ClassifyOptions): Promise<Result>;
+  /** Ends the worker of the model. */
+  free(): void;
+}
+
+/** Reads a classifier file, without its model. */
+export function readClassifier(source: ImageSource | string | URL, options?: CallOptions): Promise<ClassifierSettings>;
+/** Writes a classifier file. */
+export function writeClassifier(settings: ClassifierSettings): Promise<Blob>;

@@ -1,14 +1,37 @@
 import { blobOf, defined, strings } from "./arguments.js";
 import { Classes } from "./classes.js";
+import { Classifier, openClassifier, readFrom } from "./classifier.js";
+import { writeClassifier as write } from "./classifier_file.js";
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
 import { readPreprocessing } from "./preprocessing.js";
 import { Prompt } from "./prompt.js";
-import { remove, stored, usage } from "./source/models.js";
+import { files, remove, stored, usage } from "./source/models.js";
 import { hubName, readName } from "./source/name.js";
 import { rowOf, TABLE } from "./source/table.js";
 
-export { Classes, Prompt, PromptLensError };
+export { Classes, Classifier, Prompt, PromptLensError };
+
+/**
+ * Reads a classifier file without loading its model.
+ *
+ * @param {Blob | ArrayBuffer | ArrayBufferView | string | URL} source
+ * @param {import("./index.js").CallOptions} [options]
+ * @returns {Promise<import("./index.js").ClassifierSettings>}
+ */
+export async function readClassifier(source, options) {
+  return (await readFrom(source, options)).settings;
+}
+
+/**
+ * Writes a classifier file.
+ *
+ * @param {import("./index.js").ClassifierSettings} settings
+ * @returns {Promise<Blob>}
+ */
+export async function writeClassifier(settings) {
+  return write(settings);
+}
 
 /** A loaded CLIP model in its own worker. Make one with {@link PromptLens.load}. */
 export class PromptLens {
@@ -29,6 +52,7 @@ export class PromptLens {
   static models = Object.freeze({
     table: TABLE,
     stored,
+    files,
     delete: remove,
     usage,
     address: (text) => {
@@ -56,7 +80,21 @@ export class PromptLens {
       engine.free();
       throw error;
     }
+    // Files of the reader's device have no address that anybody else could load.
+    engine.address = typeof place === "string" ? place : (place.repository && `hf:${place.repository}`) || null;
     return new PromptLens(engine);
+  }
+
+  /**
+   * Opens a classifier file: reads it, loads the model that it names and makes its class list. Relative
+   * addresses in it start from its own address.
+   *
+   * @param {Blob | ArrayBuffer | ArrayBufferView | string | URL} source
+   * @param {import("./index.js").OpenOptions} [options]
+   * @returns {Promise<Classifier>}
+   */
+  static async open(source, options = {}) {
+    return openClassifier(source, options, (how) => PromptLens.load(how));
   }
 
   /**
@@ -84,7 +122,7 @@ export class PromptLens {
     const discard = (id) => void this.#engine.call("freeClasses", { classes: id }).catch(() => {});
     const args = { labels: names, options: defined(options), prompt: prompt?.toBlob() };
     const id = await this.#engine.call("classes", args, { signal, discard });
-    return new Classes(this.#engine, id, names);
+    return new Classes(this.#engine, id, names, { templates: options.templates ?? ["a photo of a {}."], prompt: prompt ?? null });
   }
 
   /**

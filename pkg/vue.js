@@ -8,6 +8,7 @@ const EVENTS = { progress: "onProgress", ready: "onReady", result: "onResult", e
 export const PromptLensWidget = defineComponent({
   name: "PromptLensWidget",
   props: {
+    src: String,
     model: String,
     labels: [Array, String],
     template: [Array, String],

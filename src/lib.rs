@@ -75,7 +75,8 @@
 //!    they are loaded
 //! 5. [`prompt`]: templates, learned prompts, the text encoder
 //! 6. [`ood`], [`heatmap`], [`tpt`], [`prompt_learning`]: rejection, maps, test-time tuning, recipes
-//! 7. [`model`], [`classifier`]: a loaded model, a class list, answers
+//! 7. [`classifier_file`], [`model`], [`classifier`]: settings of a class list as a file, a loaded model, a
+//!    class list, answers
 //! 8. [`dataset`], [`fewshot`] and natively `evaluate`, `pretrain`, `bench`: work on many photos
 //!
 //! docs/design/architecture.md is the map of the code.
@@ -91,6 +92,7 @@ pub mod bench;
 pub mod checkpoint;
 #[cfg(feature = "engine")]
 pub mod classifier;
+pub mod classifier_file;
 pub mod clip;
 pub mod clock;
 pub mod dataset;

@@ -5,6 +5,7 @@ mod archives;
 mod bench;
 mod cases;
 mod check;
+mod classifier;
 mod convert;
 mod errors;
 mod evaluation;

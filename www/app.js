@@ -8,6 +8,7 @@ import { NegativesPanel } from "./panels/negatives.js";
 import { PermalinkPanel } from "./panels/permalink.js";
 import { PhotosPanel } from "./panels/photos.js";
 import { RejectPanel } from "./panels/reject.js";
+import { SharePanel } from "./panels/share.js";
 import { StatusPanel } from "./panels/status.js";
 import { TeachPanel } from "./panels/teach.js";
 import { ToolbarPanel } from "./panels/toolbar.js";
@@ -43,6 +44,7 @@ const { record } = kept;
 const link = startsFrom(record, readLink(search));
 session.rejection.restore(record);
 session.negatives.own = record.negatives.own;
+session.otherTemplates = record.otherTemplates;
 
 showLanguages(element("language"));
 await setLanguage(preferred(search), { remember: false });
@@ -52,7 +54,7 @@ const models = new ModelsPanel(element("models"), session);
 const earlier = new EarlierPanel(element("earlier"), session, models);
 new NamesPanel(section("names"), session, link, () => void models.offerBigger());
 new GalleryPanel(section("results"), session, link, element("details"));
-new PhotosPanel(section("photos"), session);
+new PhotosPanel(section("photos"), session, (file) => share.open(file));
 new CameraPanel(element("camera-dialog"), session, element("camera"));
 new ToolbarPanel(element("toolbar"), session);
 new PermalinkPanel(element("permalink"), session);
@@ -65,6 +67,9 @@ const teach = new TeachPanel(element("teach"), session, {
   offerModel: (...offer) => earlier.offer(...offer),
   kept,
 });
+let started;
+const begun = new Promise((resolve) => (started = resolve));
+const share = new SharePanel(element("shared"), session, { teach, kept, begun });
 const keptPanel = new KeptPanel(element("kept"), session, kept, teach, (sha256) => earlier.offer(sha256, "prompt"));
 
 await keepOffline();
@@ -77,4 +82,5 @@ await Promise.all([
 ]);
 earlier.checkLink(search);
 await keptPanel.takenBack;
+started();
 await session.prepare();

@@ -5,6 +5,7 @@ import { Engine } from "./state/engine.js";
 import { NegativeLabels } from "./state/negatives.js";
 import { Queue } from "./state/queue.js";
 import { Rejection } from "./state/rejection.js";
+import { Sharing } from "./state/sharing.js";
 import { Variants } from "./state/variants.js";
 
 /** Time without an edit after which the names are used. */
@@ -40,6 +41,7 @@ const PAUSE_MS = 500;
  * - `change`: photos, names, settings or the phase are others, and so is what panels show of them
  * - `phase`: it is another; `progress` (event of the package): a model is being loaded
  * - `model`: another model answers; `classes`: the class list is ready
+ * - `settings`: those of a classifier file have taken the place of all that panels show
  * - `names` (names added at the end): the list is another; `names-problem` (error or `null`)
  * - `unknown`: `unknownNames` are others
  * - `added` (photos), `removed` (photo), `cleared`, `answered` (photo), `failed` (photo)
@@ -56,6 +58,8 @@ export class Session extends EventTarget {
   unknownNames = [];
   /** The sentence around each name. */
   template = "a photo of a {}.";
+  /** More sentences, of a classifier file: their features are averaged. @type {string[]} */
+  otherTemplates = [];
   /** The learned prompt that answers in place of the sentence. @type {import("./pkg/index.js").Prompt | null} */
   prompt = null;
   /** SHA-256 of its file, if the browser can compute one. @type {string | null} */
@@ -95,6 +99,11 @@ export class Session extends EventTarget {
     this.#answerer = new Answerer(this, parts, { changed: () => this.#changed(), tell: (type, photo) => this.#tell(type, photo) });
     /** Calls beside the answers. */
     this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives);
+    this.sharing = new Sharing(this, this.#engine, {
+      invalidate: () => this.#invalidate(),
+      adopt: () => this.#adopt(),
+      tell: (type, detail) => this.#tell(type, detail),
+    });
     this.#pauseMs = pauseMs;
   }
 
@@ -194,6 +203,7 @@ export class Session extends EventTarget {
 
   editTemplate(template) {
     this.template = template;
+    this.otherTemplates = [];
     this.#edited();
   }
 
@@ -213,7 +223,7 @@ export class Session extends EventTarget {
 
   /** The model, the names and the options of their class list, as they are. */
   #snapshot(signal) {
-    return [this.#engine.now(), [...this.names], { templates: [this.template], signal }];
+    return [this.#engine.now(), [...this.names], { templates: [this.template, ...this.otherTemplates], signal }];
   }
 
   /** Computes the class list as it is now, then answers every photo anew. */

@@ -10,7 +10,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use promptlens::prompt::file::Prompt;
 use promptlens::quant::Quantization;
 use promptlens::tokenize::{KnownWords, tokenizer_json};
-use promptlens_fuzz::targets::words_model::{DIM, WIDTH, WordsModel};
+use promptlens_fuzz::targets::words_model::{DIM, SHA256, WIDTH, WordsModel};
 use serde_json::{Map, Value, json};
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
@@ -39,6 +39,7 @@ fn main() {
     images();
     archives();
     options();
+    classifiers();
 }
 
 /// Writes one seed.
@@ -355,11 +356,45 @@ fn archives() {
     );
 }
 
-fn options() {
-    let threshold = json!({"version": 1, "key": {"model_sha256": "aa".repeat(32),
+/// A calibration file.
+fn threshold() -> Value {
+    json!({"version": 1, "key": {"model_sha256": "aa".repeat(32),
         "quantization": "q8", "prompt_sha256": "bb".repeat(32), "classes_sha256": "cc".repeat(32),
         "negatives_sha256": null, "score": "mcm", "parameters": {"tau": 1.0, "local_weight": 0.0,
-        "groups": 1, "shuffle_seed": null}, "tuning": "none"}, "n": 40, "m": 2, "threshold": "0.25"});
+        "groups": 1, "shuffle_seed": null}, "tuning": "none"}, "n": 40, "m": 2, "threshold": "0.25"})
+}
+
+fn classifiers() {
+    let names = json!({"format": "promptlens-classifier", "version": 1, "labels": ["cat", "golf_ball"],
+        "templates": ["a photo of a {}."]});
+    put("classifier", "names", names.to_string());
+    let mut everything = names.clone();
+    everything["templates"] = json!(["a photo of a {}.", "{}"]);
+    everything["rejection"] = json!({"score": "neglabel", "threshold": {"score": "neglabel", "value": 0.5},
+        "calibration": {"file": threshold().to_string(), "score": "mcm", "threshold": 0.25, "n": 40,
+            "interval": {"low": 0.0, "high": 0.1}},
+        "negatives": {"own": null, "struck": ["hat"], "added": ["soup", "river"]}});
+    everything["tuning"] =
+        json!({"tune": "tpt", "views": 16, "steps": 2, "seed": 7, "rho": 0.3, "augmix": true});
+    everything["model"] =
+        json!({"address": "../mini/", "name": "mini", "quantization": "q8", "sha256": SHA256});
+    put("classifier", "everything", everything.to_string());
+    let mut prompt = Prompt::new(
+        "coop",
+        &WordsModel,
+        &["cat", "golf_ball"].map(str::to_owned),
+    );
+    let data = (0..2 * WIDTH).map(|i| (i % 2) as f32).collect();
+    prompt.put("context", &[2, WIDTH], data);
+    let mut taught = names;
+    taught["prompt"] = json!(base64::encode(
+        prompt.to_bytes().expect("a prompt is written")
+    ));
+    taught["model"] = json!({"sha256": SHA256});
+    put("classifier", "taught", taught.to_string());
+}
+
+fn options() {
     for (name, value) in [
         (
             "answer",
@@ -379,7 +414,7 @@ fn options() {
         ),
         (
             "calibration",
-            json!({"calibration": threshold.to_string(), "tune": "tpt"}),
+            json!({"calibration": threshold().to_string(), "tune": "tpt"}),
         ),
     ] {
         put("options", name, value.to_string());

@@ -5,7 +5,8 @@
 import { cancelled } from "../error.js";
 import { sha256Of } from "./sha256.js";
 
-const RECORD = "record.json";
+/** What marks a folder as a complete model. */
+export const RECORD = "record.json";
 /** The folder of pins: commit and hashes of each repository at its first download. */
 export const PINS = "pins";
 

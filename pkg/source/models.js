@@ -1,7 +1,7 @@
 /* The models that this browser stores: the list, the room that they take, and deleting them. */
 import { PromptLensError } from "../error.js";
 import { openStorage } from "../storage/storage.js";
-import { dropPin, ModelStore, lockName, PINS } from "./model_store.js";
+import { dropPin, ModelStore, lockName, PINS, RECORD } from "./model_store.js";
 
 /**
  * The models that this browser keeps for this site.
@@ -22,6 +22,24 @@ export async function stored() {
     models.push({ id, complete: record !== null, bytes, address, name, quantization, source, created });
   }
   return models.sort((a, b) => (a.name ?? "").localeCompare(b.name ?? "") || a.id.localeCompare(b.id));
+}
+
+/**
+ * The files of a kept model, as a server would have them in one folder.
+ *
+ * @type {import("../index.js").Models["files"]}
+ */
+export async function files(id) {
+  const storage = await openStorage();
+  const store = storage && new ModelStore(storage, id);
+  if (!(await store?.record())) throw new PromptLensError("weights/missing", "This browser keeps no such model. Load it first.");
+  const found = [];
+  for (const { folder, file } of await storage.list()) {
+    if (folder !== id || file === RECORD) continue;
+    const bytes = await store.read(file);
+    if (bytes) found.push({ name: file, blob: new Blob([bytes]) });
+  }
+  return found;
 }
 
 /**

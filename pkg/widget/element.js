@@ -1,6 +1,7 @@
 import { PromptLensError, errorBody } from "../error.js";
-import { PromptLens } from "../index.js";
 import { Camera } from "./camera.js";
+import { begin } from "./engine.js";
+import { isText, list } from "./lists.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
 
@@ -8,9 +9,9 @@ import { words } from "./words.js";
 const here = import.meta.url;
 const DEFAULT_MODEL = "../../models/mini/";
 
-const ATTRIBUTES = ["model", "labels", "template", "tune", "ood", "heatmap", "lang", "device", "camera"];
+const ATTRIBUTES = ["src", "model", "labels", "template", "tune", "ood", "heatmap", "lang", "device", "camera"];
 /** Changes of these need another engine; of these, other text features; of the rest, another answer. */
-const ENGINE = new Set(["model", "device"]);
+const ENGINE = new Set(["src", "model", "device"]);
 const CLASSES = new Set(["labels", "template"]);
 
 // Without a document, as on a server that renders pages, the module can still be imported.
@@ -31,7 +32,11 @@ export class PromptLensElement extends Base {
   #view;
   /** @type {Camera} */
   #camera;
-  /** The engine, while the element is on the page. @type {{stop: AbortController, lens: Promise<PromptLens>} | null} */
+  /**
+   * The engine, while the element is on the page, and the classifier of `src`, if it has one.
+   *
+   * @type {{stop: AbortController, lens: Promise<import("../index.js").PromptLens>, file: Promise<import("../index.js").Classifier> | null} | null}
+   */
   #engine = null;
   /** @type {Promise<import("../index.js").Classes> | null} */
   #classes = null;
@@ -112,6 +117,14 @@ export class PromptLensElement extends Base {
     this.#set("labels", isText(names) ? names : JSON.stringify([...names]));
   }
 
+  /** The address of a classifier file; empty: there is none. */
+  get src() {
+    return this.getAttribute("src") ?? "";
+  }
+  set src(value) {
+    this.#set("src", value);
+  }
+
   get model() {
     return this.getAttribute("model") ?? new URL(DEFAULT_MODEL, here).href;
   }
@@ -178,8 +191,7 @@ export class PromptLensElement extends Base {
       if (!(blob instanceof Blob)) throw new PromptLensError("options/invalid", "The photo must be a Blob or a File.");
       this.#photo = blob;
       this.#view.working(blob);
-      const classes = await this.#names();
-      const result = await classes.classify(blob, { tune: this.tune, ood: this.ood, heatmap: this.heatmap, ...options });
+      const result = await this.#answer(blob, options);
       this.#result = result;
       if (this.#last === call) this.#view.show(result);
       this.#tell("result", { ...result, blob });
@@ -192,6 +204,15 @@ export class PromptLensElement extends Base {
       }
       throw error;
     }
+  }
+
+  /** The answer of the classifier file, with the settings that are attributes; or of the attributes alone. */
+  async #answer(blob, options) {
+    const asked = { tune: this.tune, ood: this.ood, heatmap: this.heatmap };
+    const { file } = this.#engine ?? {};
+    if (!file) return (await this.#names()).classify(blob, { ...asked, ...options });
+    for (const name of ["tune", "ood"]) if (!this.hasAttribute(name)) delete asked[name];
+    return (await file).classify(blob, { ...asked, ...options });
   }
 
   /** Classifies what the user chose, instead of what was chosen before. */
@@ -212,8 +233,12 @@ export class PromptLensElement extends Base {
     this.#view.fail(null);
     this.#view.loading({});
     this.#view.reserve(this.labels.length);
-    const lens = PromptLens.load({ model: this.model, device: this.device, onProgress, signal: stop.signal });
-    this.#engine = { stop, lens };
+    const { lens, file } = begin({ src: this.src, own: this.getAttribute("model"), model: this.model, device: this.device, onProgress, signal: stop.signal });
+    this.#engine = { stop, lens, file };
+    file?.then(
+      ({ classes }) => this.#view.reserve(classes.labels.length),
+      () => {},
+    );
     lens.then(
       (loaded) => {
         if (stop.signal.aborted) return;
@@ -339,24 +364,6 @@ export class PromptLensElement extends Base {
     const up = type !== "error";
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: up, composed: up }));
   }
-}
-
-/** Frameworks set attributes of their templates as properties, so a list of names may be a text. */
-const isText = (value) => value === null || value === undefined || typeof value === "string";
-
-/** A list of texts: a JSON array, or texts between `separator`. */
-function list(text, separator) {
-  if (!text) return [];
-  if (text.trimStart().startsWith("[")) {
-    try {
-      const parsed = JSON.parse(text);
-      if (Array.isArray(parsed)) return parsed.map(String);
-    } catch {
-      // Then the bracket is part of a name.
-    }
-  }
-  const items = separator ? text.split(separator).map((item) => item.trim()) : [text];
-  return items.filter(Boolean);
 }
 
 function asError(thrown) {

@@ -37,6 +37,10 @@ export class NamesPanel extends Panel {
     this.#onBigger = onBigger;
     if (template !== null) this.#template.value = template;
     session.template = this.#template.value;
+    this.on("settings", () => {
+      this.#template.value = session.template;
+      this.#note.hidden = true;
+    });
     this.on("names", (added) => {
       this.#render();
       if (added.length > 0) announce(t("names.added", { count: added.length, name: added[0] }));
@@ -82,7 +86,10 @@ export class NamesPanel extends Panel {
       this.#render();
       this.#focusField();
     });
-    this.#template.addEventListener("input", () => session.editTemplate(this.#template.value));
+    this.#template.addEventListener("input", () => {
+      session.editTemplate(this.#template.value);
+      this.find("template-more").hidden = true;
+    });
   }
 
   #listenToLists() {
@@ -198,6 +205,9 @@ export class NamesPanel extends Panel {
       this.#chips.replaceChildren(...names.map((name, index) => this.#chip(name, index, unknown.has(name))));
       if (!this.#textField.hidden) this.#area.value = names.join("\n");
     }
+    const more = this.session.otherTemplates.length;
+    this.find("template-more").hidden = more === 0;
+    setMessage(this.find("template-more"), "names.more-sentences", { count: more });
     this.find("names-count").textContent = names.length ? integer(names.length) : "";
     this.find("names-clear").hidden = names.length === 0;
     this.find("names-restore").hidden = offeredNames.length === 0 || offeredNames.join("\n") === names.join("\n");

@@ -1,5 +1,6 @@
 import { t } from "../ui/i18n.js";
 import { isImage } from "../ui/folders.js";
+import { isClassifier } from "../ui/share.js";
 import { droppedFiles, sample, SAMPLES, takeShared } from "../ui/sources.js";
 import { Panel } from "./panel.js";
 
@@ -10,9 +11,16 @@ const isTextField = (element) => element instanceof Element && element.closest("
 export class PhotosPanel extends Panel {
   #chooser = this.find("files");
   #samples = this.find("samples");
+  #openClassifier;
 
-  constructor(root, session) {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../session.js").Session} session
+   * @param {(file: File) => void} openClassifier takes a classifier file that came among photos
+   */
+  constructor(root, session, openClassifier) {
     super(root, session);
+    this.#openClassifier = openClassifier;
     // With the last photo its place in the results is gone.
     for (const type of ["removed", "cleared"]) this.on(type, () => session.photos.size === 0 && this.#chooser.focus());
     this.#listenToChoosers();
@@ -30,9 +38,12 @@ export class PhotosPanel extends Panel {
     this.#showSamples();
   }
 
-  /** Puts files into the queue; one without a name gets one. */
+  /** Puts files into the queue; one without a name gets one. Of classifier files among them, the last is opened. */
   #receive(files) {
-    this.session.add(files.map((file) => (file.name ? file : new File([file], t("photos.pasted"), { type: file.type }))));
+    const classifiers = files.filter(isClassifier);
+    if (classifiers.length > 0) this.#openClassifier(classifiers.at(-1));
+    const photos = files.filter((file) => !isClassifier(file));
+    this.session.add(photos.map((file) => (file.name ? file : new File([file], t("photos.pasted"), { type: file.type }))));
   }
 
   #listenToChoosers() {

@@ -54,6 +54,12 @@ export class RejectPanel extends Panel {
     this.find("calibrate-cancel").addEventListener("click", () => session.rejection.stopCalibrating());
     root.addEventListener("toggle", () => this.#render());
     this.on("change", () => this.#render());
+    this.on("settings", () => {
+      const { score: used, calibration } = session.rejection;
+      this.#choice.value = used;
+      if (calibration) this.#describe(calibration);
+      this.#render();
+    });
     if (session.rejection.calibration) this.#describe(session.rejection.calibration);
     onLanguage(() => this.#render());
     this.#render();

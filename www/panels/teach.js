@@ -194,6 +194,11 @@ export class TeachPanel extends Panel {
     if (inUse) this.session.usePrompt(made, sha256);
   }
 
+  /** The prompt at hand, and the SHA-256 of its file. */
+  get held() {
+    return { prompt: this.#prompt, sha256: this.#sha256 };
+  }
+
   /** Takes a prompt that was kept, which answers if it did before. */
   take(prompt, sha256, used) {
     this.#hold(prompt, sha256, [], 0);

@@ -58,9 +58,21 @@ export class Engine {
     }
   }
 
-  /** Loads another model; the one that is there answers until `ready` is called. */
-  async exchange(options, ready) {
+  /**
+   * Loads another model; the one that is there answers until `ready` is called, and goes on if `check` throws.
+   *
+   * @param {object} options of `PromptLens.load`
+   * @param {() => void} ready
+   * @param {(lens: import("../pkg/index.js").PromptLens) => Promise<void>} [check]
+   */
+  async exchange(options, ready, check = async () => {}) {
     const lens = await this.#load({ hub: this.#hub, ...options });
+    try {
+      await check(lens);
+    } catch (error) {
+      lens.free();
+      throw error;
+    }
     this.#attempt.abort();
     ready();
     this.lens?.free();

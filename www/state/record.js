@@ -5,6 +5,7 @@
  * @typedef {object} Record
  * @property {string[] | null} names `null`: those that come with the model
  * @property {string | null} template
+ * @property {string[]} otherTemplates sentences beside it
  * @property {string | null} score empty: none
  * @property {{score: string, value: number} | null} threshold the user's own
  * @property {import("../pkg/index.js").Calibration | null} calibration
@@ -27,6 +28,8 @@ const shaped = (checks) => (value) =>
 const PARTS = {
   names: or(texts),
   template: or(text),
+  // Records of former versions have none.
+  otherTemplates: (value) => value === undefined || texts(value),
   score: or(text),
   threshold: or(shaped({ score: text, value: Number.isFinite })),
   calibration: or(
@@ -47,6 +50,7 @@ const PARTS = {
 export const emptyRecord = () => ({
   names: null,
   template: null,
+  otherTemplates: [],
   score: null,
   threshold: null,
   calibration: null,
@@ -61,11 +65,11 @@ export const emptyRecord = () => ({
  * @param {Record["prompt"]} prompt
  * @returns {Record}
  */
-export function recordOf({ names, offeredNames, template, rejection, negatives }, prompt) {
+export function recordOf({ names, offeredNames, template, otherTemplates, rejection, negatives }, prompt) {
   const { score, threshold, calibration } = rejection;
   // Names that come with a model are those of the model as it is at the next visit.
   const own = names.length === offeredNames.length && names.every((name, i) => name === offeredNames[i]);
-  return { names: own ? null : [...names], template, score, threshold, calibration, negatives: editsOf(negatives), prompt };
+  return { names: own ? null : [...names], template, otherTemplates, score, threshold, calibration, negatives: editsOf(negatives), prompt };
 }
 
 const editsOf = ({ struck, added, own }) => ({ struck, added, own });
@@ -90,7 +94,7 @@ export function readRecord(written) {
   if (found?.format !== FORMAT) return { record, damaged: true };
   let damaged = false;
   for (const [part, check] of Object.entries(PARTS)) {
-    if (check(found[part])) record[part] = found[part];
+    if (check(found[part])) record[part] = found[part] ?? record[part];
     else damaged = true;
   }
   return { record, damaged };

@@ -5,10 +5,11 @@ import { language } from "./i18n.js";
 const DIGITS = 12;
 
 /** @param {import("../session.js").Session} session */
-function choices({ names, template, prompt, promptSha256, tune, variants, rejection, negatives }) {
+function choices({ names, template, otherTemplates, prompt, promptSha256, tune, variants, rejection, negatives }) {
   return {
     labels: [...names],
     template,
+    otherTemplates,
     prompt: prompt && { recipe: prompt.recipe, sha256: promptSha256 },
     tune: { ...tune, ...(variants.borrows ? { gallery: true } : {}) },
     ood: rejection.options,

@@ -5,6 +5,7 @@
  * @typedef {object} Settings
  * @property {string[]} labels
  * @property {string} template
+ * @property {string[]} [otherTemplates] sentences beside it
  * @property {{recipe: string, sha256: string | null} | null} prompt a learned one that answers in the template's place
  * @property {object} tune
  * @property {object} ood
@@ -12,7 +13,7 @@
  * @property {import("../pkg/index.js").Info} info
  */
 
-function settingsOf({ labels, template, prompt, tune, ood, edits, info }) {
+function settingsOf({ labels, template, otherTemplates = [], prompt, tune, ood, edits, info }) {
   return {
     promptlens: info.version,
     model: info.model,
@@ -22,6 +23,7 @@ function settingsOf({ labels, template, prompt, tune, ood, edits, info }) {
     adapter: [info.device.vendor, info.device.architecture].filter(Boolean).join("/"),
     labels,
     template,
+    ...(otherTemplates.length > 0 ? { other_templates: otherTemplates } : {}),
     prompt,
     ...tune,
     ...ood,

@@ -7,6 +7,7 @@
 //! - what it refuses has a code of its own area, never `engine/internal`, and a short sentence;
 //! - what it accepts is sound, and if there is a writer, it is read again as the same.
 
+mod classifier;
 mod config;
 mod image;
 mod labels;
@@ -51,7 +52,7 @@ macro_rules! targets {
 }
 
 targets! {
-    config, image, labels, manifest, options, pack, prompt, safetensors, tar, tokenizer, torch, words, zip,
+    classifier, config, image, labels, manifest, options, pack, prompt, safetensors, tar, tokenizer, torch, words, zip,
 }
 
 /// Runs the target called `name` on `bytes`.

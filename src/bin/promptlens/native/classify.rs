@@ -6,15 +6,19 @@ use std::sync::Arc;
 use clap::Args;
 use pollster::block_on;
 use promptlens::classifier::{
-    Answerer, Classification, ClassifyOptions, Prediction, Timings, TuningReport, Verdict,
+    Answerer, ClassSet, Classification, ClassifyOptions, Prediction, Timings, TuningReport, Verdict,
 };
+use promptlens::classifier_file::Threshold;
 use promptlens::dataset::{Feed, classify_all};
 use promptlens::device::{Choice, DeviceInfo};
-use promptlens::error::Result;
+use promptlens::error::{Kind, Result};
+use promptlens::model::Model;
+use promptlens::quant::Quantization;
 use promptlens::tpt::{ExtraImages, StrongViews, Tuning};
 use serde::Serialize;
 
 use super::args::{ModelArgs, PromptArgs, VerdictArgs};
+use super::classifier::{self, judged};
 use super::input;
 use super::model::{classes, described, labels, open, remarks};
 use super::ood::{with_negatives, with_threshold};
@@ -23,12 +27,28 @@ use super::tuning::{TuneArgs, read_images, sentence, variants};
 
 #[derive(Debug, Args)]
 pub struct ClassifyArgs {
-    #[command(flatten)]
-    pub model: ModelArgs,
+    /// A classifier file of the page or the package: class names, sentences, prompt, rejection, tuning and
+    /// model.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["labels", "templates", "prompt", "tune", "ood", "negatives", "groups", "tau", "calibration"]
+    )]
+    pub classifier: Option<PathBuf>,
+    /// Model directory: of Hugging Face or OpenCLIP (safetensors or PyTorch files), or a pack.
+    #[arg(long, value_name = "DIR", required_unless_present = "classifier")]
+    pub model: Option<PathBuf>,
+    /// Hold matrices as none (f32), f16, q8, q4 or mixed; as in the file when left out.
+    #[arg(long, value_name = "none|f16|q8|q4|mixed", value_parser = Quantization::parse)]
+    pub quant: Option<Quantization>,
     /// Class names: a,b,c or @file (one per line, a CSV with the names first, or JSON); - for standard
     /// input.
-    #[arg(long, value_name = "a,b,c|@FILE")]
-    pub labels: String,
+    #[arg(
+        long,
+        value_name = "a,b,c|@FILE",
+        required_unless_present = "classifier"
+    )]
+    pub labels: Option<String>,
     #[command(flatten)]
     pub prompt: PromptArgs,
     #[command(flatten)]
@@ -74,24 +94,107 @@ struct FileAnswer {
     timings: Timings,
 }
 
+/// What answers, and how.
+struct Setup {
+    args: ModelArgs,
+    model: Model,
+    classes: ClassSet,
+    options: ClassifyOptions,
+    /// A threshold that a person has set.
+    threshold: Option<Threshold>,
+    gallery: Option<Arc<ExtraImages>>,
+    /// What there is to say about it.
+    notes: Vec<String>,
+}
+
+impl Setup {
+    /// As the arguments have it.
+    fn of_args(args: &ClassifyArgs, device: Choice) -> Result<Self> {
+        let labels = labels(args.labels.as_deref().unwrap_or_default())?;
+        let ood = with_threshold(&args.verdict)?;
+        let tuning = args.tune.tuning()?;
+        let model_args = ModelArgs {
+            model: args.model.clone().unwrap_or_default(),
+            quant: args.quant,
+        };
+        let model = open(&model_args, device)?;
+        let gallery = match &args.gallery {
+            Some(folder) => read_images(&model, folder)?,
+            None => None,
+        };
+        let classes = classes(&model, &labels, &args.prompt)?;
+        let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
+        Ok(Self {
+            options: ClassifyOptions {
+                tuning: with_pictures(tuning, None, &gallery)?,
+                ood,
+                heatmap: None,
+            },
+            args: model_args,
+            model,
+            classes,
+            threshold: None,
+            gallery,
+            notes: left_out.into_iter().collect(),
+        })
+    }
+
+    /// As the classifier file at `path` has it.
+    fn of_file(path: &Path, args: &ClassifyArgs, device: Choice) -> Result<Self> {
+        let file = classifier::read(path)?;
+        let model_args = classifier::model_args(&file, path, args.model.as_ref(), args.quant)?;
+        let model = open(&model_args, device)?;
+        let classes = classifier::classes(&model, &file)?;
+        let mut setup = Self {
+            options: ClassifyOptions {
+                ood: classifier::scoring(&file),
+                tuning: file.tuning,
+                heatmap: None,
+            },
+            args: model_args,
+            model,
+            classes,
+            threshold: file.rejection.threshold,
+            gallery: None,
+            notes: Vec::new(),
+        };
+        setup.leave_out_stale_threshold()?;
+        Ok(setup)
+    }
+
+    /// A file may hold a threshold of before its last change, which a page would only report too.
+    fn leave_out_stale_threshold(&mut self) -> Result<()> {
+        let made = Answerer::new(&self.model, &self.classes, &self.options, &());
+        let stale = match block_on(made) {
+            Err(error) if error.kind() == Kind::CalibrationMismatch => error.message().to_owned(),
+            other => return other.map(drop),
+        };
+        if let Some(ood) = &mut self.options.ood {
+            ood.calibration = None;
+        }
+        self.notes.push(stale);
+        Ok(())
+    }
+}
+
 pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
-    let labels = labels(&args.labels)?;
-    let ood = with_threshold(&args.verdict)?;
-    let tuning = args.tune.tuning()?;
-    let model = open(&args.model, device)?;
-    let gallery = match &args.gallery {
-        Some(folder) => read_images(&model, folder)?,
-        None => None,
+    let setup = match &args.classifier {
+        Some(path) => Setup::of_file(path, args, device)?,
+        None => Setup::of_args(args, device)?,
     };
-    let classes = classes(&model, &labels, &args.prompt)?;
-    let (classes, left_out) = with_negatives(&model, classes, &args.verdict.score)?;
-    let options = ClassifyOptions {
-        tuning: with_pictures(tuning, None, &gallery)?,
-        ood,
-        heatmap: None,
+    let Setup {
+        model,
+        classes,
+        options,
+        gallery,
+        threshold,
+        ..
+    } = &setup;
+    let entry = |path: &Path, answered: Result<Classification>| {
+        entry(path, answered.map(|answer| judged(answer, *threshold)))
     };
     // What is wrong with the score is wrong for every image.
-    let answerer = block_on(Answerer::new(&model, &classes, &options, &()))?;
+    let answerer = block_on(Answerer::new(model, classes, options, &()))?;
     let mut results = Vec::with_capacity(args.images.len());
     match &args.variants {
         None => {
@@ -108,12 +211,12 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         Some(dir) => {
             let answer = |path: &PathBuf| {
                 let bytes = input::image(path)?;
-                let variants = variants(&model, dir, path, args.images.len() == 1)?;
+                let variants = variants(model, dir, path, args.images.len() == 1)?;
                 let options = ClassifyOptions {
-                    tuning: with_pictures(options.tuning.clone(), variants, &gallery)?,
+                    tuning: with_pictures(options.tuning.clone(), variants, gallery)?,
                     ..options.clone()
                 };
-                block_on(classes.classify(&model, &bytes, &options, &()))
+                block_on(classes.classify(model, &bytes, &options, &()))
             };
             results.extend(args.images.iter().map(|path| entry(path, answer(path))));
         }
@@ -123,13 +226,14 @@ pub fn run(args: &ClassifyArgs, device: Choice) -> Result<Answer> {
         .any(|result| matches!(result, Entry::Answer(_)));
     let text = table(&results.iter().flat_map(rows).collect::<Vec<_>>());
     let document = Document {
-        model: args.model.model.display().to_string(),
+        model: setup.args.model.display().to_string(),
         quant: model.report.quantization.name(),
         device: &model.processor,
         results,
     };
-    let mut answer = Answer::new(&document, text, ok)?.note(described(&model, &args.model));
-    for line in remarks(&model, &classes, left_out) {
+    let mut answer = Answer::new(&document, text, ok)?.note(described(model, &setup.args));
+    let remarks = remarks(model, classes, None);
+    for line in remarks.chain(setup.notes.iter().cloned()) {
         answer = answer.note(line);
     }
     Ok(answer)

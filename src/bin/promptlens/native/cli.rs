@@ -56,7 +56,7 @@ pub enum Command {
     ImportPrompt(ImportArgs),
     /// A threshold for "none of these" that accepts 95 % of images like yours.
     Calibrate(CalibrateArgs),
-    /// What a model directory, a weights file or a prompt file is; always on the CPU.
+    /// What a model directory, a weights file, a prompt file or a classifier file is; always on the CPU.
     Inspect(InspectArgs),
     /// A CLIP checkpoint to a packed, quantized model directory; always on the CPU.
     Convert(ConvertArgs),

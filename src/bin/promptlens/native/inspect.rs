@@ -1,5 +1,6 @@
 //! `promptlens inspect`.
 
+mod classifier;
 mod prompt;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ use super::output::{Answer, table};
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A model directory, packed or not, or a .safetensors file of weights or a prompt.
+    /// A model directory, packed or not, a .safetensors file of weights or a prompt, or a classifier file.
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
 }
@@ -80,6 +81,9 @@ struct Tensor {
 
 pub fn run(args: &InspectArgs) -> Result<Answer> {
     let path = args.path.as_path();
+    if path.is_file() && classifier::is_classifier(path) {
+        return classifier::run(path);
+    }
     if path.is_file() && is_prompt(path) {
         return prompt::run(path);
     }

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod calibrate;
 mod check;
+mod classifier;
 mod classify;
 mod cli;
 mod compare;

@@ -1,0 +1,3 @@
+#![no_main]
+
+promptlens_fuzz::fuzz!("classifier");

@@ -101,15 +101,14 @@ export function cosine(a, b) {
 }
 
 /**
- * The photos that are most like a feature, the best first.
+ * The photos in the order of their cosine to a feature, the highest first.
  *
  * @template T
  * @param {Map<T, Float32Array>} features
  * @param {Float32Array} wanted
- * @param {number} most
  * @returns {{photo: T, score: number}[]}
  */
-export function nearest(features, wanted, most) {
+export function nearest(features, wanted) {
   const all = Array.from(features, ([photo, feature]) => ({ photo, score: cosine(feature, wanted) }));
-  return all.sort((a, b) => b.score - a.score).slice(0, most);
+  return all.sort((a, b) => b.score - a.score);
 }

@@ -2,9 +2,13 @@ import { groupsOf, laterOnes } from "../state/alike.js";
 import { announce } from "../ui/announce.js";
 import { cosine } from "../ui/format.js";
 import { onLanguage, setMessage, t } from "../ui/i18n.js";
+import { localModel } from "../ui/local.js";
 import { showProblem } from "../ui/problem.js";
 import { Work } from "../ui/work.js";
 import { Panel } from "./panel.js";
+
+/** The cosine from which photos are nearly the same by models that were not measured: a guess to start from. */
+const NOT_MEASURED = 0.95;
 
 /** Groups the photos that are nearly the same. */
 export class AlikePanel extends Panel {
@@ -29,6 +33,11 @@ export class AlikePanel extends Panel {
     this.#start.addEventListener("click", () => void this.#group());
     this.#threshold.addEventListener("input", () => this.#sayThreshold());
     for (const type of ["model", "cleared", "added", "removed"]) this.on(type, () => this.#stale());
+    this.on("model", () => {
+      // Cosines of one model say nothing about those of another.
+      this.#threshold.value = String(localModel(session.info.modelSha256)?.alike ?? NOT_MEASURED);
+      this.#sayThreshold();
+    });
     onLanguage(() => this.#sayThreshold());
     this.#sayThreshold();
   }

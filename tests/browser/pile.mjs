@@ -32,6 +32,21 @@ export async function some(archive, folders, each) {
   return files.slice(0, total).map(({ name, bytes }) => jpeg(`${name.split("/").at(-2)} ${name.split("/").at(-1)}`, bytes));
 }
 
+/** Photos of `imagenet1000` whose short side is 200 pixels or more: the smaller ones lose too much in a copy. */
+export async function large(page, count) {
+  const files = await readTar(shared("data/imagenet1000.tar.gz"), () => true, 40 * count);
+  const found = [];
+  for (const { name, bytes } of files) {
+    const side = await page.evaluate(async (base64) => {
+      const { width, height } = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
+      return Math.min(width, height);
+    }, bytes.toString("base64"));
+    if (side >= 200) found.push(jpeg(`large ${name.split("/").at(-2)}.jpg`, bytes));
+    if (found.length === count) return found;
+  }
+  throw new Error(`there are only ${found.length} large photos`);
+}
+
 export const jpeg = (name, buffer) => ({ name, mimeType: "image/jpeg", buffer });
 
 export const sample = async (name) => readFile(join(DIST, `samples/${name}.jpg`));
@@ -96,7 +111,7 @@ export const found = (page) =>
     all
       .sort((a, b) => a.ariaPosInSet - b.ariaPosInSet)
       .map((tile) => ({
-        name: tile.querySelector("button").ariaLabel.replace(/, (place|group|first of group) .*$/, ""),
+        name: tile.querySelector("button").ariaLabel.replace(/^Group \d+, [^:]+: |, [^,]+, place \d+$/g, ""),
         label: tile.querySelector(".tile-label").textContent.trim(),
         mark: tile.querySelector(".tile-share").textContent,
       })),

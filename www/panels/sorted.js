@@ -40,7 +40,7 @@ export class SortedPanel extends Panel {
     this.#later = later;
     this.#folder.hidden = !picksFolders();
     this.#share.addEventListener("input", () => this.#render());
-    this.#zip.addEventListener("click", () => void this.#save(this.#zip, asZip));
+    this.#zip.addEventListener("click", () => void this.#save(this.#zip, asZip, "sorted.unread"));
     this.#folder.addEventListener("click", () => void this.#copy());
     this.on("change", () => this.#schedule());
     onLanguage(() => this.#render());
@@ -86,13 +86,14 @@ export class SortedPanel extends Panel {
     try {
       // The browser lets a page ask for a folder only right after a click.
       const folder = await pickFolder();
-      if (folder) await this.#save(this.#folder, (...what) => copyInto(folder, ...what));
+      if (folder) await this.#save(this.#folder, (...what) => copyInto(folder, ...what), "sorted.unwritten");
     } catch (error) {
       showProblem(this.#error, Object.assign(error, { key: PROBLEMS[error.name] ?? "sorted.not-allowed" }));
     }
   }
 
-  async #save(button, write) {
+  /** @param {string} otherwise says what is wrong with a file if the browser does not */
+  async #save(button, write, otherwise) {
     if (this.#work.running) return;
     showProblem(this.#error, null);
     this.#note.hidden = this.#problems.hidden = true;
@@ -105,7 +106,7 @@ export class SortedPanel extends Panel {
         for (const photo of plan.unanswered) problems.push([photo.name, () => t("sorted.unanswered")]);
         const entries = entriesOf(plan.folders);
         const onProgress = (done) => show("sorted.stage", done, entries.length);
-        const onFailed = ({ name }, error) => problems.push([name, () => t(PROBLEMS[error.name] ?? "sorted.unwritten")]);
+        const onFailed = ({ name }, error) => problems.push([name, () => t(PROBLEMS[error.name] ?? otherwise)]);
         const before = problems.length;
         const done = await write(entries, { signal, onProgress, onFailed });
         return { ...done, count: entries.length - (problems.length - before), folders: plan.folders.size, without: plan.without };

@@ -95,6 +95,8 @@ async function write(place, name, blob, signal) {
     await blob.stream().pipeTo(await handle.createWritable(), { signal });
   } catch (error) {
     await place.removeEntry(name).catch(() => {});
+    // A stream does not say that its file is gone; reading the file does.
+    if (!signal.aborted) await blob.arrayBuffer();
     throw error;
   }
 }

@@ -10,7 +10,6 @@ import { SortedPanel } from "./sorted.js";
 export class PilePanel extends Panel {
   #find;
   #title = this.find("pile-title");
-  #jump = document.getElementById("to-pile");
 
   /**
    * @param {HTMLElement} root
@@ -27,7 +26,8 @@ export class PilePanel extends Panel {
     this.#find = new FindPanel(this.find("find"), session, features, shown);
     new SortedPanel(this.find("sorted"), session, (how) => alike.later(how));
     this.find("pile-close").addEventListener("click", () => this.#title.focus());
-    this.#jump.addEventListener("click", () => this.#title.focus());
+    // Below hundreds of tiles it would be far away.
+    document.getElementById("to-pile").addEventListener("click", () => this.#title.focus());
     this.on("change", () => this.#render());
     this.on("removed", (photo) => shown.remove(photo));
     for (const type of ["cleared", "model"]) this.on(type, () => shown.close());
@@ -53,7 +53,6 @@ export class PilePanel extends Panel {
   }
 
   #render() {
-    const few = this.session.photos.size < 2;
-    this.root.hidden = this.#jump.hidden = few;
+    this.root.hidden = this.session.photos.size < 2;
   }
 }

@@ -240,7 +240,7 @@ describe("sort and find", { skip: needsShared, timeout: 3_000_000 }, () => {
     const cats = new Set(planted.cats);
     for (const [copy, original] of pairs) assert.ok(planted.copies.get(copy) === original || (cats.has(copy) && cats.has(original)), `${copy} and ${original} are no copies`);
     for (const [copy, original] of planted.copies) assert.ok(pairs.some((pair) => pair[0] === copy && pair[1] === original), `${copy} is not with ${original}`);
-    assert.match(await text("#alike-note"), new RegExp(`^${groups.size} groups\\. Without the first of each: ${pairs.length} photos\\.$`));
+    assert.match(await text("#alike-note"), new RegExp(`^${groups.size} groups, photos besides the first of each: ${pairs.length}\\.$`));
     await looks(page, "pile-groups", { fullPage: false, include: "#pile", top: "#pile" });
 
     await page.check("#sorted-first");
@@ -313,6 +313,26 @@ describe("sort and find", { skip: needsShared, timeout: 3_000_000 }, () => {
     await rm(path);
     assert.deepEqual(Object.keys(await saveZip()).map((name) => name.split("/")[1]).sort(), ["church.jpg", "cup.jpg"]);
     assert.match(await text("#sorted-failed"), /^soon gone\.jpg The file cannot be read any more/);
+
+    // The work is stopped as soon as it begins.
+    await page.evaluate(() => {
+      const button = document.getElementById("run-button");
+      const watch = new MutationObserver(() => {
+        if (button.hidden) return;
+        watch.disconnect();
+        button.click();
+      });
+      watch.observe(button, { attributes: true });
+    });
+    await choose(await some("imagenette", ["church"], 40));
+    await page.waitForFunction(() => document.getElementById("run-text").textContent.startsWith("Stopped"));
+    assert.equal(Object.keys(await saveZip()).length + (await page.locator("#sorted-failed li").count()), 43);
+    const problems = await page.locator("#sorted-failed li").allTextContents();
+    assert.ok(problems.filter((said) => /^church \d+\.jpg It has no answer yet\.$/.test(said)).length > 30, problems.join("\n"));
+    await page.click("#clear");
+    await choose(["church", "cup"].map((name) => join(DIST, `samples/${name}.jpg`)));
+    await settled(page, 2);
+
     await page.evaluate(() => (window.showDirectoryPicker = () => Promise.reject(new DOMException("no", "AbortError"))));
     await page.click("#sorted-folder");
     assert.ok(await page.locator("#sorted-error").isHidden());

@@ -515,7 +515,7 @@ export default {
   "alike.start": "Group them",
   "alike.stage": "{loaded} of {total} photos compared",
   "alike.none": "No photo is nearly the same as another.",
-  "alike.found": { one: "1 group. Without the first of it: {later} photos.", other: "{count} groups. Without the first of each: {later} photos." },
+  "alike.found": { one: "1 group, photos besides its first: {later}.", other: "{count} groups, photos besides the first of each: {later}." },
   "alike.shown": "Near-duplicates, group by group",
   "alike.group": "Group {group}",
   "alike.first": "first",

@@ -491,7 +491,7 @@ export default {
   "alike.start": "分组",
   "alike.stage": "已比较 {loaded} / {total} 张",
   "alike.none": "没有几乎相同的照片。",
-  "alike.found": { other: "{count} 组。除各组第一张外有 {later} 张。" },
+  "alike.found": { other: "{count} 组，除各组第一张外共 {later} 张。" },
   "alike.shown": "近似重复，按组排列",
   "alike.group": "第 {group} 组",
   "alike.first": "第一张",

@@ -5,8 +5,8 @@
  * @property {string} model its address
  * @property {string} key what its messages are called: `models.<key>`, `card-of.<key>-...`
  * @property {string} sha256 of its source weights, as prompts and links name it
- * @property {number} alike the cosine from which two photos are nearly the same: the lowest multiple of 0.01 that
- *   no two different photos reached in benches/reports/2026-11-30-near-duplicates.md
+ * @property {number} alike the cosine from which two photos are nearly the same, by
+ *   benches/reports/2026-11-30-near-duplicates.md
  */
 
 const at = (name) => new URL(`./models/${name}/`, document.baseURI).href;

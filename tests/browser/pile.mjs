@@ -101,7 +101,12 @@ export async function until(holds) {
 /** Resolves once every photo has an answer or an error. */
 export const settled = (page, count) =>
   page.waitForFunction(
-    (n) => document.getElementById("results-count").textContent === String(n) && document.getElementById("run-text").textContent === "" && document.getElementById("run-button").hidden,
+    (n) =>
+      document.getElementById("results-count").textContent === String(n) &&
+      document.getElementById("run-text").textContent === "" &&
+      document.getElementById("run-button").hidden &&
+      // While a reader types, photos wait for the names.
+      !document.querySelector(":is(.tile, .card)[data-state=waiting]"),
     count,
   );
 

@@ -162,6 +162,7 @@ describe("sort and find", { skip: needsShared, timeout: 3_000_000 }, () => {
     assert.match(await text("#sorted-note"), /^499 photos saved in \d+ folders\. 1 photo was left out\.$/);
     await page.click("#sorted-problems summary");
     assert.match(await text("#sorted-failed"), new RegExp(`^${BAD} .*image`));
+    await looks(page, "pile-saved", { fullPage: false, include: "#pile", top: "#pile" });
   });
 
   test("words find planted photos, and a reload in the middle computes no feature twice", async () => {

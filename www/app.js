@@ -7,6 +7,7 @@ import { NamesPanel } from "./panels/names.js";
 import { NegativesPanel } from "./panels/negatives.js";
 import { PermalinkPanel } from "./panels/permalink.js";
 import { PhotosPanel } from "./panels/photos.js";
+import { PilePanel } from "./panels/pile.js";
 import { RejectPanel } from "./panels/reject.js";
 import { SharePanel } from "./panels/share.js";
 import { StatusPanel } from "./panels/status.js";
@@ -15,13 +16,17 @@ import { ToolbarPanel } from "./panels/toolbar.js";
 import { TunePanel } from "./panels/tune.js";
 import { VariantsPanel } from "./panels/variants.js";
 import { PromptLens } from "./pkg/index.js";
+import { sha256Of } from "./pkg/source/sha256.js";
 import { Session } from "./session.js";
+import { Features } from "./state/features.js";
 import { KeptWork } from "./state/kept.js";
+import { PhotoMemory } from "./state/memory.js";
 import { preferred, setLanguage } from "./ui/i18n.js";
 import { showLanguages } from "./ui/language.js";
 import { modelAt } from "./ui/modellist.js";
 import { keepOffline } from "./ui/offline.js";
 import { readLink, saysStart, startsFrom } from "./ui/permalink.js";
+import { openPhotoStore } from "./ui/photo_store.js";
 import { modelLabels, readSettings } from "./ui/settings.js";
 import { browserStores } from "./ui/store.js";
 
@@ -30,11 +35,13 @@ const settings = readSettings(search);
 const element = (id) => document.getElementById(id);
 const section = (name) => document.querySelector(`section.${name}`);
 
+const memory = new PhotoMemory({ open: openPhotoStore, sha256: sha256Of });
 const session = new Session({
   load: ({ model, ...options }) => PromptLens.load({ model: modelAt(model), ...options }),
   settings,
   // The build decides which hub is asked for models.
   hub: document.querySelector("meta[name=promptlens-hub]").content || undefined,
+  memory,
 });
 
 const [visit] = performance.getEntriesByType("navigation");
@@ -53,9 +60,10 @@ new StatusPanel(element("status"), session);
 const models = new ModelsPanel(element("models"), session);
 const earlier = new EarlierPanel(element("earlier"), session, models);
 new NamesPanel(section("names"), session, link, () => void models.offerBigger());
-new GalleryPanel(section("results"), session, link, element("details"));
+const gallery = new GalleryPanel(section("results"), session, link, element("details"), (photo) => pile.alike(photo));
 new PhotosPanel(section("photos"), session, (file) => share.open(file));
 new CameraPanel(element("camera-dialog"), session, element("camera"));
+const pile = new PilePanel(element("pile"), session, { features: new Features(session, memory), memory, open: (photo) => gallery.open(photo) });
 new ToolbarPanel(element("toolbar"), session);
 new PermalinkPanel(element("permalink"), session);
 new TunePanel(element("tune"), session, link);
@@ -70,8 +78,9 @@ const teach = new TeachPanel(element("teach"), session, {
 let started;
 const begun = new Promise((resolve) => (started = resolve));
 const share = new SharePanel(element("shared"), session, { teach, kept, begun });
-const keptPanel = new KeptPanel(element("kept"), session, kept, teach, (sha256) => earlier.offer(sha256, "prompt"));
+const keptPanel = new KeptPanel(element("kept"), session, { kept, memory }, teach, (sha256) => earlier.offer(sha256, "prompt"));
 
+void memory.look();
 await keepOffline();
 await Promise.all([
   modelLabels(settings.model).then((own) => {

@@ -90,12 +90,13 @@ export class Session extends EventTarget {
    * @param {Settings} given.settings
    * @param {string} [given.hub] the address that models of the hub are loaded from
    * @param {number} [given.pauseMs]
+   * @param {import("./state/memory.js").PhotoMemory} [given.memory] what was computed for photos before
    */
-  constructor({ load, settings, hub, pauseMs = PAUSE_MS }) {
+  constructor({ load, settings, hub, pauseMs = PAUSE_MS, memory }) {
     super();
     this.settings = settings;
     this.#engine = new Engine(load, hub, () => this.#end());
-    const parts = { engine: this.#engine, list: this.#list, queue: this.#queue };
+    const parts = { engine: this.#engine, list: this.#list, queue: this.#queue, memory };
     this.#answerer = new Answerer(this, parts, { changed: () => this.#changed(), tell: (type, photo) => this.#tell(type, photo) });
     /** Calls beside the answers. */
     this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives);

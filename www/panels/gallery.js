@@ -31,6 +31,7 @@ export class GalleryPanel extends Panel {
   #sort = this.find("sort");
   #grid = new Grid(this.find("grid"), (photo) => this.#show(photo));
   #dialog;
+  #alike;
   /** @type {Map<import("../state/photo.js").Photo, Card>} */
   #cards = new Map();
   /** The newest choice first. @type {import("../state/photo.js").Photo[]} */
@@ -48,10 +49,12 @@ export class GalleryPanel extends Panel {
    * @param {import("../session.js").Session} session
    * @param {{sort: string | null}} link
    * @param {HTMLDialogElement} dialog shows one photo
+   * @param {(photo: import("../state/photo.js").Photo) => void} alike finds photos like this one
    */
-  constructor(root, session, link, dialog) {
+  constructor(root, session, link, dialog, alike) {
     super(root, session);
     this.#dialog = dialog;
+    this.#alike = alike;
     if (Object.hasOwn(ORDERS, link.sort ?? "")) this.#sort.value = session.order = link.sort;
     this.find("clear").addEventListener("click", () => session.clear());
     this.#view.addEventListener("change", () => {
@@ -86,6 +89,12 @@ export class GalleryPanel extends Panel {
     this.#inDialog("previous").addEventListener("click", () => step(-1));
     this.#inDialog("next").addEventListener("click", () => step(1));
     this.#inDialog("close").addEventListener("click", () => dialog.close());
+    this.#inDialog("alike").addEventListener("click", () => {
+      const photo = this.#shown;
+      // Once the dialog has given the focus back.
+      dialog.addEventListener("close", () => this.#alike(photo), { once: true });
+      dialog.close();
+    });
     dialog.addEventListener("keydown", (event) => {
       if (event.target instanceof Element && event.target.closest("select, input")) return;
       const rtl = getComputedStyle(dialog).direction === "rtl" ? -1 : 1;
@@ -99,6 +108,11 @@ export class GalleryPanel extends Panel {
       this.#arrange();
       if (photo && this.session.photos.has(photo)) this.#focus(photo);
     });
+  }
+
+  /** Shows one photo by itself. @param {import("../state/photo.js").Photo} photo */
+  open(photo) {
+    this.#show(photo);
   }
 
   #inDialog(name) {
@@ -210,6 +224,7 @@ export class GalleryPanel extends Panel {
     this.#inDialog("card").replaceChildren(this.#card(photo).element);
     if (before && !this.#tiled) this.#arrange();
     const index = this.#order.indexOf(photo);
+    this.#inDialog("alike").hidden = this.#order.length < 2;
     this.#inDialog("previous").disabled = index <= 0;
     this.#inDialog("next").disabled = index >= this.#order.length - 1;
     if (!this.#dialog.open) this.#dialog.showModal();

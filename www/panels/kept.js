@@ -7,6 +7,7 @@ import { Panel } from "./panel.js";
 /** What this browser keeps of the work: taking it back, saying what could not be kept, and forgetting it. */
 export class KeptPanel extends Panel {
   #kept;
+  #memory;
   #teach;
   #offerModel;
   #text = this.find("kept-text");
@@ -23,13 +24,16 @@ export class KeptPanel extends Panel {
   /**
    * @param {HTMLElement} root
    * @param {import("../session.js").Session} session
-   * @param {import("../state/kept.js").KeptWork} kept
+   * @param {object} stores
+   * @param {import("../state/kept.js").KeptWork} stores.kept
+   * @param {import("../state/memory.js").PhotoMemory} stores.memory what was computed for photos
    * @param {import("./teach.js").TeachPanel} teach
    * @param {(sha256: string) => boolean} offerModel offers the model that a prompt was learned on, if the page has it
    */
-  constructor(root, session, kept, teach, offerModel) {
+  constructor(root, session, { kept, memory }, teach, offerModel) {
     super(root, session);
     this.#kept = kept;
+    this.#memory = memory;
     this.#teach = teach;
     this.#offerModel = offerModel;
     this.find("kept-close").addEventListener("click", () => {
@@ -42,6 +46,7 @@ export class KeptPanel extends Panel {
       if (kept.problem) this.#say(`kept.no-${kept.problem}`);
       this.#render();
     });
+    memory.addEventListener("change", () => this.#render());
     this.on("model", () => {
       this.takenBack = this.#takeBack();
     });
@@ -61,9 +66,11 @@ export class KeptPanel extends Panel {
   #render() {
     this.root.hidden = this.#said.size === 0;
     this.#text.textContent = [...this.#said].map((key) => t(key)).join(" ");
-    if (this.#kept.any) setMessage(this.#what, "kept.what");
-    this.#forget.hidden = !this.#kept.any;
-    this.#line.hidden = !this.#kept.any && document.activeElement !== this.#line;
+    const [work, photos] = [this.#kept.any, this.#memory.any];
+    if (photos) setMessage(this.#what, work ? "kept.what-all" : "kept.what-photos");
+    else if (work) setMessage(this.#what, "kept.what");
+    this.#forget.hidden = !work && !photos;
+    this.#line.hidden = !work && !photos && document.activeElement !== this.#line;
   }
 
   /** Takes back the kept prompt if the model that answers is its own. */
@@ -115,6 +122,8 @@ export class KeptPanel extends Panel {
     setMessage(this.#what, "kept.forgotten");
     this.#line.focus();
     announce(t("kept.forgotten"));
-    await this.#kept.forget();
+    await Promise.all([this.#kept.forget(), this.#memory.forget()]);
+    // Between the two it says what was still kept.
+    setMessage(this.#what, "kept.forgotten");
   }
 }

@@ -1,3 +1,4 @@
+import { KeptAnswers } from "./kept_answers.js";
 import { judged } from "./verdict.js";
 
 /** Answers photos with the settings and the class list that are there. */
@@ -6,6 +7,8 @@ export class Answerer {
   #engine;
   #list;
   #queue;
+  /** @type {KeptAnswers | null} */
+  #kept;
   #changed;
   #tell;
 
@@ -15,15 +18,17 @@ export class Answerer {
    * @param {import("./engine.js").Engine} parts.engine
    * @param {import("./class_list.js").ClassList} parts.list
    * @param {import("./queue.js").Queue} parts.queue
+   * @param {import("./memory.js").PhotoMemory} [parts.memory] answers that were given before
    * @param {object} on
    * @param {() => void} on.changed called when another photo is answered, or none any more
    * @param {(type: "answered" | "failed", photo: import("./photo.js").Photo) => void} on.tell
    */
-  constructor(session, { engine, list, queue }, { changed, tell }) {
+  constructor(session, { engine, list, queue, memory }, { changed, tell }) {
     this.#session = session;
     this.#engine = engine;
     this.#list = list;
     this.#queue = queue;
+    this.#kept = memory ? new KeptAnswers(memory, session) : null;
     this.#changed = changed;
     this.#tell = tell;
   }
@@ -54,7 +59,13 @@ export class Answerer {
     const onProgress = (event) => call.signal.aborted || photo.progress(event);
     const pictures = options.tune === "difftpt-lite" ? variants.optionsFor(photo, photos) : {};
     try {
-      this.#answered(taken, await this.#classify(photo, { ...options, ...pictures, signal: call.signal, onProgress }));
+      const slot = await this.#kept?.slot(photo);
+      if (call.signal.aborted) return;
+      // The engine may have ended meanwhile.
+      if (!this.#list.classes) throw this.#engine.error;
+      const result = slot?.result ?? (await this.#classify(photo, { ...options, ...pictures, signal: call.signal, onProgress }));
+      if (slot?.result === null) void slot.keep(result);
+      this.#answered(taken, result);
     } catch (error) {
       if (!signal.aborted) this.#failed(taken, error);
     } finally {

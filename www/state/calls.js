@@ -37,6 +37,16 @@ export class Calls {
     return this.#engine.guarded(() => this.#engine.now().classFolders(paths));
   }
 
+  /** The feature of an image file; see `PromptLens.embedImage`. */
+  embedImage(file, how) {
+    return this.#engine.guarded(() => this.#engine.now().embedImage(file, how));
+  }
+
+  /** The features of texts; see `PromptLens.embedText`. */
+  embedText(texts, how) {
+    return this.#engine.guarded(() => this.#engine.now().embedText(texts, how));
+  }
+
   /** Learns a prompt; see `Classes.train`. */
   train(examples, how) {
     return this.#withClasses(how.signal, (classes) => classes.train(examples, { ...this.#negatives.forTraining, ...how }));

@@ -31,6 +31,9 @@ export const duration = (ms) => (ms < 1000 ? `${integer(ms)} ms` : `${oneDecimal
 /** A rejection score; some of them differ only from the third digit on. */
 export const score = formatter({ minimumSignificantDigits: 5, maximumSignificantDigits: 5 });
 
+/** A cosine. */
+export const cosine = formatter({ minimumFractionDigits: 3, maximumFractionDigits: 3 });
+
 /** Numbers with two decimals, or as many more as it takes to tell them apart, up to six. */
 export function apart(...values) {
   for (let digits = 2; ; digits += 1) {

@@ -21,6 +21,7 @@ const tileTemplate = document.getElementById("tile-template");
 export class Grid {
   #list;
   #open;
+  #paint;
   /** @type {Photo[]} */
   #photos = [];
   /** The tiles there are, and what ends their listening. @type {Map<Photo, {tile: HTMLElement, gone: AbortController}>} */
@@ -33,10 +34,12 @@ export class Grid {
   /**
    * @param {HTMLElement} list
    * @param {(photo: Photo) => void} open shows the photo whose tile was chosen
+   * @param {(photo: Photo, tile: HTMLElement) => void} [paint] writes what a tile says: its answer
    */
-  constructor(list, open) {
+  constructor(list, open, paint = paintAnswer) {
     this.#list = list;
     this.#open = open;
+    this.#paint = paint;
     const schedule = () => this.#schedule();
     addEventListener("scroll", schedule, { passive: true });
     addEventListener("resize", schedule);
@@ -69,7 +72,7 @@ export class Grid {
 
   /** Writes numbers anew, in the language that is shown. */
   reword() {
-    for (const [photo, { tile }] of this.#tiles) paint(photo, tile);
+    for (const [photo, { tile }] of this.#tiles) this.#paint(photo, tile);
   }
 
   #schedule() {
@@ -111,9 +114,9 @@ export class Grid {
     const tile = tileTemplate.content.cloneNode(true).firstElementChild;
     const gone = new AbortController();
     this.#tiles.set(photo, { tile, gone });
-    for (const type of ["change", "verdict"]) photo.addEventListener(type, () => paint(photo, tile), { signal: gone.signal });
+    for (const type of ["change", "verdict"]) photo.addEventListener(type, () => this.#paint(photo, tile), { signal: gone.signal });
     tile.querySelector("button").addEventListener("click", () => this.#open(photo));
-    paint(photo, tile);
+    this.#paint(photo, tile);
     this.#list.append(tile);
     void this.#preview(photo, tile);
     return tile;
@@ -155,7 +158,7 @@ export class Grid {
   }
 }
 
-function paint(photo, tile) {
+function paintAnswer(photo, tile) {
   tile.dataset.state = photo.state;
   const button = tile.querySelector("button");
   const label = tile.querySelector(".tile-label bdi");

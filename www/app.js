@@ -7,6 +7,7 @@ import { NamesPanel } from "./panels/names.js";
 import { NegativesPanel } from "./panels/negatives.js";
 import { PermalinkPanel } from "./panels/permalink.js";
 import { PhotosPanel } from "./panels/photos.js";
+import { PlacesPanel } from "./panels/places.js";
 import { RejectPanel } from "./panels/reject.js";
 import { StatusPanel } from "./panels/status.js";
 import { TeachPanel } from "./panels/teach.js";
@@ -50,15 +51,15 @@ await setLanguage(preferred(search), { remember: false });
 new StatusPanel(element("status"), session);
 const models = new ModelsPanel(element("models"), session);
 const earlier = new EarlierPanel(element("earlier"), session, models);
-new NamesPanel(section("names"), session, link, () => void models.offerBigger());
-new GalleryPanel(section("results"), session, link, element("details"));
+const names = new NamesPanel(section("names"), session, link, () => void models.offerBigger());
+const gallery = new GalleryPanel(section("results"), session, link, element("details"));
 new PhotosPanel(section("photos"), session);
 new CameraPanel(element("camera-dialog"), session, element("camera"));
 new ToolbarPanel(element("toolbar"), session);
 new PermalinkPanel(element("permalink"), session);
 new TunePanel(element("tune"), session, link);
 new VariantsPanel(element("variants"), session, link);
-const reject = new RejectPanel(element("reject"), session, link, element("cards"));
+const reject = new RejectPanel(element("reject"), session, link, { cards: element("cards"), open: (photo) => gallery.open(photo) });
 new NegativesPanel(element("negatives"), session, link);
 const teach = new TeachPanel(element("teach"), session, {
   chooseScore: () => reject.choose("lapt"),
@@ -66,6 +67,9 @@ const teach = new TeachPanel(element("teach"), session, {
   kept,
 });
 const keptPanel = new KeptPanel(element("kept"), session, kept, teach, (sha256) => earlier.offer(sha256, "prompt"));
+
+element("to-names").addEventListener("click", () => names.focus());
+new PlacesPanel(element("places"), session, (place) => reject.show(place === "check"));
 
 await keepOffline();
 await Promise.all([

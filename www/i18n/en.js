@@ -129,7 +129,7 @@ export default {
   "photos.cleared": "All photos removed.",
 
   "names.title": "Class names",
-  "names.change": "Change the names",
+  "names.change": "Edit names",
   "names.as-text": "Edit as text",
   "names.as-list": "Edit as list",
   "names.add": "Add a name",

@@ -235,6 +235,7 @@ export default {
   "teach.no-classes": "No classes yet. Add one, or drop a folder of each.",
   "teach.taken-for": { one: "{count} photo of {label} added.", other: "{count} photos of {label} added." },
   "teach.no-photos": "No photos yet.",
+  "teach.photos-one-class": { one: "{count} photo, 1 class.", other: "{count} photos, 1 class." },
   "teach.photos": { one: "{count} photo, {classes} classes.", other: "{count} photos, {classes} classes." },
   "teach.taken": { one: "{count} photo to learn from added.", other: "{count} photos to learn from added." },
   "teach.remove": "Remove the photos of {label}",

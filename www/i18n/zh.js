@@ -221,6 +221,7 @@ export default {
   "teach.no-classes": "还没有类别。请添加一个，或为每个类别拖入一个文件夹。",
   "teach.taken-for": { other: "已添加 {count} 张 {label} 的照片。" },
   "teach.no-photos": "还没有照片。",
+  "teach.photos-one-class": "{count} 张照片，1 个类别。",
   "teach.photos": { other: "{count} 张照片，{classes} 个类别。" },
   "teach.taken": { other: "已添加 {count} 张用于学习的照片。" },
   "teach.remove": "移除 {label} 的照片",

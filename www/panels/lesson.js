@@ -131,7 +131,8 @@ export class LessonPanel extends Panel {
   #removeClass(label) {
     this.#photos.delete(label);
     this.#tell("change");
-    this.#columns.focus(label);
+    // A class that is not in the list of names goes with its photos.
+    if (!this.#columns.focus(label)) this.find("teach-folder").focus();
     announce(t("teach.removed", { label }));
   }
 
@@ -232,7 +233,9 @@ export class LessonPanel extends Panel {
     this.#withOthers = withOthers;
     this.#showColumns();
     const count = this.examples.length;
-    setMessage(this.find("teach-count"), this.hasPhotos ? "teach.photos" : "teach.no-photos", { count, classes: this.#photos.size });
+    const classes = this.#photos.size;
+    const said = classes === 1 ? "teach.photos-one-class" : "teach.photos";
+    setMessage(this.find("teach-count"), this.hasPhotos ? said : "teach.no-photos", { count, classes });
     const others = this.#otherPhotos.length;
     this.#others.hidden = !withOthers;
     this.find("teach-others-clear").hidden = others === 0;

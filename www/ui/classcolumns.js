@@ -77,9 +77,10 @@ export class ClassColumns {
     });
   }
 
-  /** Brings the focus to the chooser of a class. */
+  /** Brings the focus to the chooser of a class; returns whether the class is shown. */
   focus(label) {
     this.#columns.get(label)?.item.querySelector("input").focus();
+    return this.#columns.has(label);
   }
 
   #make(label) {

@@ -106,6 +106,9 @@ describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, (
 
   test("LAPT without a prompt for it says what to do", async () => {
     await page.selectOption("#score", "lapt");
+    await page.waitForSelector("#check-problem:not([hidden])");
+    assert.match(await page.textContent("#check-problem"), /recipe lapt/);
+    await openPlace(page, "look");
     await page.waitForSelector(".card[data-state=failed] .problem:visible");
     assert.match(await page.locator(".card[data-state=failed] .problem").first().textContent(), /recipe lapt/);
   });

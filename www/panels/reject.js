@@ -152,7 +152,10 @@ export class RejectPanel extends Panel {
     const scored = off || !this.#shown ? [] : [...this.session.photos].filter(({ done, result }) => done && result.ood);
     this.#grid.show(scored.sort((a, b) => a.result.ood.value - b.result.ood.value));
     this.find("check-title").hidden = scored.length === 0;
-    this.find("check-empty").hidden = off || scored.length > 0;
+    // A score that cannot be computed is a matter of this panel; a file that cannot be read is one of Look.
+    const unscored = off ? undefined : [...this.session.photos].find(({ error }) => error && !error.code?.startsWith("image/"));
+    showProblem(this.find("check-problem"), scored.length > 0 ? null : (unscored?.error ?? null));
+    this.find("check-empty").hidden = off || scored.length > 0 || unscored !== undefined;
   }
 
   #showState(off, stale, threshold) {

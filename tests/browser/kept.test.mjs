@@ -84,14 +84,15 @@ describe("kept work", { timeout: 900_000 }, () => {
     await one.place("check");
     assert.equal(await page.textContent("#calibrate-result"), note);
     await one.answer();
+    await one.place("check");
     await page.waitForSelector("#threshold:not([hidden])");
     assert.match(await page.textContent("#threshold-value"), /calibrated/i);
     await page.focus("#threshold-slider");
     await page.keyboard.press("End");
     assert.ok(await page.locator("#threshold-reset").isVisible());
     await one.reload();
-    await one.place("check");
     await one.answer();
+    await one.place("check");
     await page.waitForFunction(() => document.getElementById("threshold-reset").checkVisibility());
   });
 

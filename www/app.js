@@ -8,6 +8,7 @@ import { NegativesPanel } from "./panels/negatives.js";
 import { PermalinkPanel } from "./panels/permalink.js";
 import { PhotosPanel } from "./panels/photos.js";
 import { PilePanel } from "./panels/pile.js";
+import { PlacesPanel } from "./panels/places.js";
 import { RejectPanel } from "./panels/reject.js";
 import { SharePanel } from "./panels/share.js";
 import { StatusPanel } from "./panels/status.js";
@@ -59,7 +60,7 @@ await setLanguage(preferred(search), { remember: false });
 new StatusPanel(element("status"), session);
 const models = new ModelsPanel(element("models"), session);
 const earlier = new EarlierPanel(element("earlier"), session, models);
-new NamesPanel(section("names"), session, link, () => void models.offerBigger());
+const names = new NamesPanel(section("names"), session, link, () => void models.offerBigger());
 const gallery = new GalleryPanel(section("results"), session, link, element("details"), (photo) => pile.alike(photo));
 new PhotosPanel(section("photos"), session, (file) => share.open(file));
 new CameraPanel(element("camera-dialog"), session, element("camera"));
@@ -68,7 +69,7 @@ new ToolbarPanel(element("toolbar"), session);
 new PermalinkPanel(element("permalink"), session);
 new TunePanel(element("tune"), session, link);
 new VariantsPanel(element("variants"), session, link);
-const reject = new RejectPanel(element("reject"), session, link, element("cards"));
+const reject = new RejectPanel(element("reject"), session, link, { cards: element("cards"), open: (photo) => gallery.open(photo) });
 new NegativesPanel(element("negatives"), session, link);
 const teach = new TeachPanel(element("teach"), session, {
   chooseScore: () => reject.choose("lapt"),
@@ -79,6 +80,9 @@ let started;
 const begun = new Promise((resolve) => (started = resolve));
 const share = new SharePanel(element("shared"), session, { teach, kept, begun });
 const keptPanel = new KeptPanel(element("kept"), session, { kept, memory }, teach, (sha256) => earlier.offer(sha256, "prompt"));
+
+element("to-names").addEventListener("click", () => names.focus());
+new PlacesPanel(element("places"), session, (place) => reject.show(place === "check"));
 
 void memory.look();
 await keepOffline();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
 import { looks } from "./looks.mjs";
+import { openPlace } from "./support.mjs";
 
 const READY = "#status[data-state=ready]";
 
@@ -67,6 +68,11 @@ describe("accessibility", { timeout: 900_000 }, () => {
     await page.click("#camera-close");
     for (const drawer of await page.locator("details.drawer > summary").all()) await drawer.click();
     await check("drawers");
+    await page.click("#models > summary");
+    for (const place of ["teach", "check"]) {
+      await openPlace(page, place);
+      await check(`${place}-empty`);
+    }
   });
 
   test("with results, tuned, a map, and a file that is none", async () => {

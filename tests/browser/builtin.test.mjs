@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { englishLeft } from "./support.mjs";
+import { englishLeft, openPlace } from "./support.mjs";
 
 const MINI = "../models/mini/";
 /** A prompt that was learned on the model before. */
@@ -86,7 +86,7 @@ describe("the built-in model", { timeout: 600_000 }, () => {
 
   test("a prompt of the model before says so, and that model is one click away", async () => {
     await visit("?device=cpu&lang=en&labels=ship,deer");
-    await page.click("#teach > summary");
+    await openPlace(page, "teach");
     await page.setInputFiles("#teach-import", FORMER_PROMPT);
     await page.waitForSelector("#earlier:not([hidden])");
     assert.equal(await page.textContent("#teach-error code"), "prompt/wrong-model");

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite, PAGES, shared } from "./harness.mjs";
-import { loadPackage } from "./support.mjs";
+import { loadPackage, openPlace } from "./support.mjs";
 
 /** Two pictures of the first are the same numbers as of its expected pixels. */
 const EXACT = [
@@ -249,7 +249,7 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
     });
 
     const teach = async (file) => page.setInputFiles("#teach-files", await caseFile(file));
-    const lesson = () => page.locator("#teach-classes .chip").evaluateAll((all) => all.map((item) => item.textContent.replace("\u00d7", "").trim()).sort());
+    const lesson = () => page.locator("#teach-classes [data-taught]").evaluateAll((all) => all.map((item) => `${item.querySelector(".class-name").textContent} ${parseInt(item.querySelector(".class-count").textContent, 10)}`).sort());
 
     test("Teach takes archives of other systems", async () => {
       for (const [file, wanted] of [
@@ -260,9 +260,9 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
         ["18_jfif_in_a_zip.zip", ["church 2", "ship 2"]],
       ]) {
         await visit(`labels=${encodeURIComponent("caf\u00e9,church,ship")}`);
-        await page.click("#teach > summary");
+        await openPlace(page, "teach");
         await teach(file);
-        await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 2);
+        await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 2);
         assert.deepEqual(await lesson(), wanted, file);
         const twice = (await names()).filter((name) => name.normalize() === "caf\u00e9");
         assert.equal(twice.length, 1, file);
@@ -277,15 +277,15 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
         await writeFile(join(folder, path), jpeg);
       }
       await visit();
-      await page.click("#teach > summary");
+      await openPlace(page, "teach");
       await page.setInputFiles("#teach-folder", folder);
-      await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 2);
+      await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 2);
       assert.deepEqual(await lesson(), ["caf\u00e9 2", "church 3"]);
     });
 
     test("Teach names an archive that it cannot read, and forgets the error with the next", async () => {
       await visit();
-      await page.click("#teach > summary");
+      await openPlace(page, "teach");
       await page.setInputFiles("#teach-files", { name: "photos.tar.bz2", mimeType: "application/octet-stream", buffer: Buffer.from("BZh91AY&SY") });
       await page.waitForSelector("#teach-error:not([hidden])");
       assert.equal(await text("#teach-error code"), "data/invalid");
@@ -295,7 +295,7 @@ describe("files, lists and pages as people have them", { skip: needsShared, time
       });
       assert.match(told, /bzip2/);
       await teach("18_jfif_in_a_zip.zip");
-      await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 2);
+      await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 2);
       assert.ok(await page.isHidden("#teach-error"));
     });
 

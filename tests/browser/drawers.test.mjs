@@ -1,10 +1,10 @@
-// The page's drawers for tuning and rejection, and its exports, as a person uses them.
+// Tuning beside the answers and rejection in Check, and its exports, as a person uses them.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { badFiles, englishLeft, LABELS, photo, photos } from "./support.mjs";
+import { badFiles, englishLeft, LABELS, openPlace, photo, photos } from "./support.mjs";
 
 describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
   let site;
@@ -27,6 +27,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     await site?.close();
   });
   afterEach(async () => {
+    await openPlace(page, "look");
     if (await page.locator("#clear").isVisible()) await page.click("#clear");
     await page.check("input[name=tune][value=none]", { force: true }).catch(() => {});
   });
@@ -37,8 +38,9 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
       count,
     );
   const values = (selector) => page.locator(`.card ${selector}`).evaluateAll((all) => all.map((one) => parseFloat(one.textContent) / 100));
-  const show = async (drawer) => {
-    if (!(await page.locator(drawer).evaluate((details) => details.open))) await page.click(`${drawer} > summary`);
+  const showTuning = async () => {
+    await openPlace(page, "look");
+    if (!(await page.locator("#tune").evaluate((details) => details.open))) await page.click("#tune > summary");
   };
 
   test("tuning is off until it is asked for, shows what it did, and goes again", async () => {
@@ -80,7 +82,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
   });
 
   test("tuning tells its stages, can be stopped, and goes on", async () => {
-    await show("#tune");
+    await showTuning();
     await page.check("input[name=tune][value=tpt]");
     await page.evaluate(() => {
       window.stages = new Set();
@@ -107,7 +109,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
   });
 
   test("numbers that cannot be used change nothing and are explained", async () => {
-    await show("#tune");
+    await showTuning();
     await page.check("input[name=tune][value=difftpt-lite]");
     const state = await page.textContent("#tune-state");
     await page.fill("#tune-steps", "0");
@@ -115,18 +117,18 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     assert.match(await page.textContent("#tune-error"), /^Steps: ./);
     assert.equal(await page.getAttribute("#tune-steps", "aria-invalid"), "true");
     assert.equal(await page.textContent("#tune-state"), state);
-    await show("#reject");
+    await openPlace(page, "check");
     await page.setInputFiles("#calibrate-files", sunflowers.slice(0, 2));
     await page.waitForSelector("#calibrate-error:not([hidden])");
-    await show("#teach");
+    await openPlace(page, "teach");
     await page.setInputFiles("#teach-import", { name: "bad.safetensors", mimeType: "application/octet-stream", buffer: Buffer.from("none") });
     await page.waitForSelector("#teach-error:not([hidden])");
     await looks(page, "problems");
+    await openPlace(page, "look");
     await page.click("#camera");
     await page.waitForSelector("#camera-error:not([hidden])");
     await looks(page, "camera-refused");
     await page.click("#camera-close");
-    for (const drawer of ["#reject", "#teach"]) await page.click(`${drawer} > summary`);
     await page.fill("#tune-steps", "");
     await page.locator("#tune-steps").blur();
     assert.ok(await page.locator("#tune-error").isHidden());
@@ -174,10 +176,13 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
 
   test("rejection is calibrated on photos, says its verdict in words, and notices when it does not hold", async () => {
     const stripes = { ...(await photo("textures", "test/banded/")), name: "stripes.jpg" };
+    // As somebody who has not been in Check.
+    await page.reload();
+    await page.waitForSelector("#status[data-state=ready]");
     await page.setInputFiles("#files", [stripes, { ...sunflowers[19], name: "sunflowers.jpg" }]);
     await settled(2);
     assert.equal(await page.locator(".ood:visible").count(), 0);
-    await show("#reject");
+    await openPlace(page, "check");
     await page.waitForFunction(() => document.querySelectorAll(".verdict").length === 2);
     assert.deepEqual(await page.locator(".verdict").allTextContents(), Array(2).fill("No verdict: not calibrated"));
     assert.equal(await page.getAttribute("#calibrate-page", "aria-disabled"), "true");
@@ -195,6 +200,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     const verdicts = async () =>
       Object.fromEntries(await page.locator(".card").evaluateAll((all) => all.map((card) => [card.querySelector(".file").textContent, card.querySelector(".verdict").textContent])));
     assert.equal((await verdicts())["stripes.jpg"], "Probably none of these");
+    await openPlace(page, "look");
     assert.match(await page.locator(".card", { hasText: "stripes" }).locator(".gauge").getAttribute("aria-label"), /^mcm [\d.]+, below the threshold [\d.]+$/);
     const gauges = await page.locator(".gauge").evaluateAll((all) =>
       all.map((gauge) => {
@@ -203,6 +209,8 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
       }),
     );
     for (const { out, left } of gauges) assert.equal(left, out);
+    await looks(page, "rejected");
+    await openPlace(page, "check");
     await looks(page, "reject");
 
     // The engine's own verdicts are those that the page drew from the threshold.
@@ -216,7 +224,9 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     await settled(2);
     assert.deepEqual(await verdicts(), drawn);
 
+    await openPlace(page, "look");
     await page.locator("#name-input").pressSequentially("lighthouse,");
+    await openPlace(page, "check");
     await page.waitForFunction(() => document.querySelector("#stale:not([hidden])"));
     assert.match(await page.textContent("#stale"), /class/);
     await page.selectOption("#language", "zh");
@@ -232,10 +242,10 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
   });
 
   test("calibrating says how far it is, and can be cancelled while each photo is tuned", async () => {
-    await show("#tune");
+    await showTuning();
     await page.check("input[name=tune][value=tpt]");
     await page.check("input[name=views][value='64']");
-    await show("#reject");
+    await openPlace(page, "check");
     await page.selectOption("#score", "mcm");
     await page.setInputFiles("#calibrate-files", sunflowers);
     await page.waitForFunction(() => /1\D+20/.test(document.getElementById("calibrate-stage").textContent));
@@ -247,7 +257,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
   });
 
   test("calibrating can be cancelled, and takes the photos on the page", async () => {
-    await show("#reject");
+    await openPlace(page, "check");
     await page.selectOption("#score", "mcm");
     await page.setInputFiles("#files", sunflowers.slice(0, 19).map((file, i) => ({ ...file, name: `${i}.jpg` })));
     await settled(19);

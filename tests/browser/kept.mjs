@@ -1,6 +1,7 @@
 /** What tests of the kept work do with a page: the functions of `bench(page, url)`. */
 import { setTimeout } from "node:timers/promises";
 import { emptyRecord, writeRecord } from "../../www/state/record.js";
+import { openPlace } from "./support.mjs";
 
 export const READY = "#status[data-state=ready]";
 /** An address that says nothing about names. */
@@ -29,20 +30,25 @@ export function bench(page, url) {
       await page.waitForSelector(READY);
     },
     names: () => page.locator("#chips .chip-name").allTextContents(),
-    add: (name) => page.locator("#name-input").pressSequentially(`${name},`),
+    async add(name) {
+      await openPlace(page, "look");
+      await page.locator("#name-input").pressSequentially(`${name},`);
+    },
     /** Types a list in place of the one there is. */
     async type(list) {
+      await openPlace(page, "look");
       await page.click("#names-clear");
       await page.locator("#name-input").pressSequentially(list.map((name) => `${name},`).join(""));
     },
     /** The answer for one more photo. */
     async answer() {
+      await openPlace(page, "look");
       const before = await page.locator(".card").count();
       await page.click("[data-sample=rocket]");
       await page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, before + 1);
       return page.locator(".card:first-child .bar").evaluateAll((all) => all.map((bar) => bar.textContent.trim()));
     },
-    openDrawer: (id) => page.evaluate((name) => document.getElementById(name).toggleAttribute("open", true), id),
+    place: (name) => openPlace(page, name),
     /** What the page says about the kept work. */
     said: async () => ((await page.locator("#kept").isVisible()) ? page.textContent("#kept-text") : ""),
     /** Waits until the record says that a prompt is kept, or that none is. */

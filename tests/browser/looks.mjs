@@ -22,13 +22,6 @@ export async function looks(page, name, { fullPage = true, include, top, motion 
   await mkdir(OUT, { recursive: true });
   await page.evaluate(AXE);
   const found = [];
-  // A picture of the whole page shows what stands in parts that scroll by themselves.
-  const whole = (is) =>
-    page.evaluate((on) => {
-      const drawers = document.querySelector(".drawers");
-      if (drawers) Object.assign(drawers.style, on ? { position: "static", maxHeight: "none" } : { position: "", maxHeight: "" });
-    }, is);
-  if (fullPage) await whole(true);
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme, reducedMotion: motion });
     for (const width of [360, 1280]) {
@@ -45,7 +38,6 @@ export async function looks(page, name, { fullPage = true, include, top, motion 
       }
     }
   }
-  if (fullPage) await whole(false);
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await page.setViewportSize({ width: 1280, height: 1000 });
   assert.deepEqual(found, [], name);

@@ -10,7 +10,7 @@ import { filesOf, serveFaulty, sha256 } from "./faulty.mjs";
 /** A row of the table, whose place on the hub holds the built-in model in these tests. */
 const ROW = { name: "TinyCLIP ViT-8M/16", repository: "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M" };
 
-describe("the Models drawer", { timeout: 600_000 }, () => {
+describe("the list of models", { timeout: 600_000 }, () => {
   let site;
   let session;
   let page;

@@ -1,9 +1,9 @@
-// The Reject drawer's own threshold, and the words that NegLabel compares with.
+// The threshold of the reader's own in Check, and the words that NegLabel compares with.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { LABELS, loadPackage, photo, photos } from "./support.mjs";
+import { LABELS, loadPackage, openPlace, photo, photos } from "./support.mjs";
 
 const clean = (text) => text.replace(/[\u2066-\u2069]/g, "").trim();
 
@@ -23,7 +23,7 @@ describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, (
     const flowers = await photos("flowers", "train/sunflowers/", 3);
     await page.setInputFiles("#files", [church, ...flowers]);
     await settled(4);
-    await page.click("#reject > summary");
+    await openPlace(page, "check");
   });
   after(async () => {
     await session?.close();
@@ -106,6 +106,9 @@ describe("threshold and other words", { skip: needsShared, timeout: 900_000 }, (
 
   test("LAPT without a prompt for it says what to do", async () => {
     await page.selectOption("#score", "lapt");
+    await page.waitForSelector("#check-problem:not([hidden])");
+    assert.match(await page.textContent("#check-problem"), /recipe lapt/);
+    await openPlace(page, "look");
     await page.waitForSelector(".card[data-state=failed] .problem:visible");
     assert.match(await page.locator(".card[data-state=failed] .problem").first().textContent(), /recipe lapt/);
   });

@@ -9,6 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { precache, siteFiles } from "../../scripts/precache.mjs";
 import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
 import { looks } from "./looks.mjs";
+import { openPlace } from "./support.mjs";
 
 const READY = "#status[data-state=ready]";
 const ASKED = "?device=cpu&labels=church,parachute,sunflowers";
@@ -195,12 +196,12 @@ describe("offline", { timeout: 900_000 }, () => {
 
   test("without a network a prompt is learned, answers, and leaves as a file", async () => {
     const plain = await page.locator(".bar-value").allTextContents();
-    await page.click("#teach > summary");
+    await openPlace(page, "teach");
     for (const name of ["church", "parachute", "sunflower"]) {
       await page.selectOption("#teach-class", name === "sunflower" ? "sunflowers" : name);
       await page.setInputFiles("#teach-files", join(DIST, `samples/${name}.jpg`));
     }
-    await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 3);
+    await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 3);
     await page.selectOption("#teach-recipe", "taskres");
     await page.selectOption("#teach-check", "none");
     await page.fill("#teach-epochs", "20");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DIST, openBrowser, openSite, OUT, recordRequests } from "./harness.mjs";
 import { looks } from "./looks.mjs";
+import { openPlace } from "./support.mjs";
 import { assertResponsive, watchTasks } from "./tasks.mjs";
 
 const READY = "#status[data-state=ready]";
@@ -94,7 +95,10 @@ describe("product", { timeout: 900_000 }, () => {
         await page.setViewportSize({ width, height: 900 });
         const weights = new Promise((release) => page.route("**/*.safetensors", (route) => release(route)));
         await page.goto(`${site.url}?device=cpu&labels=${[...LABELS, "dog", "cat", "horse"].join()}${more}`);
-        if (open) await page.click("#reject > summary");
+        if (open) {
+          await openPlace(page, "check");
+          await openPlace(page, "look");
+        }
         await page.setInputFiles("#files", [sample("rocket"), sample("church")]);
         await page.waitForSelector(".card img");
         const heights = () => page.locator(".card").evaluateAll((all) => all.map((card) => Math.round(card.getBoundingClientRect().height)));
@@ -210,8 +214,9 @@ describe("product", { timeout: 900_000 }, () => {
     await page.fill("#tune-seed", "7");
     await page.locator("#tune-seed").blur();
     await page.click("label:has(#gallery)");
-    await page.click("#reject > summary");
+    await openPlace(page, "check");
     await page.selectOption("#score", "energy");
+    await openPlace(page, "look");
     const answer = async () => {
       // The second borrows from the first, which had nobody to borrow from.
       await page.click("[data-sample=rocket]");

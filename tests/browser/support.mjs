@@ -137,6 +137,9 @@ export function englishLeft(page, except = "#teach-paper") {
   }, except);
 }
 
+/** Shows a place of the page: `look`, `teach` or `check`. @param {import("playwright-core").Page} page */
+export const openPlace = (page, place) => page.click(`#tab-${place}`);
+
 /** Every error code that the engine's sources give, and those of JavaScript's own errors. */
 export async function errorCodes(root) {
   const engine = [...(await readFile(join(root, "src/error.rs"), "utf8")).matchAll(/=> "([a-z]+\/[a-z-]+)"/g)].map(([, code]) => code);

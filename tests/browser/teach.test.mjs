@@ -1,4 +1,4 @@
-// The page's Teach drawer, as a person uses it: folders in, a prompt in use, a file out and in again.
+// Teach, a place of the page, as a person uses it: folders in, a prompt in use, a file out and in again.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -7,11 +7,11 @@ import { after, before, describe, test } from "node:test";
 import { cli, DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
 import { looks } from "./looks.mjs";
 import { lesson } from "./lesson.mjs";
-import { photo, photos } from "./support.mjs";
+import { openPlace, photo, photos } from "./support.mjs";
 import { tarOf } from "./tar.mjs";
 import { assertResponsive, watchTasks } from "./tasks.mjs";
 
-describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
+describe("teach", { skip: needsShared, timeout: 900_000 }, () => {
   let site;
   let session;
   let page;
@@ -44,17 +44,17 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     await site?.close();
   });
 
-  const answered = () => page.waitForSelector(".card[data-state=done][aria-busy=false], .card[data-state=done]:not([aria-busy=true])");
+  const answered = () => page.waitForSelector(".card[data-state=done][aria-busy=false], .card[data-state=done]:not([aria-busy=true])", { state: "attached" });
   const text = async (selector) => (await page.textContent(selector)).replace(/[\u2068\u2069]/g, "");
   const names = () => page.locator("#chips .chip-name").allTextContents();
   const bars = () => page.locator(".card .bar").evaluateAll((all) => all.map((bar) => bar.textContent.trim()));
 
   test("folders become classes, and learning shows every step", async () => {
-    await page.focus("#teach > summary");
-    await page.keyboard.press("Enter");
+    await page.focus("#tab-look");
+    await page.keyboard.press("ArrowRight");
     assert.equal(await page.getAttribute("#teach-start", "aria-disabled"), "true");
     await page.setInputFiles("#teach-folder", folder);
-    await page.waitForFunction((n) => document.querySelectorAll("#teach-classes .chip").length === n, labels.length);
+    await page.waitForFunction((n) => document.querySelectorAll("#teach-classes [data-taught]").length === n, labels.length);
     assert.deepEqual((await names()).sort(), labels);
     assert.equal(await text("#teach-count"), "41 photos, 10 classes.");
     await page.waitForFunction(() => document.querySelectorAll("#teach-recipe option").length >= 14);
@@ -99,6 +99,7 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
 
     // Exports and links say what answered: an export names the prompt, a link says that it has none.
     const sha256 = createHash("sha256").update(await readFile(file)).digest("hex");
+    await openPlace(page, "look");
     const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save-json")]);
     const { settings } = JSON.parse(await readFile(await saved.path(), "utf8"));
     assert.deepEqual([settings.prompt, settings.struck, settings.added], [{ recipe: "coop-snapshots", sha256 }, [], []]);
@@ -122,10 +123,13 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     const share = (100 * best.probability).toFixed(1);
     assert.ok(taught[0].includes(best.label) && taught[0].includes(share), `${taught[0]}: ${best.label} ${share}`);
 
+    await openPlace(page, "teach");
     await page.click("#teach-use");
     await page.waitForFunction((old) => [...document.querySelectorAll(".card .bar")].map((bar) => bar.textContent.trim()).join() === old.join(), plain);
+    await openPlace(page, "look");
     await page.click("#permalink");
     await page.waitForFunction(() => document.getElementById("announcer").textContent.endsWith("It holds no photo.") || document.getElementById("announcer").textContent.endsWith("in the address bar."));
+    await openPlace(page, "teach");
     await page.click("#teach-discard");
     assert.equal(await text("#teach-state"), "nothing learned");
     await page.setInputFiles("#teach-import", file);
@@ -192,24 +196,28 @@ describe("teach drawer", { skip: needsShared, timeout: 900_000 }, () => {
     await page.click("#teach-score");
     assert.ok(await page.locator("#teach-scoring").isHidden());
     assert.equal(await page.inputValue("#score"), "lapt");
-    await page.click("#reject > summary");
+    await openPlace(page, "check");
     await page.waitForFunction(() => /^lapt/.test(document.querySelector(".card[data-state=done] .gauge")?.ariaLabel ?? ""));
     const hint = await text(".card .negatives");
     assert.match(hint, /^Other words nearest to it: /);
     assert.deepEqual(hint.replace(/^.*: /, "").split(", ").sort(), [...words].sort());
     await looks(page, "lapt-used");
+    await openPlace(page, "teach");
 
     await page.click("#teach-others-clear");
     assert.equal(await text("#teach-others-count"), "None yet.");
     await page.selectOption("#teach-recipe", "coop-snapshots");
     assert.ok(await page.locator("#teach-others").isHidden());
     await page.click("#teach-discard");
+    await openPlace(page, "check");
     await page.selectOption("#score", "mcm");
+    await openPlace(page, "teach");
     await answered();
   });
 
   test("the model finds the class of photos without a folder, those of an archive too", async () => {
-    while ((await page.locator("#teach-classes button").count()) > 0) await page.locator("#teach-classes button").first().click();
+    const removers = page.locator("#teach-classes button:visible");
+    while ((await removers.count()) > 0) await removers.first().click();
     await page.selectOption("#teach-class", "");
     await page.selectOption("#teach-recipe", "lapt");
     const pile = [...(await photos("imagenette", "test/church/", 3)), ...(await photos("textures", "test/banded/", 3))];

@@ -5,9 +5,14 @@ export default {
   "page.language": "Language",
   "page.private": "Everything is computed on this device. Your photos and words are not sent anywhere.",
   "page.compare":
-    "Probabilities only compare the names in your list with each other. To catch photos of something else, open Reject and calibrate. {model}",
+    "Probabilities only compare the names in your list with each other. To catch photos of something else, open Check and calibrate. {model}",
   "page.model": "About the built-in model",
   "page.documents": "Documents",
+
+  "places.title": "Places",
+  "places.look": "Look",
+  "places.teach": "Teach",
+  "places.check": "Check",
 
   "status.title": "Model",
   "status.starting": "Starting the engine…",
@@ -124,6 +129,7 @@ export default {
   "photos.cleared": "All photos removed.",
 
   "names.title": "Class names",
+  "names.change": "Edit names",
   "names.as-text": "Edit as text",
   "names.as-list": "Edit as list",
   "names.add": "Add a name",
@@ -220,7 +226,17 @@ export default {
   "teach.unlabelled": "Learns from the photos on the page too, whatever they show. Fewer than ten change nothing.",
   "teach.others-none": "None yet.",
   "teach.others-count": { one: "{count} photo of none of the classes.", other: "{count} photos of none of the classes." },
+  "teach.class-photos": { one: "{count} photo", other: "{count} photos" },
+  "teach.class-none": "no photos",
+  "teach.add-photos": "Add photos…",
+  "teach.add-photos-of": "Add photos of {label}",
+  "teach.add": "Another class",
+  "teach.add-button": "Add",
+  "teach.more-classes": { one: "{count} more name has no photos; choose it above.", other: "{count} more names have no photos; choose them above." },
+  "teach.no-classes": "No classes yet. Add one, or drop a folder of each.",
+  "teach.taken-for": { one: "{count} photo of {label} added.", other: "{count} photos of {label} added." },
   "teach.no-photos": "No photos yet.",
+  "teach.photos-one-class": { one: "{count} photo, 1 class.", other: "{count} photos, 1 class." },
   "teach.photos": { one: "{count} photo, {classes} classes.", other: "{count} photos, {classes} classes." },
   "teach.taken": { one: "{count} photo to learn from added.", other: "{count} photos to learn from added." },
   "teach.remove": "Remove the photos of {label}",
@@ -249,7 +265,7 @@ export default {
   "teach.failed": "{failed} could not be used.",
   "teach.scoring": "It also tells what is none of your names, by the score LAPT.",
   "teach.score": "Reject by it",
-  "teach.scored": "LAPT is the score under Reject.",
+  "teach.scored": "LAPT is the score under Check.",
   "teach.read": { one: "A prompt of {recipe} for {count} class.", other: "A prompt of {recipe} for {count} classes." },
   "teach.photo": "Photo",
   "teach.before": "Before",
@@ -262,7 +278,10 @@ export default {
   "teach.state-ready": "learned, not in use",
   "teach.state-used": "{recipe} in use",
 
-  "reject.title": "Reject",
+  "reject.title": "None of these",
+  "reject.empty": "Photos that you choose in Look are scored here.",
+  "reject.by-score":
+    "Your photos, the lowest score first. Those in red are called “probably none of these”.",
   "reject.what":
     "A score says how well a photo fits your list as a whole. Calibrate it with photos that do fit: then a photo that scores lower than those is called “probably none of these”.",
   "reject.score": "Score",

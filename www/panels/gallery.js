@@ -106,7 +106,8 @@ export class GalleryPanel extends Panel {
       this.#shown = null;
       this.#inDialog("card").replaceChildren();
       this.#arrange();
-      if (photo && this.session.photos.has(photo)) this.#focus(photo);
+      // Opened elsewhere, the focus goes back to where it was by itself.
+      if (photo && this.session.photos.has(photo) && this.root.checkVisibility()) this.#focus(photo);
     });
   }
 
@@ -138,8 +139,9 @@ export class GalleryPanel extends Panel {
     this.#scrollHere();
   }
 
-  /** On a phone the first answers would come below everything else. */
+  /** The first answers are in sight, wherever their photos were chosen. */
   #scrollHere() {
+    if (!this.root.checkVisibility()) return;
     const heading = this.#count.parentElement;
     if (heading.getBoundingClientRect().top < innerHeight * 0.7) return;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -216,6 +218,11 @@ export class GalleryPanel extends Panel {
       // Only what is elsewhere is moved: moving takes the focus away.
       if (photo !== this.#shown && this.#list.children[i] !== element) this.#list.insertBefore(element, this.#list.children[i] ?? null);
     });
+  }
+
+  /** Shows one photo with its answer, in a dialog. @param {import("../state/photo.js").Photo} photo */
+  open(photo) {
+    this.#show(photo);
   }
 
   #show(photo) {

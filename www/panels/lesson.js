@@ -1,11 +1,16 @@
 import { announce } from "../ui/announce.js";
+import { ClassColumns } from "../ui/classcolumns.js";
 import { chosen, dropped, isImage } from "../ui/folders.js";
-import { integer } from "../ui/format.js";
 import { onLanguage, setMessage, t } from "../ui/i18n.js";
+import { tidy } from "../ui/tidy.js";
 import { Panel } from "./panel.js";
 
 /** The option of the list that has the model find the class. No class name is empty. */
 const SORT = "";
+/** Classes without photos that are shown; the list may have thousands. */
+const MOST_EMPTY = 24;
+/** The photos of a class that has none. */
+const NONE = [];
 /** Also kinds that the engine does not read: its error names them. */
 const ARCHIVE = /\.(zip|tar|tgz|tbz2?|txz|tzst|7z|rar|tar\.\w+)$/i;
 
@@ -20,7 +25,6 @@ const ARCHIVE = /\.(zip|tar|tgz|tbz2?|txz|tzst|7z|rar|tar\.\w+)$/i;
  */
 export class LessonPanel extends Panel {
   #single = this.find("teach-class");
-  #list = this.find("teach-classes");
   #others = this.find("teach-others");
   /** Photos by class. @type {Map<string, File[]>} */
   #photos = new Map();
@@ -31,6 +35,11 @@ export class LessonPanel extends Panel {
   /** Whether the recipe learns from photos of none of the classes. */
   #withOthers = false;
   #sort;
+  #columns = new ClassColumns(this.find("teach-classes"), {
+    drop: (label, transfer) => this.#receive(dropped(transfer), (found) => this.#takeFor(label, found)),
+    choose: (label, files) => this.#receive(chosen(files), (found) => this.#takeFor(label, found)),
+    remove: (label) => this.#removeClass(label),
+  });
   events = new EventTarget();
 
   /**
@@ -42,14 +51,18 @@ export class LessonPanel extends Panel {
   constructor(root, session, sort) {
     super(root, session);
     this.#sort = sort;
-    this.#takeDrops(this.find("teach-drop"), (found) => this.#take(found));
     for (const name of ["folder", "files"]) this.#takeChoices(this.find(`teach-${name}`), (found) => this.#take(found));
     this.#takeDrops(this.#others, (found) => this.#takeOthers(found));
     const others = this.find("teach-others-files");
     this.#takeChoices(others, (found) => this.#takeOthers(found));
-    this.#list.addEventListener("click", ({ target }) => {
-      const label = target.closest("button")?.value;
-      if (label !== undefined) this.#removeClass(label);
+    // Last: what one of the classes or the others took is not for all of them.
+    this.#takeDrops(root, (found) => this.#take(found));
+    const added = this.find("teach-add-name");
+    this.find("teach-add").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const name = tidy(added.value);
+      added.value = "";
+      if (name) session.addNames([name]);
     });
     this.find("teach-others-clear").addEventListener("click", () => {
       this.#otherPhotos = [];
@@ -96,25 +109,30 @@ export class LessonPanel extends Panel {
   #takeDrops(area, receive) {
     area.addEventListener("dragover", (event) => event.preventDefault());
     area.addEventListener("drop", (event) => {
+      if (event.defaultPrevented) return;
       event.preventDefault();
-      const found = dropped(event.dataTransfer);
-      void this.#safely(async () => receive(await this.#unpacked(await found)));
+      this.#receive(dropped(event.dataTransfer), receive);
     });
   }
 
   #takeChoices(chooser, receive) {
     chooser.addEventListener("change", () => {
-      const found = chosen(chooser.files);
+      this.#receive(chosen(chooser.files), receive);
       // The same files may be chosen again.
       chooser.value = "";
-      void this.#safely(async () => receive(await this.#unpacked(found)));
     });
+  }
+
+  /** @param {Placed[] | Promise<Placed[]>} placed */
+  #receive(placed, take) {
+    void this.#safely(async () => take(await this.#unpacked(await placed)));
   }
 
   #removeClass(label) {
     this.#photos.delete(label);
     this.#tell("change");
-    (this.#list.querySelector("button") ?? this.find("teach-folder")).focus();
+    // A class that is not in the list of names goes with its photos.
+    if (!this.#columns.focus(label)) this.find("teach-folder").focus();
     announce(t("teach.removed", { label }));
   }
 
@@ -157,6 +175,13 @@ export class LessonPanel extends Panel {
     this.#tell("change");
   }
 
+  /** All of them show one class, whatever folder they lie in. @param {Found[]} found */
+  #takeFor(label, found) {
+    for (const { file } of found) this.#put(label, file);
+    announce(t("teach.taken-for", { count: found.length, label }));
+    this.#tell("change");
+  }
+
   /** @param {Found[]} found */
   #takeOthers(found) {
     this.#otherPhotos = [...this.#otherPhotos, ...found.map(({ file }) => file)];
@@ -187,33 +212,33 @@ export class LessonPanel extends Panel {
     this.#single.replaceChildren(...names.map((name) => new Option(name, name)), new Option(t("teach.sort"), SORT));
     if (this.#sorting) this.#single.value = SORT;
     else if (names.includes(before)) this.#single.value = before;
+    this.#showColumns();
+  }
+
+  /** Shows the classes of the list and those that have photos, and how many more there are. */
+  #showColumns() {
+    const empty = this.session.names.filter((name) => !this.#photos.has(name));
+    const shown = [...this.#photos, ...empty.slice(0, MOST_EMPTY).map((name) => [name, NONE])];
+    const order = new Map(this.session.names.map((name, index) => [name, index]));
+    const place = ([label]) => order.get(label) ?? order.size;
+    this.#columns.show(shown.sort((a, b) => place(a) - place(b)));
+    const more = this.find("teach-more");
+    const hidden = empty.length - MOST_EMPTY;
+    more.hidden = hidden <= 0 && shown.length > 0;
+    setMessage(more, shown.length > 0 ? "teach.more-classes" : "teach.no-classes", { count: Math.max(0, hidden) });
   }
 
   /** Shows the photos, and the place for others if the recipe learns from them. */
   show(withOthers) {
     this.#withOthers = withOthers;
-    this.#list.replaceChildren(...[...this.#photos].map(classRow));
-    this.#list.hidden = !this.hasPhotos;
+    this.#showColumns();
     const count = this.examples.length;
-    setMessage(this.find("teach-count"), this.hasPhotos ? "teach.photos" : "teach.no-photos", { count, classes: this.#photos.size });
+    const classes = this.#photos.size;
+    const said = classes === 1 ? "teach.photos-one-class" : "teach.photos";
+    setMessage(this.find("teach-count"), this.hasPhotos ? said : "teach.no-photos", { count, classes });
     const others = this.#otherPhotos.length;
     this.#others.hidden = !withOthers;
     this.find("teach-others-clear").hidden = others === 0;
     setMessage(this.find("teach-others-count"), others > 0 ? "teach.others-count" : "teach.others-none", { count: others });
   }
-}
-
-function classRow([label, own]) {
-  const item = document.createElement("li");
-  const name = document.createElement("bdi");
-  name.textContent = label;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "chip-remove";
-  button.value = label;
-  button.setAttribute("aria-label", t("teach.remove", { label }));
-  button.textContent = "×";
-  item.className = "chip";
-  item.append(name, ` ${integer(own.length)}`, button);
-  return item;
 }

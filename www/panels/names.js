@@ -84,7 +84,7 @@ export class NamesPanel extends Panel {
       this.#chips.hidden = toText;
       setMessage(this.#mode, toText ? "names.as-list" : "names.as-text");
       this.#render();
-      this.#focusField();
+      this.focus();
     });
     this.#template.addEventListener("input", () => {
       session.editTemplate(this.#template.value);
@@ -96,12 +96,12 @@ export class NamesPanel extends Panel {
     const { session } = this;
     this.find("names-clear").addEventListener("click", () => {
       session.editNames([]);
-      this.#focusField();
+      this.focus();
       announce(t("names.cleared"));
     });
     this.find("names-restore").addEventListener("click", () => {
       session.editNames(session.offeredNames);
-      this.#focusField();
+      this.focus();
       announce(t("names.restored", { count: session.offeredNames.length }));
     });
     const file = this.find("names-file");
@@ -156,8 +156,8 @@ export class NamesPanel extends Panel {
     if (error) announce(problemText(error));
   }
 
-  /** The field for names: the text, or the one beside the chips. */
-  #focusField() {
+  /** Brings the focus to the field for names: the text, or the one beside the chips. */
+  focus() {
     (this.#textField.hidden ? this.#input : this.#area).focus();
   }
 

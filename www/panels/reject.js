@@ -2,6 +2,7 @@ import { READERS } from "../state/negatives.js";
 import { announce } from "../ui/announce.js";
 import { staleText } from "../ui/engine.js";
 import { percent, score } from "../ui/format.js";
+import { Grid } from "../ui/grid.js";
 import { drawHistogram, extent } from "../ui/histogram.js";
 import { onLanguage, setMessage, setText, t } from "../ui/i18n.js";
 import { showProblem } from "../ui/problem.js";
@@ -14,7 +15,7 @@ const FEWEST = 19;
 /** Stages that take long enough to be read. */
 const SHOWN_STAGES = ["calibrate", "vocabulary", "mining", "negatives"];
 
-/** The score that rejects photos of none of the names, its threshold, and the scores seen so far. */
+/** The score that rejects photos of none of the names, its threshold, and the photos by their scores. */
 export class RejectPanel extends Panel {
   #choice = this.find("score");
   #button = this.find("calibrate-page");
@@ -26,6 +27,11 @@ export class RejectPanel extends Panel {
   #note = this.find("calibrate-result");
   #threshold;
   #cards;
+  #grid;
+  /** Whether the panel is in sight. */
+  #shown = false;
+  /** Whether it ever was. */
+  #visited = false;
   /** Whether a calibration is being made. */
   #calibrating = false;
 
@@ -33,11 +39,14 @@ export class RejectPanel extends Panel {
    * @param {HTMLElement} root
    * @param {import("../session.js").Session} session
    * @param {{ood: string | null}} link
-   * @param {HTMLElement} cards the answers, which show the scores
+   * @param {object} page
+   * @param {HTMLElement} page.cards the answers, which show the scores
+   * @param {(photo: import("../state/photo.js").Photo) => void} page.open shows one photo with its answer
    */
-  constructor(root, session, { ood }, cards) {
+  constructor(root, session, { ood }, { cards, open }) {
     super(root, session);
     this.#cards = cards;
+    this.#grid = new Grid(this.find("check-photos"), open);
     this.#threshold = new ThresholdPanel(this.find("threshold"), session);
     const known = [...this.#choice.options].some(({ value }) => value !== "" && value === ood);
     if (known || ood === "none") this.#choice.value = known ? ood : "";
@@ -52,7 +61,6 @@ export class RejectPanel extends Panel {
       if (files.length > 0) void this.#calibrate(files);
     });
     this.find("calibrate-cancel").addEventListener("click", () => session.rejection.stopCalibrating());
-    root.addEventListener("toggle", () => this.#render());
     this.on("change", () => this.#render());
     this.on("settings", () => {
       const { score: used, calibration } = session.rejection;
@@ -61,7 +69,17 @@ export class RejectPanel extends Panel {
       this.#render();
     });
     if (session.rejection.calibration) this.#describe(session.rejection.calibration);
-    onLanguage(() => this.#render());
+    onLanguage(() => {
+      this.#grid.reword();
+      this.#render();
+    });
+    this.#render();
+  }
+
+  /** Whether the panel is in sight is told here. */
+  show(shown) {
+    this.#shown = shown;
+    this.#visited ||= shown;
     this.#render();
   }
 
@@ -128,10 +146,22 @@ export class RejectPanel extends Panel {
     this.#threshold.show(seen, low, high);
     this.#cards.style.setProperty("--low", String(low));
     this.#cards.style.setProperty("--high", String(high));
-    // Without a threshold the numbers say little; they are there for those who look into this drawer.
+    // Without a threshold the numbers say little; they are there for those who have looked here.
     const judged = calibration !== null || threshold !== null || stale !== null;
-    this.#cards.toggleAttribute("data-scores", !off && (this.root.open || judged));
+    this.#cards.toggleAttribute("data-scores", !off && (this.#visited || judged));
     this.#cards.toggleAttribute("data-words", READERS.includes(chosen));
+    this.#showPhotos(off);
+  }
+
+  /** The photos that are scored, the lowest score first; out of sight they would only cost memory. */
+  #showPhotos(off) {
+    const scored = off || !this.#shown ? [] : [...this.session.photos].filter(({ done, result }) => done && result.ood);
+    this.#grid.show(scored.sort((a, b) => a.result.ood.value - b.result.ood.value));
+    this.find("check-title").hidden = scored.length === 0;
+    // A score that cannot be computed is a matter of this panel; a file that cannot be read is one of Look.
+    const unscored = off ? undefined : [...this.session.photos].find(({ error }) => error && !error.code?.startsWith("image/"));
+    showProblem(this.find("check-problem"), scored.length > 0 ? null : (unscored?.error ?? null));
+    this.find("check-empty").hidden = off || scored.length > 0 || unscored !== undefined;
   }
 
   #showState(off, stale, threshold) {

@@ -79,7 +79,6 @@ export class TeachPanel extends Panel {
       if (file) void this.#open(file);
     });
     this.#recipe.addEventListener("change", () => this.#render());
-    root.addEventListener("toggle", () => this.#render());
     this.on("model", () => this.#showRecipes());
     this.on("change", () => this.#render());
     onLanguage(() => {

@@ -1,9 +1,8 @@
 /** Hundreds of photos as tiles, of which only those in sight exist. */
-import { middleSquare } from "../pkg/heatmap.js";
-import { upright } from "../pkg/upright.js";
 import { wholePercent } from "./format.js";
 import { setMessage, t } from "./i18n.js";
 import { problemText } from "./problem.js";
+import { thumbnail } from "./thumbnail.js";
 
 /** Height of a row, and the least width of a tile, in CSS pixels. */
 const ROW = 168;
@@ -129,20 +128,10 @@ export class Grid {
     this.#tiles.delete(photo);
   }
 
-  /** Draws a small picture: the browser scales while it decodes, off the page's own thread. */
   async #preview(photo, tile) {
-    let canvas = this.#previews.get(photo);
-    if (!canvas) {
-      const bitmap = await createImageBitmap(await upright(photo.file), { resizeWidth: THUMB * 2, resizeQuality: "low" }).catch(() => null);
-      if (!bitmap) return;
-      canvas = document.createElement("canvas");
-      canvas.width = THUMB;
-      canvas.height = THUMB;
-      const { left, top, side } = middleSquare(bitmap.width, bitmap.height);
-      canvas.getContext("2d").drawImage(bitmap, left, top, side, side, 0, 0, THUMB, THUMB);
-      bitmap.close();
-      this.#previews.set(photo, canvas);
-    }
+    const canvas = this.#previews.get(photo) ?? (await thumbnail(photo.file, THUMB));
+    if (!canvas) return;
+    this.#previews.set(photo, canvas);
     tile.querySelector(".tile-picture").replaceChildren(canvas);
   }
 

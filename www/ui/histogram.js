@@ -6,6 +6,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 280;
 const HEIGHT = 72;
 const FLOOR = HEIGHT - 14;
+/** Room for the word beside the threshold. */
+const ROOF = 14;
 const BINS = 14;
 
 function element(name, attributes, text) {
@@ -45,7 +47,7 @@ export function drawHistogram(figure, seen, threshold) {
 
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
   bins.forEach((count, index) => {
-    const height = (count / most) * (FLOOR - 8);
+    const height = (count / most) * (FLOOR - ROOF);
     const x = (index * WIDTH) / BINS + 1;
     if (count) svg.append(element("rect", { x, y: FLOOR - height, width: WIDTH / BINS - 2, height, rx: 1.5, class: "bin" }));
   });

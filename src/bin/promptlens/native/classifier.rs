@@ -84,7 +84,7 @@ pub fn classes(model: &Model, file: &ClassifierFile) -> Result<ClassSet> {
         ))?,
         None => block_on(ClassSet::new(model, &file.labels, &file.templates))?,
     };
-    with_negatives(model, made, file)
+    with_negatives(model, made.with_temperature(file.temperature)?, file)
 }
 
 /// The classes with the negative labels of the file, if the score reads any.

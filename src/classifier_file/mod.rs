@@ -2,17 +2,20 @@
 //! and tuned, and which model all of it was made with. docs/reference/classifier-format.md specifies them;
 //! `pkg/classifier_file.js` reads and writes them in a browser.
 
+mod raw;
+
 use serde::Deserialize;
 
+use self::raw::Raw;
 use crate::error::{Error, Kind, Result};
-use crate::image::views::MAX_VIEWS;
-use crate::ood::score::{Score, by_name};
+use crate::ood::score::Score;
 use crate::ood::threshold::Calibration;
 use crate::prompt::file::Prompt;
 use crate::prompt::template::Template;
 use crate::quant::Quantization;
+use crate::reliability::check_temperature;
 use crate::tokenize::validate;
-use crate::tpt::{MAX_STEPS, Method, Overrides, StrongViews, Tuning, TuningKind};
+use crate::tpt::Tuning;
 
 /// `format` of every classifier file.
 pub const FORMAT: &str = "promptlens-classifier";
@@ -29,17 +32,8 @@ pub const MAX_BYTES: usize = 16 << 20;
 /// The most sentences.
 const MAX_TEMPLATES: usize = 1000;
 
-/// The most negative labels, struck or added words.
-const MAX_WORDS: usize = 50_000;
-
 /// The longest text in characters.
 const MAX_CHARS: usize = 1000;
-
-/// The longest address in bytes.
-const MAX_ADDRESS: usize = 2048;
-
-/// The largest seed: a browser's numbers are exact up to here.
-const MAX_SEED: usize = (1 << 53) - 1;
 
 /// What a classifier file holds, checked.
 #[derive(Debug, Clone)]
@@ -54,6 +48,8 @@ pub struct ClassifierFile {
     pub rejection: Rejection,
     /// Tuning on every image.
     pub tuning: Option<Tuning>,
+    /// What divides the logits of an answer; 1 unless it was set.
+    pub temperature: f64,
     /// What all of it was made with.
     pub model: ModelReference,
 }
@@ -136,12 +132,15 @@ impl ClassifierFile {
             )));
         }
         Template::parse_all(&raw.templates)?;
+        let temperature = raw.temperature.unwrap_or(1.0);
+        check_temperature(temperature)?;
         Ok(Self {
             labels: raw.labels,
             templates: raw.templates,
             prompt,
             rejection: raw.rejection.unwrap_or_default().checked()?,
             tuning: raw.tuning.unwrap_or_default().checked()?,
+            temperature,
             model,
         })
     }
@@ -161,187 +160,13 @@ struct Head {
     version: Option<f64>,
 }
 
-#[derive(Deserialize)]
-struct Raw {
-    labels: Vec<String>,
-    templates: Vec<String>,
-    prompt: Option<String>,
-    rejection: Option<RawRejection>,
-    tuning: Option<RawTuning>,
-    model: Option<RawModel>,
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct RawRejection {
-    score: Option<String>,
-    threshold: Option<RawThreshold>,
-    calibration: Option<RawCalibration>,
-    negatives: RawNegatives,
-}
-
-/// A score that is left out is the default one; `null` is none.
-impl Default for RawRejection {
-    fn default() -> Self {
-        Self {
-            score: Some("mcm".to_owned()),
-            threshold: None,
-            calibration: None,
-            negatives: RawNegatives::default(),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct RawThreshold {
-    score: String,
-    value: f64,
-}
-
-/// What is beside `file` is for people and pages, and is also in it.
-#[derive(Deserialize)]
-struct RawCalibration {
-    file: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawNegatives {
-    own: Option<Vec<String>>,
-    struck: Vec<String>,
-    added: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawTuning {
-    tune: Option<String>,
-    views: Option<f64>,
-    steps: Option<f64>,
-    seed: Option<f64>,
-    rho: Option<f64>,
-    augmix: Option<bool>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawModel {
-    address: Option<String>,
-    name: String,
-    quantization: Option<String>,
-    sha256: Option<String>,
-}
-
-impl RawRejection {
-    fn checked(self) -> Result<Rejection> {
-        let threshold = self.threshold.map(|t| {
-            by_name(&t.score).map(|score| Threshold {
-                score: score.name,
-                value: t.value,
-            })
-        });
-        let file = self.calibration.map(|calibration| calibration.file);
-        let RawNegatives { own, struck, added } = self.negatives;
-        for words in [own.as_ref(), Some(&struck), Some(&added)]
-            .into_iter()
-            .flatten()
-        {
-            within_limits(words)?;
-        }
-        if own.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Error::new(
-                Kind::NegativesEmpty,
-                "The list of negative labels in this classifier file is empty. Save it again.",
-            ));
-        }
-        Ok(Rejection {
-            score: self.score.as_deref().map(by_name).transpose()?,
-            threshold: threshold.transpose()?,
-            calibration: file
-                .map(|file| Calibration::from_json(file.as_bytes()))
-                .transpose()?,
-            own,
-            struck,
-            added,
-        })
-    }
-}
-
-fn within_limits(words: &[String]) -> Result<()> {
-    let sound = words.len() <= MAX_WORDS && !words.iter().any(|word| too_long(word));
-    sound.then_some(()).ok_or_else(|| {
-        let sentence = format!(
-            "The classifier file has more than {MAX_WORDS} negative labels, or one of more than {MAX_CHARS} characters."
-        );
-        Error::new(Kind::NegativesInvalid, sentence)
-    })
+fn prompt(text: &str) -> Result<Prompt> {
+    let bytes = base64::decode(text).map_err(|_| invalid("its prompt is not in base64"))?;
+    Prompt::from_bytes(&bytes)
 }
 
 fn too_long(text: &str) -> bool {
     text.chars().count() > MAX_CHARS
-}
-
-impl RawTuning {
-    fn checked(self) -> Result<Option<Tuning>> {
-        let overrides = Overrides {
-            views: whole(self.views, 1, MAX_VIEWS)?,
-            steps: whole(self.steps, 1, MAX_STEPS)?,
-            rho: self.rho,
-            seed: whole(self.seed, 0, MAX_SEED)?.unwrap_or(0) as u64,
-        };
-        let kind = match Method::parse_or_none(self.tune.as_deref().unwrap_or("none"))? {
-            None => return Ok(None),
-            Some(Method::Tpt) => TuningKind::Tpt {
-                augmix: self.augmix.unwrap_or(false),
-            },
-            Some(Method::DiffTptLite) => TuningKind::DiffTptLite(StrongViews::Drawn),
-        };
-        Tuning::new(kind, &overrides).map(Some)
-    }
-}
-
-/// A whole number from `low` to `high`.
-fn whole(value: Option<f64>, low: usize, high: usize) -> Result<Option<usize>> {
-    let Some(value) = value else { return Ok(None) };
-    if value.fract() == 0.0 && value >= low as f64 && value <= high as f64 {
-        return Ok(Some(value as usize));
-    }
-    Err(Error::new(
-        Kind::OptionInvalid,
-        format!(
-            "A setting of tuning in this classifier file is no whole number from {low} to {high}."
-        ),
-    ))
-}
-
-impl RawModel {
-    fn checked(self) -> Result<ModelReference> {
-        let hash = |text: &String| {
-            text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        if self.sha256.as_ref().is_some_and(|sha256| !hash(sha256)) {
-            return Err(invalid("the hash of its model is none"));
-        }
-        let address = |text: &String| !text.is_empty() && text.len() <= MAX_ADDRESS;
-        if self.address.as_ref().is_some_and(|a| !address(a)) || too_long(&self.name) {
-            return Err(invalid("the address or the name of its model is none"));
-        }
-        Ok(ModelReference {
-            address: self.address,
-            name: self.name,
-            quantization: self
-                .quantization
-                .as_deref()
-                .map(Quantization::parse)
-                .transpose()?,
-            sha256: self.sha256,
-        })
-    }
-}
-
-fn prompt(text: &str) -> Result<Prompt> {
-    let bytes = base64::decode(text).map_err(|_| invalid("its prompt is not in base64"))?;
-    Prompt::from_bytes(&bytes)
 }
 
 fn parsed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {

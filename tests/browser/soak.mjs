@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+/**
+ * A long day of the package in Chromium: photos, tunings, trainings and switches of the model, in ten
+ * equal rounds, and what the engine, the GPU and the page hold after each.
+ *
+ *   node tests/browser/soak.mjs [cpu|webgpu] [SCALE]   SCALE 1 (the default): 2,000 photos, 50 tunings,
+ *                                                       20 trainings, 20 switches
+ */
+import { rename, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
+
+export const ROUNDS = 10;
+
+const SAMPLES = ["cat", "cup", "rocket", "church"];
+
+/** How often everything is done in one round. */
+const perRound = (scale) => ({ photos: Math.ceil(200 * scale), tunings: Math.ceil(5 * scale), trainings: Math.ceil(2 * scale), switches: Math.ceil(2 * scale) });
+
+/** In the page: one round, beginning with a fresh engine. */
+async function round([root, device, { photos, tunings, trainings, switches }, samples]) {
+  const { PromptLens } = await import(`${root}pkg/index.js`);
+  window.files ??= await Promise.all(samples.map(async (name) => (await fetch(`${root}samples/${name}.jpg`)).blob()));
+  const names = samples.map((name) => (name === "cup" ? "coffee cup" : name));
+  for (let i = 0; i < switches; i += 1) {
+    window.lens?.free();
+    // Both models are there at once while one takes over from the other.
+    const [next, other] = i % 2 === 0 ? ["mini-vit", "mini"] : ["mini", "mini-vit"];
+    const before = await PromptLens.load({ model: `${root}models/${other}/`, device });
+    window.lens = await PromptLens.load({ model: `${root}models/${next}/`, device });
+    before.free();
+  }
+  const { lens, files } = window;
+  const classes = await lens.classes(names);
+  const answers = [];
+  for (let i = 0; i < photos; i += 1) answers.push((await classes.classify(files[i % files.length])).predictions[0].label);
+  for (let i = 0; i < tunings; i += 1) await classes.classify(files[i % files.length], { tune: "tpt", views: 8, seed: i });
+  for (let i = 0; i < trainings; i += 1) {
+    const examples = files.map((image, k) => ({ image, label: names[k] }));
+    const prompt = await classes.train(examples, { recipe: "coop", epochs: 2, crops: 2, seed: i });
+    const taught = await lens.classes(names, { prompt });
+    answers.push((await taught.classify(files[0])).predictions[0].label);
+    taught.free();
+  }
+  classes.free();
+  return answers;
+}
+
+/** In the page: what the newest engine says that it holds; those that ended say nothing. */
+const held = () =>
+  new Promise((resolve) => {
+    const channel = new BroadcastChannel("soak");
+    channel.onmessage = ({ data }) => {
+      channel.close();
+      resolve(data);
+    };
+    channel.postMessage("what is held");
+  });
+
+/**
+ * @param {{device?: "cpu" | "webgpu", scale?: number, tell?: (line: string) => void}} options
+ * @returns {Promise<{counts: ReturnType<typeof perRound>, rounds: {engine: number, gpu: number, heap: number, nodes: number, listeners: number, workers: number}[], answers: string[][]}>}
+ *   bytes of the engine's memory, of GPU buffers and of the page's objects, and counts
+ */
+export async function soak({ device = "cpu", scale = 1, tell = () => {} } = {}) {
+  const account = fileURLToPath(new URL("../../benches/pages/account.js", import.meta.url));
+  const site = await openSite({ "": DIST, test: PAGES, "pkg/account.js": account, "pkg/soak.js": join(PAGES, "soak-worker.js") });
+  await rename(join(site.folder, "pkg/worker.js"), join(site.folder, "pkg/real-worker.js"));
+  await writeFile(join(site.folder, "pkg/worker.js"), 'import "./soak.js";\nimport "./real-worker.js";\n');
+  const session = await openBrowser({ args: ["--js-flags=--expose-gc"] });
+  try {
+    const { page } = session;
+    await page.goto(`${site.url}test/package.html`);
+    const devtools = await session.browser.newCDPSession(page);
+    await devtools.send("Performance.enable");
+    const counts = perRound(scale);
+    const rounds = [];
+    const answers = [];
+    for (let i = 0; i < ROUNDS; i += 1) {
+      answers.push(await page.evaluate(round, [site.url, device, counts, SAMPLES]));
+      const own = await page.evaluate(held);
+      await devtools.send("HeapProfiler.collectGarbage");
+      const { metrics } = await devtools.send("Performance.getMetrics");
+      const metric = (name) => metrics.find((entry) => entry.name === name).value;
+      rounds.push({ ...own, heap: metric("JSHeapUsedSize"), nodes: metric("Nodes"), listeners: metric("JSEventListeners"), workers: page.workers().length });
+      tell(`round ${i + 1}: ${Object.entries(rounds.at(-1)).map(([name, value]) => `${name} ${value}`).join(", ")}`);
+    }
+    return { counts, rounds, answers };
+  } finally {
+    await session.close();
+    await site.close();
+  }
+}
+
+/** By how much the last round holds more than the first, as shares of the first, and counts that grew. */
+export function growth(rounds) {
+  const [first, last] = [rounds[0], rounds.at(-1)];
+  const bytes = ({ engine, gpu, heap }) => engine + gpu + heap;
+  return {
+    memory: bytes(last) / bytes(first) - 1,
+    gpu: first.gpu === 0 ? last.gpu : last.gpu / first.gpu - 1,
+    handles: Object.fromEntries(["nodes", "listeners", "workers"].map((name) => [name, last[name] - first[name]])),
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [device = "cpu", scale = "1"] = process.argv.slice(2);
+  const began = performance.now();
+  const { counts, rounds } = await soak({ device, scale: Number(scale), tell: console.log });
+  console.log(JSON.stringify({ device, counts, growth: growth(rounds), seconds: Math.round((performance.now() - began) / 1000), machine: cpus()[0].model, date: new Date().toISOString().slice(0, 10) }));
+}

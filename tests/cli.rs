@@ -11,6 +11,7 @@ mod errors;
 mod evaluation;
 mod lapt;
 mod mini;
+mod pairs;
 mod rejection;
 mod retrieve;
 mod train;

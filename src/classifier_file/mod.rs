@@ -212,6 +212,7 @@ mod tests {
             },
             "tuning": { "tune": "tpt", "views": 16, "steps": 2, "seed": 3, "rho": 0.5 },
             "model": { "address": "../mini/", "name": "mini", "quantization": "q8", "sha256": SHA256 },
+            "temperature": 2.0,
             "later": { "unknown": [1, 2] }
         })
     }
@@ -231,7 +232,7 @@ mod tests {
     fn everything_in_a_file_is_read() {
         let file = read(&whole_file()).unwrap();
         assert_eq!(file.labels, ["cat", "dog"]);
-        assert_eq!(file.templates.len(), 2);
+        assert_eq!((file.templates.len(), file.temperature), (2, 2.0));
         assert_eq!(file.rejection.score.unwrap().name, "energy");
         let threshold = file.rejection.threshold.unwrap();
         assert_eq!((threshold.score, threshold.value), ("energy", 1.25));
@@ -251,6 +252,7 @@ mod tests {
         let file = read(&file).unwrap();
         assert_eq!(file.rejection.score.unwrap().name, "mcm");
         assert!(file.tuning.is_none());
+        assert_eq!(file.temperature, 1.0);
         assert_eq!(file.model.sha256, None);
         let mut none = whole_file();
         none["rejection"]["score"] = Value::Null;
@@ -264,6 +266,7 @@ mod tests {
             ("/version", json!(2), "prompt/invalid"),
             ("/format", json!("x"), "prompt/invalid"),
             ("/labels", json!([]), "labels/empty"),
+            ("/temperature", json!(0), "options/invalid"),
             ("/labels", json!([1]), "prompt/invalid"),
             ("/labels", json!(["a", "a"]), "labels/duplicate"),
             ("/labels", many(10_001), "labels/too-long"),
@@ -323,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_prompt_belongs_to_the_model_that_the_file_names() {
-        let bytes = include_bytes!("../tests/prompt_learning/files/coop.safetensors");
+        let bytes = include_bytes!("../../tests/prompt_learning/files/coop.safetensors");
         let prompt = Prompt::from_bytes(bytes).unwrap();
         let mut file = whole_file();
         file["prompt"] = Value::from(base64::encode(bytes));

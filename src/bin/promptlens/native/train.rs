@@ -63,7 +63,8 @@ pub struct TrainArgs {
     /// A parameter of the recipe; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
-    /// Sentences about the classes: a JSON file {"class name": ["sentence", ...]}.
+    /// Sentences about the classes: a JSON file {"class name": ["sentence", ...]}, or one that pairs wrote
+    /// and you filled.
     #[arg(long, value_name = "FILE")]
     pub descriptions: Option<PathBuf>,
     /// Images of none of the classes, for recipes that learn what that is.

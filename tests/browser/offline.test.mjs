@@ -229,6 +229,7 @@ describe("offline", { timeout: 900_000 }, () => {
     await page.waitForSelector("#kept:not([hidden])");
     assert.match(await page.textContent("#kept-text"), /prompt that was kept here is gone/);
     assert.deepEqual(await shown(), names);
+    await openPlace(page, "look");
     await page.click("[data-sample=rocket]");
     await answered(page, 1);
     await page.evaluate(async () => (await navigator.storage.getDirectory()).removeEntry("promptlens", { recursive: true }));

@@ -64,7 +64,6 @@ describe("places", { timeout: 900_000 }, () => {
         await page.reload();
         await page.waitForSelector(READY);
         await assertShown("teach", words.teach);
-        assert.equal(await page.evaluate(() => scrollY), 0, "the page is shown from its top");
         await page.goForward();
         await assertShown("check", words.check);
         if (language === "zh") for (const place of PLACES) {
@@ -109,8 +108,12 @@ describe("places", { timeout: 900_000 }, () => {
   });
 
   test("a link to a place opens it; any other hash, and a link of before, opens Look", async () => {
+    await page.setViewportSize(SIZES.phone);
     await visit("", "#check");
     await assertShown("check", "Check");
+    await visit("", "#teach");
+    await assertShown("teach", "Teach");
+    assert.equal(await page.evaluate(() => scrollY), 0, "the page is shown from its top");
     await visit("&template=a%20drawing%20of%20a%20{}.&ood=energy&lang=en", "#nowhere");
     await assertShown("look", "Look", "#nowhere");
     assert.equal(await page.inputValue("#template"), "a drawing of a {}.");

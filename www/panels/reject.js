@@ -155,7 +155,8 @@ export class RejectPanel extends Panel {
 
   /** The photos that are scored, the lowest score first; out of sight they would only cost memory. */
   #showPhotos(off) {
-    const scored = off || !this.#shown ? [] : [...this.session.photos].filter(({ done, result }) => done && result.ood);
+    if (!this.#shown) return this.#grid.show([]);
+    const scored = off ? [] : [...this.session.photos].filter(({ done, result }) => done && result.ood);
     this.#grid.show(scored.sort((a, b) => a.result.ood.value - b.result.ood.value));
     this.find("check-title").hidden = scored.length === 0;
     // A score that cannot be computed is a matter of this panel; a file that cannot be read is one of Look.

@@ -114,6 +114,7 @@ impl ClassifierFile {
             );
             return Err(Error::new(Kind::PromptInvalid, sentence));
         }
+        objects(&parsed(bytes)?)?;
         let raw: Raw = parsed(bytes)?;
         let model = raw.model.unwrap_or_default().checked()?;
         let prompt = raw.prompt.as_deref().map(prompt).transpose()?;
@@ -158,6 +159,25 @@ impl Rejection {
 struct Head {
     format: Option<String>,
     version: Option<f64>,
+}
+
+/// Refuses lists in place of parts: a list would be read as the values of a part in their order.
+fn objects(file: &serde_json::Value) -> Result<()> {
+    const PARTS: [&str; 6] = [
+        "/rejection",
+        "/rejection/threshold",
+        "/rejection/calibration",
+        "/rejection/negatives",
+        "/tuning",
+        "/model",
+    ];
+    match PARTS
+        .iter()
+        .find(|part| file.pointer(part).is_some_and(serde_json::Value::is_array))
+    {
+        Some(part) => Err(invalid(format!("its part {part} is a list"))),
+        None => Ok(()),
+    }
 }
 
 fn prompt(text: &str) -> Result<Prompt> {

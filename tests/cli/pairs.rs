@@ -94,7 +94,11 @@ fn pairs_of_the_photos_are_written_and_their_texts_answer() {
         assert_eq!(found.status, 0, "{}", found.stderr);
         answer("cat", &["--prompt", text(&prompt)])
     };
-    assert_eq!(train(&file), first);
+    let empty = train(&file);
+    for ((label, p), (own, q)) in empty.iter().zip(&first) {
+        // The file keeps its features in 32 bits.
+        assert!(label == own && (p - q).abs() < 1e-6, "{empty:?} {first:?}");
+    }
     let mut filled: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     for entry in filled.as_object_mut().unwrap().values_mut() {
         // What the photo shows, for the second class: the texts swap the two.

@@ -115,7 +115,7 @@ impl Weights for DescribedPairs {
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
             let d = model.dim();
-            if self.described.len() % d != 0 {
+            if !self.described.len().is_multiple_of(d) {
                 return Err(invalid("its texts are not as wide as the model's features"));
             }
             let index = NameIndex::new(names);

@@ -94,9 +94,12 @@ export async function soak({ device = "cpu", scale = 1, tell = () => {} } = {}) 
   }
 }
 
-/** By how much the last round holds more than the first, as shares of the first, and counts that grew. */
+/**
+ * By how much the last round holds more than the second, as shares of the second, and counts that grew. The
+ * first fills what is kept for all later ones.
+ */
 export function growth(rounds) {
-  const [first, last] = [rounds[0], rounds.at(-1)];
+  const [first, last] = [rounds[1], rounds.at(-1)];
   const bytes = ({ engine, gpu, heap }) => engine + gpu + heap;
   return {
     memory: bytes(last) / bytes(first) - 1,

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 
 /** The largest share of the time that may pass in long tasks, which are those of 50 ms or more. */
-const MOST = 0.25;
+const MOST = 0.5;
 
 /** From now on the page's long tasks are noted. */
 export const watchTasks = (page) =>

@@ -31,7 +31,7 @@ fn every_recipe(names: &[String], examples: &Examples) {
         },
         ..Extras::default()
     };
-    for recipe in RECIPES.iter().filter(|r| r.name != "cupl") {
+    for recipe in RECIPES.iter().filter(|r| !r.needs.descriptions) {
         let set = quick(recipe.name);
         let learned = match teach_with(recipe.name, names, Some(examples), &set, extras) {
             Ok(learned) => learned,

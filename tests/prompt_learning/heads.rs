@@ -6,6 +6,7 @@ use promptlens::prompt::file::Prompt;
 use promptlens::prompt::heads::context::{ContextVectors, LearnedContext, NegativeContext};
 use promptlens::prompt::heads::{self, KINDS};
 use promptlens::prompt::layout::{NamePosition, PromptLayout};
+use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 
@@ -37,6 +38,8 @@ fn round_trip(prompt: &Prompt) {
 fn every_kind_of_head_answers_from_its_file_as_before() {
     let (examples, negatives) = (images(4, 3, 2, 9), words());
     let mut kinds = BTreeSet::new();
+    let pair = r#"{"0_2": {"classes": [0, 2], "prompt_pairs": [{"prompt_pair": ["a dark thing", "a pale thing"]}]}}"#;
+    let pair = Descriptions::from_json(pair.as_bytes()).unwrap();
     for recipe in RECIPES.iter().filter(|recipe| recipe.name != "cupl") {
         let known = find(recipe.name).unwrap().parameters();
         let mut set = vec![("epochs", "3"), ("rounds", "2"), ("snapshots", "3")];
@@ -46,6 +49,7 @@ fn every_kind_of_head_answers_from_its_file_as_before() {
                 negatives: &negatives,
                 images: None,
             },
+            descriptions: (recipe.name == "fudd").then_some(&pair),
             ..Extras::default()
         };
         let learned = teach_with(recipe.name, &names(4), Some(&examples), &set, extras)

@@ -511,7 +511,7 @@ export default {
 
   "sorted.title": "Save in folders",
   "sorted.hint": "One folder for each name, one for the unsure, and one for those that are none of your names.",
-  "sorted.hint-open": "One folder for each name and one for the unsure. For a folder of those that are none of your names, calibrate in Reject first.",
+  "sorted.hint-open": "One folder for each name and one for the unsure. For a folder of those that are none of your names, calibrate in Check first.",
   "sorted.waits": "Waits for the answers: {settled} of {photos}.",
   "sorted.share": "Unsure below this probability, in %",
   "sorted.folders": "Folders",

@@ -486,7 +486,7 @@ export default {
 
   "sorted.title": "按文件夹保存",
   "sorted.hint": "每个名称一个文件夹，拿不准的一个，不属于列表的一个。",
-  "sorted.hint-open": "每个名称一个文件夹，拿不准的一个。若要把不属于列表的照片另放，请先在“检查”中校准。",
+  "sorted.hint-open": "每个名称一个文件夹，拿不准的一个。若要把不属于列表的照片另放，请先在“检验”中校准。",
   "sorted.waits": "正在等待回答：{settled} / {photos}。",
   "sorted.share": "概率低于此百分比算拿不准",
   "sorted.folders": "文件夹",

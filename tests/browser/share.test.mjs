@@ -85,12 +85,12 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     await one.open();
     await one.type(Object.keys(TAUGHT));
     await page.fill("#template", TEMPLATE);
-    await one.openDrawer("teach");
+    await one.place("teach");
     for (const [name, sample] of Object.entries(TAUGHT)) {
       await page.selectOption("#teach-class", name);
       await page.setInputFiles("#teach-files", join(DIST, `samples/${sample}.jpg`));
     }
-    await page.waitForFunction(() => document.querySelectorAll("#teach-classes .chip").length === 3);
+    await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 3);
     await page.selectOption("#teach-recipe", "taskres");
     await page.selectOption("#teach-check", "none");
     await page.fill("#teach-epochs", "20");
@@ -98,13 +98,16 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     await page.waitForSelector("#teach-result:not([hidden])");
     await page.click("#teach-use");
     await one.learned(/taskres/);
-    await one.openDrawer("reject");
+    await one.place("check");
     await page.selectOption("#score", "energy");
+    await one.place("look");
     await page.setInputFiles("#files", ROCKET);
     await page.waitForSelector(".card[data-state=done]");
+    await one.place("check");
     await page.waitForSelector("#threshold:not([hidden])");
     await page.focus("#threshold-slider");
     await page.keyboard.press("End");
+    await one.place("look");
     expected = await answered(one);
     assert.equal(typeof expected.ood.threshold, "number");
     file = await saved(page, "#share-save");
@@ -130,7 +133,8 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
         for (const shift of [0, 1, 2]) assert.ok(!file.bytes.includes(part.subarray(shift, shift + 48).toString("base64")));
       }
     }
-    // The drawer's own button saves the same, also while the prompt does not answer.
+    // Teach's own button saves the same, also while the prompt does not answer.
+    await one.place("teach");
     const again = JSON.parse((await saved(page, "#teach-share")).bytes);
     assert.deepEqual(again, settings);
   });

@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite, recordRequests } from "./harness.mjs";
 import { looks } from "./looks.mjs";
 import { asked, changed, countCalls, filesUnder, found, jpeg, large, NAMES, READY, sample, settled, sha256, some, until } from "./pile.mjs";
+import { openPlace } from "./support.mjs";
 
 const COUNT = 500;
 const START = `?device=cpu&lang=en&labels=${NAMES.join()}`;
@@ -106,9 +107,10 @@ describe("sort and find", { skip: needsShared, timeout: 3_000_000 }, () => {
     await open();
     assert.ok(await page.locator("#pile").isHidden());
     // The none-of-these verdict needs a threshold.
-    await page.click("#reject > summary");
+    await openPlace(page, "check");
     await page.setInputFiles("#calibrate-files", await some("imagenette", NAMES, 12));
     await page.waitForSelector("#calibrate-result:not([hidden])");
+    await openPlace(page, "look");
     await choose();
     await until(async () => (await asked(page, "classify")) >= 150);
     const before = await asked(page, "classify");

@@ -1,6 +1,7 @@
 import { Calls } from "./state/calls.js";
 import { ClassList } from "./state/class_list.js";
 import { Engine } from "./state/engine.js";
+import { Honesty } from "./state/honesty.js";
 import { NegativeLabels } from "./state/negatives.js";
 import { PhotoWork } from "./state/photo_work.js";
 import { Rejection } from "./state/rejection.js";
@@ -68,6 +69,8 @@ export class Session extends EventTarget {
   tune = { tune: "none" };
   negatives = new NegativeLabels();
   variants = new Variants();
+  /** Whether percentages say how often answers are right. */
+  honesty = new Honesty(this);
   rejection = new Rejection(this.negatives, {
     photos: () => this.photos,
     fit: (files, how) => this.#engine.guarded(() => this.#list.classes.calibrate(files, { ...this.options, ...how })),
@@ -94,9 +97,8 @@ export class Session extends EventTarget {
     super();
     this.settings = settings;
     this.#engine = new Engine(load, hub, () => this.#end());
-    const parts = { engine: this.#engine, list: this.#list, memory };
     const tell = (type, detail) => this.#tell(type, detail);
-    this.#work = new PhotoWork(this, parts, { enter: (phase) => this.#enter(phase), tell });
+    this.#work = new PhotoWork(this, { engine: this.#engine, list: this.#list, memory }, { enter: (phase) => this.#enter(phase), tell });
     /** Calls beside the answers. */
     this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives);
     this.sharing = new Sharing(this, this.#engine, { invalidate: () => this.#invalidate(), adopt: () => this.#adopt(), tell });
@@ -176,8 +178,7 @@ export class Session extends EventTarget {
 
   /** Sets the names that the page begins with; `offered` are those of the model. */
   setNames(names, offered) {
-    this.offeredNames = offered;
-    this.names = [...names];
+    Object.assign(this, { offeredNames: offered, names: [...names] });
     this.#tell("names", []);
   }
 
@@ -198,8 +199,7 @@ export class Session extends EventTarget {
   }
 
   editTemplate(template) {
-    this.template = template;
-    this.otherTemplates = [];
+    Object.assign(this, { template, otherTemplates: [] });
     this.#edited();
   }
 
@@ -207,13 +207,13 @@ export class Session extends EventTarget {
     clearTimeout(this.#pause);
     // An edit while the model is loaded may be part of the first list already.
     this.#pause = setTimeout(() => this.prepared || void this.prepare(), this.#pauseMs);
+    this.honesty.check({ edited: true });
     this.#invalidate();
   }
 
   /** Answers with a learned prompt, or with the sentence again. */
   usePrompt(prompt, sha256 = null) {
-    this.prompt = prompt;
-    this.promptSha256 = sha256;
+    Object.assign(this, { prompt, promptSha256: sha256 });
     void this.prepare();
   }
 
@@ -224,6 +224,7 @@ export class Session extends EventTarget {
 
   /** Computes the class list as it is now, then answers every photo anew. */
   async prepare() {
+    this.honesty.check();
     this.#invalidate();
     const { signal } = this.#work;
     if (!this.usable) return;
@@ -242,7 +243,7 @@ export class Session extends EventTarget {
   async #makeList(signal) {
     const [lens, names, options] = this.#snapshot(signal);
     const { score, calibration } = this.rejection;
-    await this.#list.make(lens, names, { ...options, prompt: this.prompt ?? undefined }, { score, calibration });
+    await this.#list.make(lens, names, { ...options, prompt: this.prompt ?? undefined, ...this.honesty.option }, { score, calibration });
     this.#tell("names-problem", null);
     this.#tell("classes");
     this.unknownNames = await lens.unknownNames(names);
@@ -265,7 +266,9 @@ export class Session extends EventTarget {
   setTune(tune) {
     if (JSON.stringify(tune) === JSON.stringify(this.tune)) return;
     this.tune = tune;
-    this.useOptions();
+    // The class list answers at the temperature that it was made with.
+    if (this.honesty.check()) void this.prepare();
+    else this.useOptions();
   }
 
   setScore(score) {

@@ -33,3 +33,30 @@ export async function labelled(placed, calls) {
   }
   return all;
 }
+
+/** A folder may be called `Golf_ball` where the class is called "golf ball". */
+const loosely = (name) => name.normalize().toLowerCase().replaceAll("_", " ").trim();
+
+/**
+ * The photos that lie in a folder called like a class.
+ *
+ * @param {Found[]} found
+ * @param {string[]} labels the classes
+ * @returns {{examples: {image: File, label: string}[], left: Map<string, number>, loose: number}} `left`: photos of each
+ *   folder that is no class; `loose`: photos in no folder
+ */
+export function fitting(found, labels) {
+  const exactly = new Map(labels.map((label) => [label.normalize(), label]));
+  // The first of names that differ in nothing else is meant.
+  const nearly = new Map([...labels].reverse().map((label) => [loosely(label), label]));
+  const examples = [];
+  const left = new Map();
+  let loose = 0;
+  for (const { file, folder } of found) {
+    const label = exactly.get(folder.normalize()) ?? nearly.get(loosely(folder));
+    if (folder === "") loose += 1;
+    else if (label === undefined) left.set(folder, (left.get(folder) ?? 0) + 1);
+    else examples.push({ image: file, label });
+  }
+  return { examples, left, loose };
+}

@@ -15,6 +15,8 @@ import { fitting } from "../../www/ui/labelled.js";
 
 /** So many photos of a class. */
 const EACH = 10;
+/** So many of them lie in a wrong folder. */
+const MISPLACED = 2;
 /** The names that the page has for the folders of the data set. */
 const NAMES = { church: "church", parachute: "parachute", golf_ball: "golf ball", tench: "tench" };
 const LABELS = Object.values(NAMES);
@@ -61,11 +63,16 @@ describe("how good is it", { skip: needsShared, timeout: 1_500_000 }, () => {
     folder = join(site.folder, "labelled");
     const few = {};
     const taken = new Set();
+    const counts = {};
+    const folders = Object.keys(NAMES);
     for (const { name, label, bytes } of await lesson("imagenette", EACH)) {
       const known = label.replaceAll(" ", "_");
       if (!NAMES[known] && known !== "cassette_player") continue;
-      await mkdir(join(folder, known), { recursive: true });
-      await writeFile(join(folder, known, name), bytes);
+      // Two photos of each class lie in the folder of the next one: answers that are wrong, however good the model.
+      const seen = (counts[known] = (counts[known] ?? 0) + 1);
+      const into = seen <= MISPLACED && NAMES[known] ? folders[(folders.indexOf(known) + 1) % folders.length] : known;
+      await mkdir(join(folder, into), { recursive: true });
+      await writeFile(join(folder, into, `${known}-${name}`), bytes);
       if (NAMES[known] && !taken.has(known)) few[`few/${known}/${name}`] = bytes;
       taken.add(known);
     }
@@ -121,7 +128,8 @@ describe("how good is it", { skip: needsShared, timeout: 1_500_000 }, () => {
     assert.equal(counted, count);
     assert.equal(await page.locator("#honest-diagram .bin").count(), [...caption.matchAll(/photos? at/g)].length);
     assert.match(await text("#honest-says"), new RegExp(`^It says \\d+% on average and is right in ${Math.round((100 * right) / count)}%\\.`));
-    assert.match(await text("#honest-temperature"), /temperature|at [\d.]+ it would say/);
+    assert.match(await text("#honest-temperature"), /at (temperature )?[\d.]+ it would say/i);
+    assert.ok(right <= count - MISPLACED * LABELS.length + 2, "photos in a wrong folder are counted as wrong");
     await looks(page, "honest", { top: "#honest" });
   });
 

@@ -362,6 +362,8 @@ export default {
     other:
       "{count} photos are too few for a temperature. From ten photos on the page fits one; with fewer it would say more about these photos than about the next ones.",
   },
+  "honest.no-end":
+    "No temperature fits: nearly all answers are right, or nearly all wrong, and then percentages could not be extreme enough. Give more and harder photos.",
   "honest.use": "Use honest percentages",
   "honest.use-hint":
     "Changes the percentages on the page and in a saved classifier, never which name comes first. It ends when names, sentence, prompt, model or tuning change.",

@@ -1,5 +1,5 @@
 import { announce } from "../ui/announce.js";
-import { accuracyText, calibrationText, summaryOf, temperatureText, twoDecimals } from "../ui/assessed.js";
+import { accuracyText, calibrationText, fits, summaryOf, temperatureText, twoDecimals } from "../ui/assessed.js";
 import { confusionCsv, MOST_IN_TABLE, showConfusion } from "../ui/confusion.js";
 import { download } from "../ui/download.js";
 import { chosen, dropped } from "../ui/folders.js";
@@ -112,7 +112,7 @@ export class HonestPanel extends Panel {
       const found = await session.calls.assess(examples, { ...session.tune, signal, onProgress: (event) => this.#showStage(event) });
       const unread = found.failures.map(({ index, code }) => ({ name: examples[index].image.name, code }));
       this.#measured = { found, labels, basis, left, loose, unread, model: session.info.model };
-      if (found.atTemperature) session.honesty.offer(found.temperature, basis);
+      if (fits(found)) session.honesty.offer(found.temperature, basis);
       this.#show();
       announce(this.#title.textContent);
     } catch (error) {
@@ -179,7 +179,7 @@ export class HonestPanel extends Panel {
     const measured = this.#measured;
     const holds = measured !== null && honesty.holds(measured.basis);
     // Edits that were taken back make the temperature fit again.
-    if (holds && honesty.fitted === null && measured.found.atTemperature) honesty.offer(measured.found.temperature, measured.basis);
+    if (holds && honesty.fitted === null && fits(measured.found)) honesty.offer(measured.found.temperature, measured.basis);
     const running = this.#job !== null;
     this.#drop.hidden = running;
     for (const name of ["folder", "files"]) this.#part(name).disabled = !usable;

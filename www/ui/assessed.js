@@ -30,9 +30,16 @@ export function calibrationText({ accuracy, reliability: { confidence, ece } }) 
   return t("honest.says", { said: () => wholePercent(confidence), right: () => wholePercent(accuracy), ece: () => percent(ece) });
 }
 
+/** The ends of what the engine fits: nothing but right answers ask for no end of certainty, nothing but wrong ones for none. */
+const ENDS = [0.051, 19.9];
+
+/** Whether a temperature makes percentages honest; `false`: the photos are too few or too easy to say. @param {Assessment} found */
+export const fits = ({ temperature, atTemperature }) => atTemperature !== null && temperature > ENDS[0] && temperature < ENDS[1];
+
 /** What the temperature changes, or why there is none. @param {Assessment} found */
 export function temperatureText({ n, temperature, reliability, atTemperature }) {
   if (!atTemperature) return t("honest.too-few", { count: n });
+  if (!fits({ temperature, atTemperature })) return t("honest.no-end");
   const words = {
     temperature: () => twoDecimals(temperature),
     said: () => wholePercent(atTemperature.confidence),

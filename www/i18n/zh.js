@@ -13,7 +13,7 @@ export default {
   "places.teach": "教学",
   "places.check": "检验",
 
-  "status.title": "模型",
+  "status.title": "模型状态",
   "status.starting": "正在启动引擎…",
   "status.engine": "正在载入引擎",
   "status.configuration": "正在载入模型说明",

@@ -19,7 +19,7 @@ export class Classes {
   /** @type {number} */
   #id;
   #freed = false;
-  /** The sentences and the prompt that it was made with. */
+  /** The sentences, the prompt and the temperature that it was made with. */
   #made;
   /** @type {readonly string[]} the class names, in the order they were given */
   labels;
@@ -28,7 +28,7 @@ export class Classes {
    * @param {EngineClient} engine
    * @param {number} id
    * @param {string[]} labels
-   * @param {{templates: string[], prompt: Prompt | null}} made
+   * @param {{templates: string[], prompt: Prompt | null, temperature: number}} made
    */
   constructor(engine, id, labels, made) {
     if (!(engine instanceof EngineClient)) throw invalid("Use lens.classes() to make Classes.");

@@ -63,7 +63,7 @@ function judge(ood, own) {
  * @param {import("./index.js").ClassifierSettings} settings
  * @param {import("./index.js").Info} info
  * @param {boolean} anyModel whether another one will do, if nothing was learned on it
- * @returns {import("./index.js").ClassifierSettings} as they hold for the model: thresholds belong to one
+ * @returns {import("./index.js").ClassifierSettings} as they hold for the model: thresholds and a temperature belong to one
  */
 export function settingsFor(settings, { modelSha256 }, anyModel) {
   const { sha256, name } = settings.model;
@@ -73,7 +73,7 @@ export function settingsFor(settings, { modelSha256 }, anyModel) {
     const [wanted, found] = [sha256, modelSha256].map((hash) => `${hash.slice(0, 12)}…`);
     throw new PromptLensError("prompt/wrong-model", `The classifier was made with another model: ${name || "one"} with SHA-256 ${wanted}, not ${found}. ${way}.`);
   }
-  return { ...settings, rejection: { ...settings.rejection, threshold: null, calibration: null } };
+  return { ...settings, temperature: 1, rejection: { ...settings.rejection, threshold: null, calibration: null } };
 }
 
 /**
@@ -83,8 +83,8 @@ export function settingsFor(settings, { modelSha256 }, anyModel) {
  * @param {import("./index.js").ClassifierSettings} settings
  * @param {{signal?: AbortSignal, onProgress?: (event: any) => void}} how
  */
-export async function classesOf(lens, { labels, templates, prompt, rejection }, { signal, onProgress } = {}) {
-  const classes = await lens.classes(labels, { templates, prompt: prompt ?? undefined, signal });
+export async function classesOf(lens, { labels, templates, prompt, temperature, rejection }, { signal, onProgress } = {}) {
+  const classes = await lens.classes(labels, { templates, prompt: prompt ?? undefined, temperature: temperature === 1 ? undefined : temperature, signal });
   try {
     const { calibration, negatives, score } = rejection;
     if (calibration) await classes.useCalibration(calibration.file);

@@ -1,6 +1,6 @@
 /*
- * Classifier files, `NAME.promptlens`: class names, sentences, a learned prompt, how photos are rejected and
- * tuned, and which model all of it was made with. JSON in UTF-8; docs/reference/classifier-format.md
+ * Classifier files, `NAME.promptlens`: class names, sentences, a learned prompt, the temperature of percentages, how
+ * photos are rejected and tuned, and which model all of it was made with. JSON in UTF-8; docs/reference/classifier-format.md
  * specifies it. Never photos.
  *
  * A file comes from anywhere: nothing in it is used before its type and its size are checked.
@@ -24,6 +24,9 @@ const MAX_TEMPLATES = 1000;
 const MAX_WORDS = 50_000;
 const MAX_CALIBRATION = 64 * 1024;
 const MAX_ADDRESS = 2048;
+
+/** The engine's own ends. */
+const TEMPERATURES = [0.05, 20];
 
 const SCORES = ["mcm", "max-logit", "energy", "entropy", "variance", "gl-mcm", "neglabel", "lapt"];
 const METHODS = ["none", "tpt", "difftpt-lite"];
@@ -55,7 +58,15 @@ export function parseClassifier(bytes) {
   const prompt = promptOf(found.prompt ?? null);
   if (prompt && model.sha256 !== prompt.modelSha256) throw refused("its prompt was learned on another model than it names", "prompt/wrong-model");
   const rejection = rejectionOf(part(found, "rejection"));
-  return { labels: labelsOf(found.labels), templates: templatesOf(found.templates), prompt, rejection, tuning: tuningOf(part(found, "tuning")), model };
+  return {
+    labels: labelsOf(found.labels),
+    templates: templatesOf(found.templates),
+    prompt,
+    temperature: temperatureOf(found.temperature),
+    rejection,
+    tuning: tuningOf(part(found, "tuning")),
+    model,
+  };
 }
 
 /**
@@ -65,7 +76,7 @@ export function parseClassifier(bytes) {
  * @param {string} [createdBy]
  * @returns {Promise<Blob>}
  */
-export async function writeClassifier({ labels, templates, prompt = null, rejection = {}, tuning = {}, model = {} }, createdBy = "promptlens") {
+export async function writeClassifier({ labels, templates, prompt = null, temperature = 1, rejection = {}, tuning = {}, model = {} }, createdBy = "promptlens") {
   const { score = "mcm", threshold = null, calibration = null, negatives = {} } = rejection;
   const { own = null, struck = [], added = [] } = negatives;
   const { address = null, name = "", quantization = null, sha256 = null } = model;
@@ -76,6 +87,7 @@ export async function writeClassifier({ labels, templates, prompt = null, reject
     labels,
     templates: templates ?? ["a photo of a {}."],
     prompt: prompt && toBase64(new Uint8Array(await prompt.toBlob().arrayBuffer())),
+    temperature,
     rejection: { score: score || null, threshold, calibration: calibration && kept(calibration), negatives: { own, struck, added } },
     tuning: { tune: "none", ...tuning },
     model: { address, name, quantization, sha256 },
@@ -130,6 +142,12 @@ function promptOf(value) {
   if (value === null) return null;
   if (!isText(value)) throw refused("its prompt is no text");
   return new Prompt(fromBase64(value));
+}
+
+function temperatureOf(value = 1) {
+  const [low, high] = TEMPERATURES;
+  if (!Number.isFinite(value) || value < low || value > high) throw refused(`its temperature is no number from ${low} to ${high}`, "options/invalid");
+  return value;
 }
 
 function rejectionOf({ score = "mcm", threshold = null, calibration = null, negatives = {} }) {

@@ -217,6 +217,8 @@ export interface ClassifierSettings {
   templates: string[];
   /** A learned prompt, which answers in place of the templates. */
   prompt: Prompt | null;
+  /** {@link ClassesOptions.temperature}; 1: the model's own percentages. */
+  temperature: number;
   rejection: RejectionSettings;
   /** The options of {@link Classes.classify} about tuning. */
   tuning: Pick<ClassifyOptions, "tune" | "views" | "steps" | "seed" | "rho" | "augmix">;

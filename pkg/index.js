@@ -122,7 +122,7 @@ export class PromptLens {
     const discard = (id) => void this.#engine.call("freeClasses", { classes: id }).catch(() => {});
     const args = { labels: names, options: defined(options), prompt: prompt?.toBlob() };
     const id = await this.#engine.call("classes", args, { signal, discard });
-    return new Classes(this.#engine, id, names, { templates: options.templates ?? ["a photo of a {}."], prompt: prompt ?? null });
+    return new Classes(this.#engine, id, names, { templates: options.templates ?? ["a photo of a {}."], prompt: prompt ?? null, temperature: options.temperature ?? 1 });
   }
 
   /**

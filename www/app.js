@@ -1,6 +1,7 @@
 import { CameraPanel } from "./panels/camera.js";
 import { EarlierPanel } from "./panels/earlier.js";
 import { GalleryPanel } from "./panels/gallery.js";
+import { HonestPanel } from "./panels/honest.js";
 import { KeptPanel } from "./panels/kept.js";
 import { ModelsPanel } from "./panels/models.js";
 import { NamesPanel } from "./panels/names.js";
@@ -53,6 +54,7 @@ const link = startsFrom(record, readLink(search));
 session.rejection.restore(record);
 session.negatives.own = record.negatives.own;
 session.otherTemplates = record.otherTemplates;
+session.honesty.restore(record.temperature);
 
 showLanguages(element("language"));
 await setLanguage(preferred(search), { remember: false });
@@ -70,6 +72,7 @@ new PermalinkPanel(element("permalink"), session);
 new TunePanel(element("tune"), session, link);
 new VariantsPanel(element("variants"), session, link);
 const reject = new RejectPanel(element("reject"), session, link, { cards: element("cards"), open: (photo) => gallery.open(photo) });
+new HonestPanel(element("honest"), session, element("honest-dropped"));
 new NegativesPanel(element("negatives"), session, link);
 const teach = new TeachPanel(element("teach"), session, {
   chooseScore: () => reject.choose("lapt"),

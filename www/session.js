@@ -1,9 +1,9 @@
-import { Answerer } from "./state/answerer.js";
 import { Calls } from "./state/calls.js";
 import { ClassList } from "./state/class_list.js";
 import { Engine } from "./state/engine.js";
+import { Honesty } from "./state/honesty.js";
 import { NegativeLabels } from "./state/negatives.js";
-import { Queue } from "./state/queue.js";
+import { PhotoWork } from "./state/photo_work.js";
 import { Rejection } from "./state/rejection.js";
 import { Sharing } from "./state/sharing.js";
 import { Variants } from "./state/variants.js";
@@ -69,18 +69,19 @@ export class Session extends EventTarget {
   tune = { tune: "none" };
   negatives = new NegativeLabels();
   variants = new Variants();
+  /** Whether percentages say how often answers are right. */
+  honesty = new Honesty(this);
   rejection = new Rejection(this.negatives, {
     photos: () => this.photos,
     fit: (files, how) => this.#engine.guarded(() => this.#list.classes.calibrate(files, { ...this.options, ...how })),
-    changed: () => this.#changed(),
+    changed: () => this.#work.changed(),
   });
   /** How the photos are sorted, for links. */
   order = "newest";
 
   #engine;
-  #queue = new Queue();
   #list = new ClassList(this.negatives);
-  #answerer;
+  #work;
   #pauseMs;
   #pause = 0;
 
@@ -96,15 +97,11 @@ export class Session extends EventTarget {
     super();
     this.settings = settings;
     this.#engine = new Engine(load, hub, () => this.#end());
-    const parts = { engine: this.#engine, list: this.#list, queue: this.#queue, memory };
-    this.#answerer = new Answerer(this, parts, { changed: () => this.#changed(), tell: (type, photo) => this.#tell(type, photo) });
+    const tell = (type, detail) => this.#tell(type, detail);
+    this.#work = new PhotoWork(this, { engine: this.#engine, list: this.#list, memory }, { enter: (phase) => this.#enter(phase), tell });
     /** Calls beside the answers. */
     this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives);
-    this.sharing = new Sharing(this, this.#engine, {
-      invalidate: () => this.#invalidate(),
-      adopt: () => this.#adopt(),
-      tell: (type, detail) => this.#tell(type, detail),
-    });
+    this.sharing = new Sharing(this, this.#engine, { invalidate: () => this.#invalidate(), adopt: () => this.#adopt(), tell });
     this.#pauseMs = pauseMs;
   }
 
@@ -174,15 +171,14 @@ export class Session extends EventTarget {
   #end() {
     this.#list.classes = null;
     this.#enter("gone");
-    this.#changed();
+    this.#work.changed();
   }
 
   // The names, and the sentence or the prompt around them.
 
   /** Sets the names that the page begins with; `offered` are those of the model. */
   setNames(names, offered) {
-    this.offeredNames = offered;
-    this.names = [...names];
+    Object.assign(this, { offeredNames: offered, names: [...names] });
     this.#tell("names", []);
   }
 
@@ -203,8 +199,7 @@ export class Session extends EventTarget {
   }
 
   editTemplate(template) {
-    this.template = template;
-    this.otherTemplates = [];
+    Object.assign(this, { template, otherTemplates: [] });
     this.#edited();
   }
 
@@ -212,13 +207,13 @@ export class Session extends EventTarget {
     clearTimeout(this.#pause);
     // An edit while the model is loaded may be part of the first list already.
     this.#pause = setTimeout(() => this.prepared || void this.prepare(), this.#pauseMs);
+    this.honesty.check({ edited: true });
     this.#invalidate();
   }
 
   /** Answers with a learned prompt, or with the sentence again. */
   usePrompt(prompt, sha256 = null) {
-    this.prompt = prompt;
-    this.promptSha256 = sha256;
+    Object.assign(this, { prompt, promptSha256: sha256 });
     void this.prepare();
   }
 
@@ -229,8 +224,9 @@ export class Session extends EventTarget {
 
   /** Computes the class list as it is now, then answers every photo anew. */
   async prepare() {
+    this.honesty.check();
     this.#invalidate();
-    const { signal } = this.#queue;
+    const { signal } = this.#work;
     if (!this.usable) return;
     try {
       await this.#engine.guarded(() => this.#makeList(signal));
@@ -238,16 +234,16 @@ export class Session extends EventTarget {
       if (signal.aborted) return;
       if (this.usable) this.#enter("refused");
       this.#tell("names-problem", error);
-      this.#changed();
+      this.#work.changed();
       return;
     }
-    await this.#answer();
+    await this.#work.answer();
   }
 
   async #makeList(signal) {
     const [lens, names, options] = this.#snapshot(signal);
     const { score, calibration } = this.rejection;
-    await this.#list.make(lens, names, { ...options, prompt: this.prompt ?? undefined }, { score, calibration });
+    await this.#list.make(lens, names, { ...options, prompt: this.prompt ?? undefined, ...this.honesty.option }, { score, calibration });
     this.#tell("names-problem", null);
     this.#tell("classes");
     this.unknownNames = await lens.unknownNames(names);
@@ -270,7 +266,9 @@ export class Session extends EventTarget {
   setTune(tune) {
     if (JSON.stringify(tune) === JSON.stringify(this.tune)) return;
     this.tune = tune;
-    this.useOptions();
+    // The class list answers at the temperature that it was made with.
+    if (this.honesty.check()) void this.prepare();
+    else this.useOptions();
   }
 
   setScore(score) {
@@ -282,8 +280,8 @@ export class Session extends EventTarget {
   useOptions() {
     const unmade = !this.prepared && this.phase !== "refused";
     if (unmade || this.#list.lacksEdits(this.rejection.score)) return void this.prepare();
-    this.#reopen();
-    if (this.prepared) void this.#answer();
+    this.#work.reopen();
+    if (this.prepared) void this.#work.answer();
   }
 
   /** Finds the negative labels in use; see `ClassList`. */
@@ -291,11 +289,11 @@ export class Session extends EventTarget {
     return this.#engine.guarded(() => this.#list.findNegatives(how));
   }
 
-  // The photos.
+  // The photos; see `PhotoWork`.
 
   /** Every photo, in the order of adding. */
   get photos() {
-    return this.#queue.photos;
+    return this.#work.photos;
   }
 
   /** Their files. */
@@ -305,90 +303,47 @@ export class Session extends EventTarget {
 
   /** Whether photos are being answered. */
   get working() {
-    return this.#queue.working;
+    return this.#work.working;
   }
 
   /** How many photos have an answer or an error. */
   get settled() {
-    return this.#queue.settled;
+    return this.#work.settled;
   }
 
   /** @param {File[]} files */
   add(files) {
-    if (files.length === 0) return;
-    this.#tell("added", this.#queue.add(files));
-    this.go();
+    this.#work.add(files);
   }
 
   /** @param {import("./state/photo.js").Photo} photo */
   remove(photo) {
-    this.#queue.remove(photo);
-    this.variants.remove(photo);
-    if (this.#queue.pending.size === 0) this.#resume();
-    this.#changed();
-    this.#tell("removed", photo);
+    this.#work.remove(photo);
   }
 
   clear() {
-    this.#queue.clear();
-    this.variants.clear();
-    this.#resume();
-    this.#changed();
-    this.#tell("cleared");
+    this.#work.clear();
   }
 
   /** Works on the photos that wait. */
   go() {
-    this.#resume();
-    this.#changed();
-    if (this.prepared) void this.#answer();
+    this.#work.go();
   }
 
   /** Leaves the photos that wait as they are. */
   stop() {
-    this.#queue.stop();
-    if (this.phase === "ready" && this.#queue.pending.size > 0) this.#enter("stopped");
-    this.#changed();
+    this.#work.stop();
   }
 
-  async #answer() {
-    if (this.phase !== "stopped") await this.#answerer.run();
+  /** Where the names are on a photo. */
+  explain(photo, method) {
+    return this.#work.explain(photo, method);
   }
 
-  #resume() {
-    if (this.phase === "stopped") this.#enter("ready");
-  }
-
-  /** Every photo waits again: what was computed was for other settings. */
-  #reopen() {
-    this.#queue.reopen();
-    this.rejection.stopCalibrating();
-    this.#resume();
-    this.#changed();
-  }
-
-  /** The same for other names. */
+  /** What was computed is for other names. */
   #invalidate() {
     this.#list.free();
     if (this.phase === "refused") this.#enter("ready");
-    this.#reopen();
-  }
-
-  /** Where the names are on a photo; see `Answerer`. */
-  explain(photo, method) {
-    return this.#answerer.explain(photo, method);
-  }
-
-  /** Tells each waiting photo what it waits for, and the panels that something is different. */
-  #changed() {
-    const rows = this.names.length;
-    let reason = "turn";
-    if (!this.usable) reason = "model";
-    else if (this.phase === "refused") reason = rows === 0 ? "names" : "usable-names";
-    for (const photo of this.#queue.pending) {
-      photo.wait(reason, rows, this.tune.tune !== "none");
-      if (this.phase === "stopped") photo.stop();
-    }
-    this.#tell("change");
+    this.#work.reopen();
   }
 }

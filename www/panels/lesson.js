@@ -2,6 +2,7 @@ import { announce } from "../ui/announce.js";
 import { ClassColumns } from "../ui/classcolumns.js";
 import { chosen, dropped, isImage } from "../ui/folders.js";
 import { onLanguage, setMessage, t } from "../ui/i18n.js";
+import { labelled } from "../ui/labelled.js";
 import { tidy } from "../ui/tidy.js";
 import { Panel } from "./panel.js";
 
@@ -11,11 +12,9 @@ const SORT = "";
 const MOST_EMPTY = 24;
 /** The photos of a class that has none. */
 const NONE = [];
-/** Also kinds that the engine does not read: its error names them. */
-const ARCHIVE = /\.(zip|tar|tgz|tbz2?|txz|tzst|7z|rar|tar\.\w+)$/i;
 
 /** @typedef {import("../ui/folders.js").Placed} Placed */
-/** @typedef {{file: File, folder: string}} Found `folder` is the class; empty: the file lies in none */
+/** @typedef {import("../ui/labelled.js").Found} Found */
 
 /**
  * The photos to learn from: of each class, and of none of them.
@@ -125,7 +124,7 @@ export class LessonPanel extends Panel {
 
   /** @param {Placed[] | Promise<Placed[]>} placed */
   #receive(placed, take) {
-    void this.#safely(async () => take(await this.#unpacked(await placed)));
+    void this.#safely(async () => take(await labelled(await placed, this.session.calls)));
   }
 
   #removeClass(label) {
@@ -134,33 +133,6 @@ export class LessonPanel extends Panel {
     // A class that is not in the list of names goes with its photos.
     if (!this.#columns.focus(label)) this.find("teach-folder").focus();
     announce(t("teach.removed", { label }));
-  }
-
-  /**
-   * Files with their class folders, and those of archives in place of the archives. Other files beside
-   * photos in a folder are left out.
-   *
-   * @param {Placed[]} placed
-   * @returns {Promise<Found[]>}
-   */
-  async #unpacked(placed) {
-    const inFolders = placed.filter(({ file, path }) => path.includes("/") && isImage(file));
-    const labels = inFolders.length > 0 ? await this.session.calls.classFolders(inFolders.map(({ path }) => path)) : [];
-    const all = inFolders.map(({ file }, i) => ({ file, folder: labels[i] ?? "" }));
-    for (const { file: each, path } of placed) {
-      if (!ARCHIVE.test(each.name)) {
-        if (!path.includes("/")) all.push({ file: each, folder: "" });
-        continue;
-      }
-      const files = await this.session.calls.unpack(each);
-      const classes = files.some(({ label }) => label !== null);
-      for (const { path, label, file } of files) {
-        // Beside class folders, a file in another folder belongs to none.
-        const astray = classes && label === null && path.includes("/");
-        if (file && isImage(file) && !astray) all.push({ file, folder: label ?? "" });
-      }
-    }
-    return all;
   }
 
   /** @param {Found[]} found */

@@ -63,11 +63,11 @@ export class SharePanel extends Panel {
 
   // Saving.
 
-  /** The settings with the prompt, which may not answer yet: thresholds were not fitted for it then. */
+  /** The settings with the prompt, which may not answer yet: thresholds and a temperature were not fitted for it then. */
   #settings(prompt, address) {
     const settings = this.session.sharing.settings(address);
     if (prompt === settings.prompt) return settings;
-    return { ...settings, prompt, rejection: { ...settings.rejection, threshold: null, calibration: null } };
+    return { ...settings, prompt, temperature: 1, rejection: { ...settings.rejection, threshold: null, calibration: null } };
   }
 
   #write(settings) {

@@ -52,6 +52,11 @@ export class Calls {
     return this.#withClasses(how.signal, (classes) => classes.train(examples, { ...this.#negatives.forTraining, ...how }));
   }
 
+  /** How good the answers for labelled photos are, at no temperature; see `Classes.assess`. */
+  assess(examples, how) {
+    return this.#withClasses(how.signal, (classes) => classes.assess(examples, how));
+  }
+
   /** Finds the classes of photos; see `Classes.pseudoLabel`. */
   pseudoLabel(files, how) {
     return this.#withClasses(how.signal, (classes) => classes.pseudoLabel(files, { ...this.#negatives.forTraining, ...how }));

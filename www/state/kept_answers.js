@@ -57,11 +57,13 @@ export class KeptAnswers {
 
   /** All that an answer depends on, beside the photo; `null`: on more than can be named. */
   #settings() {
-    const { info, names, template, prompt, promptSha256, tune, rejection, negatives } = this.#session;
+    const { info, names, template, otherTemplates, prompt, promptSha256, tune, rejection, negatives, honesty } = this.#session;
     // A tuned answer has pictures in its report, and may depend on the other photos.
     if (tune.tune !== "none" || (prompt && !promptSha256)) return null;
     const words = READERS.includes(rejection.score) ? { ...negatives.edits, own: negatives.own } : null;
-    return JSON.stringify([modelOf(info), names, prompt ? { promptSha256 } : template, rejection.options, words]);
+    const { temperature } = honesty;
+    const more = [...(prompt ? [] : otherTemplates), ...(temperature === 1 ? [] : [{ temperature }])];
+    return JSON.stringify([modelOf(info), names, prompt ? { promptSha256 } : template, rejection.options, words, ...more]);
   }
 
   #hash(text) {

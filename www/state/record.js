@@ -1,6 +1,6 @@
 /**
  * What is kept of the page's work between visits: the class list, the sentence around the names, the
- * rejection settings, and which learned prompt goes with them.
+ * rejection settings, the temperature of percentages, and which learned prompt goes with them.
  *
  * @typedef {object} Record
  * @property {string[] | null} names `null`: those that come with the model
@@ -10,6 +10,8 @@
  * @property {{score: string, value: number} | null} threshold the user's own
  * @property {import("../pkg/index.js").Calibration | null} calibration
  * @property {{struck: string[], added: string[], own: string[] | null}} negatives edits of the negative labels
+ * @property {{value: number, model: string, prompt: string | null} | null} temperature of percentages, and the SHA-256 of the
+ *   model and the prompt that it was fitted with
  * @property {{sha256: string, used: boolean} | null} prompt the SHA-256 of its file, and whether it answers
  */
 
@@ -20,6 +22,7 @@ const MAX_LENGTH = 5_000_000;
 
 const text = (value) => typeof value === "string";
 const texts = (value) => Array.isArray(value) && value.every(text);
+const sha256 = (value) => text(value) && /^[0-9a-f]{64}$/.test(value);
 const or = (check) => (value) => value === null || check(value);
 const shaped = (checks) => (value) =>
   typeof value === "object" && value !== null && Object.entries(checks).every(([name, check]) => check(value[name]));
@@ -43,7 +46,9 @@ const PARTS = {
     }),
   ),
   negatives: shaped({ struck: texts, added: texts, own: or(texts) }),
-  prompt: or(shaped({ sha256: (value) => text(value) && /^[0-9a-f]{64}$/.test(value), used: (value) => typeof value === "boolean" })),
+  // Records of former versions have none.
+  temperature: (value) => value === undefined || or(shaped({ value: (t) => Number.isFinite(t) && t >= 0.05 && t <= 20, model: sha256, prompt: or(sha256) }))(value),
+  prompt: or(shaped({ sha256, used: (value) => typeof value === "boolean" })),
 };
 
 /** @returns {Record} */
@@ -55,6 +60,7 @@ export const emptyRecord = () => ({
   threshold: null,
   calibration: null,
   negatives: { struck: [], added: [], own: null },
+  temperature: null,
   prompt: null,
 });
 
@@ -65,11 +71,12 @@ export const emptyRecord = () => ({
  * @param {Record["prompt"]} prompt
  * @returns {Record}
  */
-export function recordOf({ names, offeredNames, template, otherTemplates, rejection, negatives }, prompt) {
+export function recordOf({ names, offeredNames, template, otherTemplates, rejection, negatives, honesty }, prompt) {
   const { score, threshold, calibration } = rejection;
   // Names that come with a model are those of the model as it is at the next visit.
   const own = names.length === offeredNames.length && names.every((name, i) => name === offeredNames[i]);
-  return { names: own ? null : [...names], template, otherTemplates, score, threshold, calibration, negatives: editsOf(negatives), prompt };
+  const kept = { names: own ? null : [...names], template, otherTemplates, score, threshold, calibration };
+  return { ...kept, negatives: editsOf(negatives), temperature: honesty.record, prompt };
 }
 
 const editsOf = ({ struck, added, own }) => ({ struck, added, own });

@@ -9,6 +9,7 @@ import { withClasses } from "./classes.js";
  * @property {string[]} otherTemplates sentences beside the first, whose features are averaged with it
  * @property {import("../pkg/index.js").Prompt | null} prompt
  * @property {string | null} promptSha256
+ * @property {number} temperature of percentages; 1: the model's own
  * @property {object} tune the options of `classify` about tuning
  * @property {string} score empty: none
  * @property {{score: string, value: number} | null} threshold
@@ -17,10 +18,11 @@ import { withClasses } from "./classes.js";
  */
 
 /** The work that the settings of a classifier file stand for. @returns {Work} */
-export function workOf({ labels, templates, prompt, rejection, tuning }, promptSha256) {
+export function workOf({ labels, templates, prompt, temperature, rejection, tuning }, promptSha256) {
   const [template, ...otherTemplates] = templates;
   const { score, threshold, calibration, negatives } = rejection;
-  return { names: labels, template, otherTemplates, prompt, promptSha256, tune: tuning, score: score ?? "", threshold, calibration, negatives };
+  const wording = { names: labels, template, otherTemplates, prompt, promptSha256, temperature };
+  return { ...wording, tune: tuning, score: score ?? "", threshold, calibration, negatives };
 }
 
 /** Saving the session as a classifier file, and taking one over. */
@@ -45,10 +47,12 @@ export class Sharing {
 
   /** The session's work. @returns {Work} */
   get work() {
-    const { names, template, otherTemplates, prompt, promptSha256, tune, rejection, negatives } = this.#session;
+    const { names, template, otherTemplates, prompt, promptSha256, tune, rejection, negatives, honesty } = this.#session;
+    const { temperature } = honesty;
     const { score, threshold, calibration } = rejection;
     const { struck, added, own } = negatives;
-    return { names: [...names], template, otherTemplates, prompt, promptSha256, tune, score, threshold, calibration, negatives: { struck, added, own } };
+    const wording = { names: [...names], template, otherTemplates, prompt, promptSha256, temperature };
+    return { ...wording, tune, score, threshold, calibration, negatives: { struck, added, own } };
   }
 
   /**
@@ -58,12 +62,13 @@ export class Sharing {
    * @returns {import("../pkg/index.js").ClassifierSettings}
    */
   settings(address) {
-    const { names, template, otherTemplates, prompt, tune, score, threshold, calibration, negatives } = this.work;
+    const { names, template, otherTemplates, prompt, temperature, tune, score, threshold, calibration, negatives } = this.work;
     const { model: name, quantization, modelSha256: sha256 } = this.#session.info;
     return {
       labels: names,
       templates: [template, ...otherTemplates],
       prompt,
+      temperature,
       rejection: { score: score || null, threshold, calibration, negatives },
       tuning: tune,
       model: { address, name, quantization, sha256 },
@@ -95,12 +100,13 @@ export class Sharing {
     } else {
       await this.#engine.guarded(() => check(this.#engine.now()));
     }
-    const { names, template, otherTemplates, prompt, promptSha256, tune, score, threshold, calibration, negatives } = work;
+    const { names, template, otherTemplates, prompt, promptSha256, temperature, tune, score, threshold, calibration, negatives } = work;
     Object.assign(session, { names: [...names], template, otherTemplates, prompt, promptSha256, tune });
     session.rejection.score = score;
     session.rejection.restore({ calibration, threshold });
     Object.assign(session.negatives, negatives, { fresh: false });
     if (choice) this.#page.adopt();
+    session.honesty.take(temperature);
     this.#page.tell("names", []);
     this.#page.tell("settings");
     await session.prepare();

@@ -5,12 +5,13 @@ import { language } from "./i18n.js";
 const DIGITS = 12;
 
 /** @param {import("../session.js").Session} session */
-function choices({ names, template, otherTemplates, prompt, promptSha256, tune, variants, rejection, negatives }) {
+function choices({ names, template, otherTemplates, prompt, promptSha256, tune, variants, rejection, negatives, honesty }) {
   return {
     labels: [...names],
     template,
     otherTemplates,
     prompt: prompt && { recipe: prompt.recipe, sha256: promptSha256 },
+    temperature: honesty.temperature,
     tune: { ...tune, ...(variants.borrows ? { gallery: true } : {}) },
     ood: rejection.options,
     edits: negatives.edits,

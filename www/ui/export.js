@@ -7,13 +7,14 @@
  * @property {string} template
  * @property {string[]} [otherTemplates] sentences beside it
  * @property {{recipe: string, sha256: string | null} | null} prompt a learned one that answers in the template's place
+ * @property {number} [temperature] of percentages; left out: the model's own
  * @property {object} tune
  * @property {object} ood
  * @property {{struck: string[], added: string[]}} edits of the words for none of the labels
  * @property {import("../pkg/index.js").Info} info
  */
 
-function settingsOf({ labels, template, otherTemplates = [], prompt, tune, ood, edits, info }) {
+function settingsOf({ labels, template, otherTemplates = [], prompt, temperature = 1, tune, ood, edits, info }) {
   return {
     promptlens: info.version,
     model: info.model,
@@ -25,6 +26,7 @@ function settingsOf({ labels, template, otherTemplates = [], prompt, tune, ood, 
     template,
     ...(otherTemplates.length > 0 ? { other_templates: otherTemplates } : {}),
     prompt,
+    ...(temperature === 1 ? {} : { temperature }),
     ...tune,
     ...ood,
     ...edits,
@@ -123,7 +125,8 @@ function probabilities({ result }, labels) {
   return labels.map((label) => known.get(label));
 }
 
-function cell(value) {
+/** A value as RFC 4180 writes it, and as no spreadsheet runs it. */
+export function cell(value) {
   if (value === undefined || value === null) return "";
   if (typeof value === "object") return cell(JSON.stringify(value));
   if (typeof value !== "string") return String(value);

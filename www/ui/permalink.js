@@ -85,7 +85,13 @@ export function addressOf({ labels, template, tune, ood, edits, order, model, we
 const joined = (names) => (names.some((name) => name.includes(",") || name.startsWith("[")) ? JSON.stringify(names) : names.join(","));
 
 /** What decides the answers and no address can hold, in sentences. */
-export function lacking({ model, prompt, ood, otherTemplates }) {
-  const all = { model: typeof model !== "string", prompt: prompt !== null, words: ood.negatives !== undefined, sentences: otherTemplates.length > 0 };
+export function lacking({ model, prompt, ood, otherTemplates, temperature }) {
+  const all = {
+    model: typeof model !== "string",
+    prompt: prompt !== null,
+    words: ood.negatives !== undefined,
+    sentences: otherTemplates.length > 0,
+    temperature: temperature !== 1,
+  };
   return Object.keys(all).filter((what) => all[what]).map((what) => t(`permalink.without-${what}`));
 }

@@ -25,6 +25,8 @@ export class RecorderPanel extends Panel {
   #state = this.find("record-state");
   #problem = this.find("record-error");
   #classes;
+  /** Whether there is a picture, once that is known. @type {Promise<boolean>} */
+  #opened = Promise.resolve(false);
   /** What is held. @type {{label: string, button: HTMLElement, taken: number} | null} */
   #held = null;
 
@@ -89,8 +91,13 @@ export class RecorderPanel extends Panel {
   }
 
   /** @returns {Promise<boolean>} whether there is a picture */
-  async #open() {
-    if (!this.#preview.hidden) return this.#video.srcObject !== null;
+  #open() {
+    // A button may be pressed again while the browser asks for the camera.
+    if (this.#preview.hidden) this.#opened = this.#begin();
+    return this.#opened;
+  }
+
+  async #begin() {
     this.#problem.hidden = true;
     this.#preview.hidden = false;
     this.#button.hidden = true;

@@ -1,7 +1,7 @@
 // A camera that teaches and is answered: from an empty browser to a classifier of three classes, recorded, shared
 // as a file, opened in another profile and embedded. The camera is Chromium's fake one, which shows a film.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -9,7 +9,7 @@ import { sceneBegins, writeFilm } from "./camera_film.mjs";
 import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
 import { bench } from "./kept.mjs";
 import { looks } from "./looks.mjs";
-import { photos } from "./support.mjs";
+import { photo, photos } from "./support.mjs";
 
 /** The scenes, and the names to teach: they say nothing about what is shown, so that only teaching can give them. */
 const SCENES = [
@@ -33,9 +33,8 @@ describe("live", { timeout: 1_500_000 }, () => {
     const film = join(folder, "film.mjpeg");
     const scenes = [];
     for (const scene of SCENES) {
-      const dir = scene.folder.replace(" ", "_");
-      const own = await photos("imagenette", `train/${dir}/`, 6).catch(() => photos("imagenette", `train/${scene.folder}/`, 6));
-      tests.set(scene.name, (await photos("imagenette", `test/${dir}/`, 1).catch(() => photos("imagenette", `test/${scene.folder}/`, 1)))[0]);
+      const own = await photos("imagenette", `train/${scene.folder}/`, 6);
+      tests.set(scene.name, await photo("imagenette", `test/${scene.folder}/`));
       scenes.push({ color: scene.color, photos: own, seconds: 9 });
     }
     const maker = await openBrowser({ webgpu: false });
@@ -122,10 +121,10 @@ describe("live", { timeout: 1_500_000 }, () => {
     await download.saveAs(file);
     assert.deepEqual(requests.filter((url) => !url.startsWith("blob:")), [], "no request while it records, learns and saves");
 
-    const best = async (tab, photo) => {
+    const best = async (tab, picture) => {
       await tab.place("look");
       const before = await tab.page.locator(".card").count();
-      await tab.page.setInputFiles("#files", photo);
+      await tab.page.setInputFiles("#files", picture);
       await tab.page.waitForFunction((n) => document.querySelectorAll(".card[data-state=done]").length === n, before + 1);
       return tab.page.locator(".card:first-child .bar .bar-label").first().textContent();
     };
@@ -141,7 +140,7 @@ describe("live", { timeout: 1_500_000 }, () => {
       assert.deepEqual(await two.names(), SCENES.map(({ name }) => name));
       for (const { name } of SCENES) assert.equal((await best(two, tests.get(name))).trim(), name, "in another profile");
 
-      const bytes = await (await import("node:fs/promises")).readFile(file);
+      const bytes = await readFile(file);
       await writeFile(join(site.folder, "own.promptlens"), bytes);
       await writeFile(join(site.folder, "bare.html"), '<!doctype html><script type="module" src="pkg/element.js"></script><prompt-lens src="own.promptlens" device="cpu"></prompt-lens>');
       await other.page.goto(`${site.url}bare.html`);

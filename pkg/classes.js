@@ -5,6 +5,7 @@ import { writeClassifier } from "./classifier_file.js";
 import { classifyAll } from "./classify_all.js";
 import { EngineClient } from "./client.js";
 import { PromptLensError, invalid } from "./error.js";
+import { live } from "./live.js";
 import { Prompt } from "./prompt.js";
 
 /** The label of a photo that shows none of the classes. */
@@ -61,6 +62,18 @@ export class Classes {
    */
   classifyAll(images, options) {
     return classifyAll(this.#engine, this.#set(), images, options);
+  }
+
+  /**
+   * Answers what a video shows, such as a camera's picture: always the newest frame, one at a time, with
+   * probabilities smoothed over time.
+   *
+   * @param {HTMLVideoElement} video
+   * @param {import("./index.js").LiveOptions} [options]
+   * @returns {AsyncGenerator<import("./index.js").LiveAnswer>}
+   */
+  live(video, options) {
+    return live((frame, how) => this.classify(frame, how), video, options);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { cancelled, invalid, PromptLensError } from "./error.js";
+import { live } from "./live.js";
 import { MAX_BYTES, modelAddress, parseClassifier } from "./classifier_file.js";
 
 /** The scores that compare with negative labels. */
@@ -38,6 +39,17 @@ export class Classifier {
   async classify(image, options = {}) {
     const result = await this.classes.classify(image, { ...this.options, ...options });
     return { ...result, ood: judge(result.ood, this.settings.rejection.threshold) };
+  }
+
+  /**
+   * Answers what a video shows, as {@link Classes#live} does, scored, tuned and judged as the file says.
+   *
+   * @param {HTMLVideoElement} video
+   * @param {import("./index.js").LiveOptions} [options] go before those of the file
+   * @returns {AsyncGenerator<import("./index.js").LiveAnswer>}
+   */
+  live(video, options) {
+    return live((frame, how) => this.classify(frame, how), video, options);
   }
 
   /** Ends the worker of the model. */

@@ -1,4 +1,4 @@
-import type { ClassifyOptions, Device, Info, OodScore, ProgressEvent, PromptLens, PromptLensError, Result } from "./index.js";
+import type { ClassifyOptions, Device, Info, LiveAnswer, OodScore, ProgressEvent, PromptLens, PromptLensError, Result } from "./index.js";
 
 /** The events of `<prompt-lens>`. All but `error` bubble and leave shadow trees. */
 export interface PromptLensEventMap {
@@ -8,6 +8,8 @@ export interface PromptLensEventMap {
   ready: CustomEvent<{ info: Info }>;
   /** An answer, with the photo it belongs to. */
   result: CustomEvent<Result & { blob: Blob }>;
+  /** An answer for a frame of the camera, if the widget is `live`. */
+  answer: CustomEvent<LiveAnswer>;
   /** Loading or a photo failed. */
   error: CustomEvent<PromptLensError>;
 }
@@ -43,6 +45,8 @@ export class PromptLensElement extends HTMLElement {
   device: Device;
   /** Whether there is a button for the camera. @default false */
   camera: boolean;
+  /** Whether the camera is answered continuously while it is on; it has the button too. @default false */
+  live: boolean;
   /** The last answer. */
   readonly result: Result | null;
   /** The loaded model of this widget. */

@@ -413,6 +413,30 @@ export interface ClassifyAllOptions extends Omit<ClassifyOptions, "variants" | "
   onProgress?: (event: ProgressEvent & { index: number }) => void;
 }
 
+/** How a video is answered. `signal` ends the loop with `engine/cancelled`; leaving the loop ends it too. */
+export interface LiveOptions extends Omit<ClassifyOptions, "onProgress"> {
+  /**
+   * Milliseconds after which an answer counts half as much in the smoothed probabilities and in the smoothed
+   * score; 0 smooths nothing.
+   * @default 500
+   */
+  halfLife?: number;
+}
+
+/** The answer for a frame of a video, smoothed over the frames before. */
+export interface LiveAnswer extends Result {
+  /** Every class, highest smoothed probability first. */
+  predictions: Prediction[];
+  /** With the smoothed score, and the verdict for it; `null` if that was switched off. */
+  ood: Ood | null;
+  /** The frame as a JPEG file, at most 480 pixels high or wide, whichever is less. */
+  frame: Blob;
+  /** How many frames are answered per second, smoothed; `null` with the first. */
+  framesPerSecond: number | null;
+  /** The answer for this frame alone. */
+  unsmoothed: { predictions: Prediction[]; ood: Ood | null };
+}
+
 export interface CalibrateOptions extends ClassifyOptions {
   /** How many workers decode photos, as for {@link Classes.classifyAll}; none if left out. */
   concurrency?: number;
@@ -812,6 +836,18 @@ export class Classes {
    */
   classifyAll<T extends ImageSource>(images: Iterable<T> | AsyncIterable<T>, options?: ClassifyAllOptions): AsyncGenerator<PhotoAnswer<T>>;
   /**
+   * Answers what a video shows, such as a camera's picture, until it is over or you leave the loop. One frame
+   * is answered at a time, always the newest; those that came meanwhile are dropped. No frame is answered while
+   * the page is hidden. Switch the camera off yourself.
+   *
+   * ```js
+   * for await (const { predictions, framesPerSecond } of classes.live(video)) {
+   *   console.log(predictions[0].label, framesPerSecond);
+   * }
+   * ```
+   */
+  live(video: HTMLVideoElement, options?: LiveOptions): AsyncGenerator<LiveAnswer>;
+  /**
    * Test-time tuning on views that you made yourself, such as frames of a video: features from
    * {@link PromptLens.embedImage}, the first of which is the one to answer for.
    */
@@ -860,6 +896,8 @@ export class Classifier {
   readonly options: ClassifyOptions;
   /** The answer for one image file, scored, tuned and judged as the file says. `options` go before those of the file. */
   classify(image: ImageSource, options?: ClassifyOptions): Promise<Result>;
+  /** Answers what a video shows, as {@link Classes.live} does, scored, tuned and judged as the file says. */
+  live(video: HTMLVideoElement, options?: LiveOptions): AsyncGenerator<LiveAnswer>;
   /** Ends the worker of the model. */
   free(): void;
 }

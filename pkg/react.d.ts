@@ -3,7 +3,7 @@ import type { PromptLensElement, PromptLensEventMap } from "./element.js";
 
 /** Attributes of `<prompt-lens>`, what listens to its events, and what any element takes. */
 export interface PromptLensWidgetProps
-  extends Partial<Pick<PromptLensElement, "src" | "model" | "tune" | "ood" | "heatmap" | "lang" | "device" | "camera">> {
+  extends Partial<Pick<PromptLensElement, "src" | "model" | "tune" | "ood" | "heatmap" | "lang" | "device" | "camera" | "live">> {
   /** Class names. */
   labels?: readonly string[] | string;
   /** Sentence with `{}`, or several. @default "a photo of a {}." */
@@ -11,6 +11,7 @@ export interface PromptLensWidgetProps
   onProgress?: (event: PromptLensEventMap["progress"]) => void;
   onReady?: (event: PromptLensEventMap["ready"]) => void;
   onResult?: (event: PromptLensEventMap["result"]) => void;
+  onAnswer?: (event: PromptLensEventMap["answer"]) => void;
   onError?: (event: PromptLensEventMap["error"]) => void;
   className?: string;
   id?: string;

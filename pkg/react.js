@@ -4,7 +4,7 @@ import { createElement, forwardRef, useImperativeHandle, useLayoutEffect, useRef
 import "./element.js";
 import { attributesOf } from "./widget/attributes.js";
 
-const EVENTS = { progress: "onProgress", ready: "onReady", result: "onResult", error: "onError" };
+const EVENTS = { progress: "onProgress", ready: "onReady", result: "onResult", answer: "onAnswer", error: "onError" };
 const HANDLERS = Object.values(EVENTS);
 
 export const PromptLensWidget = forwardRef(function PromptLensWidget({ children, ...props }, ref) {

@@ -3,7 +3,7 @@ import type { PromptLensElement, PromptLensEventMap } from "./element.js";
 
 /** Attributes of `<prompt-lens>`. */
 export interface PromptLensWidgetProps
-  extends Partial<Pick<PromptLensElement, "src" | "model" | "tune" | "ood" | "heatmap" | "lang" | "device" | "camera">> {
+  extends Partial<Pick<PromptLensElement, "src" | "model" | "tune" | "ood" | "heatmap" | "lang" | "device" | "camera" | "live">> {
   /** Class names. */
   labels?: readonly string[] | string;
   /** Sentence with `{}`, or several. @default "a photo of a {}." */

@@ -3,7 +3,7 @@ import { defineComponent, h, ref } from "vue";
 import "./element.js";
 import { attributesOf } from "./widget/attributes.js";
 
-const EVENTS = { progress: "onProgress", ready: "onReady", result: "onResult", error: "onError" };
+const EVENTS = { progress: "onProgress", ready: "onReady", result: "onResult", answer: "onAnswer", error: "onError" };
 
 export const PromptLensWidget = defineComponent({
   name: "PromptLensWidget",
@@ -18,6 +18,7 @@ export const PromptLensWidget = defineComponent({
     lang: String,
     device: String,
     camera: Boolean,
+    live: Boolean,
   },
   emits: Object.keys(EVENTS),
   setup(props, { emit, expose, slots }) {

@@ -5,7 +5,7 @@
  *
  * @param {Record<string, any>} given
  */
-export function attributesOf({ labels, template, ood, heatmap, camera, ...others }) {
+export function attributesOf({ labels, template, ood, heatmap, camera, live, ...others }) {
   const attributes = {
     ...others,
     labels: Array.isArray(labels) ? JSON.stringify(labels) : labels,
@@ -13,6 +13,7 @@ export function attributesOf({ labels, template, ood, heatmap, camera, ...others
     ood: ood === false ? "none" : ood,
     heatmap: heatmap === true ? "true" : heatmap || undefined,
     camera: camera ? true : undefined,
+    live: live ? true : undefined,
   };
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined && value !== null));
 }

@@ -1,4 +1,5 @@
 import { PromptLensError } from "../error.js";
+import { frameOf } from "../frame.js";
 
 /** A camera's picture in a `<video>`; stopped, the camera's light goes out. */
 export class Camera {
@@ -48,12 +49,7 @@ export class Camera {
 
   /** What the camera sees, as a JPEG file. */
   async photo() {
-    const canvas = document.createElement("canvas");
-    canvas.width = this.#video.videoWidth;
-    canvas.height = this.#video.videoHeight;
-    canvas.getContext("2d").drawImage(this.#video, 0, 0);
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
-    if (!blob) throw new PromptLensError("camera/unavailable", "The camera has no picture yet. Try again.");
+    const blob = await frameOf(this.#video);
     return new File([blob], "camera.jpg", { type: blob.type });
   }
 

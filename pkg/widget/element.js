@@ -9,7 +9,7 @@ import { words } from "./words.js";
 const here = import.meta.url;
 const DEFAULT_MODEL = "../../models/mini/";
 
-const ATTRIBUTES = ["src", "model", "labels", "template", "tune", "ood", "heatmap", "lang", "device", "camera"];
+const ATTRIBUTES = ["src", "model", "labels", "template", "tune", "ood", "heatmap", "lang", "device", "camera", "live"];
 /** Changes of these need another engine; of these, other text features; of the rest, another answer. */
 const ENGINE = new Set(["src", "model", "device"]);
 const CLASSES = new Set(["labels", "template"]);
@@ -23,6 +23,7 @@ const Base = globalThis.HTMLElement ?? class {};
  * @fires progress while the model loads
  * @fires ready when it answers
  * @fires result with each answer
+ * @fires answer with each answer for a frame of the camera, if it is live
  * @fires error with a `PromptLensError`
  */
 export class PromptLensElement extends Base {
@@ -47,6 +48,10 @@ export class PromptLensElement extends Base {
   #photo = null;
   #result = null;
   #changed = new Set();
+  /** Ends the answers for the camera's picture. @type {AbortController | null} */
+  #live = null;
+  /** A camera that nobody looks at is off. */
+  #unseen = () => document.hidden && this.#close();
 
   constructor() {
     super();
@@ -66,12 +71,14 @@ export class PromptLensElement extends Base {
   connectedCallback() {
     this.#adopt();
     this.#speak();
+    document.addEventListener("visibilitychange", this.#unseen);
     if (!this.#engine) this.#begin();
     // Attributes changed while it was not on the page.
     else if (this.#changed.size > 0) this.#apply();
   }
 
   disconnectedCallback() {
+    document.removeEventListener("visibilitychange", this.#unseen);
     this.#close();
     // An element that is moved is removed and inserted again; only one that stays out has ended.
     setTimeout(() => {
@@ -88,7 +95,7 @@ export class PromptLensElement extends Base {
 
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
-    if (name === "lang" || name === "camera") {
+    if (["lang", "camera", "live"].includes(name)) {
       if (this.isConnected) this.#speak();
       return;
     }
@@ -177,6 +184,13 @@ export class PromptLensElement extends Base {
     this.toggleAttribute("camera", Boolean(value));
   }
 
+  get live() {
+    return this.hasAttribute("live");
+  }
+  set live(value) {
+    this.toggleAttribute("live", Boolean(value));
+  }
+
   /**
    * Shows a photo and its answer.
    *
@@ -208,11 +222,38 @@ export class PromptLensElement extends Base {
 
   /** The answer of the classifier file, with the settings that are attributes; or of the attributes alone. */
   async #answer(blob, options) {
+    const { classifier, asked } = await this.#classifier();
+    return classifier.classify(blob, { ...asked, ...options });
+  }
+
+  /** What answers, and the settings that are attributes. */
+  async #classifier() {
     const asked = { tune: this.tune, ood: this.ood, heatmap: this.heatmap };
     const { file } = this.#engine ?? {};
-    if (!file) return (await this.#names()).classify(blob, { ...asked, ...options });
+    if (!file) return { classifier: await this.#names(), asked };
     for (const name of ["tune", "ood"]) if (!this.hasAttribute(name)) delete asked[name];
-    return (await file).classify(blob, { ...asked, ...options });
+    return { classifier: await file, asked };
+  }
+
+  /** Answers the camera's picture until it is switched off. */
+  async #follow() {
+    const { signal } = (this.#live = new AbortController());
+    this.#last = null;
+    this.#view.working(null);
+    try {
+      const { classifier, asked } = await this.#classifier();
+      if (signal.aborted) return;
+      for await (const answer of classifier.live(this.#view.video, { ...asked, heatmap: false, signal })) {
+        this.#result = answer;
+        this.#view.showLive(answer);
+        this.#tell("answer", answer);
+      }
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = asError(thrown);
+      this.#view.fail(error, error.code === "engine/internal");
+      this.#tell("error", error);
+    }
   }
 
   /** Classifies what the user chose, instead of what was chosen before. */
@@ -317,7 +358,11 @@ export class PromptLensElement extends Base {
 
   #speak() {
     this.#view.speak(words(this.getAttribute("lang") ?? this.closest("[lang]")?.lang ?? ""));
-    this.#view.open.hidden = !this.camera || !Camera.possible || !this.#view.video.hidden;
+    this.#view.open.hidden = !this.#filmable || !this.#view.video.hidden;
+  }
+
+  get #filmable() {
+    return (this.camera || this.live) && Camera.possible;
   }
 
   async #open() {
@@ -330,7 +375,9 @@ export class PromptLensElement extends Base {
       return;
     }
     // The element may have left while the user was asked.
-    if (on) this.#filming(true);
+    if (!on) return;
+    this.#filming(true);
+    if (this.live) void this.#follow();
   }
 
   async #shoot() {
@@ -340,6 +387,8 @@ export class PromptLensElement extends Base {
   }
 
   #close() {
+    this.#live?.abort();
+    this.#live = null;
     this.#camera.stop();
     this.#filming(false);
   }
@@ -350,7 +399,7 @@ export class PromptLensElement extends Base {
     drop.hidden = is;
     shoot.hidden = !is;
     close.hidden = !is;
-    open.hidden = is || !this.camera || !Camera.possible;
+    open.hidden = is || !this.#filmable;
     if (is) shoot.focus();
   }
 

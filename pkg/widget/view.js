@@ -18,6 +18,8 @@ export class View {
   /** Stands for the photo in hand: the picture of an earlier one may load after it. @type {object | null} */
   #shown = null;
   #map = null;
+  /** What was last said of a frame. */
+  #said = "";
   /** What is wrong. @type {{code: string, message: string} | null} */
   #problem = null;
 
@@ -91,6 +93,7 @@ export class View {
     this.explain = explain;
     this.box.lang = code;
     this.percent = new Intl.NumberFormat(code, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    this.rate = new Intl.NumberFormat(code, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.title.textContent = say("choose");
     this.hint.textContent = say("hint");
     this.open.textContent = say("camera");
@@ -125,6 +128,7 @@ export class View {
     this.status.textContent = this.say("looking");
     const shown = {};
     this.#shown = shown;
+    if (!blob) return;
     void preview(blob, blob.name ?? this.say("photo")).then((image) => {
       if (!image || this.#shown !== shown) return;
       this.prompt.hidden = true;
@@ -134,8 +138,29 @@ export class View {
   }
 
   /** A result. */
-  show({ predictions, ood, heatmap }) {
+  show(result) {
     this.status.textContent = "";
+    this.#paint(result);
+    this.aloud.textContent = this.#sentence(result);
+    this.#map = result.heatmap;
+    this.#overlay();
+  }
+
+  /** The answer for a frame: it is said aloud only when another name, or another verdict, stands first. */
+  showLive(answer) {
+    const { framesPerSecond } = answer;
+    this.status.textContent = framesPerSecond === null ? "" : this.say("speed", { count: this.rate.format(framesPerSecond) });
+    this.#paint(answer);
+    const said = `${answer.predictions[0].label} ${answer.ood?.isOutlier}`;
+    if (said !== this.#said) this.aloud.textContent = this.#sentence(answer);
+    this.#said = said;
+  }
+
+  #sentence({ predictions: [{ label, probability }] }) {
+    return `${this.say("answer", { label, percent: this.percent.format(probability) })} ${this.verdict.textContent}`;
+  }
+
+  #paint({ predictions, ood }) {
     this.bars.replaceChildren(
       ...predictions.slice(0, FEW).map(({ label, probability }) => {
         const fill = make("span", { class: "fill", part: "fill" });
@@ -153,10 +178,6 @@ export class View {
     this.verdict.hidden = judged === null;
     this.verdict.classList.toggle("out", judged === true);
     this.verdict.textContent = judged === null ? "" : this.say(judged ? "outlier" : "inlier");
-    const [{ label, probability }] = predictions;
-    this.aloud.textContent = `${this.say("answer", { label, percent: this.percent.format(probability) })} ${this.verdict.textContent}`;
-    this.#map = heatmap;
-    this.#overlay();
   }
 
   /** Shows what is wrong; the engine's own sentence, with the details, is English. */

@@ -1,15 +1,19 @@
 import { Camera } from "../pkg/widget/camera.js";
-import { t } from "../ui/i18n.js";
+import { cameraProblem } from "../ui/camera_problem.js";
+import { setMessage, t } from "../ui/i18n.js";
+import { LiveAnswerView } from "../ui/live.js";
+import { showProblem } from "../ui/problem.js";
 import { Panel } from "./panel.js";
 
-/** Why there is no picture, by the name of the browser's error, whose own sentence is in its own language. */
-const REASONS = { NotAllowedError: "camera.denied", NotFoundError: "camera.missing", NotReadableError: "camera.busy" };
-
-/** The dialog that takes a photo with the camera. */
+/** The dialog that takes a photo with the camera, or answers its picture as it changes. */
 export class CameraPanel extends Panel {
   #camera = new Camera(this.find("camera-video"));
   #shoot = this.find("camera-shoot");
   #problem = this.find("camera-error");
+  #toggle = this.find("camera-live");
+  #view = new LiveAnswerView(this.find("live"));
+  /** Ends the live answers. @type {AbortController | null} */
+  #live = null;
 
   /**
    * @param {HTMLDialogElement} dialog
@@ -21,8 +25,12 @@ export class CameraPanel extends Panel {
     button.hidden = !Camera.possible;
     button.addEventListener("click", () => void this.#open());
     this.#shoot.addEventListener("click", () => void this.#take());
+    this.#toggle.addEventListener("click", () => (this.#live ? this.#rest() : void this.#answer()));
     this.find("camera-close").addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", () => this.#camera.stop());
+    dialog.addEventListener("close", () => {
+      this.#rest();
+      this.#camera.stop();
+    });
     // A camera that nobody looks at is off.
     document.addEventListener("visibilitychange", () => {
       if (document.hidden && dialog.open) dialog.close();
@@ -31,15 +39,15 @@ export class CameraPanel extends Panel {
 
   async #open() {
     this.#problem.hidden = true;
-    this.#shoot.disabled = true;
+    this.#shoot.disabled = this.#toggle.disabled = true;
     this.root.showModal();
     try {
       // The user may close the dialog while the browser asks.
       if (!(await this.#camera.start())) return;
-      this.#shoot.disabled = false;
+      this.#shoot.disabled = this.#toggle.disabled = false;
       this.#shoot.focus();
     } catch ({ cause }) {
-      this.#problem.textContent = t("camera.failed", { reason: REASONS[cause.name] ? t(REASONS[cause.name]) : cause.message });
+      this.#problem.replaceChildren(cameraProblem(cause));
       this.#problem.hidden = false;
     }
   }
@@ -48,5 +56,36 @@ export class CameraPanel extends Panel {
     const photo = await this.#camera.photo().catch(() => null);
     this.root.close();
     if (photo) this.session.add([new File([photo], t("camera.file"), { type: photo.type })]);
+  }
+
+  async #answer() {
+    const live = new AbortController();
+    this.#live = live;
+    this.#problem.hidden = true;
+    this.#view.begin();
+    this.#paintToggle();
+    const { signal } = live;
+    const onAnswer = (answer) => this.#view.show(answer);
+    try {
+      await this.session.calls.live(this.find("camera-video"), { signal, session: this.session, onAnswer });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#problem.replaceChildren(document.createElement("span"), " ", document.createElement("code"));
+      showProblem(this.#problem, error);
+    }
+    if (this.#live === live) this.#rest();
+  }
+
+  /** No answers any more; the camera stays on. */
+  #rest() {
+    this.#live?.abort();
+    this.#live = null;
+    this.#view.end();
+    this.#paintToggle();
+  }
+
+  #paintToggle() {
+    this.#toggle.setAttribute("aria-pressed", String(this.#live !== null));
+    setMessage(this.#toggle, this.#live ? "live.stop" : "live.start");
   }
 }

@@ -5,6 +5,7 @@ import { onLanguage, setMessage, t } from "../ui/i18n.js";
 import { labelled } from "../ui/labelled.js";
 import { tidy } from "../ui/tidy.js";
 import { Panel } from "./panel.js";
+import { RecorderPanel } from "./recorder.js";
 
 /** The option of the list that has the model find the class. No class name is empty. */
 const SORT = "";
@@ -71,6 +72,15 @@ export class LessonPanel extends Panel {
     });
     this.#single.addEventListener("change", () => {
       this.#sorting = this.#single.value === SORT;
+    });
+    new RecorderPanel(root, session, {
+      list: this.find("teach-classes"),
+      labelOf: (button) => this.#columns.labelOf(button),
+      countOf: (label) => this.#photos.get(label)?.length ?? 0,
+      take: (label, photo) => {
+        this.#put(label, photo);
+        this.#tell("change");
+      },
     });
     this.on("names", () => this.#showClasses());
     onLanguage(() => this.#showClasses());

@@ -1,4 +1,6 @@
+import { ClassList } from "./class_list.js";
 import { compare, withClasses } from "./classes.js";
+import { judged } from "./verdict.js";
 
 /**
  * Calls beside the answers: they do not wait for the class list, but make their own of the names as they
@@ -60,6 +62,31 @@ export class Calls {
   /** Finds the classes of photos; see `Classes.pseudoLabel`. */
   pseudoLabel(files, how) {
     return this.#withClasses(how.signal, (classes) => classes.pseudoLabel(files, { ...this.#negatives.forTraining, ...how }));
+  }
+
+  /**
+   * Answers what a video shows as the page answers photos, until `signal`; see `Classes.live`.
+   *
+   * @param {HTMLVideoElement} video
+   * @param {object} how
+   * @param {AbortSignal} how.signal
+   * @param {import("../session.js").Session} how.session the settings of answers
+   * @param {(answer: import("../pkg/index.js").LiveAnswer) => void} how.onAnswer
+   */
+  live(video, { signal, session, onAnswer }) {
+    const { rejection, prompt, options: asked } = session;
+    return this.#engine.guarded(async () => {
+      const [lens, names, options] = this.#snapshot(signal);
+      const list = new ClassList(this.#negatives);
+      try {
+        await list.make(lens, names, { ...options, prompt: prompt ?? undefined }, rejection);
+        for await (const answer of list.classes.live(video, { ...asked, signal })) {
+          onAnswer({ ...answer, ood: judged(answer.ood, rejection.threshold) });
+        }
+      } finally {
+        list.free();
+      }
+    });
   }
 
   #withClasses(signal, use) {

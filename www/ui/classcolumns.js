@@ -77,6 +77,11 @@ export class ClassColumns {
     });
   }
 
+  /** The class in whose column an element is. */
+  labelOf(element) {
+    return this.#columnOf(element).label;
+  }
+
   /** Brings the focus to the chooser of a class; returns whether the class is shown. */
   focus(label) {
     this.#columns.get(label)?.item.querySelector("input").focus();
@@ -88,6 +93,7 @@ export class ClassColumns {
     const column = { label, item, files: null };
     item.querySelector(".class-name").textContent = label;
     setMessage(item.querySelector("input"), "teach.add-photos-of", { label }, "aria-label");
+    setMessage(item.querySelector(".class-record"), "record.hold-for", { label }, "aria-label");
     setMessage(item.querySelector(".class-remove"), "teach.remove", { label }, "aria-label");
     this.#columns.set(label, column);
     return column;

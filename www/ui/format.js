@@ -12,6 +12,8 @@ function formatter(options) {
 }
 
 const oneDecimal = formatter({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+/** How many per second. */
+export const rate = oneDecimal;
 
 /** A whole number. */
 export const integer = formatter({ maximumFractionDigits: 0 });

@@ -136,6 +136,7 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     // Teach's own button saves the same, also while the prompt does not answer.
     await one.place("teach");
     const again = JSON.parse((await saved(page, "#teach-share")).bytes);
+    await one.place("look");
     assert.deepEqual(again, settings);
   });
 

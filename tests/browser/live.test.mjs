@@ -105,7 +105,7 @@ describe("live", { timeout: 1_500_000 }, () => {
       }
     }
     assert.match(await page.textContent("#record-state"), /photos of gamma recorded/);
-    if (process.env.PROMPTLENS_LOOKS !== "none") await looks(page, "teach-record");
+    await looks(page, "teach-record");
     await page.click("#record-close");
     await released();
     await page.selectOption("#teach-recipe", "tip-adapter");

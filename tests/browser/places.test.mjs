@@ -174,7 +174,9 @@ describe("places", { timeout: 900_000 }, () => {
 
   test("a place is left where it was scrolled to, and found there again", async () => {
     await page.setViewportSize(SIZES.phone);
-    await openPlace(page, "look");
+    await visit("&lang=en");
+    await page.setInputFiles("#files", [sample("rocket"), sample("church")]);
+    await done(2);
     await page.evaluate(() => scrollTo(0, 500));
     await openPlace(page, "teach");
     assert.equal(await page.evaluate(() => scrollY), 0);

@@ -74,12 +74,12 @@ export class Calls {
    * @param {(answer: import("../pkg/index.js").LiveAnswer) => void} how.onAnswer
    */
   live(video, { signal, session, onAnswer }) {
-    const { rejection, prompt, options: asked } = session;
+    const { rejection, prompt, options: asked, honesty } = session;
     return this.#engine.guarded(async () => {
       const [lens, names, options] = this.#snapshot(signal);
       const list = new ClassList(this.#negatives);
       try {
-        await list.make(lens, names, { ...options, prompt: prompt ?? undefined }, rejection);
+        await list.make(lens, names, { ...options, prompt: prompt ?? undefined, ...honesty.option }, rejection);
         for await (const answer of list.classes.live(video, { ...asked, signal })) {
           onAnswer({ ...answer, ood: judged(answer.ood, rejection.threshold) });
         }

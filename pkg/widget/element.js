@@ -1,21 +1,14 @@
 import { PromptLensError, errorBody } from "../error.js";
+import { ATTRIBUTES, AttributeElement } from "./attributes.js";
 import { Camera } from "./camera.js";
 import { begin } from "./engine.js";
-import { isText, list } from "./lists.js";
+import { list } from "./lists.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
 
-/** The package's own site has its model in a folder beside the package. */
-const here = import.meta.url;
-const DEFAULT_MODEL = "../../models/mini/";
-
-const ATTRIBUTES = ["src", "model", "labels", "template", "tune", "ood", "heatmap", "lang", "device", "camera", "live"];
 /** Changes of these need another engine; of these, other text features; of the rest, another answer. */
 const ENGINE = new Set(["src", "model", "device"]);
 const CLASSES = new Set(["labels", "template"]);
-
-// Without a document, as on a server that renders pages, the module can still be imported.
-const Base = globalThis.HTMLElement ?? class {};
 
 /**
  * `<prompt-lens>`: choose a photo, see which names fit.
@@ -26,7 +19,7 @@ const Base = globalThis.HTMLElement ?? class {};
  * @fires answer with each answer for a frame of the camera, if it is live
  * @fires error with a `PromptLensError`
  */
-export class PromptLensElement extends Base {
+export class PromptLensElement extends AttributeElement {
   static observedAttributes = ATTRIBUTES;
 
   /** @type {View} */
@@ -114,81 +107,6 @@ export class PromptLensElement extends Base {
   /** The last answer, or `null`. */
   get result() {
     return this.#result;
-  }
-
-  /** The class names. */
-  get labels() {
-    return list(this.getAttribute("labels"), ",");
-  }
-  set labels(names) {
-    this.#set("labels", isText(names) ? names : JSON.stringify([...names]));
-  }
-
-  /** The address of a classifier file; empty: there is none. */
-  get src() {
-    return this.getAttribute("src") ?? "";
-  }
-  set src(value) {
-    this.#set("src", value);
-  }
-
-  get model() {
-    return this.getAttribute("model") ?? new URL(DEFAULT_MODEL, here).href;
-  }
-  set model(value) {
-    this.#set("model", value);
-  }
-
-  get template() {
-    return this.getAttribute("template") ?? "a photo of a {}.";
-  }
-  set template(value) {
-    this.#set("template", Array.isArray(value) ? JSON.stringify(value) : value);
-  }
-
-  get tune() {
-    return this.getAttribute("tune") ?? "none";
-  }
-  set tune(value) {
-    this.#set("tune", value);
-  }
-
-  get ood() {
-    const value = this.getAttribute("ood");
-    return value === "none" || value === "false" ? false : value || "mcm";
-  }
-  set ood(value) {
-    this.#set("ood", value === false ? "none" : value);
-  }
-
-  get heatmap() {
-    const value = this.getAttribute("heatmap");
-    if (value === null || value === "false") return false;
-    return value === "" || value === "true" ? true : value;
-  }
-  set heatmap(value) {
-    this.#set("heatmap", value === true ? "" : value === false ? null : value);
-  }
-
-  get device() {
-    return this.getAttribute("device") ?? "auto";
-  }
-  set device(value) {
-    this.#set("device", value);
-  }
-
-  get camera() {
-    return this.hasAttribute("camera");
-  }
-  set camera(value) {
-    this.toggleAttribute("camera", Boolean(value));
-  }
-
-  get live() {
-    return this.hasAttribute("live");
-  }
-  set live(value) {
-    this.toggleAttribute("live", Boolean(value));
   }
 
   /**
@@ -329,12 +247,6 @@ export class PromptLensElement extends Base {
       delete this[name];
       this[name] = value;
     }
-  }
-
-  /** Frameworks take a property back by `null` or `undefined`. */
-  #set(name, value) {
-    if (value === null || value === undefined) this.removeAttribute(name);
-    else this.setAttribute(name, value);
   }
 
   #apply() {

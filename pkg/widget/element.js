@@ -1,5 +1,5 @@
 import { PromptLensError, errorBody } from "../error.js";
-import { ATTRIBUTES, AttributeElement } from "./attributes.js";
+import { ATTRIBUTES, PropertyElement } from "./properties.js";
 import { Camera } from "./camera.js";
 import { begin } from "./engine.js";
 import { list } from "./lists.js";
@@ -19,7 +19,7 @@ const CLASSES = new Set(["labels", "template"]);
  * @fires answer with each answer for a frame of the camera, if it is live
  * @fires error with a `PromptLensError`
  */
-export class PromptLensElement extends AttributeElement {
+export class PromptLensElement extends PropertyElement {
   static observedAttributes = ATTRIBUTES;
 
   /** @type {View} */

@@ -183,8 +183,8 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     await settled(2);
     assert.equal(await page.locator(".ood:visible").count(), 0);
     await openPlace(page, "check");
-    await page.waitForFunction(() => document.querySelectorAll(".verdict").length === 2);
-    assert.deepEqual(await page.locator(".verdict").allTextContents(), Array(2).fill("No verdict: not calibrated"));
+    await page.waitForFunction(() => document.querySelectorAll(".card .verdict").length === 2);
+    assert.deepEqual(await page.locator(".card .verdict").allTextContents(), Array(2).fill("No verdict: not calibrated"));
     assert.equal(await page.getAttribute("#calibrate-page", "aria-disabled"), "true");
     assert.match(await page.textContent("#histogram figcaption"), /^2 photos score [\d.]+ to [\d.]+\.$/);
 
@@ -272,7 +272,7 @@ describe("drawers", { skip: needsShared, timeout: 900_000 }, () => {
     assert.ok(await page.locator("#calibrate-error").isHidden());
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.getElementById("reject-state").textContent.startsWith("below"));
-    assert.deepEqual(new Set(await page.locator(".verdict").allTextContents()), new Set(["Fits your list"]));
+    assert.deepEqual(new Set(await page.locator(".card .verdict").allTextContents()), new Set(["Fits your list"]));
     assert.match(await page.textContent("#histogram figcaption"), /^19 photos score .*; 0 below the threshold/);
   });
 });

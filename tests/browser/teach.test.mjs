@@ -216,7 +216,7 @@ describe("teach", { skip: needsShared, timeout: 900_000 }, () => {
   });
 
   test("the model finds the class of photos without a folder, those of an archive too", async () => {
-    const removers = page.locator("#teach-classes button:visible");
+    const removers = page.locator("#teach-classes .class-remove:visible");
     while ((await removers.count()) > 0) await removers.first().click();
     await page.selectOption("#teach-class", "");
     await page.selectOption("#teach-recipe", "lapt");

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
 import { asked, countCalls, jpeg, NAMES, READY, settled, some } from "./pile.mjs";
+import { openPlace } from "./support.mjs";
 
 describe("what is kept of a pile", { skip: needsShared, timeout: 900_000 }, () => {
   let site;
@@ -75,9 +76,10 @@ describe("what is kept of a pile", { skip: needsShared, timeout: 900_000 }, () =
     assert.equal(await answered(() => page.fill("#template", "a photo of a {}.")), 0);
     assert.deepEqual(await results(), first);
     // Another score is another answer.
-    await page.evaluate(() => (document.getElementById("reject").open = true));
+    await openPlace(page, "check");
     assert.equal(await answered(() => page.selectOption("#score", "entropy")), COUNT);
     assert.equal(await answered(() => page.selectOption("#score", "mcm")), 0);
+    await openPlace(page, "look");
     assert.deepEqual(await results(), first);
   });
 
@@ -93,9 +95,10 @@ describe("what is kept of a pile", { skip: needsShared, timeout: 900_000 }, () =
 
   test("a threshold that was fitted after the answers judges those that come back", async () => {
     await reload();
-    await page.evaluate(() => (document.getElementById("reject").open = true));
+    await openPlace(page, "check");
     await page.setInputFiles("#calibrate-files", await some("imagenette", ["church", "parachute"], 20));
     await page.waitForSelector("#calibrate-result:not([hidden])");
+    await openPlace(page, "look");
     const judged = await results();
     const outliers = judged.filter(({ ood }) => ood.is_outlier).length;
     assert.ok(outliers > 0 && outliers < COUNT, `${outliers} outliers`);

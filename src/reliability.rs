@@ -5,10 +5,10 @@
 //! ```
 //! use promptlens::reliability::{assess, tempered};
 //!
-//! // Two classes; sure of itself each time, and wrong once in four.
-//! let probabilities = [0.99, 0.01, 0.99, 0.01, 0.99, 0.01, 0.99, 0.01];
-//! let found = assess(&probabilities, &[0, 0, 0, 1], 2)?;
-//! assert_eq!(found.confusion, [[3, 0], [1, 0]]);
+//! // Two classes; sure of itself each of 12 times, and wrong once in four.
+//! let probabilities = [0.99, 0.01].repeat(12);
+//! let found = assess(&probabilities, &[0, 0, 0, 1].repeat(3), 2)?;
+//! assert_eq!(found.confusion, [[9, 0], [3, 0]]);
 //! assert!((found.reliability.ece - (0.99 - 0.75)).abs() < 1e-12);
 //! // The temperature at which it says 75 %.
 //! let honest = tempered(&[0.99, 0.01], found.temperature);

@@ -26,6 +26,16 @@ export function strings(list, name) {
   return [...list];
 }
 
+/** Tells the place of a class among `names`; a class that is not there is refused. */
+export function placesIn(names) {
+  const places = new Map(names.map((name, place) => [name.normalize(), place]));
+  return (label) => {
+    const place = places.get(String(label).normalize());
+    if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(label)}.`);
+    return place;
+  };
+}
+
 /** `options` without the keys that were given as `undefined`. */
 export function defined(options) {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

@@ -1,5 +1,4 @@
-import { blobOf } from "./arguments.js";
-import { invalid } from "./error.js";
+import { blobOf, placesIn } from "./arguments.js";
 
 /**
  * Answers labelled photos one after the other and says how good the answers are.
@@ -11,28 +10,23 @@ import { invalid } from "./error.js";
  * @returns {Promise<import("./index.js").Assessment>}
  */
 export async function assess(classes, engine, examples, { onProgress, signal, ...options }) {
-  const places = new Map(classes.labels.map((label, place) => [label.normalize(), place]));
-  const given = Array.from(examples, ({ image, label }) => {
-    const place = places.get(String(label).normalize());
-    if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(label)}.`);
-    return { image: blobOf(image), place };
-  });
+  const placeOf = placesIn(classes.labels);
+  const given = Array.from(examples, ({ image, label }) => ({ image: blobOf(image), label: classes.labels[placeOf(label)] }));
   const answers = [];
   const failures = [];
   const tell = (loaded) => onProgress?.({ stage: "assess", loaded, total: given.length, source: "cache" });
   tell(0);
-  for (const [index, { image, place }] of given.entries()) {
+  for (const [index, { image, label }] of given.entries()) {
     try {
       const { predictions } = await classes.classify(image, { ...options, ood: false, signal });
-      answers.push({ index, predictions, place });
+      answers.push({ predictions, label });
     } catch (error) {
       if (signal?.aborted || !error.code?.startsWith("image/")) throw error;
       failures.push({ index, code: error.code, message: error.message });
     }
     tell(index + 1);
   }
-  const found = await measure(engine, classes.labels, answers.map(({ predictions, place }) => ({ predictions, label: classes.labels[place] })));
-  return { ...found, failures };
+  return { ...(await measure(engine, classes.labels, answers)), failures };
 }
 
 /**
@@ -43,14 +37,9 @@ export async function assess(classes, engine, examples, { onProgress, signal, ..
  * @param {{predictions: import("./index.js").Prediction[], label: string}[]} answers
  */
 export async function measure(engine, names, answers) {
-  const places = new Map(names.map((name, place) => [name, place]));
+  const placeOf = placesIn(names);
   const probabilities = new Float64Array(answers.length * names.length);
   const labels = new Uint32Array(answers.length);
-  const placeOf = (name) => {
-    const place = places.get(name);
-    if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(name)}.`);
-    return place;
-  };
   answers.forEach(({ predictions, label }, row) => {
     labels[row] = placeOf(label);
     for (const { label: name, probability } of predictions) probabilities[row * names.length + placeOf(name)] = probability;

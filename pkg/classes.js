@@ -1,5 +1,5 @@
 import { assess, measure } from "./assess.js";
-import { blobOf, defined, rowsOf, strings } from "./arguments.js";
+import { blobOf, defined, placesIn, rowsOf, strings } from "./arguments.js";
 import { calibrate } from "./calibrate.js";
 import { writeClassifier } from "./classifier_file.js";
 import { classifyAll } from "./classify_all.js";
@@ -164,12 +164,10 @@ export class Classes {
     const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, unlabelled, ...set } = options;
     const images = [];
     const labels = [];
-    const places = new Map(this.labels.map((label, place) => [label.normalize(), place]));
+    const placeOf = placesIn(this.labels);
     for (const { image, label } of examples) {
-      const place = places.get(String(label).normalize());
-      if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(label)}.`);
+      labels.push(placeOf(label));
       images.push(blobOf(image));
-      labels.push(place);
     }
     for (const image of others ?? []) {
       images.push(blobOf(image));

@@ -1,4 +1,8 @@
 import { blobOf, placesIn } from "./arguments.js";
+import { invalid } from "./error.js";
+
+/** The largest number that an option of confusedPairs takes. */
+const MOST = 1000;
 
 /**
  * Answers labelled photos one after the other and says how good the answers are.
@@ -29,6 +33,15 @@ export async function assess(classes, engine, examples, { onProgress, signal, ..
   return { ...(await measure(engine, classes.labels, answers)), failures };
 }
 
+/** The probabilities of `answers` [N, K], each in the order of `names`. */
+function probabilitiesOf(answers, names, placeOf) {
+  const all = new Float64Array(answers.length * names.length);
+  answers.forEach(({ predictions }, row) => {
+    for (const { label, probability } of predictions) all[row * names.length + placeOf(label)] = probability;
+  });
+  return all;
+}
+
 /**
  * How good answers that are there already are.
  *
@@ -38,11 +51,24 @@ export async function assess(classes, engine, examples, { onProgress, signal, ..
  */
 export async function measure(engine, names, answers) {
   const placeOf = placesIn(names);
-  const probabilities = new Float64Array(answers.length * names.length);
-  const labels = new Uint32Array(answers.length);
-  answers.forEach(({ predictions, label }, row) => {
-    labels[row] = placeOf(label);
-    for (const { label: name, probability } of predictions) probabilities[row * names.length + placeOf(name)] = probability;
-  });
-  return engine.call("assess", { probabilities, labels, classes: names.length });
+  const labels = Uint32Array.from(answers, ({ label }) => placeOf(label));
+  return engine.call("assess", { probabilities: probabilitiesOf(answers, names, placeOf), labels, classes: names.length });
+}
+
+/**
+ * The classes that `answers` leave in doubt.
+ *
+ * @param {import("./client.js").EngineClient} engine
+ * @param {string[]} names
+ * @param {{predictions: import("./index.js").Prediction[]}[]} answers
+ * @param {import("./index.js").ConfusedPairsOptions} options
+ * @returns {Promise<import("./index.js").ConfusedPairs>}
+ */
+export async function confusedPairs(engine, names, answers, { top = 3, limit = 50, texts = 5, ...unknown }) {
+  for (const name of Object.keys(unknown)) throw invalid(`There is no option \`${name}\`; there are top, limit and texts.`);
+  for (const [name, value] of Object.entries({ top, limit, texts })) {
+    if (!Number.isInteger(value) || value < 1 || value > MOST) throw invalid(`\`${name}\` must be a whole number from 1 to ${MOST}.`);
+  }
+  const { pairs, file } = await engine.call("confusedPairs", { probabilities: probabilitiesOf(answers, names, placesIn(names)), names, top, limit, texts });
+  return { pairs, toBlob: () => new Blob([file], { type: "application/json" }) };
 }

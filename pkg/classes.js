@@ -1,4 +1,4 @@
-import { assess, measure } from "./assess.js";
+import { assess, confusedPairs, measure } from "./assess.js";
 import { blobOf, defined, placesIn, rowsOf, strings } from "./arguments.js";
 import { calibrate } from "./calibrate.js";
 import { writeClassifier } from "./classifier_file.js";
@@ -125,6 +125,19 @@ export class Classes {
   async assessAnswers(answers) {
     this.#set();
     return { ...(await measure(this.#engine, this.labels, [...answers])), failures: [] };
+  }
+
+  /**
+   * The pairs of classes that answers leave in doubt, and a file to fill with what tells them apart, for
+   * {@link Classes#train} with the recipe fudd.
+   *
+   * @param {Iterable<{predictions: import("./index.js").Prediction[]}>} answers
+   * @param {import("./index.js").ConfusedPairsOptions} [options]
+   * @returns {Promise<import("./index.js").ConfusedPairs>}
+   */
+  async confusedPairs(answers, options = {}) {
+    this.#set();
+    return confusedPairs(this.#engine, this.labels, [...answers], options);
   }
 
   /**

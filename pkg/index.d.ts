@@ -817,6 +817,24 @@ export class PromptLens {
   free(): void;
 }
 
+/** Options of {@link Classes.confusedPairs}. */
+export interface ConfusedPairsOptions {
+  /** Of how many most likely classes of a photo each two are a pair, 1 to 1000. Default: 3. */
+  top?: number;
+  /** The most pairs, from the most frequent, 1 to 1000. Default: 50. */
+  limit?: number;
+  /** Empty places for pairs of texts in the file, for each pair of classes, 1 to 1000. Default: 5. */
+  texts?: number;
+}
+
+/** What {@link Classes.confusedPairs} found. */
+export interface ConfusedPairs {
+  /** Two classes, and for how many photos both were likely; the most frequent first. */
+  pairs: { classes: [string, string]; images: number }[];
+  /** The file to fill: JSON. */
+  toBlob(): Blob;
+}
+
 /** A class list with its text features. */
 export class Classes {
   private constructor();
@@ -864,6 +882,16 @@ export class Classes {
   assess(examples: Iterable<{ image: ImageSource; label: string }>, options?: AssessOptions): Promise<Assessment>;
   /** The same of answers that are there already. */
   assessAnswers(answers: Iterable<{ predictions: Prediction[]; label: string }>): Promise<Assessment>;
+  /**
+   * The pairs of classes that answers leave in doubt: both among the most likely of a photo. Fill their file
+   * with what tells them apart, by hand or by a language model of yours, for `train` with the recipe fudd.
+   *
+   * ```js
+   * const { pairs, toBlob } = await classes.confusedPairs(results);
+   * // later: await classes.train([], { recipe: "fudd", descriptions: JSON.parse(await filled.text()) })
+   * ```
+   */
+  confusedPairs(answers: Iterable<{ predictions: Prediction[] }>, options?: ConfusedPairsOptions): Promise<ConfusedPairs>;
   /** Takes a threshold that was saved as {@link Calibration.file}. */
   useCalibration(file: string): Promise<void>;
   /** Mines negative labels afresh; later answers use them. */

@@ -66,6 +66,7 @@ const operations = {
   parseTypedLabels: ({ text }) => Engine.parseTypedLabels(text),
   classFolders: ({ paths }) => Engine.classFolders(paths),
   assess: ({ probabilities, labels, classes }) => Engine.assess(probabilities, labels, classes),
+  confusedPairs: ({ probabilities, names, top, limit, texts }) => Engine.confusedPairs(probabilities, names, top, limit, texts),
   embedImage: async ({ image, normalize }) => (normalize ? engine.embedImage(await bytesOf(image)) : rawFeature(await bytesOf(image))),
   embedPixels: ({ pixels }) => engine.embedPixels(pixels),
   embedText: ({ texts }) => engine.embedText(texts),
@@ -75,7 +76,7 @@ const operations = {
 };
 
 /** Answered while another call runs, which may take minutes: they need only their arguments. */
-const AT_ONCE = new Set(["parseLabels", "parseTypedLabels", "classFolders", "assess"]);
+const AT_ONCE = new Set(["parseLabels", "parseTypedLabels", "classFolders", "assess", "confusedPairs"]);
 
 self.addEventListener("message", ({ data }) => {
   if (dead) return;

@@ -174,7 +174,8 @@ export class Classes {
    * @returns {Promise<Prompt>}
    */
   async train(examples, options = {}) {
-    const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, unlabelled, ...set } = options;
+    const { signal, onProgress, recipe, seed, crops, validation, descriptions, negatives, others, unlabelled, start, ...set } = options;
+    if (start !== undefined && !(start instanceof Prompt)) throw invalid("`start` must be a Prompt; make one with Prompt.from() or classes.train().");
     const images = [];
     const labels = [];
     const placeOf = placesIn(this.labels);
@@ -197,6 +198,7 @@ export class Classes {
       validation,
       descriptions: descriptions && JSON.stringify(descriptions),
       negatives: negatives && strings(negatives, "negatives"),
+      start: start && new Uint8Array(await start.toBlob().arrayBuffer()),
       set: Object.fromEntries(Object.entries(defined(set)).map(([name, value]) => [name, String(value)])),
     });
     const args = { classes: this.#set(), images, labels, options: given };

@@ -298,6 +298,11 @@ export interface TrainOptions extends CallOptions {
    * which are names or places in the list; the order of the texts is that of the classes.
    */
   descriptions?: Record<string, string[] | { classes: [string | number, string | number]; prompt_pairs: { prompt_pair: [string, string] }[] }>;
+  /**
+   * A prompt to go on from, for recipes that `continue`: the context to start with, or the classes that it
+   * knows already.
+   */
+  start?: Prompt;
   /** Words for none of the classes, for recipes that learn that; mined when left out. */
   negatives?: string[];
   /** Photos of none of the classes, for the same recipes. */

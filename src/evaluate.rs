@@ -15,7 +15,6 @@ use crate::clock::now;
 use crate::dataset::{DataSet, Embedded, Item, Reading, embed_all};
 use crate::error::{Error, Failure, Kind, Result};
 use crate::image::views::Corruption;
-use crate::math::softmax;
 use crate::reliability::{Assessment, assess};
 use crate::tokenize::NameIndex;
 
@@ -300,7 +299,7 @@ pub fn evaluate(
                     }
                     _ => {
                         let logits = pollster::block_on(classes.logits(model, &features.image))?;
-                        probabilities.extend(softmax(&logits, classes.temperature()));
+                        probabilities.extend(classes.probabilities(&logits));
                         logits
                     }
                 };

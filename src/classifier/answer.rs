@@ -12,7 +12,8 @@ use crate::tpt::Tuning;
 pub struct Prediction {
     /// The class name as given.
     pub label: String,
-    /// Softmax over all classes of `logit_scale` times the cosine.
+    /// Softmax over all classes of `logit_scale` times the cosine; σ of each logit by itself if the prompt
+    /// lets several classes be right.
     pub probability: f64,
 }
 

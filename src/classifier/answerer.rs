@@ -9,7 +9,6 @@ use crate::clock::now;
 use crate::error::Result;
 use crate::heatmap::HeatmapMethod;
 use crate::image::{Limits, Rgb8, decode, reduction};
-use crate::math::softmax;
 use crate::model::Model;
 use crate::progress::Progress;
 use crate::tpt::Tuning;
@@ -213,15 +212,15 @@ struct PlainView {
 pub struct Ranked {
     /// Place in the class list.
     pub class: usize,
-    /// Softmax over all classes.
+    /// Of 0 to 1.
     pub probability: f64,
 }
 
-/// Softmax of `logits` divided by `temperature`, most probable first; equal ones keep their order.
-pub fn rank(logits: &[f64], temperature: f64) -> Vec<Ranked> {
-    let probabilities = softmax(logits, temperature);
+/// Classes by their `probabilities`, most probable first; equal ones keep their order.
+pub fn rank(probabilities: &[f64]) -> Vec<Ranked> {
     let mut ranking: Vec<Ranked> = probabilities
-        .into_iter()
+        .iter()
+        .copied()
         .enumerate()
         .map(|(class, probability)| Ranked { class, probability })
         .collect();

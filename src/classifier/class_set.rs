@@ -131,7 +131,12 @@ impl ClassSet {
 
     /// The answer for logits [K].
     pub fn rank(&self, logits: &[f64]) -> Vec<Ranked> {
-        rank(logits, self.temperature)
+        rank(&self.probabilities(logits))
+    }
+
+    /// Probabilities [K] of logits [K]: they sum to 1 unless the prompt gives each class its own.
+    pub fn probabilities(&self, logits: &[f64]) -> Vec<f64> {
+        self.head.probabilities().of(logits, self.temperature)
     }
 
     /// Logits [K] of one normalized image feature [d].

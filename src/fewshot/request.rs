@@ -9,6 +9,7 @@ use crate::image::views::Corruption;
 use crate::model::Model;
 use crate::ood::negatives::MiningOptions;
 use crate::progress::Progress;
+use crate::prompt::file::Prompt;
 use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::descriptions::Descriptions;
 use crate::prompt_learning::recipe::ConfiguredRecipe;
@@ -25,6 +26,8 @@ pub struct Request<'a> {
     pub names: &'a [String],
     /// Sentences about the classes.
     pub descriptions: Option<&'a Descriptions>,
+    /// A prompt to go on from, for recipes that continue.
+    pub start: Option<&'a Prompt>,
     /// Negative labels, for recipes that learn what is none of the classes.
     pub negatives: NegativeLabels<'a>,
     /// Views of every photo to learn from, the plain one among them. `None`: as many as the recipe

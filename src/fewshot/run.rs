@@ -10,6 +10,7 @@ use crate::error::{Error, Failure, Kind, Result};
 use crate::progress::{Progress, Silent};
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{Note, TrainingJob};
+use crate::prompt_learning::material::Material;
 use crate::prompt_learning::outliers::OutlierData;
 use crate::prompt_learning::trainer::Observer;
 use crate::prompt_learning::validate::{test_accuracy, validate};
@@ -35,11 +36,14 @@ pub async fn run(
         model: request.model,
         names: request.names,
         examples: data.examples.as_ref(),
-        unlabeled: &data.unlabeled,
-        descriptions: request.descriptions,
-        outliers: OutlierData {
-            negatives: &data.negatives,
-            images: data.outliers.as_ref(),
+        material: Material {
+            unlabeled: &data.unlabeled,
+            descriptions: request.descriptions,
+            outliers: OutlierData {
+                negatives: &data.negatives,
+                images: data.outliers.as_ref(),
+            },
+            start: request.start,
         },
         seed: request.seed,
         observer,

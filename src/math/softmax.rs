@@ -60,6 +60,31 @@ pub fn softmax(values: &[f64], tau: f64) -> Vec<f64> {
     p
 }
 
+/// How logits become probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Probabilities {
+    /// One of the classes is right: all probabilities sum to 1.
+    #[default]
+    Softmax,
+    /// Every class is there or not, whatever the others are: σ(z).
+    Sigmoid,
+}
+
+impl Probabilities {
+    /// The probabilities of `logits` divided by `temperature`.
+    pub fn of(self, logits: &[f64], temperature: f64) -> Vec<f64> {
+        match self {
+            Self::Softmax => softmax(logits, temperature),
+            Self::Sigmoid => logits.iter().map(|z| sigmoid(z / temperature)).collect(),
+        }
+    }
+}
+
+/// σ(x) = 1 / (1 + e^−x).
+pub fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
 /// The largest probability of softmax(x / τ): 1 / Σ exp((x − max) / τ).
 pub fn softmax_peak(values: &[f64], tau: f64) -> f64 {
     let top = maximum(values);

@@ -67,12 +67,16 @@ impl ContextRecipe {
     /// `labels/too-long`.
     pub fn new(job: &TrainingJob<'_>, context: &ContextStart, settings: Settings) -> Result<Self> {
         let mut rng = Rng::derive(job.seed, u64::MAX);
+        let start = match job.start_context()? {
+            Some(known) => known,
+            None => first_context(job, context, &mut rng)?,
+        };
         Ok(Self {
-            layout: PromptLayout::end(context.vectors),
+            layout: PromptLayout::end(start.len() / job.model.width()),
             sharing: ContextSharing::Shared,
             places: None,
             parametrization: Box::new(Direct),
-            start: first_context(job, context, &mut rng)?,
+            start,
             losses: cross_entropy(),
             prograd: None,
             settings,

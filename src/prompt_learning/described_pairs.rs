@@ -15,6 +15,10 @@ use super::descriptions::{MAX_SENTENCES, folded};
 use crate::error::{Error, Kind, Result};
 use crate::prompt::pair_texts::{PairTexts, Text};
 
+/// What a file of texts about pairs of classes looks like.
+pub const PAIR_FILE: &str =
+    r#"{"0_1": {"classes": [0, 1], "prompt_pairs": [{"prompt_pair": ["...", "..."]}]}}"#;
+
 /// A class in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -10,6 +10,9 @@ use crate::error::{Error, Kind, Result};
 use crate::prompt::template::spoken;
 use crate::tokenize::clean_label;
 
+/// What a file of sentences about classes looks like.
+pub const CLASS_FILE: &str = r#"{"class name": ["sentence", ...]}"#;
+
 /// The largest file in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 

@@ -253,8 +253,11 @@ pub fn sample_shots(labels: &[usize], shots: usize, seed: u64) -> Vec<usize> {
 }
 
 /// The images of one training step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
+    /// Where each image stands among the examples [B], for losses that know more of them than a class;
+    /// empty if nobody knows.
+    pub places: Vec<usize>,
     /// Unit features [B, d].
     pub images: Vec<f64>,
     /// Unit features of their regions [B, P, d]; empty if the recipe does not ask for them.
@@ -275,6 +278,7 @@ impl Batch {
             .collect();
         let regions = picks.iter().flat_map(|(i, v)| examples.regions(*i, *v));
         Self {
+            places: picks.iter().map(|(i, _)| *i).collect(),
             images,
             local_features: regions.map(|x| f64::from(*x)).collect(),
             labels: picks.iter().map(|(i, _)| examples.labels[*i]).collect(),

@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use super::descriptions::Descriptions;
 use super::examples::Examples;
-use super::outliers::OutlierData;
+use super::material::Material;
 use super::recipe::ConfiguredRecipe;
 use super::trainer::Observer;
 use crate::error::{Error, Kind, Result};
 use crate::math::UnitRows;
 use crate::prompt::file::Prompt;
 use crate::prompt::heads::texts::TextFeatures;
-use crate::prompt::heads::{Weights, save};
+use crate::prompt::heads::{Weights, load, save};
 use crate::prompt::model::{PromptModel, encode};
 use crate::prompt::template::Template;
 use crate::tokenize::validate;
@@ -27,12 +27,8 @@ pub struct TrainingJob<'a> {
     pub names: &'a [String],
     /// The labeled images, if any.
     pub examples: Option<&'a Examples>,
-    /// Unit features [N, d] of images without labels; may be empty.
-    pub unlabeled: &'a [f32],
-    /// Sentences about the classes, if any.
-    pub descriptions: Option<&'a Descriptions>,
-    /// Negative labels and outlier images, for recipes that need outliers.
-    pub outliers: OutlierData<'a>,
+    /// Everything else that it may learn from.
+    pub material: Material<'a>,
     /// Decides every random number.
     pub seed: u64,
     /// Progress and cancellation hooks.
@@ -77,6 +73,15 @@ impl<'a> TrainingJob<'a> {
     /// the recipe.
     pub async fn run(&self) -> Result<TrainedPrompt> {
         validate(self.names)?;
+        if let Some(start) = self.material.start {
+            if !self.recipe.info.continues {
+                return Err(Error::new(
+                    Kind::OptionInvalid,
+                    format!("{} does not go on from a prompt.", self.recipe.info.name),
+                ));
+            }
+            start.belongs_to(self.model.sha256())?;
+        }
         if self.recipe.info.needs.labels {
             self.images()?;
         }
@@ -94,6 +99,39 @@ impl<'a> TrainingJob<'a> {
                 format!(
                     "{} learns from images; give at least one in a folder named as its class.",
                     self.recipe.info.name
+                ),
+            )
+        })
+    }
+
+    /// Sentences about the classes, or about pairs of them; `form` shows what their file looks like.
+    ///
+    /// # Errors
+    /// `data/empty` if there are none.
+    pub fn descriptions(&self, form: &str) -> Result<&'a Descriptions> {
+        self.material.descriptions.ok_or_else(|| {
+            let name = self.recipe.info.name;
+            let sentence = format!("{name} needs descriptions; give a JSON file {form}.");
+            Error::new(Kind::DataEmpty, sentence)
+        })
+    }
+
+    /// The context [M, W] that the prompt to go on from has in front of every name, if there is one.
+    ///
+    /// # Errors
+    /// `prompt/invalid` if that prompt is something else.
+    pub fn start_context(&self) -> Result<Option<Vec<f32>>> {
+        let Some(start) = self.material.start else {
+            return Ok(None);
+        };
+        let weights = load(start)?;
+        let known = weights.context().map(<[f32]>::to_vec);
+        known.map(Some).ok_or_else(|| {
+            Error::new(
+                Kind::PromptInvalid,
+                format!(
+                    "{} goes on from one context in front of all names; a prompt of {} is something else.",
+                    self.recipe.info.name, start.recipe
                 ),
             )
         })

@@ -10,7 +10,7 @@
 //! use promptlens::device::Choice;
 //! use promptlens::prompt::heads;
 //! use promptlens::prompt_learning::job::TrainingJob;
-//! use promptlens::prompt_learning::outliers::OutlierData;
+//! use promptlens::prompt_learning::material::Material;
 //! use promptlens::prompt_learning::recipes::find;
 //! use promptlens::prompt_learning::trainer::Observer;
 //!
@@ -25,9 +25,7 @@
 //!     model: &model,
 //!     names: &names,
 //!     examples: None,                          // other recipes learn from images
-//!     unlabeled: &[],
-//!     descriptions: None,
-//!     outliers: OutlierData::default(),
+//!     material: Material::default(),
 //!     seed: 0,
 //!     observer: Observer { progress: &(), observe: &|_| {} },
 //! };
@@ -53,8 +51,10 @@ pub mod descriptions;
 pub mod examples;
 pub mod job;
 pub mod learning_rate;
+pub mod linear;
 pub mod losses;
 pub mod lstm;
+pub mod material;
 pub mod method;
 pub mod outliers;
 pub mod parameters;
@@ -64,6 +64,7 @@ pub mod recipes;
 pub mod residual;
 pub mod schedule;
 pub mod search;
+pub mod several_labels;
 pub mod text;
 pub mod trainer;
 pub mod unlabeled;

@@ -11,6 +11,18 @@ use super::parameters::{Crops, Parameter, Parameters, parse, settings};
 use crate::error::Result;
 use crate::progress::LocalBoxFuture;
 
+/// What a recipe was written from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// The authors' code.
+    Code,
+    /// The description beside the authors' code, which does not hold the method itself.
+    Readme,
+    /// The paper's abstract: the rest is our reading of it, named "after the idea of".
+    Abstract,
+}
+
 /// What a recipe works on, which decides what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,12 +103,19 @@ pub struct Recipe {
     pub paper: &'static str,
     /// One line on what it does.
     pub summary: &'static str,
+    /// What it was written from.
+    pub evidence: Evidence,
+    /// What is learned, and how many numbers that is.
+    pub learns: &'static str,
     /// What it works on.
     pub kind: Cost,
     /// What it needs.
     pub needs: Needs,
     /// Whether its prompt serves class names that it was not trained on.
     pub transfers: bool,
+    /// Whether it can go on from a prompt that is given
+    /// ([`Material::start`](super::material::Material::start)).
+    pub continues: bool,
     /// Trains: a [`TypedRun`] of the recipe's own parameters.
     pub run: &'static dyn Run,
 }
@@ -133,13 +152,16 @@ impl fmt::Debug for Recipe {
 
 impl Serialize for Recipe {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Recipe", 8)?;
+        let mut fields = serializer.serialize_struct("Recipe", 11)?;
         fields.serialize_field("name", self.name)?;
         fields.serialize_field("paper", self.paper)?;
         fields.serialize_field("summary", self.summary)?;
+        fields.serialize_field("evidence", &self.evidence)?;
+        fields.serialize_field("learns", self.learns)?;
         fields.serialize_field("kind", &self.kind)?;
         fields.serialize_field("needs", self.needs.name())?;
         fields.serialize_field("transfers", &self.transfers)?;
+        fields.serialize_field("continues", &self.continues)?;
         fields.serialize_field("others", &self.needs.outliers)?;
         fields.serialize_field("parameters", &self.parameters())?;
         fields.end()

@@ -19,6 +19,7 @@ use crate::classifier::ClassSet;
 use crate::error::{Error, Kind, Result};
 use crate::fewshot::pseudo_label::{PER_CLASS, PseudoLabelRequest, pseudo_label_photos};
 use crate::fewshot::{self, NegativeLabels, Report, Request};
+use crate::prompt::file::Prompt;
 use crate::prompt_learning::descriptions::Descriptions;
 use crate::prompt_learning::recipes::{RECIPES, find};
 use crate::prompt_learning::trainer::{Observer, TrainingProgress};
@@ -37,6 +38,8 @@ struct TrainOptions {
     /// JSON text.
     descriptions: Option<String>,
     negatives: Option<Vec<String>>,
+    /// The file of a prompt to go on from.
+    start: Option<serde_bytes::ByteBuf>,
     /// The recipe's own parameters.
     set: BTreeMap<String, String>,
 }
@@ -89,11 +92,17 @@ impl Engine {
             let text = given.descriptions.as_deref();
             let descriptions = text.map(|text| Descriptions::from_json(text.as_bytes()));
             let descriptions = descriptions.transpose()?;
+            let start = given
+                .start
+                .as_deref()
+                .map(|bytes| Prompt::from_bytes(bytes));
+            let start = start.transpose()?;
             let request = Request {
                 model: &session.model,
                 recipe: &recipe,
                 names: &classes.labels,
                 descriptions: descriptions.as_ref(),
+                start: start.as_ref(),
                 negatives: negatives(given.negatives.as_deref(), &classes),
                 crops: given.crops,
                 corruption: None,

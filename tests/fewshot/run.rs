@@ -121,6 +121,7 @@ fn run(case: &Case<'_>, source: &Memory, progress: &dyn Progress) -> Result<Repo
         recipe: &recipe,
         names: &names,
         descriptions: None,
+        start: None,
         negatives: NegativeLabels::Given(&negatives),
         crops: case.crops,
         corruption: None,

@@ -8,6 +8,7 @@ use promptlens::prompt::file::{MAX_BYTES, Prompt};
 use promptlens::prompt::heads;
 use promptlens::prompt_learning::examples::{Examples, batches};
 use promptlens::prompt_learning::job::TrainingJob;
+use promptlens::prompt_learning::material::Material;
 use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 use promptlens::prompt_learning::trainer::{Observer, TrainingProgress};
@@ -147,9 +148,7 @@ fn people_see_every_step_and_can_stop() {
             model: &Toy,
             names: &all,
             examples: Some(&examples),
-            unlabeled: &[],
-            descriptions: None,
-            outliers: Default::default(),
+            material: Material::default(),
             seed: 0,
             observer: Observer {
                 progress,

@@ -58,6 +58,7 @@ fn its_gradient_on_the_texts_agrees_with_differences() {
         UnitRows::new(&raw, D).values
     };
     let batch = Batch {
+        places: Vec::new(),
         images: unit(2),
         local_features: unit(6),
         labels: vec![1, 3],

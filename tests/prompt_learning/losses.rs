@@ -36,6 +36,7 @@ fn rows(count: usize, seed: u64) -> Vec<f64> {
 
 fn batch() -> Batch {
     Batch {
+        places: Vec::new(),
         images: rows(5, 1),
         local_features: Vec::new(),
         labels: vec![0, 1, 3, 3, 2],
@@ -271,6 +272,7 @@ fn values_agree_with_plain_sums() {
 fn distillation_measures_from_the_teacher() {
     // One image, two classes: the teacher is sure, the student is not.
     let batch = Batch {
+        places: Vec::new(),
         images: vec![1.0, 0.0],
         local_features: Vec::new(),
         labels: vec![0],

@@ -10,7 +10,7 @@ use promptlens::prompt::several::several;
 use promptlens::prompt::template::Template;
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::{TrainedPrompt, TrainingJob};
-use promptlens::prompt_learning::outliers::OutlierData;
+use promptlens::prompt_learning::material::Material;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
 use promptlens::rng::Rng;
@@ -30,9 +30,7 @@ fn train(
         model,
         names,
         examples: Some(examples),
-        unlabeled: &[],
-        descriptions: None,
-        outliers: OutlierData::default(),
+        material: Material::default(),
         seed: 0,
         observer: Observer {
             progress: &(),

@@ -3,6 +3,7 @@
 mod attributes;
 mod authors;
 mod descent;
+mod disa;
 mod edges;
 mod features;
 mod files;
@@ -12,6 +13,8 @@ mod lapt;
 mod locoop;
 mod losses;
 mod mocoop;
+mod multi_lane;
+mod mvp;
 mod paper;
 mod parity;
 mod proapo;

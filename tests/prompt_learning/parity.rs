@@ -229,6 +229,7 @@ fn two_contexts_match(model: &Model, stored: &Fixture) {
         .collect();
     let images = stored["image_features"].values.iter();
     let batch = Batch {
+        places: Vec::new(),
         images: images.map(|v| f64::from(*v)).collect(),
         local_features: Vec::new(),
         labels: stored.places("labels"),

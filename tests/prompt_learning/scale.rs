@@ -9,6 +9,7 @@ use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt::model::{PromptModel, TextSide};
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use promptlens::prompt_learning::material::Material;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
 
@@ -86,9 +87,10 @@ fn taught_with(
         model: &model,
         names: &all,
         examples: Some(&examples),
-        unlabeled: &[],
-        descriptions,
-        outliers: Default::default(),
+        material: Material {
+            descriptions,
+            ..Material::default()
+        },
         seed: 1,
         observer: Observer {
             progress: &(),

@@ -4,11 +4,13 @@
 use half::f16;
 use promptlens::error::Result;
 use promptlens::progress::LocalBoxFuture;
+use promptlens::prompt::file::Prompt;
 use promptlens::prompt::layout::PromptLayout;
 use promptlens::prompt::model::{PromptModel, TextSide};
 use promptlens::prompt_learning::descriptions::Descriptions;
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use promptlens::prompt_learning::material::Material;
 use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
@@ -209,6 +211,7 @@ pub struct Extras<'a> {
     pub unlabeled: &'a [f32],
     pub descriptions: Option<&'a Descriptions>,
     pub outliers: OutlierData<'a>,
+    pub start: Option<&'a Prompt>,
     pub seed: u64,
 }
 
@@ -225,9 +228,12 @@ pub fn teach_with(
         model: &Toy,
         names,
         examples,
-        unlabeled: extras.unlabeled,
-        descriptions: extras.descriptions,
-        outliers: extras.outliers,
+        material: Material {
+            unlabeled: extras.unlabeled,
+            descriptions: extras.descriptions,
+            outliers: extras.outliers,
+            start: extras.start,
+        },
         seed: extras.seed,
         observer: Observer {
             progress: &(),

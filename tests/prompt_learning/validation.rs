@@ -6,6 +6,7 @@ use promptlens::progress::{LocalBoxFuture, Progress};
 use promptlens::prompt::heads;
 use promptlens::prompt_learning::examples::Examples;
 use promptlens::prompt_learning::job::TrainingJob;
+use promptlens::prompt_learning::material::Material;
 use promptlens::prompt_learning::recipes::find;
 use promptlens::prompt_learning::trainer::Observer;
 use promptlens::prompt_learning::validate::{HeldOutAccuracy, Validation, folds, validate};
@@ -39,9 +40,7 @@ fn held(
         model: &Toy,
         names: &all,
         examples: Some(examples),
-        unlabeled: &[],
-        descriptions: None,
-        outliers: Default::default(),
+        material: Material::default(),
         seed: 0,
         observer: Observer {
             progress: &rounds,

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::Model;
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
+use crate::prompt_learning::material::Material;
 use crate::prompt_learning::recipe::ConfiguredRecipe;
 use crate::prompt_learning::trainer::{Observer, TrainingProgress};
 
@@ -29,9 +30,7 @@ impl Run<'_> {
             model: self.model,
             names,
             examples: Some(images),
-            unlabeled: &[],
-            descriptions: None,
-            outliers: Default::default(),
+            material: Material::default(),
             seed: self.seed,
             observer: Observer {
                 progress: &(),

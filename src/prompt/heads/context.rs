@@ -142,15 +142,6 @@ impl LearnedContext {
             negatives: NegativeContext::load(file, width)?.map(Arc::new),
         })
     }
-
-    /// The context [M, W], if it is all that stands around the names: in front of every one.
-    fn tunable(&self) -> Option<&[f32]> {
-        let plain = self.layout.layout == NamePosition::End && self.layout.attributes.is_empty();
-        match &self.vectors {
-            ContextVectors::Shared(context) if plain => Some(context),
-            _ => None,
-        }
-    }
 }
 
 impl Weights for LearnedContext {
@@ -203,11 +194,19 @@ impl Weights for LearnedContext {
                 }
             };
             let mut head = TextHead::new(texts).with_negatives(self.negatives.clone());
-            if let Some(context) = self.tunable() {
+            if let Some(context) = self.context() {
                 head = head.with_context(context.to_vec());
             }
             Ok(Arc::new(head) as Arc<dyn Head>)
         })
+    }
+
+    fn context(&self) -> Option<&[f32]> {
+        let plain = self.layout.layout == NamePosition::End && self.layout.attributes.is_empty();
+        match &self.vectors {
+            ContextVectors::Shared(context) if plain => Some(context),
+            _ => None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::file::Prompt;
 use super::model::PromptModel;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::math::{argmax, dot};
+use crate::math::{Probabilities, argmax, dot};
 use crate::progress::LocalBoxFuture;
 
 macro_rules! heads {
@@ -26,6 +26,7 @@ heads! {
     texts,
     cache,
     pairs,
+    linear,
     context,
     mixture,
     conditional,
@@ -66,6 +67,12 @@ pub trait Weights: Debug {
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>>;
 
+    /// The context [M, W] in front of every name, if that is all there is: what further training can start
+    /// from.
+    fn context(&self) -> Option<&[f32]> {
+        None
+    }
+
     /// Whether the prompt is made of words alone, so that bounds for hard prompts hold for it.
     fn is_words_only(&self) -> bool {
         false
@@ -89,6 +96,11 @@ pub trait Head: Debug + Send + Sync {
     /// starts from.
     fn context(&self) -> Option<&[f32]> {
         None
+    }
+
+    /// How its logits become probabilities.
+    fn probabilities(&self) -> Probabilities {
+        Probabilities::Softmax
     }
 
     /// What the prompt learned about negative labels.

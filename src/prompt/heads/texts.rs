@@ -15,7 +15,7 @@ use crate::tokenize::NameIndex;
 
 pub(super) const FEATURES: &str = "text_features";
 const RESIDUAL: &str = "residual";
-const TEMPLATES: &str = "templates";
+pub(super) const TEMPLATES: &str = "templates";
 const FITTED: &str = "fitted";
 
 /// The kind.
@@ -103,20 +103,12 @@ impl TextFeatures {
         let index = NameIndex::new(known);
         let row = |name: &String| index.place(name);
         let new: Vec<String> = names.iter().filter(|n| row(n).is_none()).cloned().collect();
-        let mut fresh = Vec::new();
-        if !new.is_empty() {
-            let templates = match &self.templates {
-                Some(templates) => templates.clone(),
-                None => Template::parse_all(DEFAULT)?,
-            };
-            let mut all = Vec::new();
-            for template in &templates {
-                let features = encode(model, template, &new).await?;
-                all.extend(UnitRows::new(&features, d).values);
-            }
-            fresh = mean_texts(&all, new.len(), d);
-        }
-        let mut fresh = fresh.chunks_exact(d);
+        let templates = match &self.templates {
+            Some(templates) => templates.clone(),
+            None => Template::parse_all(DEFAULT)?,
+        };
+        let others = fresh(model, &templates, &new).await?;
+        let mut others = others.chunks_exact(d);
         let mut texts = Vec::with_capacity(names.len() * d);
         for name in names {
             match row(name) {
@@ -124,11 +116,31 @@ impl TextFeatures {
                     let stored = &self.features[k * d..(k + 1) * d];
                     texts.extend(stored.iter().map(|v| f64::from(*v)));
                 }
-                None => texts.extend(fresh.next().into_iter().flatten()),
+                None => texts.extend(others.next().into_iter().flatten()),
             }
         }
         Ok(texts)
     }
+}
+
+/// The features [K, d] of `names`: normalized means over `templates`.
+///
+/// # Errors
+/// `labels/too-long` and the device's errors.
+pub(super) async fn fresh(
+    model: &dyn PromptModel,
+    templates: &[Template],
+    names: &[String],
+) -> Result<Vec<f64>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut all = Vec::new();
+    for template in templates {
+        let features = encode(model, template, names).await?;
+        all.extend(UnitRows::new(&features, model.dim()).values);
+    }
+    Ok(mean_texts(&all, names.len(), model.dim()))
 }
 
 impl Weights for TextFeatures {

@@ -41,7 +41,9 @@ pub const RECIPE: Recipe = Recipe {
     name: "atprompt",
     paper: "Li et al. 2025, Advancing Textual Prompt Learning with Anchored Attributes (ICCV)",
     summary: "CoOp with attribute words such as color and shape held fixed between the vectors.",
+    learns: "a context, and vectors in front of each attribute",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
+    continues: false,
     ..super::coop::RECIPE
 };
 

@@ -25,6 +25,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "cocoop",
     paper: "Zhou et al. 2022, Conditional Prompt Learning for Vision-Language Models (CVPR)",
     summary: "CoOp with a small network that shifts the context for every image; slow to answer.",
+    learns: "a context, and a network that moves it by the photo: d/16 x (d + width) numbers and their biases",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };

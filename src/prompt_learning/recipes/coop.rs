@@ -6,7 +6,7 @@ use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::{Descent, Init};
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
-use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::recipe::{Cost, Evidence, Needs, Recipe, TypedRun};
 
 parameters! {
     /// Parameters of CoOp.
@@ -29,9 +29,12 @@ pub const RECIPE: Recipe = Recipe {
     aliases: &[],
     paper: "Zhou et al. 2022, Learning to Prompt for Vision-Language Models (IJCV)",
     summary: "Learns the context vectors around the class names, shared or one set per class.",
+    evidence: Evidence::Code,
+    learns: "a context: vectors x width numbers, or so many for each class",
     kind: Cost::Text,
     needs: Needs::LABELED_IMAGES,
     transfers: true,
+    continues: true,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 

@@ -32,6 +32,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "coop-snapshots",
     paper: "after Zhou et al. 2022, CoOp (IJCV), and Huang et al. 2017, Snapshot Ensembles (ICLR)",
     summary: "CoOp with a context per class; the ends of several short descents answer together.",
+    learns: "a context for each class: K x vectors x width numbers",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };

@@ -1,11 +1,11 @@
 //! CuPL and any other list of sentences about the classes.
 
 use super::templates::TemplateSet;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::math::UnitRows;
 use crate::prompt::model::mean_texts;
 use crate::prompt::template::Template;
-use crate::prompt_learning::descriptions::Descriptions;
+use crate::prompt_learning::descriptions::{CLASS_FILE, Descriptions};
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Needs, Recipe, TypedRun};
@@ -40,17 +40,13 @@ pub const RECIPE: Recipe = Recipe {
         descriptions: true,
         ..Needs::NOTHING
     },
+    learns: "nothing",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::templates::RECIPE
 };
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    let descriptions = job.descriptions.ok_or_else(|| {
-        Error::new(
-            Kind::DataEmpty,
-            "cupl needs descriptions; give a JSON file {\"class name\": [\"sentence\", ...]}.",
-        )
-    })?;
+    let descriptions = job.descriptions(CLASS_FILE)?;
     let templates = match params.sentences {
         Sentences::Descriptions => TemplateSet::Default.templates()?,
         Sentences::Both | Sentences::Templates => TemplateSet::Clip80.templates()?,

@@ -1,12 +1,12 @@
 //! FuDD: the most likely classes told apart by texts about each two of them.
 
 use super::templates::{FixedTexts, TemplateSet};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::math::UnitRows;
 use crate::prompt::heads::pairs::{DescribedPairs, MAX_TOP};
 use crate::prompt::heads::texts::TextFeatures;
 use crate::prompt::model::mean_texts;
-use crate::prompt_learning::described_pairs::gather;
+use crate::prompt_learning::described_pairs::{PAIR_FILE, gather};
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Needs, Recipe, TypedRun};
@@ -29,17 +29,13 @@ pub const RECIPE: Recipe = Recipe {
         descriptions: true,
         ..Needs::NOTHING
     },
+    learns: "nothing",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::templates::RECIPE
 };
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    let descriptions = job.descriptions.ok_or_else(|| {
-        Error::new(
-            Kind::DataEmpty,
-            "fudd needs texts about pairs of classes; give a JSON file {\"0_1\": {\"classes\": [0, 1], \"prompt_pairs\": [{\"prompt_pair\": [\"...\", \"...\"]}]}}.",
-        )
-    })?;
+    let descriptions = job.descriptions(PAIR_FILE)?;
     let (k, d) = (job.names.len(), job.model.dim());
     let templates = params.texts.or(TemplateSet::Default)?;
     let first = mean_texts(&job.texts(&templates).await?, k, d);

@@ -21,7 +21,7 @@ use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::losses::{CrossDistribution, CrossModal, Mixer};
 use crate::prompt_learning::method::Method;
 use crate::prompt_learning::parameters::parameters;
-use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::recipe::{Cost, Evidence, Needs, Recipe, TypedRun};
 use crate::prompt_learning::schedule::Schedule;
 use crate::prompt_learning::trainer::Settings;
 use crate::prompt_learning::values::Auto;
@@ -66,12 +66,15 @@ pub const RECIPE: Recipe = Recipe {
     aliases: &[],
     paper: "Zhang et al. 2024, LAPT: Label-driven Automated Prompt Tuning for OOD Detection with Vision-Language Models (ECCV)",
     summary: "Learns what is none of the classes: one context for their names, one for other words.",
+    evidence: Evidence::Code,
+    learns: "two contexts: 2 x vectors x width numbers",
     kind: Cost::Text,
     needs: Needs {
         outliers: true,
         ..Needs::NOTHING
     },
     transfers: true,
+    continues: false,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 
@@ -178,7 +181,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
 fn usable(job: &TrainingJob<'_>) -> Result<(Vec<String>, usize)> {
     let excluder = Excluder::new(job.names, &[], Synonyms::bundled());
     let mut seen = BTreeSet::new();
-    let given = job.outliers.negatives;
+    let given = job.material.outliers.negatives;
     let all: Vec<String> = given
         .iter()
         .filter(|word| excluder.reject_added(word, &mut seen).is_none())
@@ -206,7 +209,7 @@ impl TrainingSet {
     fn new(job: &TrainingJob<'_>, hard: &[f64], joint: usize) -> Result<Self> {
         let (k, d) = (job.names.len(), job.model.dim());
         let texts = mean_texts(hard, joint, d);
-        let (own, other) = (job.examples, job.outliers.images);
+        let (own, other) = (job.examples, job.material.outliers.images);
         let views = own.or(other).map_or(1, Examples::views);
         if own.or(other).is_some_and(|e| e.dim() != d)
             || other.is_some_and(|e| e.views() != views || e.dim() != d)

@@ -48,6 +48,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "mocoop",
     paper: "Du et al. 2024, Mixture of Prompt Learning for Vision Language Models",
     summary: "A gate picks two of several contexts per image; the image tower's norms stay as they are.",
+    learns: "several contexts and a gate: experts x vectors x width + experts x d numbers",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };

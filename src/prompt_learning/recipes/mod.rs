@@ -33,6 +33,9 @@ recipes! {
     cocoop,
     atprompt,
     lapt,
+    mvp,
+    multi_lane,
+    disa,
 }
 
 /// The recipe of this name or alias.

@@ -43,6 +43,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "msgcoop",
     paper: "Wang et al. 2025, MSGCoOp: Multiple Semantic-Guided Context Optimization for Few-Shot Learning",
     summary: "Several contexts averaged, held apart from each other and near descriptions of the classes.",
+    learns: "several contexts: contexts x vectors x width numbers",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
@@ -56,7 +57,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     coop.start = start;
     coop.sharing = ContextSharing::Several(params.contexts);
     let templates = params.texts.or(TemplateSet::Default)?;
-    let fixed = match job.descriptions {
+    let fixed = match job.material.descriptions {
         Some(descriptions) => {
             super::cupl::centroids(
                 job,

@@ -41,6 +41,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "pre",
     paper: "Pham Thi Minh Anh et al. 2023, PRE: Vision-Language Prompt Learning with Reparameterization Encoder",
     summary: "CoOp whose vectors pass a small residual network while they learn.",
+    learns: "a context, and a network that makes it from vectors",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };

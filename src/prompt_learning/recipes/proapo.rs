@@ -48,6 +48,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "proapo",
     paper: "Qu et al. 2025, ProAPO: Progressively Automatic Prompt Optimization (CVPR)",
     summary: "Breeds the set of templates and descriptions that tells the images apart best.",
+    learns: "nothing; it chooses words",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };
@@ -61,7 +62,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         .iter()
         .position(|t| t.to_string() == DEFAULT[0])
         .unwrap_or(0);
-    let own = params.own_rounds > 0 && job.descriptions.is_some();
+    let own = params.own_rounds > 0 && job.material.descriptions.is_some();
     let depth = job.names.iter().map(|name| match own {
         true => 0,
         false => described(job, name).len(),
@@ -220,7 +221,7 @@ async fn own_sentences(
 }
 
 fn described<'a>(job: &TrainingJob<'a>, name: &str) -> &'a [String] {
-    job.descriptions.map_or(&[], |all| all.of(name))
+    job.material.descriptions.map_or(&[], |all| all.of(name))
 }
 
 /// ln of the number of sets of `m` out of `n`.

@@ -52,6 +52,7 @@ pub const RECIPE: Recipe = Recipe {
     aliases: &["cones"],
     paper: "Yu et al. 2023, Task Residual for Tuning Vision-Language Models (CVPR)",
     summary: "Moves the text feature of every class directly; the fastest to train.",
+    learns: "a residual for each class: K x d numbers",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };

@@ -8,7 +8,7 @@ use crate::prompt::template::{CLIP7, DEFAULT, Template};
 use crate::prompt_learning::bound::{DELTA, kl_inverse, list_prior, sentence_prior};
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
-use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::recipe::{Cost, Evidence, Needs, Recipe, TypedRun};
 use crate::prompt_learning::values::{Word, words};
 
 parameters! {
@@ -81,9 +81,12 @@ pub const RECIPE: Recipe = Recipe {
     aliases: &[],
     paper: "Radford et al. 2021, CLIP (ICML); bound: Akinwande et al. 2024",
     summary: "Hand-written sentences around the names, averaged; with images, how far to trust them.",
+    evidence: Evidence::Code,
+    learns: "nothing",
     kind: Cost::Hard,
     needs: Needs::NOTHING,
     transfers: true,
+    continues: false,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 

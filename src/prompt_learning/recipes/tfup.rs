@@ -24,6 +24,7 @@ pub const RECIPE: Recipe = Recipe {
     paper: "Long et al. 2024, Training-Free Unsupervised Prompt for Vision-Language Models",
     summary: "Tip-Adapter without labels: keeps the surest, most typical images; fewer than ten change nothing.",
     needs: Needs::IMAGES,
+    learns: "nothing; it keeps the features of chosen photos",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };
@@ -31,10 +32,10 @@ pub const RECIPE: Recipe = Recipe {
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (k, d) = (job.names.len(), job.model.dim());
     let plain = job.examples.map(|e| e.plain()).unwrap_or_default();
-    let images = if job.unlabeled.is_empty() {
+    let images = if job.material.unlabeled.is_empty() {
         &plain
     } else {
-        job.unlabeled
+        job.material.unlabeled
     };
     if images.is_empty() {
         return Err(Error::new(

@@ -11,7 +11,7 @@ use crate::prompt_learning::descent::CropParams;
 use crate::prompt_learning::examples::Examples;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
-use crate::prompt_learning::recipe::{Cost, Needs, Recipe, TypedRun};
+use crate::prompt_learning::recipe::{Cost, Evidence, Needs, Recipe, TypedRun};
 use crate::prompt_learning::values::Auto;
 
 parameters! {
@@ -76,9 +76,12 @@ pub const RECIPE: Recipe = Recipe {
     aliases: &[],
     paper: "Zhang et al. 2022, Tip-Adapter: Training-free Adaption of CLIP (ECCV)",
     summary: "Remembers the images and adds their likeness to the text's logits; no training.",
+    evidence: Evidence::Code,
+    learns: "nothing; it keeps the feature of every photo",
     kind: Cost::Features,
     needs: Needs::LABELED_IMAGES,
     transfers: true,
+    continues: false,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
 };
 

@@ -33,6 +33,7 @@ pub const RECIPE: Recipe = Recipe {
     name: "tip-adapter-f",
     paper: "Zhang et al. 2022, Tip-Adapter (ECCV), fine-tuned",
     summary: "Tip-Adapter whose remembered features are trained for a few epochs.",
+    learns: "the features of the photos, kept as keys: photos x d numbers",
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::tip_adapter::RECIPE
 };

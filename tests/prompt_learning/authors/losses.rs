@@ -20,6 +20,7 @@ const SCALE: f64 = 100.0;
 
 fn batch(file: &Fixture) -> Batch {
     Batch {
+        places: Vec::new(),
         images: file.numbers("images").to_vec(),
         local_features: Vec::new(),
         labels: file.places("labels"),

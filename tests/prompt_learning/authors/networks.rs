@@ -65,6 +65,7 @@ fn pre_encodes_contexts_as_its_authors_do() {
     );
     file.check("out", &wide(&reparametrized.merged(&parameters)), F32);
     let batch = Batch {
+        places: Vec::new(),
         images: Vec::new(),
         local_features: Vec::new(),
         labels: Vec::new(),

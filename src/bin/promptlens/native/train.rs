@@ -22,7 +22,7 @@ use promptlens::prompt_learning::validate::Validation;
 use serde::Serialize;
 
 use super::args::{ModelArgs, at_least_one, pair};
-use super::model::{described, labels, open, write_prompt};
+use super::model::{described, labels, open, prompt_file, write_prompt};
 use super::ood::words;
 use super::output::{Answer, percent, table};
 use super::tuning::CorruptArgs;
@@ -67,6 +67,10 @@ pub struct TrainArgs {
     /// and you filled.
     #[arg(long, value_name = "FILE")]
     pub descriptions: Option<PathBuf>,
+    /// A prompt file to go on from, for recipes that continue: what it knows stays where nothing new is
+    /// learned.
+    #[arg(long, value_name = "FILE")]
+    pub start: Option<PathBuf>,
     /// Images of none of the classes, for recipes that learn what that is.
     #[arg(long, value_name = "DIR|TAR")]
     pub ood_data: Option<PathBuf>,
@@ -157,11 +161,13 @@ pub fn run(args: &TrainArgs, device: Choice) -> Result<Answer> {
             .transpose()?,
     };
     let photos = photos(args, &data, &names)?;
+    let start = args.start.as_deref().map(prompt_file).transpose()?;
     let request = Request {
         model: &model,
         recipe: &configured,
         names: &names,
         descriptions: descriptions.as_ref(),
+        start: start.as_ref(),
         negatives: match &negatives {
             Some(words) => NegativeLabels::Given(words),
             None => NegativeLabels::Mined,

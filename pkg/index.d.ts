@@ -268,11 +268,17 @@ export interface Recipe {
   paper: string;
   /** One line on what it does. */
   summary: string;
+  /** What it was written from: the authors' code, the text beside it, or the abstract, of which the rest is our reading. */
+  evidence: "code" | "readme" | "abstract";
+  /** What is learned, and how many numbers that is. */
+  learns: string;
   /** What it costs: steps through the text tower, arithmetic on features, or nothing to train. */
   kind: "text" | "features" | "hard";
   needs: "nothing" | "images" | "unlabelled" | "descriptions";
   /** Whether its prompt serves class names that it was not trained on. */
   transfers: boolean;
+  /** Whether it can go on from a prompt ({@link TrainOptions.start}). */
+  continues: boolean;
   /** Whether it learns what is none of the classes. */
   others: boolean;
   /** A `default` of `auto` leaves the choice to the recipe. */

@@ -11,6 +11,7 @@ pub fn run() -> Result<Answer> {
     for recipe in RECIPES {
         rows.push(line(recipe.name, recipe.summary, ""));
         rows.push(line("", recipe.paper, ""));
+        rows.push(line("", &format!("learns {}", recipe.learns), ""));
         for parameter in recipe.parameters() {
             let set = format!("  {}={}", parameter.name, parameter.default);
             let meaning = format!("{} ({})", parameter.meaning, parameter.values);

@@ -104,7 +104,7 @@ impl TrainingData {
             }
             (Some(_), true) => &[PhotoSet::Unlabeled, PhotoSet::Test],
             (None, true) => &[PhotoSet::Classes, PhotoSet::Outliers, PhotoSet::Test],
-            (None, false) if request.recipe.info.needs.unlabeled() => {
+            (None, false) if request.recipe.info.needs.unlabeled => {
                 &[PhotoSet::Classes, PhotoSet::Unlabeled, PhotoSet::Test]
             }
             (None, false) => &[PhotoSet::Classes, PhotoSet::Test],
@@ -112,7 +112,7 @@ impl TrainingData {
         if source.labels(PhotoSet::Unlabeled).is_some() && !sets.contains(&PhotoSet::Unlabeled) {
             return Err(Error::new(
                 Kind::OptionInvalid,
-                "This recipe learns nothing from photos without labels; tfup does.",
+                "This recipe learns nothing from photos without labels; tfup and clip-lit do.",
             ));
         }
         let mut data = Self::default();

@@ -2,6 +2,7 @@
 //!
 //! The letters in formulas and shapes are those of docs/design/notation.md.
 
+pub mod adapter;
 mod argmax;
 mod cosines;
 pub mod optimizer;

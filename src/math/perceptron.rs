@@ -24,6 +24,14 @@ pub struct Trace {
     hidden: Vec<f64>,
 }
 
+/// `count` numbers of a layer with `inputs` numbers in: uniform in ±1/√inputs.
+pub(super) fn uniform_layer(inputs: usize, count: usize, rng: &mut Rng) -> Vec<f32> {
+    let limit = 1.0 / (inputs as f64).sqrt();
+    (0..count)
+        .map(|_| rng.uniform(-limit, limit) as f32)
+        .collect()
+}
+
 impl Perceptron {
     /// Parameters in all.
     pub fn count(&self) -> usize {
@@ -32,12 +40,8 @@ impl Perceptron {
 
     /// Uniform in ±1/√fan-in, as PyTorch's linear layers start.
     pub fn start(&self, rng: &mut Rng) -> Vec<f32> {
-        let mut layer = |inputs: usize, outputs: usize| {
-            let limit = 1.0 / (inputs as f64).sqrt();
-            (0..outputs * (inputs + 1))
-                .map(|_| rng.uniform(-limit, limit) as f32)
-                .collect::<Vec<_>>()
-        };
+        let mut layer =
+            |inputs: usize, outputs: usize| uniform_layer(inputs, outputs * (inputs + 1), rng);
         let mut all = layer(self.input, self.hidden);
         all.extend(layer(self.hidden, self.output));
         all

@@ -53,6 +53,8 @@ pub struct PromptLayout {
     pub assigned: Option<Vec<usize>>,
     /// How many of the vectors around the name stand in front of it, whatever `layout` says.
     pub before: Option<usize>,
+    /// Whether the vectors stand alone, without name and full stop.
+    pub nameless: bool,
 }
 
 /// The error for vectors that take `taken` places with start and end.
@@ -112,6 +114,7 @@ impl PromptLayout {
     pub fn shares_prefix(&self) -> bool {
         let long = |assigned: &Vec<usize>| runs(assigned).count() * SHORTEST_RUN <= assigned.len();
         self.before() == self.vectors
+            && !self.nameless
             && self.attributes.is_empty()
             && self.assigned.as_ref().is_none_or(long)
     }
@@ -146,6 +149,10 @@ impl PromptLayout {
         if room == 0 {
             return Err(no_room(taken));
         }
+        let (name, stop) = match self.nameless {
+            true => (&[][..], &[][..]),
+            false => (name, stop),
+        };
         let cut = name.len() + stop.len() > room;
         let (name, stop) = if cut {
             (&name[..name.len().min(room)], &stop[..0])
@@ -191,6 +198,19 @@ mod tests {
         layout.layout = NamePosition::Front;
         let front = vec![T(1), T(10), T(11), V(0), V(1), V(2), T(9), T(2)];
         assert_eq!(slots(&layout, &[], 77), (front, false));
+    }
+
+    #[test]
+    fn vectors_may_stand_alone() {
+        let layout = PromptLayout {
+            nameless: true,
+            ..PromptLayout::end(2)
+        };
+        assert_eq!(
+            slots(&layout, &[], 77),
+            (vec![T(1), V(0), V(1), T(2)], false)
+        );
+        assert!(!layout.shares_prefix());
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub mod bound;
 pub mod cache;
 pub mod cache_search;
 pub mod class_search;
+pub mod consistency;
 pub mod context_recipe;
 pub mod descent;
 pub mod described_pairs;

@@ -42,6 +42,9 @@ pub struct Needs {
     pub images: bool,
     /// The class of each image.
     pub labels: bool,
+    /// Images without labels: all that it needs if [`labels`](Self::labels) is off, and of use beside the
+    /// others if it is on.
+    pub unlabeled: bool,
     /// Sentences about the classes.
     pub descriptions: bool,
     /// Negative labels, and images of none of the classes if there are any
@@ -56,6 +59,7 @@ impl Needs {
     pub const NOTHING: Self = Self {
         images: false,
         labels: false,
+        unlabeled: false,
         descriptions: false,
         outliers: false,
         local_features: false,
@@ -64,29 +68,26 @@ impl Needs {
     /// Images, labeled or not.
     pub const IMAGES: Self = Self {
         images: true,
+        unlabeled: true,
         ..Self::NOTHING
     };
 
     /// Images in class folders.
     pub const LABELED_IMAGES: Self = Self {
         labels: true,
+        unlabeled: false,
         ..Self::IMAGES
     };
-
-    /// Whether images without labels are enough.
-    pub fn unlabeled(self) -> bool {
-        self.images && !self.labels
-    }
 
     /// The word for it in `promptlens recipes --json` and in the package; outliers have a field of
     /// their own there.
     fn name(self) -> &'static str {
         match self {
-            Self { labels: true, .. } => "images",
-            Self { images: true, .. } => "unlabelled",
             Self {
                 descriptions: true, ..
             } => "descriptions",
+            Self { labels: true, .. } => "images",
+            Self { images: true, .. } => "unlabelled",
             _ => "nothing",
         }
     }

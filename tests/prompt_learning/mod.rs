@@ -2,6 +2,9 @@
 
 mod attributes;
 mod authors;
+mod clip_lit;
+mod coprompt;
+mod dcar;
 mod descent;
 mod disa;
 mod edges;

@@ -19,6 +19,7 @@ const NEGATIVE: &str = "negative_context";
 const NEGATIVE_LABELS: &str = "negatives";
 const TAUGHT_WITH: &str = "taught_with";
 const ATTRIBUTES: &str = "attributes";
+const NAMELESS: &str = "nameless";
 const PER_ATTRIBUTE: &str = "per_attribute";
 
 /// The kind.
@@ -108,7 +109,7 @@ pub fn taught_with(file: &Prompt) -> Option<&str> {
 }
 
 impl LearnedContext {
-    fn load(file: &Prompt) -> Result<Self> {
+    pub(super) fn load(file: &Prompt) -> Result<Self> {
         let Some(last) = file.tensors.get(CONTEXT) else {
             return Err(invalid("it has no context"));
         };
@@ -202,7 +203,9 @@ impl Weights for LearnedContext {
     }
 
     fn context(&self) -> Option<&[f32]> {
-        let plain = self.layout.layout == NamePosition::End && self.layout.attributes.is_empty();
+        let plain = self.layout.layout == NamePosition::End
+            && self.layout.attributes.is_empty()
+            && !self.layout.nameless;
         match &self.vectors {
             ContextVectors::Shared(context) if plain => Some(context),
             _ => None,
@@ -253,6 +256,9 @@ pub(super) async fn encode(
 /// Writes where names and attributes stand.
 pub(super) fn save_layout(layout: &PromptLayout, file: &mut Prompt) {
     file.layout = layout.layout;
+    if layout.nameless {
+        file.note(NAMELESS, "yes");
+    }
     if !layout.attributes.is_empty() {
         file.note_list(ATTRIBUTES, &layout.attributes);
         file.note(PER_ATTRIBUTE, layout.per_attribute);
@@ -264,6 +270,7 @@ pub(super) fn load_layout(file: &Prompt, rows: usize) -> Result<PromptLayout> {
     let mut layout = PromptLayout {
         layout: file.layout,
         vectors: rows,
+        nameless: file.extra.contains_key(NAMELESS),
         ..PromptLayout::default()
     };
     let Some(attributes) = file.list(ATTRIBUTES)? else {

@@ -27,6 +27,7 @@ heads! {
     cache,
     pairs,
     linear,
+    adapted,
     context,
     mixture,
     conditional,

@@ -12,6 +12,7 @@ mod entropy;
 mod foreign_regions;
 mod hard_texts;
 mod mixing;
+mod ordered;
 
 pub use absolute::Absolute;
 pub use anchor::Anchor;
@@ -21,6 +22,7 @@ pub use entropy::CrossEntropy;
 pub use foreign_regions::ForeignRegions;
 pub use hard_texts::HardTexts;
 pub use mixing::{CrossDistribution, CrossModal, Mixer};
+pub use ordered::Ordered;
 
 use super::examples::Batch;
 use crate::error::{Error, Kind, Result};
@@ -112,6 +114,20 @@ impl<'a> LossInput<'a> {
             .count()
     }
 
+    /// d loss / d f [B, d] of a gradient on the logits.
+    fn image_gradient(&self, dz: &[f64]) -> Vec<f64> {
+        let (k, d) = (self.classes, self.batch.dim);
+        let mut out = vec![0.0; self.batch.len() * d];
+        for (b, row) in out.chunks_exact_mut(d).enumerate() {
+            for (place, text) in self.texts.chunks_exact(d).enumerate() {
+                let (set, class) = (place / k, place % k);
+                let factor = self.scale * self.weights[b * self.sets + set] * dz[b * k + class];
+                row.iter_mut().zip(text).for_each(|(g, t)| *g += factor * t);
+            }
+        }
+        out
+    }
+
     /// d loss / d T [C, K, d] and d loss / d w [B, C] of a gradient on the logits.
     fn spread(&self, dz: &[f64], texts: &mut [f64]) -> Vec<f64> {
         let (k, d) = (self.classes, self.batch.dim);
@@ -195,6 +211,25 @@ pub fn total(input: &LossInput<'_>, loss: &mut dyn Loss) -> Result<LossGradient>
         texts: gradient.texts,
         weights,
     })
+}
+
+/// [`total`], and d loss / d f [B, d] of the images through the logits.
+///
+/// # Errors
+/// Those of `loss`.
+pub fn total_with_images(
+    input: &LossInput<'_>,
+    loss: &mut dyn Loss,
+) -> Result<(LossGradient, Vec<f64>)> {
+    let (value, mut gradient) = evaluate(input, loss)?;
+    let weights = input.spread(&gradient.logits, &mut gradient.texts);
+    let images = input.image_gradient(&gradient.logits);
+    let found = LossGradient {
+        value,
+        texts: gradient.texts,
+        weights,
+    };
+    Ok((found, images))
 }
 
 /// The value of `loss` and its gradient on the logits [B, K] alone.

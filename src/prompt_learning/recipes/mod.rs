@@ -35,6 +35,9 @@ recipes! {
     lapt,
     mvp,
     multi_lane,
+    coprompt,
+    clip_lit,
+    dcar,
     disa,
 }
 

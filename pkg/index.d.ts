@@ -693,6 +693,11 @@ export interface Result {
   /** `null` if none was asked for. */
   heatmap: Heatmap | null;
   /**
+   * How much the photo shows of what the classes measure, in the units of their names if these are numbers, else
+   * by their place in the list from 1; only with a prompt of the recipe `ranking`.
+   */
+  score?: number;
+  /**
    * By how much both sides were divided while the photo was decoded: a JPEG beyond 50 megapixels, an AVIF or
    * HEIC beyond 22; left out for others.
    */

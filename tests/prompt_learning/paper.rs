@@ -7,7 +7,7 @@ use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::parameters::Crops;
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 
-use super::toy::{Extras, Toy, W, images, names, teach, teach_with, words};
+use super::toy::{Extras, Toy, UNSEEN, W, images, names, teach, teach_with, words};
 
 fn rate(learned: &TrainedPrompt) -> f64 {
     let note = learned.notes.iter().find(|n| n.name == "learning rate");
@@ -24,7 +24,7 @@ fn every_recipe_takes_the_settings_of_its_paper() {
         let mut set = vec![("settings", "paper")];
         let has = |name| table.iter().any(|p| p.name == name);
         set.extend(
-            [("epochs", "2"), ("rounds", "1")]
+            [("epochs", "2"), ("rounds", "1"), UNSEEN]
                 .iter()
                 .filter(|(name, _)| has(*name)),
         );

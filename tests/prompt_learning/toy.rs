@@ -196,6 +196,9 @@ fn normalize(values: &mut [f32]) {
     }
 }
 
+/// Names of classes without images, for the recipes that ask for them.
+pub const UNSEEN: (&str, &str) = ("unseen", "fox, wolf, bear");
+
 /// Words for what is none of the classes.
 pub fn words() -> Vec<String> {
     ["river", "hat", "music", "gravel", "soup"]

@@ -638,6 +638,9 @@ export default {
   "stale.tuning": "调优",
 
   // What each recipe does.
+  "recipe.ogen": "CoOp，并为没有照片的类别生成特征来学习；这些类别的名称由您给出。",
+  "recipe.proxies": "学习一个空间，使同类照片彼此接近，也接近该类的代理。",
+  "recipe.ranking": "为照片打分：类别是数字或有先后顺序，可按分数排序。",
   "recipe.fudd": "用 JSON 文件中关于成对类别的文字，分辨容易混淆的类别。",
   "recipe.coop-snapshots": "CoOp，每个类别一个上下文；由几次短下降的终点共同回答。",
   "recipe.coop": "学习类别名称周围的上下文向量，可各类别共用，也可每类一组。",

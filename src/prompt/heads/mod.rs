@@ -29,6 +29,8 @@ heads! {
     context,
     mixture,
     conditional,
+    ranking,
+    proxies,
 }
 
 /// How a prompt file of one kind is recognized and loaded.
@@ -88,6 +90,12 @@ pub trait Head: Debug + Send + Sync {
     /// The context [M, W] in front of every name, if that is all there is: what test-time tuning
     /// starts from.
     fn context(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// How much the unit image feature [d] shows of what the classes measure, in the units of their
+    /// values; `None` for prompts that compare classes alone.
+    fn score(&self, _image: &[f64]) -> Option<f64> {
         None
     }
 

@@ -275,6 +275,10 @@ export interface Recipe {
   /** What it costs: steps through the text tower, arithmetic on features, or nothing to train. */
   kind: "text" | "features" | "hard";
   needs: "nothing" | "images" | "unlabelled" | "descriptions";
+  /** The fewest classes that it tells apart. */
+  leastClasses: number;
+  /** The most classes, or `null` without a limit. */
+  mostClasses: number | null;
   /** Whether its prompt serves class names that it was not trained on. */
   transfers: boolean;
   /** Whether it can go on from a prompt ({@link TrainOptions.start}). */
@@ -703,6 +707,11 @@ export interface Result {
   tuning: Tuning | null;
   /** `null` if none was asked for. */
   heatmap: Heatmap | null;
+  /**
+   * How much the photo shows of what the classes measure, in the units of their names if these are numbers, else
+   * by their place in the list from 1; only with a prompt of the recipe `ranking`.
+   */
+  score?: number;
   /**
    * By how much both sides were divided while the photo was decoded: a JPEG beyond 50 megapixels, an AVIF or
    * HEIC beyond 22; left out for others.

@@ -43,6 +43,10 @@ pub struct Classification {
     pub tuning: Option<TuningReport>,
     /// Where the names are, if it was asked for.
     pub heatmap: Option<Heatmap>,
+    /// How much the photo shows of what the classes measure, in the units of their values; left out for
+    /// prompts that compare classes alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// By how much the sides of the photo were divided while it was decoded, for a JPEG that is larger
     /// than others may be; left out if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -119,6 +119,7 @@ impl<'a> Answerer<'a> {
         Ok(Classification {
             predictions: answered.predictions(self.classes),
             ood,
+            score: self.classes.score(&answered.feature),
             tuning: answered.tuning,
             heatmap,
             reduced_by: (divisor > 1).then_some(divisor),

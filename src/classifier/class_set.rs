@@ -147,6 +147,13 @@ impl ClassSet {
         self.head.logits(model, feature).await
     }
 
+    /// How much one normalized image feature [d] shows of what the classes measure, by a prompt that
+    /// learned to say it.
+    pub fn score(&self, feature: &[f32]) -> Option<f64> {
+        let feature: Vec<f64> = feature.iter().map(|v| f64::from(*v)).collect();
+        self.head.score(&feature)
+    }
+
     /// Cosines of one normalized image feature [d] with every class, [K].
     pub fn cosines(&self, feature: &[f32]) -> Vec<f32> {
         self.features

@@ -113,6 +113,7 @@ impl Answerer<'_> {
                 ood,
                 tuning: None,
                 heatmap: None,
+                score: self.classes().score(feature),
                 reduced_by: view.reduced_by,
                 timings: Timings {
                     total: view.decode + view.preprocess + encode + (now() - start),

@@ -47,7 +47,7 @@ impl Perceptron {
         all
     }
 
-    fn split<'a>(&self, p: &'a [f32]) -> [&'a [f32]; 4] {
+    fn split<'a, P>(&self, p: &'a [P]) -> [&'a [P]; 4] {
         let (w1, rest) = p.split_at(self.hidden * self.input);
         let (b1, rest) = rest.split_at(self.hidden);
         let (w2, b2) = rest.split_at(self.output * self.hidden);
@@ -55,17 +55,17 @@ impl Perceptron {
     }
 
     /// y for `x` [input].
-    pub fn forward(&self, parameters: &[f32], x: &[f64]) -> Trace {
+    pub fn forward<P: Copy + Into<f64>>(&self, parameters: &[P], x: &[f64]) -> Trace {
         let [w1, b1, w2, b2] = self.split(parameters);
         let hidden: Vec<f64> = w1
             .chunks_exact(self.input)
             .zip(b1)
-            .map(|(row, b)| (dot(row, x) + f64::from(*b)).max(0.0))
+            .map(|(row, b)| (dot(row, x) + (*b).into()).max(0.0))
             .collect();
         let output = w2
             .chunks_exact(self.hidden)
             .zip(b2)
-            .map(|(row, b)| dot(row, &hidden) + f64::from(*b))
+            .map(|(row, b)| dot(row, &hidden) + (*b).into())
             .collect();
         Trace {
             output,
@@ -75,7 +75,13 @@ impl Perceptron {
     }
 
     /// Adds d loss / d parameters to `gradient` and returns d loss / d x, from d loss / d y.
-    pub fn backward(&self, p: &[f32], trace: &Trace, dy: &[f64], gradient: &mut [f64]) -> Vec<f64> {
+    pub fn backward<P: Copy + Into<f64>>(
+        &self,
+        p: &[P],
+        trace: &Trace,
+        dy: &[f64],
+        gradient: &mut [f64],
+    ) -> Vec<f64> {
         let [w1, _, w2, _] = self.split(p);
         let (g1, rest) = gradient.split_at_mut(self.hidden * self.input);
         let (gb1, rest) = rest.split_at_mut(self.hidden);
@@ -90,7 +96,7 @@ impl Perceptron {
                 .zip(dh.iter_mut().zip(&trace.hidden))
             {
                 *g += dy * h;
-                *dh += dy * f64::from(*w);
+                *dh += dy * (*w).into();
             }
         }
         let mut dx = vec![0.0; self.input];
@@ -106,7 +112,7 @@ impl Perceptron {
                 .zip(dx.iter_mut().zip(&trace.input))
             {
                 *g += dh * x;
-                *dx += dh * f64::from(*w);
+                *dx += dh * (*w).into();
             }
         }
         dx

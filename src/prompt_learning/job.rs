@@ -73,6 +73,7 @@ impl<'a> TrainingJob<'a> {
     /// the recipe.
     pub async fn run(&self) -> Result<TrainedPrompt> {
         validate(self.names)?;
+        self.recipe.info.check_classes(self.names.len())?;
         if let Some(start) = self.material.start {
             if !self.recipe.info.continues {
                 return Err(Error::new(

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::job::{TrainedPrompt, TrainingJob};
 use super::parameters::{Crops, Parameter, Parameters, parse, settings};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::progress::LocalBoxFuture;
 
 /// What a recipe was written from.
@@ -112,6 +112,10 @@ pub struct Recipe {
     pub kind: Cost,
     /// What it needs.
     pub needs: Needs,
+    /// The fewest classes that it tells apart.
+    pub least_classes: usize,
+    /// The most classes, if there is a limit.
+    pub most_classes: Option<usize>,
     /// Whether its prompt serves class names that it was not trained on.
     pub transfers: bool,
     /// Whether it can go on from a prompt that is given
@@ -130,6 +134,29 @@ impl Recipe {
     /// Whether `name` is its name or an alias.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)
+    }
+
+    /// Refuses so many classes if it cannot tell them apart.
+    ///
+    /// # Errors
+    /// `options/invalid`.
+    pub fn check_classes(&self, count: usize) -> Result<()> {
+        let least = self.least_classes;
+        let takes = match self.most_classes {
+            Some(most) if most == least => format!("exactly {most}"),
+            Some(most) if count > most => format!("at most {most}"),
+            _ => format!("at least {least}"),
+        };
+        if count >= least && self.most_classes.is_none_or(|most| count <= most) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::OptionInvalid,
+            format!(
+                "{} takes {takes} classes, and {count} were given.",
+                self.name
+            ),
+        ))
     }
 
     /// The recipe with `set` over its defaults; the last of equal names wins.
@@ -153,7 +180,7 @@ impl fmt::Debug for Recipe {
 
 impl Serialize for Recipe {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Recipe", 11)?;
+        let mut fields = serializer.serialize_struct("Recipe", 13)?;
         fields.serialize_field("name", self.name)?;
         fields.serialize_field("paper", self.paper)?;
         fields.serialize_field("summary", self.summary)?;
@@ -161,6 +188,8 @@ impl Serialize for Recipe {
         fields.serialize_field("learns", self.learns)?;
         fields.serialize_field("kind", &self.kind)?;
         fields.serialize_field("needs", self.needs.name())?;
+        fields.serialize_field("least_classes", &self.least_classes)?;
+        fields.serialize_field("most_classes", &self.most_classes)?;
         fields.serialize_field("transfers", &self.transfers)?;
         fields.serialize_field("continues", &self.continues)?;
         fields.serialize_field("others", &self.needs.outliers)?;

@@ -139,7 +139,7 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     const names = [0, 16, 32].map((i) => photos[i].label);
     for (const { name, needs, others, parameters } of recipes) {
       const how = { recipe: name, crops: 2 };
-      for (const [key, value] of [["epochs", 1], ["rounds", 1]]) if (parameters.some((p) => p.name === key)) how[key] = value;
+      for (const [key, value] of [["epochs", 1], ["rounds", 1], ["unseen", "fox, wolf, bear"]]) if (parameters.some((p) => p.name === key)) how[key] = value;
       if (needs === "descriptions") how.descriptions = { [names[0]]: ["a dog on grass"] };
       if (others) how.negatives = ["violin", "soup", "gravel"];
       const found = await learn(how, { names, pick });

@@ -97,14 +97,23 @@ fn its_gradient_agrees_with_differences() {
     };
     let found = step(&parameters);
     assert_eq!(found.gradient.len(), parameters.len());
-    let mut moved = 0;
+    let (mut moved, mut edges) = (0, 0);
     for place in 0..parameters.len() {
         let at = |by: f32| {
             let mut parameters = parameters.clone();
             parameters[place] += by;
             step(&parameters).loss
         };
-        let difference = (at(2e-3) - at(-2e-3)) / 4e-3;
+        let (ahead, behind) = (
+            (at(2e-3) - found.loss) / 2e-3,
+            (found.loss - at(-2e-3)) / 2e-3,
+        );
+        // At the edge of a relu there is no slope.
+        if (ahead - behind).abs() > 1e-2 {
+            edges += 1;
+            continue;
+        }
+        let difference = (ahead + behind) / 2.0;
         let slope = f64::from(found.gradient[place]);
         let allowed = 2e-3 * (1.0 + slope.abs());
         assert!(
@@ -113,7 +122,10 @@ fn its_gradient_agrees_with_differences() {
         );
         moved += usize::from(slope != 0.0);
     }
-    assert!(moved > parameters.len() / 2);
+    assert!(
+        moved > parameters.len() / 2 && edges < parameters.len() / 8,
+        "{moved} {edges}"
+    );
 }
 
 fn learn(

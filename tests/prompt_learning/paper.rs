@@ -7,7 +7,7 @@ use promptlens::prompt_learning::outliers::OutlierData;
 use promptlens::prompt_learning::parameters::Crops;
 use promptlens::prompt_learning::recipes::{RECIPES, find};
 
-use super::toy::{Extras, Toy, W, images, names, teach, teach_with, words};
+use super::toy::{Extras, Toy, UNSEEN, W, class_count, images, names, teach, teach_with, words};
 
 fn rate(learned: &TrainedPrompt) -> f64 {
     let note = learned.notes.iter().find(|n| n.name == "learning rate");
@@ -16,15 +16,16 @@ fn rate(learned: &TrainedPrompt) -> f64 {
 
 #[test]
 fn every_recipe_takes_the_settings_of_its_paper() {
-    let (examples, negatives) = (images(4, 6, 4, 9), words());
+    let negatives = words();
     for recipe in RECIPES.iter().filter(|recipe| !recipe.needs.descriptions) {
+        let count = class_count(recipe.name);
         let table = recipe.parameters();
         let row = table.iter().find(|p| p.name == "settings").unwrap();
         assert_eq!(row.default, "fitted");
         let mut set = vec![("settings", "paper")];
         let has = |name| table.iter().any(|p| p.name == name);
         set.extend(
-            [("epochs", "2"), ("rounds", "1")]
+            [("epochs", "2"), ("rounds", "1"), UNSEEN]
                 .iter()
                 .filter(|(name, _)| has(*name)),
         );
@@ -35,8 +36,8 @@ fn every_recipe_takes_the_settings_of_its_paper() {
             },
             ..Extras::default()
         };
-        let examples = examples.clone().with_fresh_crops();
-        let learned = teach_with(recipe.name, &names(4), Some(&examples), &set, extras);
+        let examples = images(count, 6, 4, 9).with_fresh_crops();
+        let learned = teach_with(recipe.name, &names(count), Some(&examples), &set, extras);
         learned.unwrap_or_else(|error| panic!("{}: {error}", recipe.name));
     }
 }

@@ -149,7 +149,10 @@ impl PromptModel for Toy {
         layout: &PromptLayout,
     ) -> Result<Box<dyn TextSide + 'a>> {
         Ok(Box::new(Side {
-            names: names.to_vec(),
+            names: match layout.nameless {
+                true => vec![String::new(); names.len()],
+                false => names.to_vec(),
+            },
             telling: layout.attributes.iter().any(|word| word == TELLING),
             rows: layout.rows(),
             assigned: layout.assigned.clone(),
@@ -198,6 +201,9 @@ fn normalize(values: &mut [f32]) {
     }
 }
 
+/// Names of classes without images, for the recipes that ask for them.
+pub const UNSEEN: (&str, &str) = ("unseen", "fox, wolf, bear");
+
 /// Words for what is none of the classes.
 pub fn words() -> Vec<String> {
     ["river", "hat", "music", "gravel", "soup"]
@@ -213,6 +219,14 @@ pub struct Extras<'a> {
     pub outliers: OutlierData<'a>,
     pub start: Option<&'a Prompt>,
     pub seed: u64,
+}
+
+/// Four, or the most classes that the recipe takes.
+pub fn class_count(recipe: &str) -> usize {
+    find(recipe)
+        .unwrap()
+        .most_classes
+        .map_or(4, |most| most.min(4))
 }
 
 pub fn teach_with(

@@ -638,6 +638,9 @@ export default {
   "stale.tuning": "调优",
 
   // What each recipe does.
+  "recipe.ogen": "CoOp，并为没有照片的类别生成特征来学习；这些类别的名称由您给出。",
+  "recipe.proxies": "学习一个空间，使同类照片彼此接近，也接近该类的代理。",
+  "recipe.ranking": "为照片打分：类别是数字或有先后顺序，可按分数排序。",
   "recipe.fudd": "用 JSON 文件中关于成对类别的文字，分辨容易混淆的类别。",
   "recipe.coop-snapshots": "CoOp，每个类别一个上下文；由几次短下降的终点共同回答。",
   "recipe.coop": "学习类别名称周围的上下文向量，可各类别共用，也可每类一组。",
@@ -645,6 +648,9 @@ export default {
   "recipe.locoop": "CoOp，并让不像所属类别的图像区域不属于任何类别；配合 mcm 和 gl-mcm 分数。",
   "recipe.mvp": "在已学内容上加入新类别：每个类别一行权重，只有带照片的类别会变动。",
   "recipe.multi-lane": "一张照片可有多个标签：把它放进所属的每个类别。新类别不改变先前的类别。",
+  "recipe.coprompt": "CoOp 加两塔后的适配器，并保持接近类别的句子和照片的其他裁剪。",
+  "recipe.clip-lit": "按一种品质给照片排序：两个类别，差的在前；无标签的照片介于两者之间。",
+  "recipe.dcar": "类别的句子，按每句在你的照片中能说明多少来加权。",
   "recipe.disa": "CoOp，并把每个文本拉向所属类别照片的平均。",
   "recipe.kgcoop": "CoOp，并把每个类别拉向手写的提示。",
   "recipe.prograd": "CoOp，每一步去掉与零样本预测相反的部分。",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::texts::TextHead;
 use super::{Head, Kind, Weights, invalid};
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::math::UnitRows;
 use crate::progress::LocalBoxFuture;
 use crate::prompt::file::{Prompt, Values};
@@ -177,6 +177,13 @@ impl Weights for LearnedContext {
         names: &'a [String],
     ) -> LocalBoxFuture<'a, Arc<dyn Head>> {
         Box::pin(async move {
+            let index = NameIndex::new(known);
+            if self.layout.nameless && names.iter().any(|name| index.place(name).is_none()) {
+                return Err(Error::new(
+                    ErrorKind::OptionInvalid,
+                    "This prompt has no place for names, so it answers for its own classes alone.",
+                ));
+            }
             let texts = match &self.vectors {
                 ContextVectors::Shared(context) => {
                     check_width(model, context, 1, &self.layout)?;

@@ -31,6 +31,8 @@ heads! {
     context,
     mixture,
     conditional,
+    ranking,
+    proxies,
 }
 
 /// How a prompt file of one kind is recognized and loaded.
@@ -102,6 +104,12 @@ pub trait Head: Debug + Send + Sync {
     /// How its logits become probabilities.
     fn probabilities(&self) -> Probabilities {
         Probabilities::Softmax
+    }
+
+    /// How much the unit image feature [d] shows of what the classes measure, in the units of their
+    /// values; `None` for prompts that compare classes alone.
+    fn score(&self, _image: &[f64]) -> Option<f64> {
+        None
     }
 
     /// What the prompt learned about negative labels.

@@ -53,6 +53,8 @@ pub const RECIPE: Recipe = Recipe {
         unlabeled: true,
         ..Needs::LABELED_IMAGES
     },
+    least_classes: 2,
+    most_classes: Some(2),
     transfers: false,
     continues: false,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
@@ -61,10 +63,10 @@ pub const RECIPE: Recipe = Recipe {
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let images = job.images()?;
-    if job.names.len() != 2 || images.counts(2).contains(&0) {
+    if images.counts(2).contains(&0) {
         return Err(Error::new(
             Kind::OptionInvalid,
-            "clip-lit takes two classes with photos: first the bad state, then the good one.",
+            "clip-lit needs photos of both classes: first the bad state, then the good one.",
         ));
     }
     let settings = Settings {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::math::perceptron::Perceptron;
-use crate::prompt::heads::conditional::{Conditional, ConditionalContext, check_classes};
+use crate::prompt::heads::conditional::{Conditional, ConditionalContext, MAX_CLASSES};
 use crate::prompt_learning::context_recipe::{ContextRecipe, learned};
 use crate::prompt_learning::descent::Descent;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
@@ -26,12 +26,12 @@ pub const RECIPE: Recipe = Recipe {
     paper: "Zhou et al. 2022, Conditional Prompt Learning for Vision-Language Models (CVPR)",
     summary: "CoOp with a small network that shifts the context for every image; slow to answer.",
     learns: "a context, and a network that moves it by the photo: d/16 x (d + width) numbers and their biases",
+    most_classes: Some(MAX_CLASSES),
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
-    check_classes(job.names.len())?;
     let mut coop = ContextRecipe::coop(job, &params.descent)?;
     let (d, w) = (job.model.dim(), job.model.width());
     let network = Perceptron {

@@ -33,6 +33,8 @@ pub const RECIPE: Recipe = Recipe {
     learns: "a context: vectors x width numbers, or so many for each class",
     kind: Cost::Text,
     needs: Needs::LABELED_IMAGES,
+    least_classes: 1,
+    most_classes: None,
     transfers: true,
     continues: true,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),

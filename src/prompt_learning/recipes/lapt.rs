@@ -73,6 +73,8 @@ pub const RECIPE: Recipe = Recipe {
         outliers: true,
         ..Needs::NOTHING
     },
+    least_classes: 1,
+    most_classes: None,
     transfers: true,
     continues: false,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),

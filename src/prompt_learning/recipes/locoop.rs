@@ -1,6 +1,6 @@
 //! LoCoOp: CoOp that also learns from what a photo shows beside its class.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::prompt_learning::context_recipe::ContextRecipe;
 use crate::prompt_learning::descent::{Descent, Init};
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
@@ -33,18 +33,14 @@ pub const RECIPE: Recipe = Recipe {
         local_features: true,
         ..Needs::LABELED_IMAGES
     },
+    // With one class no region is foreign.
+    least_classes: 2,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),
     ..super::coop::RECIPE
 };
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let classes = job.names.len();
-    if classes < 2 {
-        return Err(Error::new(
-            Kind::OptionInvalid,
-            "locoop needs two classes: with one, no region is foreign.",
-        ));
-    }
     let top = match params.top {
         Auto::Auto => classes.div_ceil(5),
         // With every class allowed no region would be foreign.

@@ -85,6 +85,8 @@ pub const RECIPE: Recipe = Recipe {
     learns: "nothing",
     kind: Cost::Hard,
     needs: Needs::NOTHING,
+    least_classes: 1,
+    most_classes: None,
     transfers: true,
     continues: false,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),

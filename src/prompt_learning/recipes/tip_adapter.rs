@@ -80,6 +80,8 @@ pub const RECIPE: Recipe = Recipe {
     learns: "nothing; it keeps the feature of every photo",
     kind: Cost::Features,
     needs: Needs::LABELED_IMAGES,
+    least_classes: 1,
+    most_classes: None,
     transfers: true,
     continues: false,
     run: &TypedRun::<Params>(|job, params| Box::pin(run(job, params))),

@@ -90,6 +90,8 @@ struct FileAnswer {
     ood: Option<Verdict>,
     tuning: Option<TuningReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reduced_by: Option<u32>,
     timings: Timings,
 }
@@ -257,6 +259,7 @@ fn entry(path: &Path, answered: Result<Classification>) -> Entry {
             predictions: answer.predictions,
             ood: answer.ood,
             tuning: answer.tuning,
+            score: answer.score,
             reduced_by: answer.reduced_by,
             timings: answer.timings,
         })),
@@ -278,6 +281,8 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
                 .iter()
                 .take(SHOWN)
                 .map(|prediction| [percent(prediction.probability), prediction.label.clone()]);
+            let value = answered.score.iter();
+            let value = value.map(|value| [format!("{value:.3}"), "score of the photo".to_owned()]);
             let score = answered.ood.iter().map(verdict);
             let tuned = answered.tuning.iter();
             let tuned = tuned.map(|tuning| sentence(tuning, &answered.predictions));
@@ -287,6 +292,7 @@ fn rows(entry: &Entry) -> Vec<Vec<String>> {
                 [format!("1/{by}"), meaning.to_owned()]
             });
             classes
+                .chain(value)
                 .chain(score)
                 .chain(tuned)
                 .chain(reduced)

@@ -5,8 +5,8 @@
 # Trunk runs the first form as its pre-build hook, so the second is one `trunk build`.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# Upper bound on the engine's transfer size, bytes after gzip -9.
-GZIP_LIMIT=4500000
+# Upper bound on the engine's transfer size, bytes after gzip -9. A recipe takes some 8,000.
+GZIP_LIMIT=4650000
 
 bytes() { wc -c <"$1" | tr -d ' '; }
 

@@ -73,6 +73,18 @@ impl TextLearner<'_> {
         Ok(losses::on_logits(&input, &mut self.losses)?.0)
     }
 
+    /// Unit text features [C, K, d] under `parameters`, for parametrizations that do not look at photos.
+    ///
+    /// # Errors
+    /// Those of the tower.
+    pub async fn texts(&mut self, parameters: &[f32]) -> Result<Vec<f64>> {
+        let nothing = Batch::default();
+        let Expanded { contexts, .. } = self.parametrization.expand(parameters, &nothing);
+        let features = self.side.forward(&contexts).await?;
+        let d = features.len() / self.classes;
+        Ok(UnitRows::new(&features, d).values)
+    }
+
     async fn train_step(&mut self, parameters: &[f32], batch: &Batch) -> Result<Step> {
         let mut tower = Tower {
             side: self.side.as_mut(),

@@ -134,8 +134,11 @@ fn a_quality_is_found_and_photos_between_lie_between() {
     let ranked = teach_with("clip-lit", &names(2), Some(&pairs), &set, extras).unwrap();
     assert_ne!(ranked.prompt.tensors, learned.prompt.tensors);
     assert!(ranked.losses.len() > learned.losses.len());
-    let second = &ranked.losses[learned.losses.len()..];
-    assert!(second.last() < second.first(), "{second:?}");
+    let shares = [0.0, 0.5, 1.0].map(|share| {
+        let all = good(&ranked.prompt, &between(&pairs, share));
+        all.iter().sum::<f64>() / all.len() as f64
+    });
+    assert!(shares[0] < shares[1] && shares[1] < shares[2], "{shares:?}");
 }
 
 #[test]

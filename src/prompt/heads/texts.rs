@@ -33,8 +33,8 @@ pub struct TextFeatures {
     pub features: Vec<f32>,
     /// What other names stand in. `None`: the default template.
     pub templates: Option<Vec<Template>>,
-    /// What was learned on top of the sentences' features (TaskRes), [K, d]; kept for inspection, as
-    /// `features` contain it.
+    /// What photos added to the sentences' features, [K, d]; kept for inspection, as `features` contain
+    /// it.
     pub residual: Option<Vec<f32>>,
 }
 
@@ -45,6 +45,15 @@ impl TextFeatures {
             features: features.iter().map(|v| *v as f32).collect(),
             templates: Some(templates.to_vec()),
             residual: None,
+        }
+    }
+
+    /// Features [K, d] that photos decided, beside those of `templates` alone, `base` [K, d].
+    pub fn fitted(features: &[f64], base: &[f64], templates: &[Template]) -> Self {
+        let differences = features.iter().zip(base);
+        Self {
+            residual: Some(differences.map(|(own, base)| (own - base) as f32).collect()),
+            ..Self::new(features, templates)
         }
     }
 

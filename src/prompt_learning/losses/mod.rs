@@ -13,6 +13,7 @@ mod foreign_regions;
 mod hard_texts;
 mod mixing;
 mod ordered;
+mod own_task;
 
 pub use absolute::Absolute;
 pub use anchor::Anchor;
@@ -23,6 +24,7 @@ pub use foreign_regions::ForeignRegions;
 pub use hard_texts::HardTexts;
 pub use mixing::{CrossDistribution, CrossModal, Mixer};
 pub use ordered::Ordered;
+pub use own_task::{OtherTasks, OwnTask};
 
 use super::examples::Batch;
 use crate::error::{Error, Kind, Result};

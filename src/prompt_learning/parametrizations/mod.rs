@@ -4,10 +4,12 @@ mod conditional;
 mod direct;
 mod mixture;
 mod reparametrized;
+mod told;
 
 pub use direct::{Direct, Parts};
 pub use mixture::Mixture;
 pub use reparametrized::{Encoder, Reparametrized};
+pub use told::Told;
 
 use super::examples::Batch;
 use super::trainer::Group;

@@ -39,7 +39,8 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (descriptions, images) = (job.descriptions(CLASS_FILE)?, job.images()?);
     let (k, d) = (job.names.len(), job.model.dim());
     let templates = params.texts.or(TemplateSet::Default)?;
-    let mut features = mean_texts(&job.texts(&templates).await?, k, d);
+    let base = mean_texts(&job.texts(&templates).await?, k, d);
+    let mut features = base.clone();
     let plain: Vec<f64> = images.plain().iter().map(|v| f64::from(*v)).collect();
     let (mut weighed, mut most) = (0, 0f64);
     for (class, name) in job.names.iter().enumerate() {
@@ -71,7 +72,7 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         most = told.iter().copied().fold(most, f64::max);
     }
     Ok(TrainedPrompt {
-        prompt: job.prompt(&TextFeatures::new(&features, &templates)),
+        prompt: job.prompt(&TextFeatures::fitted(&features, &base, &templates)),
         losses: Vec::new(),
         trained_parameters: 0,
         notes: vec![

@@ -40,8 +40,11 @@ recipes! {
     multi_lane,
     coprompt,
     clip_lit,
+    mvlpt,
     dcar,
     disa,
+    kapt,
+    pvp,
 }
 
 /// The recipe of this name or alias.

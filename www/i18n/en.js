@@ -278,6 +278,35 @@ export default {
   "teach.state-ready": "learned, not in use",
   "teach.state-used": "{recipe} in use",
 
+  "pairs.title": "Often confused",
+  "pairs.none": "Once photos are answered, the pairs of classes that they leave in doubt are listed here.",
+  "pairs.no-doubt": {
+    one: "{count} photo is answered and leaves no two classes in doubt.",
+    other: "{count} photos are answered, and none leaves two classes in doubt.",
+  },
+  "pairs.these":
+    "These are often confused. In {doubtful} of {count} photos the second class gets at least a quarter of the first one’s share.",
+  "pairs.pair": { one: "{first} and {second}: {count} photo", other: "{first} and {second}: {count} photos" },
+  "pairs.more": { one: "{count} more pair is in the file.", other: "{count} more pairs are in the file." },
+  "pairs.look": { one: "Look at the photo to learn from too", other: "Look at the {count} photos to learn from too" },
+  "pairs.stage": "Answering photo {done} of {total}…",
+  "pairs.cancel": "Cancel",
+  "pairs.stopped": "Counting stopped.",
+  "pairs.hint": "Save the file of these pairs, write into its empty places what tells the two apart, or ask any language model for just those, and open it here or drop it.",
+  "pairs.save": "Save the file to fill",
+  "pairs.saved": "Saved as {name}. Fill its empty places, then open it here.",
+  "pairs.open": "Open the filled file…",
+  "pairs.too-large": "This file is too large for texts about pairs of classes. Choose one of at most 4 MB.",
+  "pairs.unreadable": "This file is no JSON. Choose the file that you saved here and filled.",
+  "pairs.none-filled": "No place in this file is filled for two classes of your list, so there is nothing to learn. Fill both places of a pair.",
+  "pairs.learned": { one: "{count} pair of classes has texts.", other: "{count} pairs of classes have texts." },
+  "pairs.unknown": {
+    one: "{count} pair in the file names no two classes of your list and is left out.",
+    other: "{count} pairs in the file name no two classes of your list and are left out.",
+  },
+  "pairs.in-look": "Often confused: {first} and {second}.",
+  "pairs.apart": "Tell them apart",
+
   "reject.title": "None of these",
   "reject.empty": "Photos that you choose in Look are scored here.",
   "reject.by-score":

@@ -1,13 +1,14 @@
 import { Prompt } from "../pkg/index.js";
 import { sha256Of } from "../pkg/source/sha256.js";
 import { announce } from "../ui/announce.js";
-import { compared, reportOf } from "../ui/learned.js";
+import { compared, pairsIn, reportOf } from "../ui/learned.js";
 import { Curve } from "../ui/curve.js";
 import { download } from "../ui/download.js";
 import { known, onLanguage, setMessage, setText, t } from "../ui/i18n.js";
 import { showProblem } from "../ui/problem.js";
 import { stageText } from "../ui/stages.js";
 import { LessonPanel } from "./lesson.js";
+import { PairsPanel, problem } from "./pairs.js";
 import { Panel } from "./panel.js";
 
 /** The most photos on the page that are answered before and after. */
@@ -29,6 +30,7 @@ export class TeachPanel extends Panel {
   #report = this.#part("report");
   #use = this.#part("use");
   #lesson;
+  #pairs;
   #offerModel;
   #kept;
   /** @type {import("../pkg/index.js").Recipe[]} */
@@ -52,12 +54,15 @@ export class TeachPanel extends Panel {
    * @param {(sha256: string, what: "prompt", ready: () => void) => void} page.offerModel offers the model of
    *   that hash, if the page has it
    * @param {import("../state/kept.js").KeptWork} page.kept
+   * @param {() => void} page.open shows the place that this panel is in
    */
-  constructor(root, session, { chooseScore, offerModel, kept }) {
+  constructor(root, session, { chooseScore, offerModel, kept, open }) {
     super(root, session);
     this.#kept = kept;
     this.#offerModel = offerModel;
     this.#lesson = new LessonPanel(root, session, (images) => this.#sort(images));
+    const photos = () => this.#lesson.examples.map(({ image }) => image);
+    this.#pairs = new PairsPanel(this.find("pairs"), session, { photos, learn: (texts) => this.#learnPairs(texts), open });
     this.#lesson.events.addEventListener("begin", () => showProblem(this.#problem, null));
     this.#lesson.events.addEventListener("problem", ({ detail }) => showProblem(this.#problem, detail));
     this.#lesson.events.addEventListener("change", () => this.#render());
@@ -104,11 +109,11 @@ export class TeachPanel extends Panel {
   }
 
   /** Runs something long after what runs already; resolves to `null` if it fails or is stopped. */
-  #work(task, stopped) {
-    return (this.#running = this.#running.then(() => this.#perform(task, stopped)));
+  #work(task, stopped, fail = (error) => showProblem(this.#problem, error)) {
+    return (this.#running = this.#running.then(() => this.#perform(task, stopped, fail)));
   }
 
-  async #perform(task, stopped) {
+  async #perform(task, stopped, fail) {
     this.#job = new AbortController();
     const { signal } = this.#job;
     showProblem(this.#problem, null);
@@ -120,7 +125,7 @@ export class TeachPanel extends Panel {
       return await task(signal);
     } catch (error) {
       if (signal.aborted) announce(t(stopped));
-      else showProblem(this.#problem, error);
+      else fail(error);
       return null;
     } finally {
       const focused = this.#working.contains(document.activeElement);
@@ -138,26 +143,40 @@ export class TeachPanel extends Panel {
   }
 
   async #learn() {
+    const { otherPhotos: others, examples } = this.#lesson;
+    const how = { recipe: this.#recipe.value, validation: this.#part("check").value, others };
+    if (!this.#part("unlabelled").hidden) how.unlabelled = this.session.files;
+    if (!this.#part("epochs-field").hidden && this.#epochs.value !== "") how.epochs = this.#epochs.valueAsNumber;
+    await this.#train(examples, how);
+  }
+
+  /** Learns from texts about pairs of classes; resolves to what is wrong with them. */
+  async #learnPairs(descriptions) {
+    let wrong = null;
+    const fail = (error) => (wrong = error);
+    await this.#train([], { recipe: "fudd", descriptions, others: [] }, fail);
+    return wrong;
+  }
+
+  async #train(examples, how, fail) {
     const curve = new Curve(this.#part("curve"));
     const onProgress = (event) => {
       if (event.loss !== undefined) curve.add(event);
       this.#showStage(event);
     };
     this.#result.hidden = true;
-    const learned = await this.#work(async (signal) => {
-      const { otherPhotos: others, examples } = this.#lesson;
-      const how = { recipe: this.#recipe.value, validation: this.#part("check").value, others, signal, onProgress };
-      if (!this.#part("unlabelled").hidden) how.unlabelled = this.session.files;
-      if (!this.#part("epochs-field").hidden && this.#epochs.value !== "") how.epochs = this.#epochs.valueAsNumber;
-      const made = await this.session.calls.train(examples, how);
+    const learn = async (signal) => {
+      const made = await this.session.calls.train(examples, { ...how, signal, onProgress });
+      if (pairsIn(made) === 0) throw problem("data/empty", "pairs.none-filled");
       curve.draw();
       setMessage(this.#stage, "teach.comparing");
       const comparison = await this.#compare(made, signal);
       const unread = made.report.failures.filter(({ index }) => index >= examples.length).length;
-      await this.#show(made, comparison, others.length - unread);
+      await this.#show(made, comparison, how.others.length - unread);
       announce(this.#report.textContent);
       return made;
-    }, "teach.stopped");
+    };
+    const learned = await this.#work(learn, "teach.stopped", fail);
     // The curve of what was not kept says nothing about the prompt that is still at hand.
     if (learned === null) curve.remove();
   }
@@ -280,6 +299,7 @@ export class TeachPanel extends Panel {
     this.#describeRecipe(chosen);
     this.#part("epochs-field").hidden = !chosen?.parameters.some(({ name }) => name === "epochs");
     this.#lesson.show(chosen?.others ?? false);
+    this.#pairs.render();
     const unlabelled = chosen?.needs === "unlabelled";
     this.#part("unlabelled").hidden = !unlabelled;
     const enough = this.#lesson.hasPhotos || (unlabelled && photos.size > 0);

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { afterTheIdea, SUGGESTIONS, suggestionsFor } from "../../www/state/suggestions.js";
-import { DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
+import { cli, DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
 import { bench } from "./kept.mjs";
 import { looks } from "./looks.mjs";
 import { some } from "./pile.mjs";
@@ -35,6 +35,16 @@ test("what a suggestion says was measured stands in its report", async () => {
   }
 });
 
+test("every suggestion and every model has words in every language", async () => {
+  for (const code of ["en", "zh"]) {
+    const { default: messages } = await import(join(ROOT, `www/i18n/${code}.js`));
+    for (const { says, measured } of SUGGESTIONS) {
+      assert.ok(messages[`suggest.${says}`], `${code} ${says}`);
+      if (measured) assert.ok(messages[`suggest.${measured.model}`], `${code} ${measured.model}`);
+    }
+  }
+});
+
 test("four suggestions at most, none of them after the idea of a paper", () => {
   const recipes = SUGGESTIONS.map(({ recipe }) => ({ name: recipe, paper: "Somebody 2024" }));
   const most = { names: 5, fewest: 6, photos: 40, pairs: 3, rejects: true };
@@ -57,7 +67,7 @@ describe("suggestions", { skip: needsShared, timeout: 900_000 }, () => {
 
   before(async () => {
     site = await openSite({ "": DIST });
-    session = await openBrowser({ webgpu: false, reducedMotion: "reduce" });
+    session = await openBrowser({ webgpu: false, reducedMotion: "reduce", acceptDownloads: true });
     page = session.page;
     flowers = await some("flowers", NAMES, 5);
     await bench(page, site.url).open(`?device=cpu&lang=en&labels=${NAMES}#teach`);
@@ -92,8 +102,11 @@ describe("suggestions", { skip: needsShared, timeout: 900_000 }, () => {
     await page.click("#teach-start");
     await page.waitForSelector("#teach-result:not([hidden])");
     assert.match(await text("#teach-report"), /^templates learned from words alone/);
-    const saved = await page.evaluate(() => document.getElementById("teach-state").textContent);
-    assert.equal(saved, "learned, not in use");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#teach-save")]);
+    const file = join(site.folder, "templates.safetensors");
+    await download.saveAs(file);
+    const { metadata } = await cli("inspect", file);
+    assert.equal(JSON.parse(metadata.templates).length, 7, "the sentences that the suggestion tells of");
     await page.click("#teach-discard");
   });
 

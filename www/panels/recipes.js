@@ -8,6 +8,11 @@ import { Panel } from "./panel.js";
 const GIVEN = ["nothing", "images", "unlabelled"];
 /** The recipe if nothing is suggested. */
 const DEFAULT = "coop";
+/** How figures are written, by what they are of. */
+const GAINS = {
+  accuracy: { written: percent, same: "suggest.same", change: "suggest.change" },
+  auroc: { written: cosine, same: "suggest.auroc-same", change: "suggest.auroc-change" },
+};
 
 /** Which recipe learns: a few are suggested by what the reader has, and all can be found. */
 export class RecipesPanel extends Panel {
@@ -120,11 +125,10 @@ function itemOf({ recipe, at, says, measured }) {
 
 /** What a recipe gained or lost where it was measured. */
 function gainOf(recipe, { model, photos, of = "accuracy", figures }) {
-  const written = of === "accuracy" ? percent : cosine;
-  const told = of === "accuracy" ? "suggest." : "suggest.auroc-";
+  const { written, same, change } = GAINS[of];
   const said = figures.map(({ set, before, after }) => {
     const [old, now] = [written(before), written(after)];
-    return old === now ? t(`${told}same`, { set, value: old }) : t(`${told}change`, { set, before: old, after: now });
+    return old === now ? t(same, { set, value: old }) : t(change, { set, before: old, after: now });
   });
   const how = { recipe, model: t(`suggest.${model}`), figures: said.join(t("suggest.between")) };
   return photos ? t("suggest.gain-photos", { ...how, photos }) : t("suggest.gain", how);

@@ -251,6 +251,22 @@ describe("pairs that are confused", { skip: needsShared, timeout: 900_000 }, () 
     await page.click("#teach-discard");
   });
 
+  test("photos of the classes measure what the texts gain, and are not learned from", async () => {
+    await page.click(".class-remove:visible");
+    for (const label of ["daisy", "roses"]) {
+      await page.locator(`.class:has-text("${label}") input`).setInputFiles(flowers.filter(({ name }) => name.startsWith(label)));
+    }
+    await page.waitForFunction((n) => document.getElementById("teach-count").textContent.startsWith(`${n} `), 2 * EACH);
+    await page.selectOption("#teach-check", "leave-one-out");
+    await page.setInputFiles("#pairs-file", json(filled));
+    await page.waitForSelector("#teach-result:not([hidden])");
+    assert.match(
+      await text("#teach-report"),
+      new RegExp(`^fudd learned from words alone, without photos, in [\\d.]+ s\\. 1 pair .* On ${2 * EACH} photos that it had not seen: [\\d.]+% right before, [\\d.]+% after\\.$`),
+    );
+    await page.click("#teach-discard");
+  });
+
   test("it is said in Chinese too, and fits at every width", async () => {
     await page.setInputFiles("#files", flowers);
     await openPlace(page, "look");

@@ -98,7 +98,6 @@ describe("suggestions", { skip: needsShared, timeout: 900_000 }, () => {
     assert.match(await text("#teach-suggestions small"), /^templates, with the built-in model: 84\.0% right before, 84\.8% after on flowers; 76\.0% right before, 75\.0% after on cifar10\.$/);
     await page.focus("#teach-suggestions button");
     await page.keyboard.press("Enter");
-    await page.selectOption("#teach-check", "none");
     await page.click("#teach-start");
     await page.waitForSelector("#teach-result:not([hidden])");
     assert.match(await text("#teach-report"), /^templates learned from words alone/);
@@ -175,6 +174,8 @@ describe("suggestions", { skip: needsShared, timeout: 900_000 }, () => {
       assert.match(await item.locator(".recipe-paper").textContent(), /20\d\d/);
       assert.ok((await item.locator(".recipe-summary").textContent()).length > 20);
     }
+    const last = (await page.locator("#teach-recipes .recipe-paper").allTextContents()).map((paper) => afterTheIdea({ paper }));
+    assert.deepEqual(last, [...last].sort(), "those after the idea of a paper come last");
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement.id), "teach-find");
     await page.keyboard.type("residual tuning");

@@ -161,11 +161,12 @@ export class TeachPanel extends Panel {
     await this.#train(examples, how);
   }
 
-  /** Learns from texts about pairs of classes; resolves to what is wrong with them. */
+  /** Learns from texts about pairs of classes, and measures on the photos; resolves to what is wrong with the texts. */
   async #learnPairs(descriptions) {
     let wrong = null;
     const fail = (error) => (wrong = error);
-    await this.#train([], { recipe: "fudd", descriptions, others: [] }, fail);
+    const how = { recipe: "fudd", descriptions, validation: this.#part("check").value, others: [] };
+    await this.#train(this.#lesson.examples, how, fail);
     return wrong;
   }
 

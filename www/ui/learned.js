@@ -13,8 +13,10 @@ export function reportOf(prompt, others) {
   const { report: learned, recipe: name, labels } = prompt;
   if (!learned) return t("teach.read", { recipe: name, count: labels.length });
   const seconds = () => learned.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 });
-  const sentences = [t(learned.images > 0 ? "teach.learned" : "teach.learned-words", { recipe: name, count: learned.images, seconds })];
   const [described, unknown] = [pairsIn(prompt), noteOf(prompt, "pairs of no two classes")];
+  // Photos beside texts about pairs are measured on alone.
+  const fromPhotos = learned.images > 0 && described === undefined;
+  const sentences = [t(fromPhotos ? "teach.learned" : "teach.learned-words", { recipe: name, count: learned.images, seconds })];
   if (described > 0) sentences.push(t("pairs.learned", { count: described }));
   if (unknown > 0) sentences.push(t("pairs.unknown", { count: unknown }));
   if (others > 0) sentences.push(t("teach.learned-others", { count: others }));

@@ -78,6 +78,7 @@ const teach = new TeachPanel(element("teach"), session, {
   chooseScore: () => reject.choose("lapt"),
   offerModel: (...offer) => earlier.offer(...offer),
   kept,
+  open: () => places.go("teach"),
 });
 let started;
 const begun = new Promise((resolve) => (started = resolve));
@@ -85,7 +86,7 @@ const share = new SharePanel(element("shared"), session, { teach, kept, begun })
 const keptPanel = new KeptPanel(element("kept"), session, { kept, memory }, teach, (sha256) => earlier.offer(sha256, "prompt"));
 
 element("to-names").addEventListener("click", () => names.focus());
-new PlacesPanel(element("places"), session, (place) => reject.show(place === "check"));
+const places = new PlacesPanel(element("places"), session, (place) => reject.show(place === "check"));
 
 void memory.look();
 await keepOffline();

@@ -100,7 +100,7 @@ export class Session extends EventTarget {
     const tell = (type, detail) => this.#tell(type, detail);
     this.#work = new PhotoWork(this, { engine: this.#engine, list: this.#list, memory }, { enter: (phase) => this.#enter(phase), tell });
     /** Calls beside the answers. */
-    this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives);
+    this.calls = new Calls(this.#engine, (signal) => this.#snapshot(signal), this.negatives, this.#list);
     this.sharing = new Sharing(this, this.#engine, { invalidate: () => this.#invalidate(), adopt: () => this.#adopt(), tell });
     this.#pauseMs = pauseMs;
   }

@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
 import { bench, KEY, READY, START } from "./kept.mjs";
 import { looks } from "./looks.mjs";
+import { chooseRecipe } from "./support.mjs";
 
 const SAMPLES = { church: "church", parachute: "parachute", sunflowers: "sunflower" };
 
@@ -108,7 +109,7 @@ describe("kept work", { timeout: 900_000 }, () => {
       await page.setInputFiles("#teach-files", join(DIST, `samples/${file}.jpg`));
     }
     await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 3);
-    await page.selectOption("#teach-recipe", "taskres");
+    await chooseRecipe(page, "taskres");
     await page.selectOption("#teach-check", "none");
     await page.fill("#teach-epochs", "20");
     await page.click("#teach-start");

@@ -9,7 +9,7 @@ import { sceneBegins, writeFilm } from "./camera_film.mjs";
 import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
 import { bench } from "./kept.mjs";
 import { looks } from "./looks.mjs";
-import { photo, photos } from "./support.mjs";
+import { chooseRecipe, photo, photos } from "./support.mjs";
 
 /** The scenes, and the names to teach: they say nothing about what is shown, so that only teaching can give them. */
 const SCENES = [
@@ -108,7 +108,7 @@ describe("live", { timeout: 1_500_000 }, () => {
     await looks(page, "teach-record");
     await page.click("#record-close");
     await released();
-    await page.selectOption("#teach-recipe", "tip-adapter");
+    await chooseRecipe(page, "tip-adapter");
     await page.selectOption("#teach-check", "none");
     await page.click("#teach-start");
     await page.waitForSelector("#teach-result:not([hidden])");

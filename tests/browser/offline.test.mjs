@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { precache, siteFiles } from "../../scripts/precache.mjs";
 import { DIST, openBrowser, openSite, recordRequests } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { openPlace } from "./support.mjs";
+import { chooseRecipe, openPlace } from "./support.mjs";
 
 const READY = "#status[data-state=ready]";
 const ASKED = "?device=cpu&labels=church,parachute,sunflowers";
@@ -202,7 +202,7 @@ describe("offline", { timeout: 900_000 }, () => {
       await page.setInputFiles("#teach-files", join(DIST, `samples/${name}.jpg`));
     }
     await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 3);
-    await page.selectOption("#teach-recipe", "taskres");
+    await chooseRecipe(page, "taskres");
     await page.selectOption("#teach-check", "none");
     await page.fill("#teach-epochs", "20");
     await page.click("#teach-start");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
 import { looks } from "./looks.mjs";
-import { englishLeft, openPlace } from "./support.mjs";
+import { chooseRecipe, englishLeft, openPlace } from "./support.mjs";
 
 const READY = "#status[data-state=ready]";
 const PLACES = ["look", "teach", "check"];
@@ -152,7 +152,7 @@ describe("places", { timeout: 900_000 }, () => {
     await page.waitForFunction(() => [...document.querySelectorAll("#chips .chip-name")].at(-1).textContent === "half-ty");
     await page.locator(".class", { hasText: "church" }).locator("input").setInputFiles([sample("church"), sample("church")]);
     await page.waitForFunction(() => document.querySelector("[data-taught] .class-count")?.textContent === "2 photos");
-    await page.selectOption("#teach-recipe", "taskres");
+    await chooseRecipe(page, "taskres");
     await page.fill("#teach-epochs", "7");
     await page.fill("#teach-add-name", "zeppe");
     await openPlace(page, "check");
@@ -160,7 +160,7 @@ describe("places", { timeout: 900_000 }, () => {
     await page.waitForFunction(() => document.querySelectorAll("#check-photos .tile").length === 2);
     await openPlace(page, "teach");
     assert.equal(await page.textContent("[data-taught] .class-count"), "2 photos");
-    assert.deepEqual([await page.inputValue("#teach-recipe"), await page.inputValue("#teach-epochs"), await page.inputValue("#teach-add-name")], ["taskres", "7", "zeppe"]);
+    assert.deepEqual([await page.textContent("#teach-recipe"), await page.inputValue("#teach-epochs"), await page.inputValue("#teach-add-name")], ["taskres", "7", "zeppe"]);
     await openPlace(page, "look");
     await done(2);
     assert.ok(await page.locator("#tune").evaluate(({ open }) => open));

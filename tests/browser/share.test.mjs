@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { cli, DIST, openBrowser, openSite, PAGES } from "./harness.mjs";
 import { bench } from "./kept.mjs";
 import { looks } from "./looks.mjs";
-import { comparePredictions, englishLeft } from "./support.mjs";
+import { chooseRecipe, comparePredictions, englishLeft } from "./support.mjs";
 import { parseClassifier, writeClassifier } from "../../pkg/classifier_file.js";
 
 const TAUGHT = { church: "church", parachute: "parachute", sunflowers: "sunflower" };
@@ -91,7 +91,7 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
       await page.setInputFiles("#teach-files", join(DIST, `samples/${sample}.jpg`));
     }
     await page.waitForFunction(() => document.querySelectorAll("#teach-classes [data-taught]").length === 3);
-    await page.selectOption("#teach-recipe", "taskres");
+    await chooseRecipe(page, "taskres");
     await page.selectOption("#teach-check", "none");
     await page.fill("#teach-epochs", "20");
     await page.click("#teach-start");
@@ -528,6 +528,6 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     await says(page, "已打开 好.promptlens：3 个名称");
     await page.click("#samples button");
     await page.waitForSelector(".card[data-state=done]");
-    assert.deepEqual((await englishLeft(page, "#teach-paper, #chips, .card, #template, bdi")).filter((text) => !/^promptlens/.test(text)), []);
+    assert.deepEqual((await englishLeft(page, "#teach-paper, .recipe-paper, #chips, .card, #template, bdi")).filter((text) => !/^promptlens/.test(text)), []);
   });
 });

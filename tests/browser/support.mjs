@@ -124,7 +124,7 @@ export function comparePredictions(assert, actual, expected, tolerance) {
  * What a page in another language still says in English. Names, units and the file's own words may be
  * in Latin letters; `except` may be English, and so may what was said aloud before the switch.
  */
-export function englishLeft(page, except = "#teach-paper") {
+export function englishLeft(page, except = "#teach-paper, .recipe-paper") {
   return page.evaluate((part) => {
     const english = /\b(the|this|photo|names|off|not|no|add|remove|with|your|show|on|it|was|a|of)\b/i;
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -139,6 +139,12 @@ export function englishLeft(page, except = "#teach-paper") {
 
 /** Shows a place of the page: `look`, `teach` or `check`. @param {import("playwright-core").Page} page */
 export const openPlace = (page, place) => page.click(`#tab-${place}`);
+
+/** Chooses a recipe under "All recipes" of Teach. @param {import("playwright-core").Page} page */
+export async function chooseRecipe(page, name) {
+  if (!(await page.locator("#teach-all").evaluate(({ open }) => open))) await page.click("#teach-all summary");
+  await page.check(`#teach-recipes input[value="${name}"]`);
+}
 
 /** Every error code that the engine's sources give, and those of JavaScript's own errors. */
 export async function errorCodes(root) {

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { cli, DIST, needsShared, openBrowser, openSite } from "./harness.mjs";
 import { looks } from "./looks.mjs";
 import { lesson } from "./lesson.mjs";
-import { openPlace, photo, photos } from "./support.mjs";
+import { chooseRecipe, openPlace, photo, photos } from "./support.mjs";
 import { tarOf } from "./tar.mjs";
 import { assertResponsive, watchTasks } from "./tasks.mjs";
 
@@ -52,14 +52,15 @@ describe("teach", { skip: needsShared, timeout: 900_000 }, () => {
   test("folders become classes, and learning shows every step", async () => {
     await page.focus("#tab-look");
     await page.keyboard.press("ArrowRight");
+    await chooseRecipe(page, "coop");
     assert.equal(await page.getAttribute("#teach-start", "aria-disabled"), "true");
     await page.setInputFiles("#teach-folder", folder);
     await page.waitForFunction((n) => document.querySelectorAll("#teach-classes [data-taught]").length === n, labels.length);
     assert.deepEqual((await names()).sort(), labels);
     assert.equal(await text("#teach-count"), "41 photos, 10 classes.");
-    await page.waitForFunction(() => document.querySelectorAll("#teach-recipe option").length >= 14);
+    await page.waitForFunction(() => document.querySelectorAll("#teach-recipes input").length >= 14);
     for (const recipe of ["tip-adapter", "coop-snapshots"]) {
-      await page.selectOption("#teach-recipe", recipe);
+      await chooseRecipe(page, recipe);
       assert.match(await text("#teach-paper"), /et al\. 20\d\d/);
       assert.ok((await text("#teach-summary")).length > 20);
     }
@@ -162,7 +163,7 @@ describe("teach", { skip: needsShared, timeout: 900_000 }, () => {
 
   test("LAPT learns from photos of none of the classes, and its score then rejects", async () => {
     assert.ok(await page.locator("#teach-others").isHidden());
-    await page.selectOption("#teach-recipe", "lapt");
+    await chooseRecipe(page, "lapt");
     assert.equal(await text("#teach-others-count"), "None yet.");
     const bands = await photos("textures", "test/banded/", 4);
     await page.setInputFiles("#teach-others-files", bands.slice(0, 2));
@@ -206,7 +207,7 @@ describe("teach", { skip: needsShared, timeout: 900_000 }, () => {
 
     await page.click("#teach-others-clear");
     assert.equal(await text("#teach-others-count"), "None yet.");
-    await page.selectOption("#teach-recipe", "coop-snapshots");
+    await chooseRecipe(page, "coop-snapshots");
     assert.ok(await page.locator("#teach-others").isHidden());
     await page.click("#teach-discard");
     await openPlace(page, "check");
@@ -219,7 +220,7 @@ describe("teach", { skip: needsShared, timeout: 900_000 }, () => {
     const removers = page.locator("#teach-classes .class-remove:visible");
     while ((await removers.count()) > 0) await removers.first().click();
     await page.selectOption("#teach-class", "");
-    await page.selectOption("#teach-recipe", "lapt");
+    await chooseRecipe(page, "lapt");
     const pile = [...(await photos("imagenette", "test/church/", 3)), ...(await photos("textures", "test/banded/", 3))];
     await page.setInputFiles("#teach-files", [...pile, { name: "broken.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no photo") }]);
     await page.waitForSelector("#teach-run:not([hidden])");

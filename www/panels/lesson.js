@@ -102,6 +102,11 @@ export class LessonPanel extends Panel {
     return this.#photos.size > 0;
   }
 
+  /** How many photos the class has that has the fewest of those that have any; 0: none has. */
+  get fewest() {
+    return this.hasPhotos ? Math.min(...[...this.#photos.values()].map(({ length }) => length)) : 0;
+  }
+
   #tell(type, detail) {
     this.events.dispatchEvent(new CustomEvent(type, { detail }));
   }

@@ -1,14 +1,16 @@
 import { Prompt } from "../pkg/index.js";
 import { sha256Of } from "../pkg/source/sha256.js";
 import { announce } from "../ui/announce.js";
-import { compared, reportOf } from "../ui/learned.js";
+import { compared, pairsIn, reportOf } from "../ui/learned.js";
 import { Curve } from "../ui/curve.js";
 import { download } from "../ui/download.js";
-import { known, onLanguage, setMessage, setText, t } from "../ui/i18n.js";
+import { onLanguage, setMessage, setText, t } from "../ui/i18n.js";
 import { showProblem } from "../ui/problem.js";
 import { stageText } from "../ui/stages.js";
 import { LessonPanel } from "./lesson.js";
+import { PairsPanel, problem } from "./pairs.js";
 import { Panel } from "./panel.js";
+import { RecipesPanel } from "./recipes.js";
 
 /** The most photos on the page that are answered before and after. */
 const MOST_COMPARED = 24;
@@ -18,7 +20,6 @@ const COUNTED_STAGES = { photos: "teach.looking", validate: "teach.checking", ga
 /** Photos of each class in, a prompt out, which then answers for the whole page. */
 export class TeachPanel extends Panel {
   #state = this.#part("state");
-  #recipe = this.#part("recipe");
   #epochs = this.#part("epochs");
   #start = this.#part("start");
   #working = this.#part("run");
@@ -29,10 +30,10 @@ export class TeachPanel extends Panel {
   #report = this.#part("report");
   #use = this.#part("use");
   #lesson;
+  #pairs;
+  #recipes;
   #offerModel;
   #kept;
-  /** @type {import("../pkg/index.js").Recipe[]} */
-  #recipes = [];
   /** The newest prompt. @type {Prompt | null} */
   #prompt = null;
   /** SHA-256 of its file. @type {string | null} */
@@ -52,12 +53,21 @@ export class TeachPanel extends Panel {
    * @param {(sha256: string, what: "prompt", ready: () => void) => void} page.offerModel offers the model of
    *   that hash, if the page has it
    * @param {import("../state/kept.js").KeptWork} page.kept
+   * @param {() => void} page.open shows the place that this panel is in
    */
-  constructor(root, session, { chooseScore, offerModel, kept }) {
+  constructor(root, session, { chooseScore, offerModel, kept, open }) {
     super(root, session);
     this.#kept = kept;
     this.#offerModel = offerModel;
     this.#lesson = new LessonPanel(root, session, (images) => this.#sort(images));
+    const photos = () => this.#lesson.examples.map(({ image }) => image);
+    this.#pairs = new PairsPanel(this.find("pairs"), session, { photos, learn: (texts) => this.#learnPairs(texts), open });
+    this.#recipes = new RecipesPanel(root, session, {
+      having: () => this.#having,
+      changed: () => this.#render(),
+      elsewhere: { pairs: () => this.#pairs.focus() },
+    });
+    this.#pairs.events.addEventListener("change", () => this.#render());
     this.#lesson.events.addEventListener("begin", () => showProblem(this.#problem, null));
     this.#lesson.events.addEventListener("problem", ({ detail }) => showProblem(this.#problem, detail));
     this.#lesson.events.addEventListener("change", () => this.#render());
@@ -78,8 +88,6 @@ export class TeachPanel extends Panel {
       importer.value = "";
       if (file) void this.#open(file);
     });
-    this.#recipe.addEventListener("change", () => this.#render());
-    this.on("model", () => this.#showRecipes());
     this.on("change", () => this.#render());
     onLanguage(() => {
       this.#describe();
@@ -99,16 +107,23 @@ export class TeachPanel extends Panel {
 
   /** Whether the prompt in use brings words for none of the classes, which only the score LAPT reads. */
   get #unscored() {
-    const { prompt, rejection } = this.session;
-    return this.#inUse && rejection.score !== "lapt" && this.#recipes.some(({ name, others }) => others && name === prompt.recipe);
+    const { prompt, rejection, recipes } = this.session;
+    return this.#inUse && rejection.score !== "lapt" && recipes.some(({ name, others }) => others && name === prompt.recipe);
+  }
+
+  /** What there is to learn from. @returns {import("../state/suggestions.js").Having} */
+  get #having() {
+    const { names, photos, rejection } = this.session;
+    const rejects = rejection.calibration !== null || rejection.threshold !== null;
+    return { names: names.length, fewest: this.#lesson.fewest, photos: photos.size, pairs: this.#pairs.count, rejects };
   }
 
   /** Runs something long after what runs already; resolves to `null` if it fails or is stopped. */
-  #work(task, stopped) {
-    return (this.#running = this.#running.then(() => this.#perform(task, stopped)));
+  #work(task, stopped, fail = (error) => showProblem(this.#problem, error)) {
+    return (this.#running = this.#running.then(() => this.#perform(task, stopped, fail)));
   }
 
-  async #perform(task, stopped) {
+  async #perform(task, stopped, fail) {
     this.#job = new AbortController();
     const { signal } = this.#job;
     showProblem(this.#problem, null);
@@ -120,7 +135,7 @@ export class TeachPanel extends Panel {
       return await task(signal);
     } catch (error) {
       if (signal.aborted) announce(t(stopped));
-      else showProblem(this.#problem, error);
+      else fail(error);
       return null;
     } finally {
       const focused = this.#working.contains(document.activeElement);
@@ -138,26 +153,42 @@ export class TeachPanel extends Panel {
   }
 
   async #learn() {
+    const { otherPhotos: others, examples } = this.#lesson;
+    const { recipe, set } = this.#recipes.chosen;
+    const how = { ...set, recipe: recipe.name, validation: this.#part("check").value, others };
+    if (!this.#part("unlabelled").hidden) how.unlabelled = this.session.files;
+    if (!this.#part("epochs-field").hidden && this.#epochs.value !== "") how.epochs = this.#epochs.valueAsNumber;
+    await this.#train(examples, how);
+  }
+
+  /** Learns from texts about pairs of classes, and measures on the photos; resolves to what is wrong with the texts. */
+  async #learnPairs(descriptions) {
+    let wrong = null;
+    const fail = (error) => (wrong = error);
+    const how = { recipe: "fudd", descriptions, validation: this.#part("check").value, others: [] };
+    await this.#train(this.#lesson.examples, how, fail);
+    return wrong;
+  }
+
+  async #train(examples, how, fail) {
     const curve = new Curve(this.#part("curve"));
     const onProgress = (event) => {
       if (event.loss !== undefined) curve.add(event);
       this.#showStage(event);
     };
     this.#result.hidden = true;
-    const learned = await this.#work(async (signal) => {
-      const { otherPhotos: others, examples } = this.#lesson;
-      const how = { recipe: this.#recipe.value, validation: this.#part("check").value, others, signal, onProgress };
-      if (!this.#part("unlabelled").hidden) how.unlabelled = this.session.files;
-      if (!this.#part("epochs-field").hidden && this.#epochs.value !== "") how.epochs = this.#epochs.valueAsNumber;
-      const made = await this.session.calls.train(examples, how);
+    const learn = async (signal) => {
+      const made = await this.session.calls.train(examples, { ...how, signal, onProgress });
+      if (pairsIn(made) === 0) throw problem("data/empty", "pairs.none-filled");
       curve.draw();
       setMessage(this.#stage, "teach.comparing");
       const comparison = await this.#compare(made, signal);
       const unread = made.report.failures.filter(({ index }) => index >= examples.length).length;
-      await this.#show(made, comparison, others.length - unread);
+      await this.#show(made, comparison, how.others.length - unread);
       announce(this.#report.textContent);
       return made;
-    }, "teach.stopped");
+    };
+    const learned = await this.#work(learn, "teach.stopped", fail);
     // The curve of what was not kept says nothing about the prompt that is still at hand.
     if (learned === null) curve.remove();
   }
@@ -241,15 +272,6 @@ export class TeachPanel extends Panel {
     this.#render();
   }
 
-  /** Offers what the engine of the model can do. */
-  #showRecipes() {
-    this.#recipes = this.session.recipes.filter(({ needs }) => needs !== "descriptions");
-    const before = this.#recipe.value;
-    this.#recipe.replaceChildren(...this.#recipes.map(({ name }) => new Option(name, name)));
-    this.#recipe.value = this.#recipes.some(({ name }) => name === before) ? before : "coop";
-    this.#render();
-  }
-
   #showStage({ stage, loaded, total, loss }) {
     const counted = { done: Math.min(loaded + 1, total), total };
     if (loss !== undefined) setMessage(this.#stage, "teach.step", { done: loaded, total });
@@ -260,31 +282,18 @@ export class TeachPanel extends Panel {
     this.#progress.value = loaded;
   }
 
-  /** The engine describes its recipes in English; a language may have its own sentence. */
-  #describeRecipe(chosen) {
-    const summary = this.#part("summary");
-    const key = `recipe.${chosen?.name}`;
-    if (known(key)) {
-      setMessage(summary, key);
-      summary.removeAttribute("lang");
-    } else {
-      setText(summary, chosen?.summary);
-      summary.lang = "en";
-    }
-    setText(this.#part("paper"), chosen?.paper);
-  }
-
   #render() {
-    const chosen = this.#recipes.find(({ name }) => name === this.#recipe.value);
+    this.#recipes.render();
+    const { recipe: chosen } = this.#recipes.chosen;
     const { usable, photos } = this.session;
-    this.#describeRecipe(chosen);
     this.#part("epochs-field").hidden = !chosen?.parameters.some(({ name }) => name === "epochs");
     this.#lesson.show(chosen?.others ?? false);
+    this.#pairs.render();
     const unlabelled = chosen?.needs === "unlabelled";
     this.#part("unlabelled").hidden = !unlabelled;
     const enough = this.#lesson.hasPhotos || (unlabelled && photos.size > 0);
     const needed = chosen?.needs === "images" || unlabelled;
-    this.#start.setAttribute("aria-disabled", String(!usable || this.#job !== null || (needed && !enough)));
+    this.#start.setAttribute("aria-disabled", String(!usable || !chosen || this.#job !== null || (needed && !enough)));
     this.#start.hidden = this.#job !== null;
     this.#working.hidden = this.#job === null;
     this.#part("save").disabled = this.#part("discard").disabled = this.#prompt === null;
@@ -294,7 +303,6 @@ export class TeachPanel extends Panel {
     if (inUse) setMessage(this.#state, "teach.state-used", { recipe: this.#prompt.recipe });
     else setMessage(this.#state, this.#prompt ? "teach.state-ready" : "teach.state-none");
     this.#part("scoring").hidden = !this.#unscored;
-    this.#recipe.disabled = this.#recipes.length === 0;
     this.root.toggleAttribute("data-on", inUse);
   }
 }

@@ -10,17 +10,20 @@ export class Calls {
   #engine;
   #snapshot;
   #negatives;
+  #answering;
 
   /**
    * @param {import("./engine.js").Engine} engine
    * @param {(signal?: AbortSignal) => [import("../pkg/index.js").PromptLens, string[], object]} snapshot the lens,
    *   the names and the options of their class list
    * @param {import("./negatives.js").NegativeLabels} negatives
+   * @param {ClassList} answering the class list of the answers
    */
-  constructor(engine, snapshot, negatives) {
+  constructor(engine, snapshot, negatives, answering) {
     this.#engine = engine;
     this.#snapshot = snapshot;
     this.#negatives = negatives;
+    this.#answering = answering;
   }
 
   /** The class names in a file or in a text, once the first model is there. */
@@ -59,6 +62,39 @@ export class Calls {
     return this.#withClasses(how.signal, (classes) => classes.assess(examples, how));
   }
 
+  /**
+   * The answer for each file as the page answers photos, but without tuning. Files that cannot be read are left out.
+   *
+   * @param {File[]} files
+   * @param {object} how
+   * @param {import("../session.js").Session} how.session the settings of answers
+   * @param {AbortSignal} how.signal
+   * @param {(done: number) => void} how.onProgress
+   */
+  answers(files, { session: { prompt, honesty }, signal, onProgress }) {
+    const answered = async (classes) => {
+      const found = [];
+      for (const [index, file] of files.entries()) {
+        onProgress(index);
+        try {
+          found.push(await classes.classify(file, { ood: false, signal }));
+        } catch (error) {
+          if (!error.code?.startsWith("image/")) throw error;
+        }
+      }
+      return found;
+    };
+    return this.#withClasses(signal, answered, { prompt: prompt ?? undefined, ...honesty.option });
+  }
+
+  /** The pairs of classes that answers leave in doubt; see `Classes.confusedPairs`. */
+  async confusedPairs(answers, how) {
+    const count = (classes) => classes.confusedPairs(answers, how);
+    const { classes } = this.#answering;
+    // Texts of hundreds of names are not encoded again for a count.
+    return classes ? this.#engine.guarded(() => count(classes)) : this.#withClasses(undefined, count);
+  }
+
   /** Finds the classes of photos; see `Classes.pseudoLabel`. */
   pseudoLabel(files, how) {
     return this.#withClasses(how.signal, (classes) => classes.pseudoLabel(files, { ...this.#negatives.forTraining, ...how }));
@@ -89,8 +125,11 @@ export class Calls {
     });
   }
 
-  #withClasses(signal, use) {
-    return this.#engine.guarded(() => withClasses(...this.#snapshot(signal), use));
+  #withClasses(signal, use, settings = {}) {
+    return this.#engine.guarded(async () => {
+      const [lens, names, options] = this.#snapshot(signal);
+      return withClasses(lens, names, { ...options, ...settings }, use);
+    });
   }
 
   /** The best answer for each file without and with a prompt. */

@@ -3,11 +3,22 @@ import { percent, wholePercent } from "./format.js";
 import { t } from "./i18n.js";
 import { problemText } from "./problem.js";
 
+const noteOf = ({ report }, name) => report.notes.find((note) => note.name === name)?.value;
+
+/** How many pairs of classes a prompt has texts about; nothing for one that is not made of such texts. */
+export const pairsIn = (prompt) => noteOf(prompt, "pairs with texts");
+
 /** What was learned, from what, and how well it does. */
-export function reportOf({ report: learned, recipe: name, labels }, others) {
+export function reportOf(prompt, others) {
+  const { report: learned, recipe: name, labels } = prompt;
   if (!learned) return t("teach.read", { recipe: name, count: labels.length });
   const seconds = () => learned.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 });
-  const sentences = [t(learned.images > 0 ? "teach.learned" : "teach.learned-words", { recipe: name, count: learned.images, seconds })];
+  const [described, unknown] = [pairsIn(prompt), noteOf(prompt, "pairs of no two classes")];
+  // Photos beside texts about pairs are measured on alone.
+  const fromPhotos = learned.images > 0 && described === undefined;
+  const sentences = [t(fromPhotos ? "teach.learned" : "teach.learned-words", { recipe: name, count: learned.images, seconds })];
+  if (described > 0) sentences.push(t("pairs.learned", { count: described }));
+  if (unknown > 0) sentences.push(t("pairs.unknown", { count: unknown }));
   if (others > 0) sentences.push(t("teach.learned-others", { count: others }));
   if (learned.accuracyAfter !== null) {
     const [before, after] = [learned.accuracyBefore, learned.accuracyAfter].map((share) => () => percent(share));

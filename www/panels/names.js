@@ -1,3 +1,4 @@
+import { contained } from "../pkg/text.js";
 import { announce } from "../ui/announce.js";
 import { integer } from "../ui/format.js";
 import { setMessage, t } from "../ui/i18n.js";
@@ -139,7 +140,7 @@ export class NamesPanel extends Panel {
 
   /** Says which names of a file are in the list only once. */
   #showRepeated(groups) {
-    const shown = groups.slice(0, SHOWN_REPEATED).map((group) => [...new Set(group)].join(" = "));
+    const shown = groups.slice(0, SHOWN_REPEATED).map((group) => [...new Set(group)].map(contained).join(" = "));
     const names = shown.join(", ") + (groups.length > SHOWN_REPEATED ? ", …" : "");
     setMessage(this.#note, "names.repeated", { count: groups.length, names });
     this.#note.hidden = false;

@@ -7,6 +7,7 @@
  * by the value of that name. A message that depends on a number is an object by plural category, and
  * the number is `count`.
  */
+import { contained } from "../pkg/text.js";
 import english from "../i18n/en.js";
 
 const LANGUAGES = {
@@ -120,12 +121,6 @@ function pieces(key, given) {
 function written(value) {
   if (typeof value === "function") return written(value());
   return typeof value === "number" ? value.toLocaleString(current) : contained(value);
-}
-
-/** A name of somebody else's: marks in it that turn the reading direction turn that of nothing else. */
-function contained(text) {
-  if (!/[\u202a-\u202e\u2066\u2067]/.test(text)) return text;
-  return `\u2068${text.replace(/[\u2066-\u2069]/g, "")}\u2069`;
 }
 
 // A page inside a sandbox has no storage; its language then lasts as long as the page.

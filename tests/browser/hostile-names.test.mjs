@@ -46,6 +46,11 @@ test("marks in a name turn the direction of nothing else in its sentence", () =>
   }
 });
 
+test("the page and the package treat texts alike: neither can import the other's module in every place", async () => {
+  const [page, pkg] = await Promise.all(["www/ui/text.js", "pkg/text.js"].map((path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8")));
+  assert.equal(page, pkg);
+});
+
 describe("hostile names", { timeout: 900_000 }, () => {
   let site;
   let session;

@@ -1,9 +1,9 @@
-import { contained } from "../pkg/text.js";
 import { announce } from "../ui/announce.js";
 import { integer } from "../ui/format.js";
 import { setMessage, t } from "../ui/i18n.js";
 import { namesFromFile, PRESETS } from "../ui/presets.js";
 import { problemText, showProblem } from "../ui/problem.js";
+import { contained } from "../ui/text.js";
 import { tidy } from "../ui/tidy.js";
 import { Panel } from "./panel.js";
 

@@ -2,7 +2,6 @@ import { nameOf, writeClassifier } from "../pkg/classifier_file.js";
 import { readClassifier } from "../pkg/index.js";
 import { settingsFor } from "../pkg/classifier.js";
 import { sha256Of } from "../pkg/source/sha256.js";
-import { contained } from "../pkg/text.js";
 import { workOf } from "../state/sharing.js";
 import { announce } from "../ui/announce.js";
 import { download } from "../ui/download.js";
@@ -10,6 +9,7 @@ import { isolate, megabytes } from "../ui/format.js";
 import { known, language, setMessage, setText, t } from "../ui/i18n.js";
 import { problemText } from "../ui/problem.js";
 import { sharedAddress, wayTo } from "../ui/share.js";
+import { contained } from "../ui/text.js";
 import { MODEL, webPage } from "../ui/webpage.js";
 import { Panel } from "./panel.js";
 

@@ -7,8 +7,8 @@
  * by the value of that name. A message that depends on a number is an object by plural category, and
  * the number is `count`.
  */
-import { contained } from "../pkg/text.js";
 import english from "../i18n/en.js";
+import { contained } from "./text.js";
 
 const LANGUAGES = {
   en: { name: "English", dir: "ltr", load: async () => english },

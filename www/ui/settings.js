@@ -1,4 +1,4 @@
-import { wellFormed } from "../pkg/text.js";
+import { wellFormed } from "./text.js";
 
 /** The forms of weights; a link that names another one is ignored. */
 const FORMS = ["q8", "q4", "mixed", "f16", "none"];

@@ -51,7 +51,7 @@ export function harm() {
       if (element.localName === "a" && element.protocol === "javascript:") found.push("a link");
       for (const { name, value } of element.attributes) {
         if (/^on/.test(name)) found.push(`a handler: ${name}`);
-        if (["title", "aria-label", "alt"].includes(name) && reaches(value)) found.push(`${name} of ${element.localName}: ${value}`);
+        if (["title", "aria-label"].includes(name) && reaches(value)) found.push(`${name} of ${element.localName}: ${value}`);
       }
     }
     const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);

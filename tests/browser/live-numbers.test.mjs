@@ -1,7 +1,6 @@
 // What live answers say, in numbers, as a page gets them from the package: how they are smoothed, when they reject,
 // and that they need no network. The video is a canvas, and the page's clock stands until the test moves it.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DIST, openBrowser, openSite, PAGES, recordRequests } from "./harness.mjs";
 

@@ -1,5 +1,6 @@
 /* What callers hand over, checked before it goes to the engine. */
 import { invalid } from "./error.js";
+import { wellFormed } from "./text.js";
 
 /** @returns {Blob} */
 export function blobOf(image) {
@@ -18,19 +19,19 @@ export function rowsOf(rows) {
   return all;
 }
 
-/** A copy of a list of strings; anything else is refused. */
+/** A copy of a list of strings, as the engine reads them; anything else is refused. */
 export function strings(list, name) {
   if (!Array.isArray(list) || list.some((item) => typeof item !== "string")) {
     throw invalid(`\`${name}\` must be an array of strings.`);
   }
-  return [...list];
+  return list.map(wellFormed);
 }
 
 /** Tells the place of a class among `names`; a class that is not there is refused. */
 export function placesIn(names) {
   const places = new Map(names.map((name, place) => [name.normalize(), place]));
   return (label) => {
-    const place = places.get(String(label).normalize());
+    const place = places.get(wellFormed(String(label)).normalize());
     if (place === undefined) throw invalid(`No class of the list is called ${JSON.stringify(label)}.`);
     return place;
   };

@@ -7,6 +7,7 @@
  */
 import { PromptLensError, invalid } from "./error.js";
 import { Prompt } from "./prompt.js";
+import { wellFormed } from "./text.js";
 
 export const FORMAT = "promptlens-classifier";
 export const VERSION = 1;
@@ -100,10 +101,14 @@ export async function writeClassifier({ labels, templates, prompt = null, temper
 
 const kept = ({ file, score, threshold, n, interval }) => ({ file, score, threshold, n, interval: { low: interval.low, high: interval.high } });
 
+/** Names of devices on Windows, which no file can have, whatever its ending is. */
+const DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/i;
+
 /** The name of a file that holds these classes. */
 export function nameOf(labels) {
   const stem = labels.slice(0, 3).join("-").normalize().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
-  return `${[...stem].slice(0, 40).join("") || "classifier"}${ENDING}`;
+  const short = [...stem].slice(0, 40).join("");
+  return `${DEVICE.test(short) ? `classifier-${short}` : short || "classifier"}${ENDING}`;
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -121,6 +126,7 @@ function part(found, name) {
 function texts(value, most, what, code) {
   if (!Array.isArray(value) || !value.every(isText)) throw refused(`its ${what} are no list of texts`);
   if (value.length > most) throw refused(`it has more than ${most} ${what}`, code);
+  if (value.some((text) => text !== wellFormed(text))) throw refused(`one of its ${what} has half a character`);
   if (value.some((text) => characters(text) > MAX_CHARS)) throw refused(`one of its ${what} is longer than ${MAX_CHARS} characters`, code);
   return value;
 }
@@ -144,8 +150,9 @@ function promptOf(value) {
   return new Prompt(fromBase64(value));
 }
 
-function temperatureOf(value = 1) {
+function temperatureOf(given) {
   const [low, high] = TEMPERATURES;
+  const value = given ?? 1;
   if (!Number.isFinite(value) || value < low || value > high) throw refused(`its temperature is no number from ${low} to ${high}`, "options/invalid");
   return value;
 }
@@ -179,7 +186,9 @@ function negativesOf(value) {
   return { own: own && words(own, "negative labels"), struck: words(struck, "struck words"), added: words(added, "added words") };
 }
 
-function tuningOf({ tune = "none", views, steps, seed, rho, augmix }) {
+function tuningOf(value) {
+  // `null` is left out, as the command line reads it.
+  const { tune = "none", views, steps, seed, rho, augmix } = Object.fromEntries(Object.entries(value).filter(([, setting]) => setting !== null));
   const whole = (low, high) => (value) => value === undefined || (Number.isSafeInteger(value) && value >= low && value <= high);
   const sound =
     METHODS.includes(tune) &&

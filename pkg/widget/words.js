@@ -1,3 +1,5 @@
+import { contained } from "../text.js";
+
 /** The widget's texts, by language. `{name}` is replaced by the value of that name. */
 const WORDS = {
   en: {
@@ -63,9 +65,6 @@ const PROBLEMS = {
     "engine/not-finite": "结果不是有限的数值，请换一个设备。",
   },
 };
-
-/** A value in which marks turn the reading direction, so that they turn that of nothing else. */
-const contained = (text) => (/[\u202a-\u202e\u2066\u2067]/.test(text) ? `\u2068${text.replace(/[\u2066-\u2069]/g, "")}\u2069` : text);
 
 /**
  * The texts in the best language that there is.

@@ -41,7 +41,9 @@ test("a classifier file holds a temperature, and refuses one that the engine ref
   const read = async (settings) => parseClassifier(new Uint8Array(await (await writeClassifier({ labels: ["a"], ...settings })).arrayBuffer()));
   assert.equal((await read({})).temperature, 1);
   assert.equal((await read({ temperature: 2.5 })).temperature, 2.5);
-  for (const temperature of [0, 0.04, 20.1, -1, "2", null, [1]]) await assert.rejects(read({ temperature }), { code: "options/invalid" });
+  for (const temperature of [0, 0.04, 20.1, -1, "2", NaN, [1]]) await assert.rejects(read({ temperature }), { code: "options/invalid" });
+  // `null` is left out, as the command line reads it.
+  assert.equal((await read({ temperature: null })).temperature, 1);
   const older = JSON.stringify({ format: "promptlens-classifier", version: 1, labels: ["a"], templates: ["{}"] });
   assert.equal(parseClassifier(new TextEncoder().encode(older)).temperature, 1);
 });

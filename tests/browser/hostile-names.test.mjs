@@ -4,37 +4,15 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { cells, harm, NAMES } from "./harm.mjs";
 import { DIST, openBrowser, openSite } from "./harness.mjs";
 import { words } from "../../pkg/widget/words.js";
 import { toCsv, toJson } from "../../www/ui/export.js";
 import { t } from "../../www/ui/i18n.js";
 
 const READY = "#status[data-state=ready]";
-const NAMES = [
-  "<img src=x onerror=window.hit=1>",
-  "</bdi></option></script><script>window.hit=2</script>",
-  "\u202egnp.exe\u202d",
-  "\u2067right",
-  "bell\u0007 and escape\u001b[31m",
-  '=HYPERLINK("http://x";"y")',
-  "@SUM(1)",
-  "{name} $& &lt;b&gt; javascript:window.hit=3",
-];
-
 /** Cells that a spreadsheet must not run. */
 const FORMULAS = ["=1+1", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1+1", "＝1+1", "＠SUM(1)", "－1", "＋1", '=cmd|"/C calc"!A0', '","=1+1'];
-
-/** Splits a CSV as RFC 4180 has it. */
-function cells(csv) {
-  const rows = [[""]];
-  for (const [, quoted, plain, end] of csv.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|$)/g)) {
-    rows.at(-1)[rows.at(-1).length - 1] = quoted === undefined ? plain : quoted.replaceAll('""', '"');
-    if (end === ",") rows.at(-1).push("");
-    if (end === "\r\n") rows.push([""]);
-    if (end === "") break;
-  }
-  return rows.slice(0, -1);
-}
 
 test("no cell of a CSV is a formula, and all of it is read back", () => {
   const info = { version: "1", model: FORMULAS[0], modelSha256: "", quantization: "q8", device: { kind: "cpu" } };
@@ -56,34 +34,22 @@ test("marks in a name turn the direction of nothing else in its sentence", () =>
   for (const [name, shown] of [
     ["\u202egnp.exe", "\u2068\u202egnp.exe\u2069"],
     ["\u2069\u202egnp", "\u2068\u202egnp\u2069"],
-    ["\u2067right", "\u2068right\u2069"],
+    ["\u2067right", "\u2067right\u2069"],
+    ["\u2068\u05d0", "\u2068\u05d0\u2069"],
+    ["a\u2069\u2069", "a"],
     ["plain", "plain"],
+    // A sentence that holds one stays as it is.
+    ["is \u2068\u202egnp\u2069 here", "is \u2068\u202egnp\u2069 here"],
   ]) {
     assert.equal(t("card.problem", { name, message: () => name }), `${shown}: ${shown}`);
     assert.ok(say("answer", { label: name, percent: "5 %" }).includes(shown), name);
   }
 });
 
-/** Runs in the page: elements that names made, and bidi marks outside anything that isolates them. */
-function harm() {
-  const found = [];
-  if (window.hit !== undefined) found.push(`a script ran: ${window.hit}`);
-  const walk = (root) => {
-    for (const element of root.querySelectorAll("*")) {
-      if (element.shadowRoot) walk(element.shadowRoot);
-      if (element.localName === "img" && element.getAttribute("src") === "x") found.push("an image");
-      if (element.localName === "a" && element.protocol === "javascript:") found.push("a link");
-    }
-    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-      const { textContent: text, parentElement: parent } = texts.currentNode;
-      const marks = text.replace(/\u2068[^\u2069]*\u2069/g, "");
-      if (/[\u202a-\u202e\u2066\u2067]/.test(marks) && !parent?.closest("bdi, [dir=auto], option, textarea")) found.push(`${parent?.localName} .${parent?.className} #${parent?.id}: ${text}`);
-    }
-  };
-  walk(document);
-  return found;
-}
+test("the page and the package treat texts alike: neither can import the other's module in every place", async () => {
+  const [page, pkg] = await Promise.all(["www/ui/text.js", "pkg/text.js"].map((path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8")));
+  assert.equal(page, pkg);
+});
 
 describe("hostile names", { timeout: 900_000 }, () => {
   let site;

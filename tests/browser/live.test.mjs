@@ -163,6 +163,9 @@ describe("live", { timeout: 1_500_000 }, () => {
   test("live answers follow the camera, and end with the dialog or when the page is hidden", async () => {
     await one.open("?device=cpu&lang=en&labels=church,parachute,golf ball");
     await one.place("look");
+    // The camera needs nothing from the network.
+    await session.browser.setOffline(true);
+    const requests = recordRequests(session.browser);
     await page.click("#camera");
     await page.waitForSelector("#camera-live:not([disabled])");
     // By keyboard: the button is the next one after that for a photo.
@@ -174,6 +177,7 @@ describe("live", { timeout: 1_500_000 }, () => {
     }
     await page.waitForFunction(() => /^\d+\.\d frames per second$/.test(document.querySelector(".live-speed").textContent));
     await looks(page, "live", { fullPage: false, include: "#camera-dialog" });
+    assert.deepEqual(requests.filter((url) => !url.startsWith("blob:")), []);
     await hide(true);
     await released();
     assert.ok(await page.locator("#camera-dialog").isHidden());
@@ -181,6 +185,7 @@ describe("live", { timeout: 1_500_000 }, () => {
     await hide(false);
     await page.waitForTimeout(500);
     assert.equal(await page.evaluate(() => document.querySelector(".live-speed").textContent), frozen, "no answer after the end");
+    await session.browser.setOffline(false);
   });
 
   test("a key held down records too, a name at a time, and leaving the place switches the camera off", async () => {

@@ -432,6 +432,18 @@ describe("a classifier file", { timeout: 1_500_000 }, () => {
     assert.deepEqual([ood.threshold, ood.is_outlier], [expected.ood.threshold, expected.ood.is_outlier]);
     const inspected = await cli("inspect", file.path);
     assert.deepEqual([inspected.kind, inspected.class_names, inspected.recipe, inspected.threshold], ["classifier", Object.keys(TAUGHT), "taskres", expected.ood.threshold]);
+    // Values that may be left out may be `null`, for both readers alike.
+    const absent = changed((settings) => Object.assign(settings, { prompt: null, temperature: null, rejection: null, tuning: { tune: null, views: null, steps: null, seed: null, rho: null, augmix: null }, model: { address: null, quantization: null, sha256: null } }));
+    const nulls = join(folder, "nulls.promptlens");
+    await writeFile(nulls, absent);
+    const read = parseClassifier(Buffer.from(absent));
+    assert.deepEqual([read.temperature, read.tuning, read.rejection.score], [1, { tune: "none" }, "mcm"]);
+    assert.deepEqual((await cli("inspect", nulls)).class_names, Object.keys(TAUGHT));
+    // Half of a character is refused by both.
+    const half = changed((settings) => Object.assign(settings, { labels: ["\ud800", "b"], prompt: null }));
+    await writeFile(nulls, half);
+    assert.throws(() => parseClassifier(Buffer.from(half)), { code: "prompt/invalid" });
+    assert.equal((await cli("inspect", nulls)).error.code, "prompt/invalid");
   });
 
   test("the widget opens it by src, twice on a page, and follows the attribute", async () => {

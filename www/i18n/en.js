@@ -595,6 +595,7 @@ export default {
   "share.save": "Save this classifier",
   "share.saved": "Saved as {name}: names, sentence, what was learned, and settings. No photo is in it.",
   "share.page": "Export as a web page",
+  "share.live": "whose camera answers live",
   "share.packing": "Putting the web page together…",
   "share.packed": "Saved {name}, {size}: a folder with everything inside. Unpack it and put it on any web server. No photo is in it.",
   "share.no-files": "This browser does not keep the files of this model, so no page can be made with it. Load it with storage, or choose its folder.",

@@ -555,6 +555,7 @@ export default {
   "share.save": "保存此分类器",
   "share.saved": "已保存为 {name}：包含名称、句子、学得的内容和设置，不含照片。",
   "share.page": "导出为网页",
+  "share.live": "网页的相机实时回答",
   "share.packing": "正在制作网页…",
   "share.packed": "已保存 {name}（{size}）：一个包含全部内容的文件夹。解压后放到任意网站即可，不含照片。",
   "share.no-files": "此浏览器没有保存这个模型的文件，因此无法制作网页。请允许存储后重新载入模型，或选择模型的文件夹。",

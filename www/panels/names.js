@@ -3,6 +3,7 @@ import { integer } from "../ui/format.js";
 import { setMessage, t } from "../ui/i18n.js";
 import { namesFromFile, PRESETS } from "../ui/presets.js";
 import { problemText, showProblem } from "../ui/problem.js";
+import { contained } from "../ui/text.js";
 import { tidy } from "../ui/tidy.js";
 import { Panel } from "./panel.js";
 
@@ -139,7 +140,7 @@ export class NamesPanel extends Panel {
 
   /** Says which names of a file are in the list only once. */
   #showRepeated(groups) {
-    const shown = groups.slice(0, SHOWN_REPEATED).map((group) => [...new Set(group)].join(" = "));
+    const shown = groups.slice(0, SHOWN_REPEATED).map((group) => [...new Set(group)].map(contained).join(" = "));
     const names = shown.join(", ") + (groups.length > SHOWN_REPEATED ? ", …" : "");
     setMessage(this.#note, "names.repeated", { count: groups.length, names });
     this.#note.hidden = false;

@@ -9,6 +9,7 @@ import { isolate, megabytes } from "../ui/format.js";
 import { known, language, setMessage, setText, t } from "../ui/i18n.js";
 import { problemText } from "../ui/problem.js";
 import { sharedAddress, wayTo } from "../ui/share.js";
+import { contained } from "../ui/text.js";
 import { MODEL, webPage } from "../ui/webpage.js";
 import { Panel } from "./panel.js";
 
@@ -86,9 +87,10 @@ export class SharePanel extends Panel {
     this.#say("share.packing");
     const settings = this.#settings(this.session.prompt, MODEL);
     const folder = nameOf(settings.labels).replace(/\.promptlens$/, "");
-    const title = settings.labels.slice(0, TITLED).join(", ") + (settings.labels.length > TITLED ? ", …" : "");
+    const title = settings.labels.slice(0, TITLED).map(contained).join(", ") + (settings.labels.length > TITLED ? ", …" : "");
     const classifier = await this.#write(settings);
-    const page = { folder, classifier, title, line: t("page.private"), language: language() };
+    const live = document.getElementById("share-live").checked;
+    const page = { folder, classifier, title, line: t("page.private"), language: language(), live };
     const zip = await webPage(this.session, page);
     if (zip === null) return this.#say("share.no-files");
     download(`${folder}.zip`, zip);

@@ -51,7 +51,9 @@ function mistakeItem({ label, answer, count, total }) {
 function header(scope, text) {
   const made = document.createElement("th");
   made.scope = scope;
-  made.textContent = text;
+  const shown = document.createElement("bdi");
+  shown.textContent = text;
+  made.append(shown);
   return made;
 }
 

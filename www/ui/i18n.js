@@ -8,6 +8,7 @@
  * the number is `count`.
  */
 import english from "../i18n/en.js";
+import { contained } from "./text.js";
 
 const LANGUAGES = {
   en: { name: "English", dir: "ltr", load: async () => english },
@@ -120,12 +121,6 @@ function pieces(key, given) {
 function written(value) {
   if (typeof value === "function") return written(value());
   return typeof value === "number" ? value.toLocaleString(current) : contained(value);
-}
-
-/** A name of somebody else's: marks in it that turn the reading direction turn that of nothing else. */
-function contained(text) {
-  if (!/[\u202a-\u202e\u2066\u2067]/.test(text)) return text;
-  return `\u2068${text.replace(/[\u2066-\u2069]/g, "")}\u2069`;
 }
 
 // A page inside a sandbox has no storage; its language then lasts as long as the page.

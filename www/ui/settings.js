@@ -1,3 +1,5 @@
+import { wellFormed } from "./text.js";
+
 /** The forms of weights; a link that names another one is ignored. */
 const FORMS = ["q8", "q4", "mixed", "f16", "none"];
 
@@ -18,8 +20,10 @@ export function readSettings(search) {
   };
 }
 
-/** Names between commas, or a JSON array of them. */
-export function list(text) {
+/** Names between commas, or a JSON array of them, as the engine reads them. */
+export const list = (text) => parts(text).map(wellFormed);
+
+function parts(text) {
   if (text.startsWith("[")) {
     try {
       const names = JSON.parse(text);

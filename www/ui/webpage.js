@@ -32,7 +32,7 @@ const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&
 const escaped = (text) => text.replace(/[&<>"']/g, (character) => ESCAPES[character]);
 
 /** The page itself. Class names are text, and turn the reading direction of nothing around them. */
-function html({ title, line, language }) {
+function html({ title, line, language, live }) {
   return `<!doctype html>
 <html lang="${escaped(language)}">
   <head>
@@ -49,7 +49,7 @@ function html({ title, line, language }) {
   <body>
     <main>
       <h1><bdi>${escaped(title)}</bdi></h1>
-      <prompt-lens src="${CLASSIFIER}" camera></prompt-lens>
+      <prompt-lens src="${CLASSIFIER}" ${live ? "live" : "camera"}></prompt-lens>
       <p>${escaped(line)}</p>
     </main>
   </body>
@@ -122,13 +122,14 @@ async function modelFiles({ info, settings: { model } }) {
  * @param {string} page.title
  * @param {string} page.line what stands below the widget
  * @param {string} page.language
+ * @param {boolean} page.live whether the camera's picture is answered continuously
  * @returns {Promise<Blob | null>} `null`: the model is not at hand
  */
-export async function webPage(session, { folder, classifier, title, line, language }) {
+export async function webPage(session, { folder, classifier, ...page }) {
   const model = await modelFiles(session);
   if (model === null) return null;
   const files = [
-    { path: "index.html", blob: new Blob([html({ title, line, language })]) },
+    { path: "index.html", blob: new Blob([html(page)]) },
     { path: "style.css", blob: new Blob([STYLE]) },
     { path: CLASSIFIER, blob: classifier },
     ...(await modules(ENTRY)),

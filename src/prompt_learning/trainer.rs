@@ -47,6 +47,12 @@ pub trait Learner {
             len: count,
         }]
     }
+
+    /// The automatic rate of group number `group` by the first `loss`. `fitted` is the rate that suits
+    /// a loss; a group that descends only a part of it names that part.
+    fn rate(&self, _group: usize, loss: f64, fitted: &dyn Fn(f64) -> f64) -> f64 {
+        fitted(loss)
+    }
 }
 
 /// How to descend.
@@ -189,11 +195,14 @@ pub async fn fit(
                 shorten(&mut step.gradient, longest);
             }
             let before = parameters.clone();
-            for part in &mut parts {
+            for (group, part) in parts.iter_mut().enumerate() {
                 let own = &mut parameters[part.range.clone()];
                 let gradient = &step.gradient[part.range.clone()];
                 let full = *part.rate.get_or_insert_with(|| {
-                    share_of_rate(total) * fitting_rate(settings.method, step.loss, own, gradient)
+                    let fitted = |loss: f64| {
+                        share_of_rate(total) * fitting_rate(settings.method, loss, own, gradient)
+                    };
+                    learner.rate(group, step.loss, &fitted)
                 });
                 let lr = schedule.rate(full, epoch, settings.epochs, number, order.len());
                 part.optimizer.step(own, gradient, lr as f32);

@@ -239,8 +239,12 @@ pub struct UnseenLearner<'a> {
     pub shares: Shares,
     /// As `shares`.
     pub first: (usize, Shares),
+    /// The learning rate of the generator where it is auto.
+    pub rate: f64,
     /// Steps done.
     pub done: usize,
+    /// What the images themselves lost in the last step.
+    pub images_loss: f64,
     /// Draws noise.
     pub rng: Rng,
 }
@@ -259,7 +263,8 @@ impl UnseenLearner<'_> {
         let scale = self.generated.scale;
         let input = LossInput::new(known, self.classes, batch, scale, None)?;
         let loss = losses::total(&input, &mut cross_entropy())?;
-        let mut value = shares.images * loss.value;
+        self.images_loss = shares.images * loss.value;
+        let mut value = self.images_loss;
         let mut texts: Vec<f64> = loss.texts.iter().map(|g| shares.images * g).collect();
         texts.resize(unit.values.len(), 0.0);
         let mut to_generator = vec![0.0; generator.len()];
@@ -287,6 +292,15 @@ impl UnseenLearner<'_> {
 impl Learner for UnseenLearner<'_> {
     fn step<'a>(&'a mut self, parameters: &'a [f32], batch: &'a Batch) -> LocalBoxFuture<'a, Step> {
         Box::pin(self.descend(parameters, batch))
+    }
+
+    /// The context's is that of CoOp: the distances of made features, which make most of the first
+    /// loss, are no concern of it.
+    fn rate(&self, group: usize, _: f64, fitted: &dyn Fn(f64) -> f64) -> f64 {
+        match group {
+            0 => fitted(self.images_loss),
+            _ => self.rate,
+        }
     }
 
     fn groups(&self, count: usize) -> Vec<Group> {

@@ -255,6 +255,17 @@ fn without_made_features_it_is_coop() {
 }
 
 #[test]
+fn the_rate_of_the_context_is_that_of_coop() {
+    let rate = |learned: &TrainedPrompt, name: &str| {
+        let note = learned.notes.iter().find(|note| note.name == name);
+        note.expect("a rate").value
+    };
+    let coop = rate(&learn("coop", &[]), "learning rate");
+    let own = rate(&learn("ogen", &[UNSEEN]), "learning rate of the contexts");
+    assert!((own / coop - 1.0).abs() < 1e-4, "{own} {coop}");
+}
+
+#[test]
 fn the_context_can_stand_still_while_the_generator_begins() {
     let start = learn("coop", &[("lr", "1e-30")]).prompt;
     let still = [

@@ -125,7 +125,7 @@ fn photos_of_a_class_come_nearer_to_its_proxy() {
     let examples = images(4, 8, 2, 9);
     let new = images(4, 12, 1, 10);
     for (_, name) in MODES {
-        let learned = learn("proxies", &examples, &[("loss", name)]);
+        let learned = learn("proxies", &examples, &[("loss", name), ("lr", "0.003")]);
         assert_eq!(learned.trained_parameters, (D + 4) * D);
         assert!(learned.losses.last() < learned.losses.first());
         let share = |prompt: &Prompt| {

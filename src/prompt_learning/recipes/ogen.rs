@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::prompt::heads::context::{ContextVectors, LearnedContext};
 use crate::prompt_learning::class_looks::ClassLooks;
 use crate::prompt_learning::context_recipe::{ContextRecipe, learned};
-use crate::prompt_learning::descent::{Descent, Init};
+use crate::prompt_learning::descent::{Descent, Init, OptimizerKind};
 use crate::prompt_learning::generator::Generator;
 use crate::prompt_learning::job::{TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
@@ -53,6 +53,10 @@ pub const RECIPE: Recipe = Recipe {
 
 /// The most new names: each is encoded in every step.
 const MAX_UNSEEN: usize = 200;
+
+/// The generator's automatic rates: one with which it learns within the first epochs, and theirs.
+const ADAMW_RATE: f64 = 3e-4;
+const SGD_RATE: f64 = 2e-3;
 
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (images, classes) = (job.images()?, job.names.len());
@@ -108,7 +112,12 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
         },
         shares,
         first: (epochs * images.batches(settings.batch), before),
+        rate: match params.descent.optimizer {
+            OptimizerKind::AdamW => ADAMW_RATE,
+            OptimizerKind::Sgd => SGD_RATE,
+        },
         done: 0,
+        images_loss: 0.0,
         rng,
     };
     let found = fit(&mut learner, start, images, &settings, job.observer).await?;

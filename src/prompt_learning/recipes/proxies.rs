@@ -33,8 +33,7 @@ parameters! {
         /// adamw with a cosine over all steps, or sgd with momentum
         optimizer: OptimizerKind = OptimizerKind::AdamW,
         ..steps: Steps {
-            epochs = Auto::Set(50),
-            batch = Auto::Set(32),
+            epochs = Auto::Set(100),
         }
         ..crops: CropParams {}
         ..texts: FixedTexts {}

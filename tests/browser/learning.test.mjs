@@ -136,22 +136,25 @@ describe("learning", { skip: needsShared, timeout: 900_000 }, () => {
     const recipes = await page.evaluate(() => window.lens.recipes());
     assert.ok(recipes.length >= 16);
     const pick = [0, 1, 16, 17, 32, 33];
-    const names = [0, 16, 32].map((i) => photos[i].label);
-    for (const { name, needs, others, parameters } of recipes) {
+    const three = [0, 16, 32].map((i) => photos[i].label);
+    for (const { name, needs, others, parameters, mostClasses } of recipes) {
+      const names = three.slice(0, mostClasses ?? 3);
       const how = { recipe: name, crops: 2 };
       for (const [key, value] of [["epochs", 1], ["rounds", 1], ["unseen", "fox, wolf, bear"]]) if (parameters.some((p) => p.name === key)) how[key] = value;
-      if (needs === "descriptions") how.descriptions = { [names[0]]: ["a dog on grass"] };
+      if (needs === "descriptions") how.descriptions = Object.fromEntries(names.map((own) => [own, [`${own} on grass`]]));
       if (others) how.negatives = ["violin", "soup", "gravel"];
-      const found = await learn(how, { names, pick });
+      const found = await learn(how, { names, pick: pick.slice(0, 2 * names.length) });
       assert.equal(found.message, undefined, name);
       assert.equal(found.report.recipe, name);
       const best = await page.evaluate(async (own) => {
         const classes = await window.lens.classes(own, { prompt: window.prompt });
         const { predictions } = await classes.classify(window.examples[0].image);
         classes.free();
-        return predictions.reduce((sum, { probability }) => sum + probability, 0);
+        return predictions.map(({ probability }) => probability);
       }, names);
-      assert.ok(Math.abs(best - 1) < 1e-6, name);
+      assert.ok(best.every((p) => p >= 0 && p <= 1), name);
+      // Several classes may be right for this one.
+      if (name !== "multi-lane") assert.ok(Math.abs(best.reduce((sum, p) => sum + p) - 1) < 1e-6, name);
     }
   });
 

@@ -85,7 +85,7 @@ export const SUGGESTIONS = [
     recipe: "locoop",
     when: ({ rejects, fewest }) => rejects && fewest >= 1,
     says: "foreign-photos",
-    measured: null,
+    measured: { report: "2026-12-01-rejection-prompts", model: "mini", photos: 16, of: "auroc", figures: [{ set: "textures", before: 0.842, after: 0.799 }] },
   },
   {
     recipe: "tip-adapter",

@@ -15,6 +15,7 @@ mod pairs;
 mod rejection;
 mod retrieve;
 mod scores;
+mod start;
 mod train;
 mod train_edges;
 mod tuning;

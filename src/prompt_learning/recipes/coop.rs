@@ -30,7 +30,7 @@ pub const RECIPE: Recipe = Recipe {
     paper: "Zhou et al. 2022, Learning to Prompt for Vision-Language Models (IJCV)",
     summary: "Learns the context vectors around the class names, shared or one set per class.",
     evidence: Evidence::Code,
-    learns: "a context: vectors x width numbers, or so many for each class",
+    learns: "a context: vectors x width numbers",
     kind: Cost::Text,
     needs: Needs::LABELED_IMAGES,
     least_classes: 1,

@@ -88,9 +88,10 @@ export async function writeClassifier({ labels, templates, prompt = null, temper
     labels,
     templates: templates ?? ["a photo of a {}."],
     prompt: prompt && toBase64(new Uint8Array(await prompt.toBlob().arrayBuffer())),
-    temperature,
+    // JSON would have NaN as null, which is read as nothing.
+    temperature: temperatureOf(temperature),
     rejection: { score: score || null, threshold, calibration: calibration && kept(calibration), negatives: { own, struck, added } },
-    tuning: { tune: "none", ...tuning },
+    tuning: tuningOf({ tune: "none", ...tuning }),
     model: { address, name, quantization, sha256 },
   };
   const bytes = new TextEncoder().encode(`${JSON.stringify(written, null, 1)}\n`);

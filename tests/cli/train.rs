@@ -151,10 +151,16 @@ fn coop_learns_what_the_pictures_show() {
 fn every_recipe_gives_a_prompt_that_eval_reads() {
     let dir = tempfile::tempdir().unwrap();
     splits(dir.path());
+    // The same without the third class, for recipes that take two.
+    let two = tempfile::tempdir().unwrap();
+    splits(two.path());
+    for split in ["train", "test"] {
+        std::fs::remove_dir_all(two.path().join(split).join(CLASSES[2].0)).unwrap();
+    }
     let sentences = dir.path().join("sentences.json");
     std::fs::write(
         &sentences,
-        r#"{"ship": ["a boat on blue water"], "yacht": ["a boat"]}"#,
+        r#"{"ship": ["a boat on blue water"], "roses": ["red flowers"], "deer": ["a brown animal"], "yacht": ["a boat"]}"#,
     )
     .unwrap();
     let listed = promptlens(&["recipes", "--json"]).json();
@@ -170,15 +176,23 @@ fn every_recipe_gives_a_prompt_that_eval_reads() {
             rest.extend(["--negatives", "violin,soup,gravel"]);
         }
         let parameters = recipe["parameters"].as_array().unwrap();
-        for (key, set) in [("epochs", "epochs=2"), ("rounds", "rounds=1")] {
+        for (key, set) in [
+            ("epochs", "epochs=2"),
+            ("rounds", "rounds=1"),
+            ("unseen", "unseen=violin,soup,gravel"),
+        ] {
             if parameters.iter().any(|p| p["name"] == key) {
                 rest.extend(["--set", set]);
             }
         }
         let out = dir.path().join(format!("{name}.safetensors"));
-        let found = taught(dir.path(), name, &out, &rest);
+        let data = match recipe["most_classes"].as_u64() {
+            Some(2) => two.path(),
+            _ => dir.path(),
+        };
+        let found = taught(data, name, &out, &rest);
         let after = found["accuracy_after"].as_f64().unwrap();
-        assert_eq!(evaluated(dir.path(), &out), after, "{name}");
+        assert_eq!(evaluated(data, &out), after, "{name}");
         let trained = found["trained_parameters"].as_u64().unwrap() > 0;
         assert_eq!(
             !found["losses"].as_array().unwrap().is_empty(),

@@ -14,6 +14,7 @@ mod mini;
 mod pairs;
 mod rejection;
 mod retrieve;
+mod tools;
 mod train;
 mod train_edges;
 mod tuning;

@@ -28,6 +28,6 @@ mod registry;
 mod scale;
 mod shots;
 mod strengths;
-mod toy;
+pub mod toy;
 mod validation;
 mod written;

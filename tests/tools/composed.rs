@@ -23,7 +23,7 @@ fn photos(folders: &[&str], count: usize, noise: f32) -> Examples {
     let (mut rows, mut labels) = (Vec::new(), Vec::new());
     for (place, folder) in folders.iter().enumerate() {
         // A photo of a red cup shows what is red and a cup.
-        let mut center = vec![0.0; D];
+        let mut center = [0.0; D];
         for word in folder.split(' ') {
             let own = unit(&format!("look of {word}"));
             center.iter_mut().zip(own).for_each(|(c, v)| *c += v);

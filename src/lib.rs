@@ -75,7 +75,7 @@
 //!    they are loaded
 //! 5. [`prompt`]: templates, learned prompts, the text encoder
 //! 6. [`ood`], [`heatmap`], [`tpt`], [`prompt_learning`]: rejection, maps, test-time tuning, recipes
-//! 7. [`classifier_file`], [`model`], [`classifier`]: settings of a class list as a file, a loaded model, a
+//! 7. [`tools`] for the words of a prompt; [`classifier_file`], [`model`], [`classifier`]: settings of a class list as a file, a loaded model, a
 //!    class list, answers
 //! 8. [`dataset`], [`fewshot`] and natively `evaluate`, `pretrain`, `bench`: work on many photos
 //!
@@ -124,6 +124,7 @@ pub mod quant;
 pub mod reliability;
 pub mod rng;
 pub mod tokenize;
+pub mod tools;
 pub mod tpt;
 #[cfg(all(feature = "engine", target_arch = "wasm32"))]
 pub mod web;

@@ -16,6 +16,7 @@ mod rejection;
 mod retrieve;
 mod scores;
 mod start;
+mod tools;
 mod train;
 mod train_edges;
 mod tuning;

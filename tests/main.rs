@@ -21,6 +21,7 @@ mod pretrain;
 mod prompt_learning;
 mod rejection;
 mod tokenize;
+mod tools;
 mod towers;
 mod tpt;
 mod views;

@@ -50,6 +50,7 @@ pub mod context_recipe;
 pub mod descent;
 pub mod described_pairs;
 pub mod descriptions;
+pub mod drift;
 pub mod examples;
 pub mod generator;
 pub mod job;

@@ -22,7 +22,7 @@ const usual = every.filter((name) => !RARE.includes(name));
 const files = given.length === 0 ? usual : given[0] === "--all" ? every : given;
 
 /** The longest first, so that none of them is left over at the end; the others in any order. */
-const LONG = ["checkpoint.test.mjs", "engines.test.mjs", "kernels.test.mjs", "sort.test.mjs", "share.test.mjs", "page.test.mjs", "hub.test.mjs", "negatives.test.mjs"];
+const LONG = ["checkpoint.test.mjs", "soak.test.mjs", "engines.test.mjs", "kernels.test.mjs", "sort.test.mjs", "frozen.test.mjs", "offline.test.mjs", "many.test.mjs", "live.test.mjs", "kept.test.mjs", "share.test.mjs", "page.test.mjs", "hub.test.mjs", "negatives.test.mjs"];
 /** They wait, for servers that stall and for other programs, more than they compute. */
 const WAITING = ["hostile.test.mjs", "models.test.mjs", "npm.test.mjs"];
 

@@ -48,7 +48,7 @@ fn every_kind_of_head_answers_from_its_file_as_before() {
     let pair = Descriptions::from_json(pair.as_bytes()).unwrap();
     for recipe in RECIPES
         .iter()
-        .filter(|recipe| !["cupl", "dcar"].contains(&recipe.name))
+        .filter(|recipe| !["cupl", "dcar", "kapt"].contains(&recipe.name))
     {
         let known = find(recipe.name).unwrap().parameters();
         let mut set = vec![("epochs", "3"), ("rounds", "2"), ("snapshots", "3"), UNSEEN];

@@ -30,6 +30,6 @@ mod registry;
 mod scale;
 mod shots;
 mod strengths;
-mod toy;
+pub mod toy;
 mod validation;
 mod written;

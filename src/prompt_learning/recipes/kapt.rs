@@ -2,7 +2,7 @@
 //! key words behind its name and as a learned row in front of it. The head that pools regions of the
 //! photo is left out.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::math::UnitRows;
 use crate::math::perceptron::Perceptron;
 use crate::prompt::heads::texts::TextFeatures;
@@ -51,23 +51,27 @@ const STREAM: u64 = 0x6b61_7074;
 async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let descriptions = job.descriptions(CLASS_FILE)?;
     let (k, d, width) = (job.names.len(), job.model.dim(), job.model.width());
-    let described: Vec<&[String]> = job.names.iter().map(|name| descriptions.of(name)).collect();
-    if let Some(class) = described.iter().position(|own| own.is_empty()) {
-        return Err(Error::new(
-            Kind::DataEmpty,
-            format!(
-                "kapt needs a description of every class; there is none of {:?}.",
-                job.names[class]
-            ),
-        ));
-    }
-    let names: Vec<String> = (job.names.iter().zip(&described))
-        .map(
-            |(name, own)| match keywords(own, name, params.keywords).join(" ") {
-                words if words.is_empty() => name.clone(),
-                words => format!("{name}, {words}"),
-            },
-        )
+    let templates = Template::parse_all(DEFAULT)?;
+    // A class without a description is known by its name alone.
+    let described: Vec<Vec<String>> = (job.names.iter())
+        .map(|name| match descriptions.of(name) {
+            [] => templates
+                .iter()
+                .map(|template| template.fill(name))
+                .collect(),
+            own => own.to_vec(),
+        })
+        .collect();
+    let names: Vec<String> = job
+        .names
+        .iter()
+        .map(|name| {
+            let words = keywords(descriptions.of(name), name, params.keywords).join(" ");
+            match words.is_empty() {
+                true => name.clone(),
+                false => format!("{name}, {words}"),
+            }
+        })
         .collect();
     let named = TrainingJob {
         names: &names,
@@ -105,7 +109,6 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let (mut learner, start) = coop.learner(&named)?;
     let found = fit(&mut learner, start, job.images()?, &settings, job.observer).await?;
     let texts = learner.texts(&found.parameters).await?;
-    let templates = Template::parse_all(DEFAULT)?;
     let base = mean_texts(&job.texts(&templates).await?, k, d);
     Ok(TrainedPrompt {
         prompt: job.prompt(&TextFeatures::fitted(&texts, &base, &templates)),

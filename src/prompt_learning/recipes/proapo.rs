@@ -8,11 +8,12 @@ use crate::math::UnitRows;
 use crate::prompt::template::DEFAULT;
 use crate::prompt_learning::bound::{DELTA, kl_inverse};
 use crate::prompt_learning::class_search::{Measure, Sentence, groups, improve};
+use crate::prompt_learning::drift::Drift;
 use crate::prompt_learning::examples::Batch;
 use crate::prompt_learning::job::{Note, TrainedPrompt, TrainingJob};
 use crate::prompt_learning::parameters::parameters;
 use crate::prompt_learning::recipe::{Recipe, TypedRun};
-use crate::prompt_learning::search::{Fitness, Search};
+use crate::prompt_learning::search::{Fitness, Pool, Search, first, next};
 use crate::prompt_learning::trainer::TrainingProgress;
 use crate::rng::Rng;
 
@@ -37,6 +38,9 @@ parameters! {
         own_top1 as "own-top1": f64 = 0.0, in 0.0..=1e4,
         /// top5 of the second search
         own_top5 as "own-top5": f64 = 0.2, in 0.0..=1e4,
+        /// how much less a gain over the default template counts as the texts move away from it: times
+        /// exp(-drift (1 - cosine)) in the first search (after the idea of Sem-DPO); 0 leaves it as it is
+        drift: f64 = 0.0, in 0.0..=1e4,
     }
     paper(p) {
         p.own_rounds = 8;
@@ -101,12 +105,22 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
     let mut notes = vec![Note::new("fitness before", search.fitness(&best)?)];
     let mut rng = Rng::derive(job.seed, u64::MAX);
     let mut population = Vec::new();
+    // Without drift the search itself, to the last bit.
+    let drift = match params.drift {
+        0.0 => None,
+        alpha => Some(Drift::new(&search, &best, alpha)?),
+    };
+    let pool: &dyn Pool = match &drift {
+        Some(drift) => drift,
+        None => &search,
+    };
     for round in 0..rounds {
         job.observer.progress.step("search", round, rounds).await?;
         if round == 0 {
-            population = search.start(&best)?;
+            let singles = (0..search.count()).map(|p| vec![p]);
+            population = first(pool, singles.chain([best.clone()]).collect())?;
         }
-        population = search.round(population, &mut rng)?;
+        population = next(pool, population, &mut rng)?;
         best.clone_from(&population[0].set);
         let fitness = population[0].fitness;
         notes.push(Note::new(
@@ -119,6 +133,12 @@ async fn run(job: &TrainingJob<'_>, params: &Params) -> Result<TrainedPrompt> {
             loss: -fitness,
             accuracy: accuracy(&search.texts(&best), d, &images.plain(), images.labels()),
         });
+    }
+    if let Some(drift) = &drift {
+        notes.push(Note::new(
+            "cosine to the default template",
+            drift.cosine(&best),
+        ));
     }
     let mut texts = search.texts(&best);
     // The prior: every size up to all sentences is as likely as any other, and so is every set of

@@ -10,6 +10,7 @@ use super::calibrate::CalibrateArgs;
 use super::check::CheckArgs;
 use super::classify::ClassifyArgs;
 use super::compare::CompareArgs;
+use super::compose::ComposeArgs;
 use super::convert::ConvertArgs;
 use super::embed::EmbedArgs;
 use super::eval::EvalArgs;
@@ -17,8 +18,11 @@ use super::import::ImportArgs;
 use super::inspect::InspectArgs;
 use super::pairs::PairsArgs;
 use super::pretrain_args::Pretrain;
+use super::prompts::PromptsArgs;
 use super::retrieve::RetrieveArgs;
+use super::suggest::SuggestArgs;
 use super::train::TrainArgs;
+use super::visualness::VisualnessArgs;
 
 /// Zero-shot image classification with CLIP.
 #[derive(Debug, Parser)]
@@ -50,8 +54,16 @@ pub enum Command {
     Compare(CompareArgs),
     /// Classes that are likely for the same images, and a file to fill with texts that tell them apart.
     Pairs(PairsArgs),
-    /// What train can do: every recipe, its paper and its parameters.
+    /// What train can do: every recipe, its paper and its parameters; and the tools for words.
     Recipes,
+    /// Templates that a language model of yours proposes: scores them and writes the next question.
+    Prompts(PromptsArgs),
+    /// Templates that fit your images best, from a list; the images need no labels.
+    SuggestTemplates(SuggestArgs),
+    /// Whether names or sentences are about something that one can see.
+    Visualness(VisualnessArgs),
+    /// Names of several words from images of the words, such as red cup from red and from cup.
+    Compose(ComposeArgs),
     /// A CoOp checkpoint of PyTorch to a prompt file.
     ImportPrompt(ImportArgs),
     /// A threshold for "none of these" that accepts 95 % of images like yours.

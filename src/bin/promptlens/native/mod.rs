@@ -8,6 +8,7 @@ mod classifier;
 mod classify;
 mod cli;
 mod compare;
+mod compose;
 mod convert;
 mod embed;
 mod eval;
@@ -18,13 +19,17 @@ mod model;
 mod ood;
 mod output;
 mod pairs;
+mod photos;
 mod pretrain;
 mod pretrain_args;
 mod pretrain_lit;
+mod prompts;
 mod recipes;
 mod retrieve;
+mod suggest;
 mod train;
 mod tuning;
+mod visualness;
 
 use std::process::ExitCode;
 
@@ -56,6 +61,10 @@ fn run(cli: &Cli) -> Result<Answer> {
         Command::Compare(args) => compare::run(args, cli.device),
         Command::Pairs(args) => pairs::run(args, cli.device),
         Command::Recipes => recipes::run(),
+        Command::Prompts(args) => prompts::run(args, cli.device),
+        Command::SuggestTemplates(args) => suggest::run(args, cli.device),
+        Command::Visualness(args) => visualness::run(args, cli.device),
+        Command::Compose(args) => compose::run(args, cli.device),
         Command::ImportPrompt(args) => import::run(args, cli.device),
         Command::Calibrate(args) => calibrate::run(args, cli.device),
         Command::Inspect(args) => inspect::run(args),

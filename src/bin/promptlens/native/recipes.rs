@@ -1,9 +1,20 @@
 //! `promptlens recipes`.
 
 use promptlens::error::Result;
+use promptlens::prompt_learning::recipe::Recipe;
 use promptlens::prompt_learning::recipes::RECIPES;
+use promptlens::tools::{TOOLS, Tool};
+use serde::Serialize;
 
 use super::output::{Answer, table};
+
+/// An entry of the list: recipes first, tools behind them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry {
+    Recipe(&'static Recipe),
+    Tool(&'static Tool),
+}
 
 pub fn run() -> Result<Answer> {
     let mut rows = Vec::new();
@@ -18,7 +29,15 @@ pub fn run() -> Result<Answer> {
             rows.push(line("", &set, &meaning));
         }
     }
-    Answer::new(&RECIPES, aligned(&rows), true)
+    for tool in TOOLS {
+        rows.push(line(tool.name, tool.summary, ""));
+        rows.push(line("", tool.paper, ""));
+        rows.push(line("", &format!("needs {}", tool.needs), ""));
+        rows.push(line("", &format!("promptlens {}", tool.command), ""));
+    }
+    let recipes = RECIPES.iter().map(Entry::Recipe);
+    let entries: Vec<Entry> = recipes.chain(TOOLS.iter().map(Entry::Tool)).collect();
+    Answer::new(&entries, aligned(&rows), true)
 }
 
 /// Lines of a recipe take the whole width; its parameters stand in two columns.

@@ -317,7 +317,7 @@ export interface TrainOptions extends CallOptions {
   negatives?: string[];
   /** Photos of none of the classes, for the same recipes. */
   others?: Iterable<ImageSource>;
-  /** Photos without labels, for recipes whose `needs` is `unlabelled`; fewer than ten change nothing. */
+  /** Photos without labels: for recipes whose `needs` is `unlabelled`, of which fewer than ten change nothing, and for `clip-lit`, those between its two states. */
   unlabelled?: Iterable<ImageSource>;
   /** Called for every photo that is encoded, and for every step. */
   onProgress?: (event: ProgressEvent) => void;

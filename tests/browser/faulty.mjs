@@ -22,7 +22,7 @@ import { join } from "node:path";
  * Milliseconds from the last byte to the end of a connection that is cut. A browser drops what it has
  * received but not yet handed to the page when the connection fails, and a busy machine hands it on late.
  */
-const CUT_AFTER = 400;
+export const CUT_AFTER = 1500;
 
 /** Every file of a folder, by its name. */
 export async function filesOf(folder) {

@@ -10,7 +10,7 @@
  */
 import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
-import { sha256 } from "./faulty.mjs";
+import { CUT_AFTER, sha256 } from "./faulty.mjs";
 
 const EXPOSED =
   "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash";
@@ -66,7 +66,7 @@ export async function openHub(repositories) {
     response.writeHead(from > 0 ? 206 : 200, { ...headers, ...ranged, "Content-Length": body.length });
     if (request.method === "HEAD") return void response.end();
     if (cut === undefined) return void response.end(body);
-    response.write(body.subarray(0, cut), () => setTimeout(() => response.destroy(), 30));
+    response.write(body.subarray(0, cut), () => setTimeout(() => response.destroy(), CUT_AFTER));
   };
   /** Small texts are compressed, and their length is not told. */
   const sendText = (request, response, bytes, headers) => {

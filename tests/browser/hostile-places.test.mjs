@@ -13,6 +13,7 @@ import { settled } from "./pile.mjs";
 import { tarOf } from "./tar.mjs";
 import { nameOf, parseClassifier } from "../../pkg/classifier_file.js";
 import { tidy } from "../../www/ui/tidy.js";
+import { chooseRecipe } from "./support.mjs";
 
 /** A class for each sample, and the folder that its photos are saved in. */
 const CLASSES = [
@@ -108,7 +109,7 @@ describe("hostile names in places", { timeout: 1_500_000 }, () => {
     await page.setInputFiles("#files", samples);
     await settled(page, samples.length);
     await tab.place("teach");
-    await page.selectOption("#teach-recipe", "tip-adapter");
+    await chooseRecipe(page, "tip-adapter");
     await page.selectOption("#teach-check", "none");
     await page.click("#teach-start");
     await page.waitForSelector("#teach-result:not([hidden])");

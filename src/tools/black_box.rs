@@ -37,7 +37,8 @@ fn read(answer: &str) -> Proposals {
     let lines = answer.lines().filter_map(|line| line.strip_prefix("- "));
     for text in lines.map(str::trim) {
         if !is_template(text) {
-            let why = "it does not have exactly one {} for the name, so the whole answer does not count";
+            let why =
+                "it does not have exactly one {} for the name, so the whole answer does not count";
             return Proposals {
                 templates: Vec::new(),
                 left_out: vec![LeftOut::new(text, why)],
